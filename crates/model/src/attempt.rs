@@ -1,0 +1,195 @@
+//! An attempt as a fold over its events. The same `apply` serves live and on replay.
+
+use crate::event::{Event, Process, Stamped, Summary};
+use crate::id::AttemptNo;
+use crate::outcome::{Cause, Outcome};
+use crate::time::{Millis, UnixMs};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Attempt {
+    pub n: AttemptNo,
+    /// Wall clock of `t = 0`.
+    pub begun: Option<UnixMs>,
+    pub keeper: Option<Process>,
+    pub supervisor: Option<Process>,
+    pub command: Option<Process>,
+    /// Time from the beginning to the end of the command.
+    pub lasted: Option<Millis>,
+    /// Why it was asked to end, if it was.
+    pub asked: Option<Cause>,
+    pub not_started: Option<Cause>,
+    pub exit_code: Option<i32>,
+    pub signal: Option<i32>,
+    pub out_of_memory: bool,
+    pub peak_memory_kb: Option<u64>,
+    pub cpu_ms: Option<u64>,
+    pub keeper_lost: bool,
+    pub supervisors_died: u32,
+    pub checkpoints: Vec<Checkpoint>,
+    pub config: BTreeMap<String, String>,
+    pub tags: BTreeMap<String, String>,
+    /// Sentences about what was not kept or could not be used.
+    pub notices: Vec<String>,
+    pub end: Option<End>,
+    pub resumed_from: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Checkpoint {
+    pub path: String,
+    pub bytes: u64,
+    pub modified: UnixMs,
+    pub step: Option<i64>,
+    pub epoch: Option<f64>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct End {
+    pub outcome: Outcome,
+    pub cause: Option<Cause>,
+    pub at: UnixMs,
+    pub last_lines: Vec<String>,
+    pub summary: Summary,
+}
+
+impl Attempt {
+    pub fn new(n: AttemptNo) -> Attempt {
+        Attempt {
+            n,
+            begun: None,
+            keeper: None,
+            supervisor: None,
+            command: None,
+            lasted: None,
+            asked: None,
+            not_started: None,
+            exit_code: None,
+            signal: None,
+            out_of_memory: false,
+            peak_memory_kb: None,
+            cpu_ms: None,
+            keeper_lost: false,
+            supervisors_died: 0,
+            checkpoints: Vec::new(),
+            config: BTreeMap::new(),
+            tags: BTreeMap::new(),
+            notices: Vec::new(),
+            end: None,
+            resumed_from: None,
+        }
+    }
+
+    pub fn apply(&mut self, stamped: Stamped) {
+        match stamped.event {
+            Event::Begun { keeper, at, .. } => {
+                self.keeper = Some(keeper);
+                self.begun = Some(at);
+            }
+            Event::Watched { supervisor, .. } => self.supervisor = Some(supervisor),
+            Event::Started { command } => self.command = Some(command),
+            Event::NotStarted { cause } => {
+                self.not_started = Some(cause);
+                self.lasted = Some(stamped.t);
+            }
+            // The first reason is the true one: a kill after a stop is still that stop.
+            Event::Asked { why, .. } => {
+                self.asked.get_or_insert(why);
+            }
+            Event::Killed { .. } => {}
+            Event::Exited {
+                code,
+                signal,
+                user_ms,
+                system_ms,
+                peak_memory_kb,
+                out_of_memory,
+            } => {
+                self.exit_code = code;
+                self.signal = signal;
+                self.cpu_ms = Some(user_ms + system_ms);
+                self.peak_memory_kb = Some(peak_memory_kb);
+                self.out_of_memory = out_of_memory;
+                self.lasted = Some(stamped.t);
+            }
+            Event::LeftBehind { processes } => {
+                self.notices
+                    .push(format!("{processes} processes were left running by the command and were ended"));
+            }
+            Event::SupervisorDied { generation, how } => {
+                self.supervisors_died += 1;
+                self.notices.push(format!("supervisor {generation} ended ({how}) and was replaced"));
+            }
+            Event::KeeperLost => {
+                if !self.keeper_lost {
+                    self.keeper_lost = true;
+                    self.notices.push("the keeper was killed while the command ran".into());
+                }
+            }
+            Event::Checkpoint {
+                path,
+                bytes,
+                modified,
+                step,
+                epoch,
+            } => {
+                self.checkpoints.retain(|known| known.path != path);
+                self.checkpoints.push(Checkpoint {
+                    path,
+                    bytes,
+                    modified,
+                    step,
+                    epoch,
+                });
+            }
+            Event::CheckpointSkipped { path, why } => self.notices.push(format!("checkpoint {path} skipped: {why}")),
+            Event::Config { values, .. } => self.config.extend(values),
+            Event::Tag { name, value } => {
+                self.tags.insert(name, value);
+            }
+            Event::Dropped { what } => self.notices.push(what),
+            Event::Ended {
+                outcome,
+                cause,
+                at,
+                last_lines,
+                summary,
+                ..
+            } => {
+                self.lasted.get_or_insert(stamped.t);
+                self.end = Some(End {
+                    outcome,
+                    cause,
+                    at,
+                    last_lines,
+                    summary,
+                });
+            }
+        }
+    }
+
+    /// The command has ended, whether or not the supervisor is through with its output.
+    pub fn command_ended(&self) -> bool {
+        self.end.is_some() || self.not_started.is_some() || self.exit_code.is_some() || self.signal.is_some()
+    }
+
+    /// What the keeper's events alone say of the end. The supervisor refines a failure's cause from the output.
+    pub fn verdict(&self) -> (Outcome, Option<Cause>) {
+        if let Some(cause) = &self.not_started {
+            return (Outcome::Failed, Some(cause.clone()));
+        }
+        match (self.exit_code, self.signal) {
+            (None, None) => (Outcome::Unknown, Some(Cause::KeeperLost)),
+            // Asked and then gone by itself with success: what it had to do is done only if nobody cut it short.
+            (code, signal) => match (&self.asked, code, signal) {
+                (Some(Cause::TimeLimit), _, _) => (Outcome::Failed, Some(Cause::TimeLimit)),
+                (Some(asked), _, _) => (Outcome::Stopped, Some(asked.clone())),
+                (None, Some(0), _) => (Outcome::Finished, None),
+                (None, _, _) if self.out_of_memory => (Outcome::Failed, Some(Cause::OutOfMemory)),
+                (None, Some(code), _) => (Outcome::Failed, Some(Cause::ExitCode(code))),
+                (None, None, signal) => (Outcome::Failed, signal.map(Cause::Signal)),
+            },
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! What happens to an attempt, as its spool records it: one JSON object a line, in `keeper.jsonl` and `events.N.jsonl`.
+
+use crate::outcome::{Cause, Outcome};
+use crate::row::Values;
+use crate::time::{Millis, UnixMs};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// An event with its time since the attempt's start.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Stamped {
+    pub t: Millis,
+    pub event: Event,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Event {
+    // By the keeper.
+    /// The keeper is there; `t` counts from here.
+    Begun { keeper: Process, at: UnixMs, version: u32 },
+    /// Generation N of the supervisor is there; its segments carry its number.
+    Watched { generation: u32, supervisor: Process },
+    /// The command runs.
+    Started { command: Process },
+    /// The command could not be started.
+    NotStarted { cause: Cause },
+    /// Somebody asked it to end. `why` is `TimeLimit` or `Asked`.
+    Asked { why: Cause, signal: i32 },
+    /// The grace was over, or a kill was asked for: so many processes were killed.
+    Killed { processes: u32 },
+    /// The command ended. Exactly one of `code` and `signal` is there.
+    Exited {
+        code: Option<i32>,
+        signal: Option<i32>,
+        user_ms: u64,
+        system_ms: u64,
+        peak_memory_kb: u64,
+        out_of_memory: bool,
+    },
+    /// Processes that the command had left running, which were then ended too.
+    LeftBehind { processes: u32 },
+    /// A supervisor died; the keeper starts the next generation.
+    SupervisorDied { generation: u32, how: String },
+
+    // By a supervisor.
+    /// The keeper is gone while the command may still run.
+    KeeperLost,
+    /// A checkpoint is complete. `path` is relative to where the command started, or absolute outside it.
+    Checkpoint {
+        path: String,
+        bytes: u64,
+        modified: UnixMs,
+        step: Option<i64>,
+        epoch: Option<f64>,
+    },
+    /// A file that matches the checkpoint globs and cannot be used, with the reason.
+    CheckpointSkipped { path: String, why: String },
+    /// What the script says of its own configuration.
+    Config { source: String, values: BTreeMap<String, String> },
+    /// A value that is no number.
+    Tag { name: String, value: String },
+    /// Something of the output or the metrics was not kept; a sentence says what and how much.
+    Dropped { what: String },
+    /// The end, and what the whole spool holds. Nothing follows.
+    Ended {
+        outcome: Outcome,
+        cause: Option<Cause>,
+        at: UnixMs,
+        last_lines: Vec<String>,
+        segments: Vec<Segment>,
+        summary: Summary,
+    },
+}
+
+/// A process that can be told from every other: pids are used again, these five together never.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Process {
+    pub host: String,
+    /// The kernel's boot id.
+    pub boot: String,
+    /// The inode of the pid namespace.
+    pub pid_namespace: u64,
+    pub pid: i32,
+    /// Clock ticks from boot to its start, of `/proc/PID/stat`.
+    pub start: u64,
+}
+
+/// A file of the spool with its final length and SHA-256.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Segment {
+    pub name: String,
+    pub bytes: u64,
+    pub sha256: String,
+}
+
+/// What became of each metric in an attempt, so that a listing need not read the points.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Summary {
+    pub metrics: BTreeMap<String, Extent>,
+    pub steps: Option<i64>,
+}
+
+/// The numbers that stand for a series.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Extent {
+    #[serde(with = "crate::number")]
+    pub last: f64,
+    #[serde(with = "crate::number")]
+    pub min: f64,
+    #[serde(with = "crate::number")]
+    pub max: f64,
+    /// Step (else epoch, else count) of the last point.
+    pub step: f64,
+    pub points: u64,
+}
+
+impl Extent {
+    pub fn of(value: f64, step: f64) -> Extent {
+        Extent {
+            last: value,
+            min: value,
+            max: value,
+            step,
+            points: 1,
+        }
+    }
+
+    /// Takes the next point. A NaN is a last value and never an extreme.
+    pub fn add(&mut self, value: f64, step: f64) {
+        self.last = value;
+        self.step = step;
+        self.points += 1;
+        self.min = if self.min.is_nan() { value } else { self.min.min(value) };
+        self.max = if self.max.is_nan() { value } else { self.max.max(value) };
+    }
+}
+
+impl Summary {
+    pub fn add(&mut self, values: &Values, step: Option<f64>) {
+        for (name, value) in &values.0 {
+            match self.metrics.get_mut(name) {
+                Some(extent) => {
+                    let at = step.unwrap_or((extent.points + 1) as f64);
+                    extent.add(*value, at);
+                }
+                None => {
+                    self.metrics.insert(name.clone(), Extent::of(*value, step.unwrap_or(1.0)));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! What home decided and learned, entry by entry, and the state that the entries add up to.
+//! `HomeState::apply` is the only place where home's state changes: live and on replay.
+
+use crate::event::Process;
+use crate::id::{RunId, SweepId, Uid};
+use crate::params::Params;
+use crate::run::{Decision, KnownEnd, Run};
+use crate::settings::Settings;
+use crate::time::UnixMs;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// One record of the journal. Externally tagged: values keep their written form only that way.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Entry {
+    Submitted(Box<Sweep>, Vec<Member>),
+    /// Another attempt of a run that ended.
+    Decided {
+        at: UnixMs,
+        decision: Decision,
+    },
+    /// Home learned how an attempt ended. Can be learned again from the spool, so it is not synced by itself.
+    Ended {
+        run: RunId,
+        end: Box<KnownEnd>,
+    },
+    Tagged {
+        runs: Vec<RunId>,
+        add: Vec<String>,
+        remove: Vec<String>,
+    },
+    Noted {
+        run: RunId,
+        note: Option<String>,
+    },
+    Trashed {
+        at: UnixMs,
+        runs: Vec<RunId>,
+    },
+    Restored {
+        runs: Vec<RunId>,
+    },
+    /// Gone from the disk for good. The ids stay taken.
+    Purged {
+        runs: Vec<RunId>,
+    },
+    /// Another process carries out the sweep from now on.
+    Driven {
+        sweep: SweepId,
+        driver: Process,
+    },
+}
+
+/// What the runs of one submission share.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Sweep {
+    pub id: SweepId,
+    pub at: UnixMs,
+    pub project: String,
+    pub experiment: String,
+    pub settings: Settings,
+    /// Names that vary between the runs.
+    pub varying: Vec<String>,
+    pub parallel: u64,
+    /// The process that starts the runs; when it is gone, what is still queued waits for somebody to ask.
+    pub driver: Process,
+    pub detached: bool,
+    pub code: Code,
+    pub host: String,
+    pub user: String,
+    /// The specification as it was written, and its path.
+    pub spec: Option<SpecSource>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SpecSource {
+    pub path: String,
+    pub text: String,
+}
+
+/// Which code the runs execute.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Code {
+    /// Hash of the snapshot; without one the runs execute in place.
+    pub snapshot: Option<String>,
+    /// Why they execute in place, if not because the spec says so.
+    pub in_place_because: Option<String>,
+    /// The top of what the snapshot holds, as it was called at submission.
+    pub top: String,
+    /// The folder of the spec (or where the command was typed) below `top`; empty at the top itself.
+    pub below: String,
+    pub git: Option<Git>,
+}
+
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Git {
+    /// Empty in a repository without a commit.
+    pub commit: String,
+    /// Empty when detached.
+    pub branch: String,
+    pub dirty: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Member {
+    pub id: RunId,
+    pub uid: Uid,
+    pub params: Params,
+}
+
+/// Everything that the journal says.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct HomeState {
+    pub runs: BTreeMap<RunId, Run>,
+    pub sweeps: BTreeMap<SweepId, Sweep>,
+    /// The last decision on each run that has more than one attempt.
+    pub decisions: BTreeMap<RunId, Decision>,
+    pub last_run: u64,
+    pub last_sweep: u64,
+}
+
+impl HomeState {
+    pub fn apply(&mut self, entry: Entry) {
+        match entry {
+            Entry::Submitted(sweep, members) => {
+                self.last_sweep = self.last_sweep.max(sweep.id.0);
+                for Member { id, uid, params } in members {
+                    self.last_run = self.last_run.max(id.0);
+                    let run = Run {
+                        id,
+                        uid,
+                        sweep: sweep.id,
+                        experiment: sweep.experiment.clone(),
+                        params,
+                        created: sweep.at,
+                        tags: BTreeSet::new(),
+                        note: None,
+                        trashed: None,
+                        attempts: 1,
+                        known_end: None,
+                    };
+                    self.runs.insert(id, run);
+                }
+                self.sweeps.insert(sweep.id, *sweep);
+            }
+            Entry::Decided { decision, .. } => {
+                if let Some(run) = self.runs.get_mut(&decision.run) {
+                    run.attempts = run.attempts.max(decision.attempt.0);
+                    run.known_end = None;
+                    self.decisions.insert(decision.run, decision);
+                }
+            }
+            Entry::Ended { run, end } => {
+                if let Some(run) = self.runs.get_mut(&run) {
+                    // What was learned of an earlier attempt says nothing of the run once a later one was decided on.
+                    if end.attempt.n.0 >= run.attempts {
+                        run.known_end = Some(*end);
+                    }
+                }
+            }
+            Entry::Tagged { runs, add, remove } => {
+                self.each(&runs, |run| {
+                    run.tags.extend(add.iter().cloned());
+                    run.tags.retain(|tag| !remove.contains(tag));
+                });
+            }
+            Entry::Noted { run, note } => self.each(&[run], |run| run.note.clone_from(&note)),
+            Entry::Trashed { at, runs } => self.each(&runs, |run| run.trashed = Some(at)),
+            Entry::Restored { runs } => self.each(&runs, |run| run.trashed = None),
+            Entry::Purged { runs } => {
+                for run in runs {
+                    self.runs.remove(&run);
+                    self.decisions.remove(&run);
+                }
+            }
+            Entry::Driven { sweep, driver } => {
+                if let Some(sweep) = self.sweeps.get_mut(&sweep) {
+                    sweep.driver = driver;
+                }
+            }
+        }
+    }
+
+    fn each(&mut self, ids: &[RunId], mut change: impl FnMut(&mut Run)) {
+        for id in ids {
+            if let Some(run) = self.runs.get_mut(id) {
+                change(run);
+            }
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! `launch.json`: everything that the keeper and the supervisor of one attempt need, resolved, with nothing left to decide.
+//! Written by whoever starts the attempt, before the keeper; it never changes.
+
+use crate::id::{AttemptNo, RunId, Uid};
+use crate::settings::{Checkpoints, Metrics, Stop};
+use crate::time::Millis;
+use serde::{Deserialize, Serialize};
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Launch {
+    pub version: u32,
+    pub run: RunId,
+    pub uid: Uid,
+    pub attempt: AttemptNo,
+    /// Program and arguments. A shell command is already `bash -c …`.
+    pub argv: Vec<String>,
+    /// The command in words, for people.
+    pub shown: String,
+    /// Where the command starts, absolute.
+    pub directory: String,
+    /// The run's folder (`NERONET_RUN_DIR`), absolute.
+    pub run_directory: String,
+    /// Set on top of the environment that the keeper inherits; `None` takes a variable away.
+    pub env: Vec<(String, Option<String>)>,
+    pub time_limit: Option<Millis>,
+    pub stop: Stop,
+    pub metrics: Metrics,
+    pub checkpoints: Checkpoints,
+    /// The checkpoint that was handed over, if one was.
+    pub resumed_from: Option<String>,
+    pub limits: Limits,
+}
+
+/// What bounds the disk that one attempt may take.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Limits {
+    /// Bytes of output kept: the first and the last half of it.
+    pub output_bytes: u64,
+    /// Bytes of one line kept.
+    pub line_bytes: u64,
+    /// Bytes of metrics kept before points are thinned.
+    pub metrics_bytes: u64,
+    /// Distinct metric names kept.
+    pub metric_names: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            output_bytes: 1 << 30,
+            line_bytes: 64 << 10,
+            metrics_bytes: 4 << 30,
+            metric_names: 10_000,
+        }
+    }
+}

@@ -1,0 +1,33 @@
+//! The words of neronet as types: ids, values, settings, events, states.
+//!
+//! Everything else depends on this crate; it depends on nothing of ours, does no I/O and reads no clock.
+//! Data flows one way: settings and parameters become runs, runs become attempts, attempts are folds over events.
+
+pub mod attempt;
+pub mod event;
+pub mod id;
+pub mod journal;
+pub mod launch;
+pub mod number;
+pub mod outcome;
+pub mod params;
+pub mod row;
+pub mod run;
+pub mod settings;
+pub mod time;
+pub mod value;
+
+pub use attempt::Attempt;
+pub use event::{Event, Stamped};
+pub use id::{AttemptNo, RunId, SweepId, Uid};
+pub use outcome::{Cause, Outcome, State};
+pub use params::Params;
+pub use row::Row;
+pub use run::Run;
+pub use settings::Settings;
+pub use time::{Millis, UnixMs};
+pub use value::Value;
+
+/// Version of every format in this crate: journal entries, spool events, rows, launches.
+/// A reader refuses what is newer; what is older it must still read.
+pub const FORMAT: u32 = 1;

@@ -1,0 +1,87 @@
+//! One line of a `metrics` segment: values that belong to one step of one attempt.
+
+use crate::number::Num;
+use crate::time::Millis;
+use serde::ser::SerializeMap;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// Where a row was read: `o` standard output, `e` standard error, `m` the file `$NERONET_METRICS`, `f:PATH` a named file,
+/// `s` the host's sampler. With `at` it identifies the bytes that the row came from, so none is ever recorded twice.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Row {
+    pub t: Millis,
+    pub src: String,
+    /// Offset in the source of the byte after the line.
+    pub at: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step: Option<i64>,
+    /// The last step there will be, where the script says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub steps: Option<i64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub epoch: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub epochs: Option<f64>,
+    /// The script's own time in Unix seconds: kept, never used for order.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time: Option<f64>,
+    pub m: Values,
+}
+
+/// Names with their values, in the order in which they were read.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Values(pub Vec<(String, f64)>);
+
+impl Serialize for Values {
+    fn serialize<S: Serializer>(&self, out: S) -> Result<S::Ok, S::Error> {
+        let mut map = out.serialize_map(Some(self.0.len()))?;
+        for (name, value) in &self.0 {
+            map.serialize_entry(name, &Num(*value))?;
+        }
+        map.end()
+    }
+}
+
+impl<'de> Deserialize<'de> for Values {
+    fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Values, D::Error> {
+        struct Pairs;
+        impl<'de> serde::de::Visitor<'de> for Pairs {
+            type Value = Values;
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a map of numbers")
+            }
+            fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<Values, A::Error> {
+                let mut values = Vec::new();
+                while let Some((name, Num(value))) = map.next_entry::<String, Num>()? {
+                    values.push((name, value));
+                }
+                Ok(Values(values))
+            }
+        }
+        input.deserialize_map(Pairs)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_reads_back_non_finite_values_included() {
+        let row = Row {
+            t: Millis(12),
+            src: "o".into(),
+            at: 99,
+            step: Some(3),
+            steps: Some(50),
+            m: Values(vec![("loss".into(), f64::INFINITY), ("train/acc".into(), 0.5)]),
+            ..Row::default()
+        };
+        let line = serde_json::to_string(&row).expect("serialises");
+        assert_eq!(
+            line,
+            r#"{"t":12,"src":"o","at":99,"step":3,"steps":50,"m":{"loss":"Infinity","train/acc":0.5}}"#
+        );
+        assert_eq!(serde_json::from_str::<Row>(&line).expect("reads back"), row);
+    }
+}

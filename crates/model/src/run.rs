@@ -1,0 +1,70 @@
+//! A run: one experiment with one fixed assignment of parameters.
+
+use crate::attempt::Attempt;
+use crate::id::{AttemptNo, RunId, SweepId, Uid};
+use crate::outcome::{Outcome, State};
+use crate::params::Params;
+use crate::time::UnixMs;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+
+/// What home knows of a run from its journal: who it is and what was decided. Its attempts tell the rest.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Run {
+    pub id: RunId,
+    pub uid: Uid,
+    pub sweep: SweepId,
+    pub experiment: String,
+    pub params: Params,
+    pub created: UnixMs,
+    pub tags: BTreeSet<String>,
+    pub note: Option<String>,
+    /// In the trash since then.
+    pub trashed: Option<UnixMs>,
+    /// Attempts that were decided on; the first needs no decision of its own.
+    pub attempts: u64,
+    /// What the last attempt came to, once home learned it.
+    pub known_end: Option<KnownEnd>,
+}
+
+/// The part of an ended run that listings show, so that they need not open its folder.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct KnownEnd {
+    pub attempt: Attempt,
+    pub outcome: Outcome,
+    /// When the first attempt began.
+    pub started: Option<UnixMs>,
+}
+
+impl Run {
+    /// The state that the journal alone can tell.
+    pub fn settled(&self) -> Option<State> {
+        self.known_end.as_ref().map(|_| State::Ended)
+    }
+}
+
+/// The outcome of a run whose last attempt ended so.
+pub fn run_outcome(attempt: Outcome) -> Outcome {
+    match attempt {
+        Outcome::Unknown => Outcome::Lost,
+        other => other,
+    }
+}
+
+/// Why an attempt was decided on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Again {
+    /// From scratch.
+    Retry,
+    /// From this checkpoint, or by the script's own means when there is none to hand over.
+    Resume { checkpoint: Option<String> },
+}
+
+/// An attempt that was decided on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Decision {
+    pub run: RunId,
+    pub attempt: AttemptNo,
+    pub again: Again,
+}
