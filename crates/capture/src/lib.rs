@@ -1,1 +1,16 @@
-//! 
+//! What the world looked like when a run was submitted: the code, git's facts, the environment, the devices.
+//!
+//! `code::survey` looks at the folder, `code::store` freezes it under its hash, `code::materialise` makes a run's own copy of it.
+//! `environment` and `devices` describe the machine from files alone; `secrets` keeps what must not be recorded out of the record.
+
+pub mod code;
+pub mod devices;
+pub mod environment;
+mod error;
+mod packages;
+pub mod secrets;
+mod sign;
+mod system;
+
+pub use error::CaptureError;
+pub use system::System;

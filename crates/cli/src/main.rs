@@ -1,1 +1,70 @@
-fn main() {}
+//! The binary `neronet`: words in, text or JSON out. What it says is decided here; what it does is decided in `home`.
+
+mod args;
+mod commands;
+mod output;
+mod session;
+
+use args::{Args, Command};
+use clap::Parser;
+use neronet_home::HomeError;
+use session::Session;
+use std::ffi::OsString;
+use std::path::Path;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let words: Vec<OsString> = std::env::args_os().collect();
+    // The roles that neronet gives itself come first: they start a thousand times a day and parse nothing.
+    if let [_, role, folder] = &words[..] {
+        match role.to_str() {
+            Some("keeper") => return exit(neronet_supervise::keep(Path::new(folder))),
+            Some("supervisor") => return exit(neronet_supervise::adopt(Path::new(folder))),
+            _ => {}
+        }
+    }
+    let args = match Args::try_parse_from(words) {
+        Ok(args) => args,
+        Err(e) => {
+            e.print().ok();
+            return ExitCode::from(u8::try_from(e.exit_code()).unwrap_or(2));
+        }
+    };
+    match run(args) {
+        Ok(code) => code,
+        Err(e) => {
+            output::error(&e.to_string());
+            ExitCode::from(e.exit_code())
+        }
+    }
+}
+
+fn exit(code: i32) -> ExitCode {
+    ExitCode::from(u8::try_from(code).unwrap_or(1))
+}
+
+fn run(args: Args) -> Result<ExitCode, HomeError> {
+    let session = Session::new(&args)?;
+    match args.command {
+        Command::Run(words) => commands::run::run(&session, &words),
+        Command::Drive(words) => commands::run::drive(&session, &words),
+        Command::Check(words) => commands::check::check(&session, &words),
+        Command::Ls(words) => commands::ls::ls(&session, &words),
+        Command::Show(words) => commands::show::show(&session, &words),
+        Command::Logs(words) => commands::logs::logs(&session, &words),
+        Command::Metrics(words) => commands::metrics::metrics(&session, &words),
+        Command::Plot(words) => commands::plot::plot(&session, &words),
+        Command::Report(words) => commands::report::report(&session, &words),
+        Command::Compare(words) => commands::compare::compare(&session, &words),
+        Command::Stop(words) => commands::stop::ask(&session, &words, neronet_supervise::start::How::Stop),
+        Command::Kill(words) => commands::stop::ask(&session, &words, neronet_supervise::start::How::Kill),
+        Command::Resume(words) => commands::again::resume(&session, &words),
+        Command::Retry(words) => commands::again::retry(&session, &words),
+        Command::Tag(words) => commands::tag::tag(&session, &words),
+        Command::Note(words) => commands::note::note(&session, &words),
+        Command::Rm(words) => commands::rm::rm(&session, &words),
+        Command::Restore(words) => commands::rm::restore(&session, &words),
+        Command::Clone(words) => commands::clone::clone(&session, &words),
+        Command::Reference => commands::reference::reference(),
+    }
+}

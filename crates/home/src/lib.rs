@@ -1,1 +1,17 @@
-//! 
+//! What home does: submissions, starting runs, watching them, asking them to end, everything that is listed.
+//! A command calls it in its own process; a daemon would serve the same functions.
+
+pub mod begin;
+pub mod context;
+pub mod drive;
+pub mod error;
+pub mod filter;
+pub mod json;
+pub mod reconcile;
+pub mod select;
+pub mod steer;
+pub mod submit;
+pub mod view;
+
+pub use context::Context;
+pub use error::HomeError;

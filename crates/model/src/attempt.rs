@@ -33,7 +33,9 @@ pub struct Attempt {
     /// Sentences about what was not kept or could not be used.
     pub notices: Vec<String>,
     pub end: Option<End>,
+    /// From `launch.json`, as is `resumes`.
     pub resumed_from: Option<String>,
+    pub resumes: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -78,6 +80,7 @@ impl Attempt {
             notices: Vec::new(),
             end: None,
             resumed_from: None,
+            resumes: false,
         }
     }
 
@@ -144,6 +147,7 @@ impl Attempt {
                 });
             }
             Event::CheckpointSkipped { path, why } => self.notices.push(format!("checkpoint {path} skipped: {why}")),
+            Event::CheckpointDeleted { path } => self.checkpoints.retain(|known| known.path != path),
             Event::Config { values, .. } => self.config.extend(values),
             Event::Tag { name, value } => {
                 self.tags.insert(name, value);

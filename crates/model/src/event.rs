@@ -17,8 +17,8 @@ pub struct Stamped {
 #[serde(rename_all = "kebab-case")]
 pub enum Event {
     // By the keeper.
-    /// The keeper is there; `t` counts from here.
-    Begun { keeper: Process, at: UnixMs, version: u32 },
+    /// The keeper is there; `t` counts from here. `clock` is the time since the machine's boot.
+    Begun { keeper: Process, at: UnixMs, clock: Millis, version: u32 },
     /// Generation N of the supervisor is there; its segments carry its number.
     Watched { generation: u32, supervisor: Process },
     /// The command runs.
@@ -56,6 +56,8 @@ pub enum Event {
     },
     /// A file that matches the checkpoint globs and cannot be used, with the reason.
     CheckpointSkipped { path: String, why: String },
+    /// A checkpoint was deleted, as `[checkpoints] keep` says.
+    CheckpointDeleted { path: String },
     /// What the script says of its own configuration.
     Config { source: String, values: BTreeMap<String, String> },
     /// A value that is no number.

@@ -14,7 +14,8 @@ use std::collections::{BTreeMap, BTreeSet};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Entry {
-    Submitted(Box<Sweep>, Vec<Member>),
+    /// Everything that one submission made, in one record: all of it is there or none.
+    Submitted(Vec<Submitted>),
     /// Another attempt of a run that ended.
     Decided {
         at: UnixMs,
@@ -52,7 +53,14 @@ pub enum Entry {
     },
 }
 
-/// What the runs of one submission share.
+/// One experiment's part of a submission.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Submitted {
+    pub sweep: Sweep,
+    pub members: Vec<Member>,
+}
+
+/// What the runs of one sweep share.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Sweep {
     pub id: SweepId,
@@ -123,27 +131,7 @@ pub struct HomeState {
 impl HomeState {
     pub fn apply(&mut self, entry: Entry) {
         match entry {
-            Entry::Submitted(sweep, members) => {
-                self.last_sweep = self.last_sweep.max(sweep.id.0);
-                for Member { id, uid, params } in members {
-                    self.last_run = self.last_run.max(id.0);
-                    let run = Run {
-                        id,
-                        uid,
-                        sweep: sweep.id,
-                        experiment: sweep.experiment.clone(),
-                        params,
-                        created: sweep.at,
-                        tags: BTreeSet::new(),
-                        note: None,
-                        trashed: None,
-                        attempts: 1,
-                        known_end: None,
-                    };
-                    self.runs.insert(id, run);
-                }
-                self.sweeps.insert(sweep.id, *sweep);
-            }
+            Entry::Submitted(all) => all.into_iter().for_each(|submitted| self.submitted(submitted)),
             Entry::Decided { decision, .. } => {
                 if let Some(run) = self.runs.get_mut(&decision.run) {
                     run.attempts = run.attempts.max(decision.attempt.0);
@@ -180,6 +168,28 @@ impl HomeState {
                 }
             }
         }
+    }
+
+    fn submitted(&mut self, Submitted { sweep, members }: Submitted) {
+        self.last_sweep = self.last_sweep.max(sweep.id.0);
+        for Member { id, uid, params } in members {
+            self.last_run = self.last_run.max(id.0);
+            let run = Run {
+                id,
+                uid,
+                sweep: sweep.id,
+                experiment: sweep.experiment.clone(),
+                params,
+                created: sweep.at,
+                tags: BTreeSet::new(),
+                note: None,
+                trashed: None,
+                attempts: 1,
+                known_end: None,
+            };
+            self.runs.insert(id, run);
+        }
+        self.sweeps.insert(sweep.id, sweep);
     }
 
     fn each(&mut self, ids: &[RunId], mut change: impl FnMut(&mut Run)) {

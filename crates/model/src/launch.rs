@@ -2,7 +2,7 @@
 //! Written by whoever starts the attempt, before the keeper; it never changes.
 
 use crate::id::{AttemptNo, RunId, Uid};
-use crate::settings::{Checkpoints, Metrics, Stop};
+use crate::settings::{Checkpoints, Metrics, Objective, Stop};
 use crate::time::Millis;
 use serde::{Deserialize, Serialize};
 
@@ -26,6 +26,10 @@ pub struct Launch {
     pub stop: Stop,
     pub metrics: Metrics,
     pub checkpoints: Checkpoints,
+    /// What `keep = { best = … }` ranks by.
+    pub objectives: Vec<Objective>,
+    /// The attempt goes on where an earlier one was, so that its curves continue; else it starts curves of its own.
+    pub resumes: bool,
     /// The checkpoint that was handed over, if one was.
     pub resumed_from: Option<String>,
     pub limits: Limits,

@@ -28,6 +28,38 @@ pub struct Row {
     pub m: Values,
 }
 
+/// Steps that go on growing, from scripts that count anew in each epoch.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Steps {
+    first_epoch: Option<f64>,
+    last: Option<(f64, i64)>,
+    anew: bool,
+    before: i64,
+}
+
+impl Steps {
+    /// The step of a row since the start of the training. Rows must come in order.
+    pub fn of(&mut self, row: &Row) -> Option<i64> {
+        let step = row.step?;
+        let Some(epoch) = row.epoch.map(f64::floor) else { return Some(step) };
+        let first = *self.first_epoch.get_or_insert(epoch);
+        if let Some((last_epoch, last_step)) = self.last
+            && epoch > last_epoch
+            && step <= last_step
+        {
+            self.anew = true;
+            self.before += row.steps.unwrap_or(last_step);
+        }
+        self.last = Some((epoch, step));
+        match row.steps {
+            _ if !self.anew => Some(step),
+            // Also right for an attempt that goes on in a later epoch, or in an earlier one again.
+            Some(steps) => Some(((epoch - first).max(0.0) as i64).saturating_mul(steps).saturating_add(step)),
+            None => Some(self.before.saturating_add(step)),
+        }
+    }
+}
+
 /// Names with their values, in the order in which they were read.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Values(pub Vec<(String, f64)>);
@@ -65,6 +97,21 @@ impl<'de> Deserialize<'de> for Values {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn steps_counted_anew_in_each_epoch_go_on_growing() {
+        let mut steps = Steps::default();
+        let mut of = |epoch: f64, step: i64, total: Option<i64>| {
+            steps.of(&Row { epoch: Some(epoch), step: Some(step), steps: total, ..Row::default() })
+        };
+        assert_eq!(of(1.0, 50, Some(100)), Some(50));
+        assert_eq!(of(1.0, 100, Some(100)), Some(100));
+        assert_eq!(of(2.0, 50, Some(100)), Some(150));
+        assert_eq!(of(4.0, 1, Some(100)), Some(301));
+        let mut global = Steps::default();
+        let mut of = |epoch: f64, step: i64| global.of(&Row { epoch: Some(epoch), step: Some(step), ..Row::default() });
+        assert_eq!([of(1.0, 100), of(2.0, 200), of(2.5, 250)], [Some(100), Some(200), Some(250)]);
+    }
 
     #[test]
     fn a_row_reads_back_non_finite_values_included() {

@@ -1,12 +1,13 @@
 //! A run: one experiment with one fixed assignment of parameters.
 
 use crate::attempt::Attempt;
+use crate::event::Extent;
 use crate::id::{AttemptNo, RunId, SweepId, Uid};
 use crate::outcome::{Outcome, State};
 use crate::params::Params;
 use crate::time::UnixMs;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What home knows of a run from its journal: who it is and what was decided. Its attempts tell the rest.
 #[derive(Debug, Clone, PartialEq)]
@@ -34,6 +35,8 @@ pub struct KnownEnd {
     pub outcome: Outcome,
     /// When the first attempt began.
     pub started: Option<UnixMs>,
+    /// Joined over the attempts.
+    pub metrics: BTreeMap<String, Extent>,
 }
 
 impl Run {

@@ -1,1 +1,38 @@
-//! 
+//! Metrics from the text that training scripts print, with no change to their code. Pure: text in, findings out.
+//!
+//! A line goes through [`Scraper::line`]: the researcher's own patterns first, then the built-in readers. What a script
+//! writes for us or keeps in files goes through [`metrics_line`], [`Table`], [`json_document`] and [`json_rows`].
+//! [`learn`] tells what would be read from a whole log.
+//!
+//! What was decided, where scripts differ:
+//!
+//! - Names keep their spelling; blanks become `_`, a unit in brackets goes (`Val Loss (px)` is `Val_Loss`). A word for a part
+//!   of the data at the head of a line or of its part holds for the names behind it: `Test: [10/78] Loss 1.2` is `Test_Loss`.
+//!   Names in JSON, dictionaries and CSV stay as they are.
+//! - `Accuracy: 9826/10000 (98%)` is 98, the printed percentage; without one it is worked out. Other percentages are the
+//!   number before the sign. Of `0.31 (0.35)` and `0.9 ± 0.1` the first number counts.
+//! - Times, sizes, speeds, memory and counts of parameters in free text are not recorded; a pattern reads them.
+//! - An epoch holds until the next one, also for `Test accuracy: 0.9` after the last; a step that stands alone on its line
+//!   likewise. Lines that begin with `Best`, `Final` or `Overall` are summaries.
+//! - A box of names and values (`| loss | 0.3 |`) is read as a whole at its closing line.
+//! - The lists of names are in `names.rs`. Where a line is in doubt nothing is read.
+
+mod config;
+mod found;
+mod grid;
+pub mod learn;
+mod lexer;
+mod literal;
+mod names;
+mod pairs;
+mod patterns;
+mod scraper;
+mod state;
+mod structured;
+mod table;
+
+pub use found::Found;
+pub use scraper::Scraper;
+pub use state::State;
+pub use structured::{json_document, json_rows, metrics_line};
+pub use table::Table;

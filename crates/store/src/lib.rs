@@ -1,1 +1,16 @@
-//! 
+//! Home on disk: the journal of what was decided, the spool of each attempt, the series folded from it.
+//!
+//! Writers are few and named: the journal belongs to whoever holds `home.lock`, an attempt's spool to its keeper and
+//! supervisor. Readers need no lock: everything is append-only or replaced whole.
+
+pub mod error;
+pub mod files;
+pub mod frame;
+pub mod history;
+pub mod home;
+pub mod journal;
+pub mod series;
+pub mod spool;
+
+pub use error::StoreError;
+pub use home::{Home, Locked};

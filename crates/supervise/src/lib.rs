@@ -1,1 +1,24 @@
-//! 
+//! What runs beside the researcher's process, on the machine where it runs, with nobody else there.
+//!
+//! The **keeper** acts: it starts the command, passes on what it is asked, ends the whole tree when it must, and durably
+//! writes how it ended. The **supervisor** observes: it reads the output, writes the spool and says what it all came to.
+//! Either can be killed at any instant: the keeper replaces the supervisor; the supervisor outlives the keeper.
+
+pub mod cause;
+pub mod checkpoints;
+mod command;
+mod files;
+mod globs;
+mod keeper;
+mod lines;
+mod metrics;
+pub mod os;
+mod output;
+mod position;
+mod record;
+mod segment;
+pub mod start;
+mod supervisor;
+
+pub use keeper::keep;
+pub use supervisor::adopt;

@@ -1,0 +1,119 @@
+//! The code of a submission: surveyed where it lies, stored under its hash, copied out for each run.
+
+mod cache;
+mod changes;
+mod diff;
+mod git;
+mod links;
+mod manifest;
+mod read;
+mod settle;
+mod size;
+mod store;
+mod survey;
+mod walk;
+mod work;
+
+pub use changes::changed_files;
+pub use store::{diff_text, remove_unfinished, store};
+pub use survey::survey;
+pub use work::materialise;
+
+use neronet_model::UnixMs;
+use neronet_model::journal::Git;
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+/// What a snapshot of a folder holds, before it is stored.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Survey {
+    /// The top of the git work tree, else the start folder. Symlinks in it are resolved.
+    pub top: PathBuf,
+    /// The start folder relative to `top`; empty where they are the same.
+    pub below: String,
+    /// Untracked files make a work tree dirty too: the commit alone does not hold what runs.
+    pub git: Option<Git>,
+    pub files: Vec<Entry>,
+    /// Files over the cap: recorded and linked, not copied.
+    pub large: Vec<Large>,
+    /// Path and a sentence why it is not in the snapshot.
+    pub left_out: Vec<(String, String)>,
+    /// A sentence why there can be no snapshot of this folder; then the lists may be incomplete.
+    pub in_place_because: Option<String>,
+    pub links: Vec<Link>,
+    pub submodules: Vec<Submodule>,
+    /// Files of `files` and `large` that git does not track.
+    pub untracked: Vec<String>,
+    /// `git diff HEAD`, submodules included, without files that look like secrets.
+    pub diff: Vec<u8>,
+    /// Sentences that the user should read, e.g. that git refused and the folder was walked.
+    pub notes: Vec<String>,
+}
+
+/// A file to copy. Paths are relative to the top, with `/`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Entry {
+    pub path: String,
+    pub size: u64,
+    pub executable: bool,
+    pub sha256: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Large {
+    pub path: String,
+    pub size: u64,
+    pub mtime: UnixMs,
+}
+
+/// A symlink. `target` is as it will be in the work copy: relative within the snapshot, absolute outside it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Link {
+    pub path: String,
+    pub target: String,
+    pub outside: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Submodule {
+    pub path: String,
+    /// The commit that is checked out; without one, that which the outer repository names.
+    pub commit: String,
+    pub checked_out: bool,
+}
+
+/// Above these a folder is too big to be copied for every run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Caps {
+    pub bytes: u64,
+    pub files: u64,
+    /// A file above this is linked, and does not count.
+    pub large: u64,
+}
+
+impl Default for Caps {
+    fn default() -> Caps {
+        Caps {
+            bytes: 100_000_000,
+            files: 20_000,
+            large: 10_000_000,
+        }
+    }
+}
+
+/// One file's difference between two snapshots.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Change {
+    pub path: String,
+    pub kind: ChangeKind,
+    /// A unified diff, for text.
+    pub diff: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ChangeKind {
+    Added,
+    Removed,
+    Changed,
+}

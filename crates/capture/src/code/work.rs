@@ -1,0 +1,136 @@
+//! A run's own copy of a snapshot: writable, and sharing nothing that a write could reach.
+
+use super::manifest::{FILES, Manifest, is_safe};
+use super::read::{self, Cloner};
+use super::store::make_folders;
+use crate::CaptureError;
+use std::collections::{BTreeMap, HashSet};
+use std::io;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+
+/// Makes `work`, a run's own writable copy. `link` names what is symlinked into it: paths relative to `top`, or absolute; what is
+/// absolute and not below `top` goes by its last name. `work` must not exist, or be empty.
+pub fn materialise(snapshots: &Path, hash: &str, work: &Path, link: &[String], top: &Path) -> Result<(), CaptureError> {
+    let manifest = Manifest::load(snapshots, hash)?;
+    let plan = Plan::of(&manifest, link, top)?;
+    // Built beside its place and renamed: a folder that is there is whole.
+    let name = work.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let draft = work.with_file_name(format!(".{name}.part"));
+    let failed = |error: io::Error| CaptureError::io("make the run's copy of the code", work, &error);
+    if draft.exists() {
+        std::fs::remove_dir_all(&draft).map_err(failed)?;
+    }
+    std::fs::create_dir_all(&draft).map_err(failed)?;
+    let built = plan
+        .build(&snapshots.join(hash).join(FILES), &draft)
+        .and_then(|()| std::fs::rename(&draft, work).map_err(failed));
+    if built.is_err() {
+        let _ = std::fs::remove_dir_all(&draft);
+    }
+    built
+}
+
+/// What is put where. No path leads through a symlink of the plan.
+struct Plan<'a> {
+    files: Vec<&'a super::Entry>,
+    folders: Vec<&'a str>,
+    /// Path and target.
+    links: BTreeMap<String, PathBuf>,
+}
+
+impl<'a> Plan<'a> {
+    fn of(manifest: &'a Manifest, link: &[String], top: &Path) -> Result<Plan<'a>, CaptureError> {
+        let mut links: BTreeMap<String, PathBuf> = BTreeMap::new();
+        for entry in link {
+            let (path, target) = asked_link(entry, top)?;
+            links.insert(path, target);
+        }
+        // What is linked whole comes from there alone, whatever the snapshot has of it.
+        let asked: HashSet<String> = links.keys().cloned().collect();
+        let covered = |path: &str| asked.contains(path) || path.match_indices('/').any(|(end, _)| asked.contains(&path[..end]));
+        links.retain(|path, _| !path.match_indices('/').any(|(end, _)| asked.contains(&path[..end])));
+        for file in manifest.large.iter().filter(|file| !covered(&file.path)) {
+            links.insert(file.path.clone(), top.join(&file.path));
+        }
+        for own in manifest.links.iter().filter(|own| !covered(&own.path)) {
+            links.insert(own.path.clone(), PathBuf::from(&own.target));
+        }
+        let plan = Plan {
+            files: manifest.files.iter().filter(|file| !covered(&file.path)).collect(),
+            folders: manifest
+                .folders
+                .iter()
+                .map(String::as_str)
+                .filter(|folder| !covered(folder))
+                .collect(),
+            links,
+        };
+        for path in plan.paths() {
+            if path.match_indices('/').any(|(end, _)| plan.links.contains_key(&path[..end])) {
+                return Err(CaptureError::new(
+                    format!("'{path}' would be put through a symlink and so leave the run's folder"),
+                    top,
+                    "name the folder itself under [code] link, not something behind a symlink",
+                ));
+            }
+        }
+        Ok(plan)
+    }
+
+    fn paths(&self) -> impl Iterator<Item = &str> {
+        let files = self.files.iter().map(|file| file.path.as_str());
+        files
+            .chain(self.folders.iter().copied())
+            .chain(self.links.keys().map(String::as_str))
+    }
+
+    fn build(&self, stored: &Path, draft: &Path) -> Result<(), CaptureError> {
+        let failed = |path: &str| {
+            let place = draft.join(path);
+            move |error: io::Error| CaptureError::io("make the run's copy of the code", &place, &error)
+        };
+        make_folders(draft, self.paths()).map_err(failed(""))?;
+        for folder in &self.folders {
+            std::fs::create_dir_all(draft.join(folder)).map_err(failed(folder))?;
+        }
+        let cloner = Cloner::default();
+        let copied = read::in_parallel(&self.files, |file| {
+            cloner.copy(&stored.join(&file.path), &draft.join(&file.path), file.size, file.executable)
+        });
+        for (file, copied) in self.files.iter().zip(copied) {
+            copied.map_err(failed(&file.path))?;
+        }
+        for (path, target) in &self.links {
+            symlink(target, draft.join(path)).map_err(failed(path))?;
+        }
+        Ok(())
+    }
+}
+
+/// Where an entry of `[code] link` goes in the work copy, and what it points to. A place outside `top` goes by its last name.
+fn asked_link(entry: &str, top: &Path) -> Result<(String, PathBuf), CaptureError> {
+    let refused = |what: &str, remedy: &str| CaptureError::new(format!("cannot link '{entry}': {what}"), top, remedy);
+    let plain = entry.trim_end_matches('/');
+    let plain = plain.strip_prefix("./").unwrap_or(plain);
+    let (path, target) = if plain.starts_with('/') {
+        let target = PathBuf::from(plain);
+        let path = match target.strip_prefix(top) {
+            Ok(below) => below.to_path_buf(),
+            Err(_) => target.file_name().map(PathBuf::from).unwrap_or_default(),
+        };
+        (path.to_string_lossy().into_owned(), target)
+    } else {
+        (plain.to_string(), top.join(plain))
+    };
+    if !is_safe(&path) {
+        return Err(refused(
+            "it would lie outside the run's folder",
+            "name something below the top of the code, or an absolute path",
+        ));
+    }
+    if std::fs::symlink_metadata(&target).is_err() {
+        return Err(refused("it does not exist", "create it, or take it out of [code] link"));
+    }
+    Ok((path, target))
+}

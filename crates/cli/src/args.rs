@@ -1,0 +1,290 @@
+//! The words of the command line. Their comments are the manual.
+
+use clap::{Args as Words, Parser, Subcommand};
+use std::path::PathBuf;
+
+/// Runs, watches and explains neural-network training.
+///
+/// Runs are named by number (42, 40-50), `last`, an experiment's name, @TAG, sweep:7, or a filter such as 'state == failed and lr > 0.01'.
+#[derive(Debug, Parser)]
+#[command(name = "neronet", version, arg_required_else_help = true, max_term_width = 110)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+    /// Keep everything in this folder instead of $NERONET_HOME
+    #[arg(long, global = true, value_name = "FOLDER")]
+    pub(crate) home: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run experiments now, here, in the foreground
+    Run(Run),
+    /// Show what a specification would run, or what would be read from a log, and run nothing
+    Check(Check),
+    /// List runs
+    Ls(Ls),
+    /// Show everything about a run
+    Show(Show),
+    /// Print what a run printed
+    Logs(Logs),
+    /// List a run's metrics, or print the points of one
+    Metrics(Metrics),
+    /// Draw curves, in the terminal or to a file
+    Plot(Plot),
+    /// Write a report on runs: one HTML page with table, curves and facts
+    Report(Report),
+    /// Show how runs differ: parameters, configuration, metrics, code, packages
+    Compare(Compare),
+    /// Ask runs to stop (they may save a checkpoint first)
+    Stop(Which),
+    /// End runs at once
+    Kill(Which),
+    /// Go on with an ended run from its latest complete checkpoint
+    Resume(Again),
+    /// Run an ended run once more, from scratch
+    Retry(Again),
+    /// Add tags to runs, or take them away with --remove
+    Tag(Tag),
+    /// Write a note on a run, or print it
+    Note(Note),
+    /// Put runs in the trash
+    Rm(Rm),
+    /// Take runs out of the trash
+    Restore(Which),
+    /// Copy the code and the specification of a run into a folder
+    Clone(Clone),
+    /// Print this reference as Markdown
+    #[command(hide = true)]
+    Reference,
+    #[command(hide = true)]
+    Drive(Drive),
+}
+
+#[derive(Debug, Words)]
+pub(crate) struct Run {
+    /// The specification, or FILE:NAME for one of its experiments (default: neronet.toml)
+    pub(crate) spec: Option<String>,
+    /// A command to run without any file, after --
+    #[arg(last = true, value_name = "CMD")]
+    pub(crate) command: Vec<String>,
+    /// Set a parameter or a key: lr=0.1, or lr=0.1,0.01 for one run each
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) set: Vec<String>,
+    /// How many runs at a time
+    #[arg(long, value_name = "N")]
+    pub(crate) parallel: Option<u64>,
+    /// The project that the runs belong to (default: the name of the git work tree)
+    #[arg(long)]
+    pub(crate) project: Option<String>,
+    /// Return at once; the runs go on when the terminal is closed
+    #[arg(long)]
+    pub(crate) detach: bool,
+    /// Do not ask, however many runs there are
+    #[arg(long, short)]
+    pub(crate) yes: bool,
+    /// Print the ended runs as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Print nothing but errors
+    #[arg(long, short)]
+    pub(crate) quiet: bool,
+}
+
+#[derive(Debug, Words)]
+pub(crate) struct Check {
+    /// The specification, or FILE:NAME for one of its experiments (default: neronet.toml)
+    pub(crate) spec: Option<String>,
+    /// Set a parameter or a key, as in run
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) set: Vec<String>,
+    /// Show what metrics would be read from this log, and propose patterns for the rest (- reads standard input)
+    #[arg(long, value_name = "LOG")]
+    pub(crate) learn: Option<PathBuf>,
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Words)]
+pub(crate) struct Ls {
+    /// Runs, or a filter (default: all of the current project)
+    pub(crate) which: Vec<String>,
+    /// Runs of all projects
+    #[arg(long, short)]
+    pub(crate) all: bool,
+    /// Runs in the trash
+    #[arg(long)]
+    pub(crate) trash: bool,
+    /// Sort by a metric (best first where the objective says which way), a parameter, or created, started, duration
+    #[arg(long, value_name = "NAME")]
+    pub(crate) sort: Option<String>,
+    /// Show at most so many, the newest
+    #[arg(long, value_name = "N")]
+    pub(crate) limit: Option<usize>,
+    /// Columns to show, separated by commas: parameters, metrics, or the names that --json prints
+    #[arg(long, value_delimiter = ',', value_name = "NAMES")]
+    pub(crate) fields: Vec<String>,
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Words)]
+pub(crate) struct Show {
+    /// A run
+    #[arg(default_value = "last")]
+    pub(crate) run: String,
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Words)]
+pub(crate) struct Logs {
+    /// A run
+    #[arg(default_value = "last")]
+    pub(crate) run: String,
+    /// Go on printing until the run has ended
+    #[arg(long, short)]
+    pub(crate) follow: bool,
+    /// Only the last N lines
+    #[arg(long, short, value_name = "N")]
+    pub(crate) tail: Option<usize>,
+    /// Only this attempt (default: all)
+    #[arg(long, value_name = "N")]
+    pub(crate) attempt: Option<u64>,
+    /// Only standard error
+    #[arg(long)]
+    pub(crate) stderr: bool,
+}
+
+#[derive(Debug, Words)]
+pub(crate) struct Metrics {
+    /// A run
+    pub(crate) run: String,
+    /// Print the points of this metric
+    pub(crate) name: Option<String>,
+    /// Points that a resumed attempt replaced, too
+    #[arg(long)]
+    pub(crate) superseded: bool,
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Words)]
+pub(crate) struct Plot {
+    /// Runs
+    #[arg(default_value = "last")]
+    pub(crate) which: Vec<String>,
+    /// The metric (default: the first objective, else a guess that is shown)
+    #[arg(long, short, value_name = "NAME")]
+    pub(crate) metric: Vec<String>,
+    /// Write to this file: .svg, .png or .html
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// The horizontal axis
+    #[arg(long, default_value = "step", value_parser = ["step", "epoch", "time"])]
+    pub(crate) x: String,
+    /// Logarithmic vertical axis
+    #[arg(long)]
+    pub(crate) log: bool,
+    /// Logarithmic horizontal axis
+    #[arg(long)]
+    pub(crate) log_x: bool,
+    /// Smooth with this weight, from 0 (not at all) to below 1
+    #[arg(long, value_name = "WEIGHT")]
+    pub(crate) smooth: Option<f64>,
+    /// Width and height: of the terminal plot in characters, of a picture in pixels
+    #[arg(long, value_name = "WxH")]
+    pub(crate) size: Option<String>,
+    /// Points that a resumed attempt replaced, too, drawn faintly
+    #[arg(long)]
+    pub(crate) superseded: bool,
+}
+
+#[derive(Debug, Words)]
+pub(crate) struct Report {
+    /// Runs
+    #[arg(default_value = "last")]
+    pub(crate) which: Vec<String>,
+    /// Write to this file
+    #[arg(long, short, value_name = "FILE", default_value = "report.html")]
+    pub(crate) output: PathBuf,
+}
+
+#[derive(Debug, Words)]
+pub(crate) struct Compare {
+    /// Two runs or more
+    #[arg(required = true)]
+    pub(crate) which: Vec<String>,
+    /// Also what is the same
+    #[arg(long)]
+    pub(crate) all: bool,
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Words)]
+pub(crate) struct Which {
+    /// Runs
+    #[arg(required = true)]
+    pub(crate) which: Vec<String>,
+}
+
+#[derive(Debug, Words)]
+pub(crate) struct Again {
+    /// Runs
+    #[arg(required = true)]
+    pub(crate) which: Vec<String>,
+    /// Return at once; the runs go on when the terminal is closed
+    #[arg(long)]
+    pub(crate) detach: bool,
+    /// Print nothing but errors
+    #[arg(long, short)]
+    pub(crate) quiet: bool,
+}
+
+#[derive(Debug, Words)]
+pub(crate) struct Tag {
+    /// Runs
+    pub(crate) which: String,
+    /// Tags
+    #[arg(required = true)]
+    pub(crate) tags: Vec<String>,
+    /// Take the tags away
+    #[arg(long)]
+    pub(crate) remove: bool,
+}
+
+#[derive(Debug, Words)]
+pub(crate) struct Note {
+    /// A run
+    pub(crate) run: String,
+    /// The note; without it the present one is printed
+    pub(crate) text: Option<String>,
+}
+
+#[derive(Debug, Words)]
+pub(crate) struct Rm {
+    /// Runs
+    #[arg(required = true)]
+    pub(crate) which: Vec<String>,
+    /// Do not ask
+    #[arg(long, short)]
+    pub(crate) yes: bool,
+    /// Take runs that are in the trash from the disk for good
+    #[arg(long)]
+    pub(crate) purge: bool,
+}
+
+#[derive(Debug, Words)]
+pub(crate) struct Clone {
+    /// A run
+    pub(crate) run: String,
+    /// The folder to make
+    pub(crate) folder: PathBuf,
+}
+
+#[derive(Debug, Words)]
+pub(crate) struct Drive {
+    /// RUN:ATTEMPT of each
+    pub(crate) tasks: Vec<String>,
+}

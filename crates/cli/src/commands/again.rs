@@ -1,0 +1,56 @@
+//! `neronet resume` and `neronet retry`: another attempt of runs that ended.
+
+use crate::args::Again as Words;
+use crate::commands::run;
+use crate::output;
+use crate::session::Session;
+use neronet_home::HomeError;
+use neronet_home::drive::Task;
+use neronet_home::select::select;
+use neronet_home::steer;
+use neronet_home::view::{Snapshot, View};
+use neronet_model::run::Again;
+use neronet_model::settings::Resume;
+use std::process::ExitCode;
+
+pub(crate) fn resume(session: &Session, words: &Words) -> Result<ExitCode, HomeError> {
+    begin_again(session, words, |view| match &view.sweep.settings.resume {
+        None => Err(HomeError::Failed(format!(
+            "run {}: its specification has no [resume], so neronet does not know how it goes on.\n\
+             Add for instance [resume] arguments = \"--resume {{checkpoint}}\"; `neronet retry {}` starts it from scratch",
+            view.run.id, view.run.id
+        ))),
+        Some(Resume::Automatic) => Ok(Again::Resume { checkpoint: None }),
+        Some(_) => {
+            let found = steer::latest_checkpoint(&session.context, view)?;
+            for word in &found.passed_over {
+                output::notice(&format!("run {}: checkpoint passed over: {word}", view.run.id));
+            }
+            let path = found.path.ok_or_else(|| {
+                HomeError::Failed(format!(
+                    "run {} has no complete checkpoint to go on from (looked for {}); `neronet retry {}` starts it from scratch",
+                    view.run.id,
+                    view.sweep.settings.checkpoints.paths.join(", "),
+                    view.run.id
+                ))
+            })?;
+            output::notice(&format!("run {} goes on from {}", view.run.id, path.display()));
+            Ok(Again::Resume { checkpoint: Some(path.display().to_string()) })
+        }
+    })
+}
+
+pub(crate) fn retry(session: &Session, words: &Words) -> Result<ExitCode, HomeError> {
+    begin_again(session, words, |_| Ok(Again::Retry))
+}
+
+fn begin_again(session: &Session, words: &Words, how: impl Fn(&View<'_>) -> Result<Again, HomeError>) -> Result<ExitCode, HomeError> {
+    neronet_home::reconcile::reconcile(&session.context)?;
+    let snapshot = Snapshot::read(&session.context)?;
+    let views = snapshot.views(&session.context);
+    let chosen = select(&views, &words.which)?;
+    // All are looked at before the first is decided on: of a wrong list nothing is started.
+    let decisions = chosen.iter().map(|view| Ok((view.run.id, how(view)?))).collect::<Result<Vec<_>, HomeError>>()?;
+    let tasks = decisions.into_iter().map(|(run, again)| steer::again(&session.context, run, again)).collect::<Result<Vec<Task>, _>>()?;
+    run::carry_out(session, tasks, &run::Manner { detach: words.detach, quiet: words.quiet, json: false })
+}

@@ -1,0 +1,176 @@
+//! `neronet run`: from words to runs, carried out here; and `drive`, the same without a terminal.
+
+use crate::args::{Drive as DriveWords, Run};
+use crate::commands::live::Live;
+use crate::output;
+use crate::session::Session;
+use neronet_home::drive::{Drive, Task, Wish};
+use neronet_home::submit::{self, Request};
+use neronet_home::view::Snapshot;
+use neronet_home::{HomeError, json};
+use neronet_model::journal::Entry;
+use neronet_model::{AttemptNo, Outcome, RunId};
+use neronet_spec::Plan;
+use neronet_supervise::os::process;
+use neronet_supervise::start;
+use nix::sys::signal::{SigSet, Signal};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
+use std::os::fd::AsFd;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+pub(crate) const DEFAULT_SPEC: &str = "neronet.toml";
+/// More runs than this are rarely meant.
+const MANY: u64 = 1_000;
+
+/// How the runs are shown, and whether we stay.
+pub(crate) struct Manner {
+    pub(crate) detach: bool,
+    pub(crate) quiet: bool,
+    pub(crate) json: bool,
+}
+
+pub(crate) fn run(session: &Session, words: &Run) -> Result<ExitCode, HomeError> {
+    if words.spec.is_some() && !words.command.is_empty() {
+        return Err(HomeError::Words("give a specification or a command after --, not both".into()));
+    }
+    let (plan, start) = if words.command.is_empty() {
+        read_spec(session, words.spec.as_deref(), &words.set)?
+    } else {
+        let plan = neronet_spec::of_command(&words.command, &words.set).map_err(|problems| HomeError::Words(problems.to_string()))?;
+        (plan, session.context.folder.clone())
+    };
+    let count: u64 = plan.experiments.iter().map(neronet_spec::Experiment::count).fold(0, u64::saturating_add);
+    if count > MANY && !words.yes {
+        return Err(HomeError::Words(format!(
+            "this makes {} runs; `neronet check` shows a sample of them, `--yes` starts them",
+            grouped(count)
+        )));
+    }
+    let request =
+        Request { plan: &plan, start: &start, project: words.project.clone(), detached: words.detach, parallel: words.parallel };
+    let receipt = submit::submit(&session.context, &request)?;
+    for note in &receipt.notes {
+        output::notice(&if note.starts_with("warning") { note.clone() } else { format!("note: {note}") });
+    }
+    let tasks = receipt.runs.iter().map(|run| Task { run: *run, attempt: AttemptNo(1), again: None }).collect();
+    carry_out(session, tasks, &Manner { detach: words.detach, quiet: words.quiet, json: words.json })
+}
+
+/// The plan of a specification, and the folder that its paths are relative to.
+pub(crate) fn read_spec(session: &Session, spec: Option<&str>, set: &[String]) -> Result<(Plan, PathBuf), HomeError> {
+    let named = spec.unwrap_or(DEFAULT_SPEC);
+    let (file, only) = match named.rsplit_once(':') {
+        Some((file, name)) if !Path::new(named).exists() => (file, Some(name)),
+        _ => (named, None),
+    };
+    if spec.is_none() && !Path::new(file).exists() {
+        return Err(HomeError::Words(format!(
+            "there is no {DEFAULT_SPEC} in {}; write one, name another file, or run a command without any: neronet run -- CMD",
+            session.context.folder.display()
+        )));
+    }
+    let plan = neronet_spec::load(Path::new(file), only, set).map_err(|problems| HomeError::Words(problems.to_string()))?;
+    let folder = Path::new(file).parent().map_or_else(|| session.context.folder.clone(), |parent| session.context.folder.join(parent));
+    Ok((plan, folder))
+}
+
+/// 100000 as 100,000.
+pub(crate) fn grouped(count: u64) -> String {
+    let digits = count.to_string();
+    let mut text = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+pub(crate) fn carry_out(session: &Session, tasks: Vec<Task>, manner: &Manner) -> Result<ExitCode, HomeError> {
+    if manner.detach {
+        return detach(session, &tasks);
+    }
+    let runs: Vec<RunId> = tasks.iter().map(|task| task.run).collect();
+    // Ctrl-C is a question to us, not to the runs: they are in sessions of their own.
+    let mut set = SigSet::empty();
+    set.add(Signal::SIGINT);
+    set.add(Signal::SIGTERM);
+    set.thread_block().map_err(|e| HomeError::Failed(format!("signals cannot be blocked: {e}")))?;
+    let signals = SignalFd::with_flags(&set, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)
+        .map_err(|e| HomeError::Failed(format!("signals cannot be read: {e}")))?;
+    let mut live = Live::new(session, &runs, manner.quiet || manner.json)?;
+    let mut wish = Wish::GoOn;
+    let mut left = false;
+    let drive = Drive::new(&session.context, tasks)?;
+    let ended = drive.carry_out(Some(signals.as_fd()), |progress| {
+        while let Ok(Some(info)) = signals.read_signal() {
+            wish = match (Signal::try_from(info.ssi_signo as i32), wish) {
+                (Ok(Signal::SIGTERM), _) => Wish::Leave,
+                (_, Wish::GoOn) => Wish::Stop,
+                _ => Wish::Kill,
+            };
+            live.say(match wish {
+                Wish::Leave => "leaving: what runs goes on, what is queued is not started",
+                Wish::Stop => "asking the runs to stop; Ctrl-C once more kills them",
+                _ => "killing the runs",
+            });
+        }
+        left = wish == Wish::Leave;
+        live.show(progress);
+        wish
+    })?;
+    live.finish(&ended);
+    if manner.json {
+        let snapshot = Snapshot::read(&session.context)?;
+        let listed = runs.iter().filter_map(|run| snapshot.view_of(&session.context, *run)).map(|view| json::listed(&view)).collect();
+        output::json(&serde_json::Value::Array(listed));
+    }
+    let all_finished = !left && ended.values().all(|end| end.outcome == Outcome::Finished);
+    Ok(if all_finished { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Hands the tasks to a process that no terminal can end.
+fn detach(session: &Session, tasks: &[Task]) -> Result<ExitCode, HomeError> {
+    let mut words = vec!["drive".to_string()];
+    words.extend(tasks.chunk_by(|a, b| a.run.0 + 1 == b.run.0 && a.attempt == b.attempt).map(|chunk| {
+        let (first, last) = (chunk[0].run, chunk[chunk.len() - 1].run);
+        format!("{first}-{last}:{}", chunk[0].attempt)
+    }));
+    let home = &session.context.home;
+    start::detached(&session.context.neronet, &words, &[("NERONET_HOME", home.root())], &home.root().join("detached.log"))?;
+    let ids: Vec<String> = words[1..].iter().filter_map(|word| word.split_once(':')).map(|(ids, _)| ids.to_string()).collect();
+    for id in ids {
+        let shown = match id.split_once('-') {
+            Some((first, last)) if first == last => first.to_string(),
+            _ => id,
+        };
+        output::print_line(&format!("run {shown} detached; `neronet ls` lists, `neronet logs -f` follows"));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What `detach` started.
+pub(crate) fn drive(session: &Session, words: &DriveWords) -> Result<ExitCode, HomeError> {
+    let state = session.context.home.read()?.state;
+    let mut tasks = Vec::new();
+    for word in &words.tasks {
+        let parsed = word.split_once(':').and_then(|(ids, attempt)| {
+            let (first, last) = ids.split_once('-')?;
+            Some((first.parse::<u64>().ok()?, last.parse::<u64>().ok()?, attempt.parse::<AttemptNo>().ok()?))
+        });
+        let Some((first, last, attempt)) = parsed else { return Err(HomeError::Words(format!("'{word}' is no task"))) };
+        tasks.extend((first..=last).map(|run| {
+            let decision = state.decisions.get(&RunId(run)).filter(|decision| decision.attempt == attempt);
+            Task { run: RunId(run), attempt, again: decision.map(|decision| decision.again.clone()) }
+        }));
+    }
+    let sweeps: std::collections::BTreeSet<_> = tasks.iter().filter_map(|task| state.runs.get(&task.run)).map(|run| run.sweep).collect();
+    let mut home = session.context.lock()?;
+    for sweep in sweeps {
+        home.decide(Entry::Driven { sweep, driver: process::myself() })?;
+    }
+    drop(home);
+    carry_out(session, tasks, &Manner { detach: false, quiet: true, json: false })
+}

@@ -1,0 +1,26 @@
+//! `neronet stop` and `neronet kill`.
+
+use crate::args::Which;
+use crate::output;
+use crate::session::Session;
+use neronet_home::HomeError;
+use neronet_home::select::select;
+use neronet_home::steer;
+use neronet_home::view::Snapshot;
+use neronet_supervise::start::How;
+use std::process::ExitCode;
+
+pub(crate) fn ask(session: &Session, words: &Which, how: How) -> Result<ExitCode, HomeError> {
+    let snapshot = Snapshot::read(&session.context)?;
+    let views = snapshot.views(&session.context);
+    let chosen = select(&views, &words.which)?;
+    let not_asked = steer::ask(&session.context, &chosen, how)?;
+    for view in chosen.iter().filter(|view| not_asked.iter().all(|(id, _)| *id != view.run.id)) {
+        let done = if how == How::Kill { "killed" } else { "asked to stop" };
+        output::print_line(&format!("run {} {done}", view.run.id));
+    }
+    for (id, why) in &not_asked {
+        output::notice(&format!("run {id} not asked: {why}"));
+    }
+    Ok(if not_asked.len() == chosen.len() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}

@@ -1,0 +1,71 @@
+//! What every command needs: where home is, how wide the terminal is, what time it is. The only place that asks the system.
+
+use crate::args::Args;
+use neronet_home::{Context, HomeError};
+use neronet_model::UnixMs;
+use neronet_store::Home;
+use neronet_supervise::os::clock;
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+
+pub(crate) struct Session {
+    pub(crate) context: Context,
+    /// Of standard output.
+    pub(crate) color: bool,
+    pub(crate) terminal: bool,
+    pub(crate) width: usize,
+    fixed_now: Option<UnixMs>,
+}
+
+impl Session {
+    pub(crate) fn new(args: &Args) -> Result<Session, HomeError> {
+        let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+        let user_home = variable("HOME").map(PathBuf::from);
+        let below_user = |path: &str| user_home.as_ref().map(|home| home.join(path));
+        let root = args
+            .home
+            .clone()
+            .or_else(|| variable("NERONET_HOME").map(PathBuf::from))
+            .or_else(|| variable("XDG_DATA_HOME").map(|data| Path::new(&data).join("neronet")))
+            .or_else(|| below_user(".local/share/neronet"))
+            .ok_or_else(|| HomeError::Words("neither $NERONET_HOME nor $HOME is set: say where home is with --home FOLDER".into()))?;
+        let cache = variable("XDG_CACHE_HOME").map(|cache| Path::new(&cache).join("neronet")).or_else(|| below_user(".cache/neronet"));
+        let folder = std::env::current_dir().map_err(|e| HomeError::Failed(format!("the current folder cannot be found: {e}")))?;
+        let root = folder.join(root);
+        let neronet = std::env::current_exe().map_err(|e| HomeError::Failed(format!("cannot find my own binary: {e}")))?;
+        let terminal = std::io::stdout().is_terminal();
+        let context = Context {
+            cache: cache.unwrap_or_else(|| root.join("cache")),
+            home: Home::at(&root)?,
+            neronet,
+            folder,
+            environment: std::env::vars_os().collect(),
+            user_home,
+            user: user_name(),
+            say: crate::output::notice,
+        };
+        Ok(Session {
+            color: terminal && variable("NO_COLOR").is_none() && variable("TERM").is_none_or(|term| term != "dumb"),
+            terminal,
+            width: width(),
+            // For tests of whole answers: ages would change from run to run.
+            fixed_now: variable("NERONET_NOW").and_then(|now| now.to_str()?.parse().ok().map(UnixMs)),
+            context,
+        })
+    }
+
+    /// For ages and nothing else.
+    pub(crate) fn now(&self) -> UnixMs {
+        self.fixed_now.unwrap_or_else(clock::unix_now)
+    }
+}
+
+fn user_name() -> String {
+    let named = nix::unistd::User::from_uid(nix::unistd::getuid()).ok().flatten().map(|user| user.name);
+    named.unwrap_or_else(|| nix::unistd::getuid().to_string())
+}
+
+/// Of the terminal, else what $COLUMNS says, else 100.
+fn width() -> usize {
+    crate::output::terminal_width().or_else(|| std::env::var("COLUMNS").ok()?.parse().ok()).unwrap_or(100).clamp(40, 400)
+}

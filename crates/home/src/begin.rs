@@ -1,0 +1,209 @@
+//! Begins one attempt of a run: its work folder, its command filled in, its launch, its keeper.
+
+use crate::context::Context;
+use crate::error::HomeError;
+use crate::submit::environment_of;
+use neronet_capture::{code, secrets};
+use neronet_model::launch::{Launch, Limits};
+use neronet_model::journal::{Code, Sweep};
+use neronet_model::run::Again;
+use neronet_model::{AttemptNo, FORMAT, Params, Run, RunId, SweepId, Uid, UnixMs, Value};
+use neronet_spec::render::{self, Mode, Rendered};
+use neronet_store::files::{self, Durability};
+use neronet_supervise::start::{self, Started};
+use serde::{Deserialize, Serialize};
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+/// `run.json`: the run as it was decided, frozen.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Frozen {
+    pub version: u32,
+    pub id: RunId,
+    pub uid: Uid,
+    pub sweep: SweepId,
+    pub project: String,
+    pub experiment: String,
+    pub params: Params,
+    pub command: String,
+    pub directory: String,
+    pub created: UnixMs,
+    pub host: String,
+    pub user: String,
+    pub code: Code,
+}
+
+/// Starts attempt `n` of a run. `again` says how, for all but the first.
+pub fn begin(context: &Context, sweep: &Sweep, run: &Run, n: AttemptNo, again: Option<&Again>) -> Result<Started, HomeError> {
+    let folder = context.home.run(run.id);
+    files::make_folder(&folder)?;
+    let start = work_folder(context, sweep, run.id)?;
+    let directory = match &sweep.settings.code.directory {
+        Some(below) => start.join(below),
+        None => start,
+    };
+    let environment = environment_of(context, sweep.id);
+    let checkpoint = match again {
+        Some(Again::Resume { checkpoint }) => checkpoint.clone(),
+        _ => None,
+    };
+    let rendered = rendered(sweep, run, &folder, again, checkpoint.as_deref(), &environment)?;
+    let shown = masked(&rendered.shown, &environment);
+    if !folder.join("run.json").exists() {
+        let frozen = Frozen {
+            version: FORMAT,
+            id: run.id,
+            uid: run.uid.clone(),
+            sweep: sweep.id,
+            project: sweep.project.clone(),
+            experiment: sweep.experiment.clone(),
+            params: run.params.clone(),
+            command: shown.clone(),
+            directory: directory.display().to_string(),
+            created: run.created,
+            host: sweep.host.clone(),
+            user: sweep.user.clone(),
+            code: sweep.code.clone(),
+        };
+        files::replace_json(&folder.join("run.json"), &frozen, Durability::Renamed)?;
+        files::replace_json(&folder.join("params.json"), &run.params, Durability::Renamed)?;
+    }
+    let attempt = context.home.attempt(run.id, n);
+    let launch = Launch {
+        version: FORMAT,
+        run: run.id,
+        uid: run.uid.clone(),
+        attempt: n,
+        argv: rendered.argv,
+        shown,
+        directory: directory.display().to_string(),
+        run_directory: folder.display().to_string(),
+        env: variables(sweep, run, &folder, &attempt, n, checkpoint.as_deref(), &environment)?,
+        time_limit: sweep.settings.time_limit,
+        stop: sweep.settings.stop.clone(),
+        metrics: sweep.settings.metrics.clone(),
+        checkpoints: sweep.settings.checkpoints.clone(),
+        objectives: sweep.settings.objectives.clone(),
+        resumes: matches!(again, Some(Again::Resume { .. })),
+        resumed_from: checkpoint,
+        limits: limits(&environment),
+    };
+    Ok(start::start(&context.neronet, &attempt, &launch, &environment)?)
+}
+
+/// Smaller limits for tests of what happens beyond them.
+fn limits(environment: &[(OsString, OsString)]) -> Limits {
+    let of = |name: &str| environment.iter().find(|(known, _)| known == name).and_then(|(_, value)| value.to_str()?.parse().ok());
+    let default = Limits::default();
+    Limits { output_bytes: of("NERONET_OUTPUT_LIMIT").unwrap_or(default.output_bytes), ..default }
+}
+
+/// Where the spec's folder is for this run: in its own copy, or in place.
+fn work_folder(context: &Context, sweep: &Sweep, run: RunId) -> Result<PathBuf, HomeError> {
+    let code = &sweep.code;
+    let Some(snapshot) = &code.snapshot else { return Ok(Path::new(&code.top).join(&code.below)) };
+    let work = context.home.work(run);
+    if !work.exists() {
+        // Under another name until it is whole: a start that was cut short must not leave half a work folder.
+        let unfinished = context.home.run(run).join(format!(".work.{}", std::process::id()));
+        std::fs::remove_dir_all(&unfinished).ok();
+        let below = Path::new(&code.below);
+        let links: Vec<String> = sweep.settings.code.link.iter().map(|link| below.join(link).display().to_string()).collect();
+        code::materialise(&context.home.snapshots(), snapshot, &unfinished, &links, Path::new(&code.top))?;
+        std::fs::rename(&unfinished, &work).map_err(neronet_store::StoreError::io("make the work folder", &work))?;
+    }
+    Ok(work.join(&code.below))
+}
+
+fn seed(params: &Params) -> Option<i64> {
+    match params.get("seed") {
+        Some(Value::Int(seed)) => Some(*seed),
+        _ => None,
+    }
+}
+
+fn rendered(
+    sweep: &Sweep,
+    run: &Run,
+    folder: &Path,
+    again: Option<&Again>,
+    checkpoint: Option<&str>,
+    environment: &[(OsString, OsString)],
+) -> Result<Rendered, HomeError> {
+    let run_directory = folder.display().to_string();
+    let context =
+        render::Context { run: run.id, run_directory: &run_directory, seed: seed(&run.params), checkpoint, best_checkpoint: checkpoint };
+    let mode = if matches!(again, Some(Again::Resume { .. })) { Mode::Resume } else { Mode::First };
+    let shell = default_shell(environment);
+    render::command(&sweep.settings, &run.params, &context, mode, &shell)
+        .map_err(|why| HomeError::Failed(format!("the command of run {} cannot be made: {why}", run.id)))
+}
+
+/// bash where present, else sh.
+fn default_shell(environment: &[(OsString, OsString)]) -> String {
+    let path = environment.iter().find(|(name, _)| name == "PATH").map(|(_, value)| value.clone()).unwrap_or_else(|| "/usr/bin:/bin".into());
+    let found = std::env::split_paths(&path).any(|folder| folder.join("bash").is_file());
+    if found { "bash".into() } else { "sh".into() }
+}
+
+fn variables(
+    sweep: &Sweep,
+    run: &Run,
+    folder: &Path,
+    attempt: &Path,
+    n: AttemptNo,
+    checkpoint: Option<&str>,
+    environment: &[(OsString, OsString)],
+) -> Result<Vec<(String, Option<String>)>, HomeError> {
+    let run_directory = folder.display().to_string();
+    let context =
+        render::Context { run: run.id, run_directory: &run_directory, seed: seed(&run.params), checkpoint, best_checkpoint: checkpoint };
+    let mut all: Vec<(String, Option<String>)> = Vec::new();
+    let mut set = |name: &str, value: String| all.push((name.to_string(), Some(value)));
+    set("PYTHONUNBUFFERED", "1".into());
+    set("NERONET_RUN", run.id.to_string());
+    set("NERONET_ATTEMPT", n.to_string());
+    set("NERONET_RUN_DIR", run_directory.clone());
+    set("NERONET_PARAMS", folder.join("params.json").display().to_string());
+    set("NERONET_METRICS", attempt.join("metrics-in.jsonl").display().to_string());
+    let checkpoints = folder.join("checkpoints");
+    files::make_folder(&checkpoints)?;
+    set("NERONET_CHECKPOINTS", checkpoints.display().to_string());
+    if let Some(seed) = seed(&run.params) {
+        set("NERONET_SEED", seed.to_string());
+    }
+    if let Some(git) = &sweep.code.git {
+        set("NERONET_COMMIT", git.commit.clone());
+        set("NERONET_BRANCH", git.branch.clone());
+    }
+    for (name, value) in run.params.iter() {
+        let name: String = name.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' }).collect();
+        set(&format!("NERONET_PARAM_{name}"), value.to_string());
+    }
+    if let Some(python) = &sweep.settings.environment.python {
+        let venv = Path::new(&sweep.code.top).join(&sweep.code.below).join(python);
+        let path = environment.iter().find(|(name, _)| name == "PATH").map(|(_, value)| value.to_string_lossy().into_owned());
+        set("PATH", format!("{}:{}", venv.join("bin").display(), path.unwrap_or_else(|| "/usr/bin:/bin".into())));
+        set("VIRTUAL_ENV", venv.display().to_string());
+        all.push(("PYTHONHOME".into(), None));
+    }
+    // Of an outer run, if we are started from within one.
+    if checkpoint.is_none() {
+        all.push(("NERONET_RESUME_FROM".into(), None));
+    }
+    all.extend(checkpoint.map(|path| ("NERONET_RESUME_FROM".to_string(), Some(path.to_string()))));
+    let own = render::env(&sweep.settings, &run.params, &context).map_err(HomeError::Failed)?;
+    all.extend(own.into_iter().map(|(name, value)| (name, Some(value))));
+    Ok(all)
+}
+
+/// Secrets out of what is shown of a command: by the values of variables that are named like secrets.
+fn masked(text: &str, environment: &[(OsString, OsString)]) -> String {
+    let known: Vec<String> = environment
+        .iter()
+        .filter_map(|(name, value)| Some((name.to_str()?, value.to_str()?)))
+        .filter(|(name, value)| value.len() >= 8 && secrets::is_secret_name(name))
+        .map(|(_, value)| value.to_string())
+        .collect();
+    secrets::mask_text(text, &known)
+}

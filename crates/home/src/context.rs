@@ -1,0 +1,55 @@
+//! Where a command works: its home, its folder, its environment. Filled in by the binary; nothing below it asks the system.
+
+use crate::error::HomeError;
+use neronet_model::{Uid, UnixMs};
+use neronet_store::{Home, Locked};
+use neronet_supervise::os::clock;
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+pub struct Context {
+    pub home: Home,
+    /// Our own binary, which keepers are started from.
+    pub neronet: PathBuf,
+    pub folder: PathBuf,
+    pub environment: Vec<(OsString, OsString)>,
+    /// The user's home folder, which is never copied.
+    pub user_home: Option<PathBuf>,
+    /// For what can be made again.
+    pub cache: PathBuf,
+    pub user: String,
+    /// For whoever waits for another process.
+    pub say: fn(&str),
+}
+
+impl Context {
+    pub fn now(&self) -> UnixMs {
+        clock::unix_now()
+    }
+
+    pub fn random(&self) -> Result<[u8; 10], HomeError> {
+        let mut bytes = [0; 10];
+        getrandom::fill(&mut bytes).map_err(|e| HomeError::Failed(format!("the system gives no random numbers: {e}")))?;
+        Ok(bytes)
+    }
+
+    pub fn uid(&self) -> Result<Uid, HomeError> {
+        Ok(Uid::new(self.now().0.max(0) as u64, self.random()?))
+    }
+
+    /// Becomes the only writer of home.
+    pub fn lock(&self) -> Result<Locked, HomeError> {
+        let say = self.say;
+        let waiting = |holder: &str| {
+            // Locks are held for milliseconds: nothing to say unless it lasts, and then only that we wait.
+            if !holder.is_empty() && holder != std::process::id().to_string() {
+                say(&format!("waiting for another neronet (process {holder}) to finish with home"));
+            }
+        };
+        Ok(self.home.lock(self.random()?, self.now().0.max(0) as u64, waiting)?)
+    }
+
+    pub fn variable(&self, name: &str) -> Option<String> {
+        self.environment.iter().find(|(known, _)| known == name).and_then(|(_, value)| value.clone().into_string().ok())
+    }
+}

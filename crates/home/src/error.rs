@@ -1,0 +1,48 @@
+//! What can go wrong, by what the exit code must say.
+
+use neronet_capture::CaptureError;
+use neronet_store::StoreError;
+use std::fmt;
+
+#[derive(Debug)]
+pub enum HomeError {
+    /// The words were wrong: exit code 2.
+    Words(String),
+    /// The thing asked for failed: exit code 1.
+    Failed(String),
+    /// Home could not be reached: exit code 3.
+    Home(StoreError),
+}
+
+impl fmt::Display for HomeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            HomeError::Words(text) | HomeError::Failed(text) => f.write_str(text),
+            HomeError::Home(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for HomeError {}
+
+impl From<StoreError> for HomeError {
+    fn from(error: StoreError) -> HomeError {
+        HomeError::Home(error)
+    }
+}
+
+impl From<CaptureError> for HomeError {
+    fn from(error: CaptureError) -> HomeError {
+        HomeError::Failed(error.to_string())
+    }
+}
+
+impl HomeError {
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            HomeError::Words(_) => 2,
+            HomeError::Failed(_) => 1,
+            HomeError::Home(_) => 3,
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! What `--json` prints. Additions are fine; a name that was printed once keeps its meaning.
+
+use crate::begin::Frozen;
+use crate::context::Context;
+use crate::submit::{World, world_file};
+use crate::view::View;
+use neronet_model::{Attempt, AttemptNo, UnixMs, number};
+use neronet_store::{files, spool};
+use serde_json::{Map, Value, json};
+
+/// RFC 3339 in UTC, with milliseconds.
+pub fn time(at: Option<UnixMs>) -> Value {
+    let stamp = at.and_then(|at| jiff::Timestamp::from_millisecond(at.0).ok());
+    stamp.map_or(Value::Null, |stamp| format!("{stamp:.3}").into())
+}
+
+/// One run of `ls --json`.
+pub fn listed(view: &View<'_>) -> Value {
+    let metrics: Map<String, Value> = view
+        .metrics
+        .iter()
+        .map(|(name, extent)| {
+            let [last, min, max] = [extent.last, extent.min, extent.max].map(number::json);
+            (name.clone(), json!({"last": last, "min": min, "max": max, "step": number::json(extent.step), "points": extent.points}))
+        })
+        .collect();
+    json!({
+        "id": view.run.id,
+        "uid": view.run.uid,
+        "project": view.sweep.project,
+        "experiment": view.run.experiment,
+        "sweep": view.run.sweep,
+        "state": view.state,
+        "outcome": view.outcome,
+        "reason": view.reason,
+        "params": view.run.params,
+        "tags": view.run.tags,
+        "target": "local",
+        "created": time(Some(view.run.created)),
+        "started": time(view.started),
+        "ended": time(view.ended),
+        "attempts": view.run.attempts,
+        "metrics": metrics,
+    })
+}
+
+/// `show --json`: the listing and all else.
+pub fn shown(context: &Context, view: &View<'_>) -> Value {
+    let folder = context.home.run(view.run.id);
+    let frozen: Option<Frozen> = files::read_json(&folder.join("run.json")).ok().flatten();
+    let world: World = files::read_json(&world_file(context, view.run.sweep)).ok().flatten().unwrap_or_default();
+    let attempts = attempts(context, view);
+    let last = attempts.last();
+    let mut all = listed(view);
+    let more = json!({
+        "command": frozen.as_ref().map(|frozen| frozen.command.clone()),
+        "directory": frozen.as_ref().map(|frozen| frozen.directory.clone()),
+        "host": view.sweep.host,
+        "user": view.sweep.user,
+        "note": view.run.note,
+        "git": view.sweep.code.git.as_ref().map(|git| json!({"commit": git.commit, "branch": git.branch, "dirty": git.dirty})),
+        "code": {"snapshot": view.sweep.code.snapshot, "in_place": view.sweep.code.in_place_because, "left_out": world.left_out, "large": world.large},
+        "environment": world.environment,
+        "devices": world.devices,
+        "inputs": [],
+        "config": last.map(|attempt| attempt.config.clone()).unwrap_or_default(),
+        "attempts": attempts.iter().map(attempt_json).collect::<Vec<_>>(),
+        "checkpoints": attempts.iter().flat_map(|attempt| &attempt.checkpoints).map(|checkpoint| json!({
+            "path": checkpoint.path, "bytes": checkpoint.bytes, "modified": time(Some(checkpoint.modified)),
+            "step": checkpoint.step, "epoch": checkpoint.epoch,
+        })).collect::<Vec<_>>(),
+        "artifacts": [],
+        "findings": [],
+    });
+    if let (Value::Object(all), Value::Object(more)) = (&mut all, more) {
+        all.extend(more);
+    }
+    all
+}
+
+/// Every attempt of a run, read from its spool.
+pub fn attempts(context: &Context, view: &View<'_>) -> Vec<Attempt> {
+    let read = |n: u64| spool::attempt(&context.home.attempt(view.run.id, AttemptNo(n)), AttemptNo(n)).ok();
+    let begun = (1..=view.run.attempts).filter(|n| context.home.attempt(view.run.id, AttemptNo(*n)).exists());
+    let mut attempts: Vec<Attempt> = begun.filter_map(read).collect();
+    // One that was never begun is known to the journal alone.
+    if attempts.is_empty() {
+        attempts.extend(view.run.known_end.as_ref().map(|end| end.attempt.clone()));
+    }
+    attempts
+}
+
+fn attempt_json(attempt: &Attempt) -> Value {
+    json!({
+        "n": attempt.n,
+        "started": time(attempt.begun),
+        "ended": time(attempt.end.as_ref().map(|end| end.at)),
+        "outcome": attempt.end.as_ref().map(|end| end.outcome),
+        "exit_code": attempt.exit_code,
+        "signal": attempt.signal,
+        "cause": attempt.end.as_ref().and_then(|end| end.cause.as_ref().map(ToString::to_string)),
+        "resumed_from": attempt.resumed_from,
+        "last_lines": attempt.end.as_ref().map(|end| end.last_lines.clone()).unwrap_or_default(),
+        "notices": attempt.notices,
+        "tags": attempt.tags,
+        "peak_memory_kb": attempt.peak_memory_kb,
+        "cpu_ms": attempt.cpu_ms,
+    })
+}

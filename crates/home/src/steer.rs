@@ -1,0 +1,166 @@
+//! What is done to runs that are there: asked to end, begun again, tagged, noted, put in the trash and out of it.
+
+use crate::context::Context;
+use crate::drive::Task;
+use crate::error::HomeError;
+use crate::view::{Snapshot, View};
+use neronet_model::journal::{Entry, HomeState};
+use neronet_model::outcome::Cause;
+use neronet_model::run::{Again, Decision, KnownEnd};
+use neronet_model::{Attempt, AttemptNo, Outcome, RunId, State};
+use neronet_store::spool;
+use neronet_supervise::checkpoints::{self, Verdict};
+use neronet_supervise::start::{self, How};
+use std::path::{Path, PathBuf};
+
+/// Asks runs to end. Gives those that had nothing to be asked, each with the reason.
+pub fn ask(context: &Context, views: &[&View<'_>], how: How) -> Result<Vec<(RunId, String)>, HomeError> {
+    let mut not_asked = Vec::new();
+    let mut never_start = Vec::new();
+    for view in views {
+        let n = AttemptNo(view.run.attempts);
+        match view.state {
+            State::Ended => not_asked.push((view.run.id, format!("it has ended ({})", view.status()))),
+            State::Queued => never_start.push(view.run.id),
+            State::Starting | State::Running => {
+                if !start::ask(&context.home.attempt(view.run.id, n), n, &context.user, how)? {
+                    not_asked.push((view.run.id, "nothing of it runs here any more".into()));
+                }
+            }
+        }
+    }
+    if !never_start.is_empty() {
+        let mut home = context.lock()?;
+        for run in never_start {
+            let n = home.state().runs.get(&run).map_or(1, |run| run.attempts);
+            let mut attempt = Attempt::new(AttemptNo(n));
+            let cause = Cause::Asked(format!("{} before it started", context.user));
+            attempt.end = Some(neronet_model::attempt::End {
+                outcome: Outcome::Stopped,
+                cause: Some(cause),
+                at: context.now(),
+                last_lines: Vec::new(),
+                summary: Default::default(),
+            });
+            // The claim: whoever would start it finds its folder taken.
+            let folder = context.home.attempt(run, AttemptNo(n));
+            neronet_store::files::make_folder(&folder)?;
+            let end = KnownEnd { attempt, outcome: Outcome::Stopped, started: None, metrics: Default::default() };
+            home.decide(Entry::Ended { run, end: Box::new(end) })?;
+        }
+    }
+    Ok(not_asked)
+}
+
+/// A checkpoint to go on from, with a word on each that was passed over.
+pub struct Found {
+    pub path: Option<PathBuf>,
+    pub passed_over: Vec<String>,
+}
+
+/// The newest complete checkpoint of a run: what its attempts recorded, looked at again as it is now.
+pub fn latest_checkpoint(context: &Context, view: &View<'_>) -> Result<Found, HomeError> {
+    let mut candidates: Vec<(neronet_model::UnixMs, PathBuf)> = Vec::new();
+    for n in 1..=view.run.attempts {
+        let folder = context.home.attempt(view.run.id, AttemptNo(n));
+        let attempt = spool::attempt(&folder, AttemptNo(n))?;
+        let directory = spool::launch(&folder)?.map(|launch| launch.directory).unwrap_or_default();
+        candidates.extend(attempt.checkpoints.iter().map(|checkpoint| (checkpoint.modified, Path::new(&directory).join(&checkpoint.path))));
+    }
+    candidates.sort();
+    candidates.dedup_by(|a, b| a.1 == b.1);
+    let mut found = Found { path: None, passed_over: Vec::new() };
+    for (_, path) in candidates.into_iter().rev() {
+        match checkpoints::inspect(&path, context.now(), true) {
+            Verdict::Complete { .. } => {
+                found.path = Some(path);
+                break;
+            }
+            Verdict::NotYet => found.passed_over.push(format!("{} may still be being written", path.display())),
+            Verdict::Unusable(why) => found.passed_over.push(format!("{}: {why}", path.display())),
+        }
+    }
+    Ok(found)
+}
+
+/// Decides on another attempt of an ended run.
+pub fn again(context: &Context, run: RunId, again: Again) -> Result<Task, HomeError> {
+    let mut home = context.lock()?;
+    let snapshot = Snapshot::read(context)?;
+    let view = snapshot.view_of(context, run).ok_or_else(|| HomeError::Words(format!("there is no run {run}")))?;
+    if view.state != State::Ended && !never_started(&view) {
+        return Err(HomeError::Failed(format!("run {run} is {}: `neronet stop {run}` first", view.status())));
+    }
+    let started = context.home.attempt(run, AttemptNo(view.run.attempts)).exists();
+    let attempt = AttemptNo(if started { view.run.attempts + 1 } else { view.run.attempts });
+    home.decide(Entry::Decided { at: context.now(), decision: Decision { run, attempt, again: again.clone() } })?;
+    Ok(Task { run, attempt, again: Some(again) })
+}
+
+/// Queued, with nobody left to start it; or its start was cut short.
+fn never_started(view: &View<'_>) -> bool {
+    let driven = neronet_supervise::os::process::alive(&view.sweep.driver) != neronet_supervise::os::process::Alive::No;
+    let begun = view.attempt.as_ref().is_some_and(|attempt| attempt.keeper.is_some());
+    !driven && !begun
+}
+
+pub fn tag(context: &Context, runs: &[RunId], add: Vec<String>, remove: Vec<String>) -> Result<(), HomeError> {
+    for tag in add.iter().chain(&remove) {
+        if tag.is_empty() || tag.chars().any(|c| c.is_whitespace() || c.is_control() || c == '@') {
+            return Err(HomeError::Words(format!("'{}' is no tag: a tag is one word without @", tag.escape_debug())));
+        }
+    }
+    Ok(context.lock()?.decide(Entry::Tagged { runs: runs.to_vec(), add, remove })?)
+}
+
+pub fn note(context: &Context, run: RunId, note: Option<String>) -> Result<(), HomeError> {
+    Ok(context.lock()?.decide(Entry::Noted { run, note })?)
+}
+
+/// Puts runs in the trash. Refused while one of them runs.
+pub fn trash(context: &Context, views: &[&View<'_>]) -> Result<(), HomeError> {
+    if let Some(view) = views.iter().find(|view| matches!(view.state, State::Running | State::Starting)) {
+        let id = view.run.id;
+        return Err(HomeError::Failed(format!("run {id} is {}: nothing was removed; `neronet stop {id}` first", view.state)));
+    }
+    let runs = views.iter().map(|view| view.run.id).collect();
+    Ok(context.lock()?.decide(Entry::Trashed { at: context.now(), runs })?)
+}
+
+pub fn restore(context: &Context, runs: Vec<RunId>) -> Result<(), HomeError> {
+    Ok(context.lock()?.decide(Entry::Restored { runs })?)
+}
+
+/// Takes trashed runs from the disk for good: the journal first, so that a run is never half there.
+pub fn purge(context: &Context, runs: Vec<RunId>) -> Result<(), HomeError> {
+    context.lock()?.decide(Entry::Purged { runs: runs.clone() })?;
+    for run in runs {
+        let folder = context.home.run(run);
+        if folder.exists() {
+            std::fs::remove_dir_all(&folder).map_err(neronet_store::StoreError::io("remove", &folder))?;
+        }
+    }
+    Ok(())
+}
+
+/// Bytes below a folder, as the disk counts them.
+pub fn disk_use(folder: &Path) -> u64 {
+    use std::os::unix::fs::MetadataExt;
+    let Ok(entries) = std::fs::read_dir(folder) else { return 0 };
+    let one = |entry: std::fs::DirEntry| match entry.metadata() {
+        Ok(meta) if meta.is_dir() => disk_use(&entry.path()),
+        Ok(meta) => meta.blocks() * 512,
+        Err(_) => 0,
+    };
+    entries.flatten().map(one).sum()
+}
+
+/// Runs outside `runs` that were resumed from a checkpoint in one of them.
+pub fn dependants(context: &Context, state: &HomeState, runs: &[RunId]) -> Vec<RunId> {
+    let inside = |path: &str| runs.iter().any(|run| Path::new(path).starts_with(context.home.run(*run)));
+    let decisions = state.decisions.values().filter(|decision| !runs.contains(&decision.run));
+    decisions
+        .filter(|decision| matches!(&decision.again, Again::Resume { checkpoint: Some(path) } if inside(path)))
+        .map(|decision| decision.run)
+        .collect()
+}

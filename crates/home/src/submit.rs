@@ -1,0 +1,188 @@
+//! From a plan to runs in the journal: the code frozen, the environment described, ids given. Nothing is started here.
+
+use crate::context::Context;
+use crate::error::HomeError;
+use neronet_capture::code::{self, Caps, Survey};
+use neronet_capture::devices::{self, Devices};
+use neronet_capture::environment::{self, Environment};
+use neronet_model::journal::{Code, Entry, Member, Submitted, Sweep};
+use neronet_model::{RunId, SweepId, Uid};
+use neronet_spec::{Experiment, Plan};
+use neronet_store::files::{self, Durability};
+use neronet_supervise::os::process;
+use serde::{Deserialize, Serialize};
+use std::ffi::OsString;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
+
+pub struct Request<'a> {
+    pub plan: &'a Plan,
+    /// The spec's folder, or where the command was typed.
+    pub start: &'a Path,
+    pub project: Option<String>,
+    pub detached: bool,
+    /// Overrides `[sweep] parallel`.
+    pub parallel: Option<u64>,
+}
+
+#[derive(Debug, Default)]
+pub struct Receipt {
+    pub sweeps: Vec<SweepId>,
+    pub runs: Vec<RunId>,
+    /// Sentences that the researcher should read.
+    pub notes: Vec<String>,
+}
+
+/// What a sweep's folder says of the world at submission.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct World {
+    pub environment: Environment,
+    pub devices: Devices,
+    /// Path and reason of what the snapshot does not hold.
+    pub left_out: Vec<(String, String)>,
+    /// Large files that are linked: path and size.
+    pub large: Vec<(String, u64)>,
+}
+
+pub fn submit(context: &Context, request: &Request<'_>) -> Result<Receipt, HomeError> {
+    let in_place = request.plan.experiments.iter().all(|experiment| experiment.settings.code.in_place);
+    let cache = context.cache.clone();
+    let variables = text_variables(&context.environment);
+    let venv = request.plan.experiments.iter().find_map(|experiment| experiment.settings.environment.python.as_ref());
+    let venv = venv.map(|python| request.start.join(python));
+    let (surveyed, environment, devices) = std::thread::scope(|scope| {
+        let described = scope.spawn(|| (environment::describe(&variables, venv.as_deref(), &cache), devices::describe()));
+        let surveyed = survey(context, request.start, in_place);
+        let (environment, devices) = described.join().unwrap_or_default();
+        (surveyed, environment, devices)
+    });
+    let (code, survey) = surveyed?;
+    let mut receipt = Receipt { notes: notes(&code, &survey, &environment, request.plan), ..Receipt::default() };
+    let world = World {
+        environment,
+        devices,
+        left_out: survey.left_out,
+        large: survey.large.iter().map(|large| (large.path.clone(), large.size)).collect(),
+    };
+    record(context, request, &code, &world, &mut receipt)?;
+    Ok(receipt)
+}
+
+fn survey(context: &Context, start: &Path, in_place: bool) -> Result<(Code, Survey), HomeError> {
+    let survey = code::survey(start, context.user_home.as_deref(), &Caps::default(), &context.cache)?;
+    let mut code = Code {
+        snapshot: None,
+        in_place_because: survey.in_place_because.clone(),
+        top: survey.top.display().to_string(),
+        below: survey.below.clone(),
+        git: survey.git.clone(),
+    };
+    if !in_place && survey.in_place_because.is_none() {
+        code.snapshot = Some(code::store(&survey, &context.home.snapshots())?);
+    }
+    Ok((code, survey))
+}
+
+fn notes(code: &Code, survey: &Survey, environment: &Environment, plan: &Plan) -> Vec<String> {
+    let mut notes: Vec<String> = plan.warnings.iter().map(ToString::to_string).collect();
+    notes.extend(survey.notes.iter().cloned());
+    if let Some(why) = &code.in_place_because {
+        notes.push(format!("the code is not frozen, runs execute in {} itself: {why}", code.top));
+    }
+    notes.extend(survey.left_out.iter().take(5).map(|(path, why)| format!("{path} is not in the snapshot: {why}")));
+    if survey.left_out.len() > 5 {
+        notes.push(format!("{} more files are not in the snapshot (`neronet show` names them)", survey.left_out.len() - 5));
+    }
+    if code.snapshot.is_some() {
+        let inside = environment.editable.iter().filter(|(_, folder)| folder.starts_with(&survey.top));
+        notes.extend(inside.map(|(name, folder)| {
+            format!("package {name} is installed from {} itself: that part of the code is not frozen", folder.display())
+        }));
+    }
+    notes
+}
+
+fn record(context: &Context, request: &Request<'_>, code: &Code, world: &World, receipt: &mut Receipt) -> Result<(), HomeError> {
+    let project = request.project.clone().or_else(|| request.plan.project.clone()).unwrap_or_else(|| project_of(code));
+    let driver = process::myself();
+    // Made before the lock is taken: 100,000 of them take a moment.
+    let mut assignments = Vec::new();
+    for experiment in &request.plan.experiments {
+        let runs: Vec<(Uid, _)> = experiment.runs().map(|params| Ok((context.uid()?, params))).collect::<Result<_, HomeError>>()?;
+        assignments.push(runs);
+    }
+    let mut home = context.lock()?;
+    let at = context.now();
+    let (mut next_run, mut next_sweep) = (home.state().last_run, home.state().last_sweep);
+    let mut all = Vec::new();
+    for (experiment, runs) in request.plan.experiments.iter().zip(assignments) {
+        next_sweep += 1;
+        let sweep = Sweep {
+            id: SweepId(next_sweep),
+            at,
+            project: project.clone(),
+            experiment: experiment.name.clone(),
+            settings: experiment.settings.clone(),
+            varying: experiment.varying(),
+            parallel: parallel(request, experiment),
+            driver: driver.clone(),
+            detached: request.detached,
+            code: if experiment.settings.code.in_place { Code { snapshot: None, ..code.clone() } } else { code.clone() },
+            host: driver.host.clone(),
+            user: context.user.clone(),
+            spec: request.plan.source.clone(),
+        };
+        let members = runs.into_iter().map(|(uid, params)| {
+            next_run += 1;
+            Member { id: RunId(next_run), uid, params }
+        });
+        let submitted = Submitted { members: members.collect(), sweep };
+        receipt.sweeps.push(submitted.sweep.id);
+        receipt.runs.extend(submitted.members.iter().map(|member| member.id));
+        write_world(context, submitted.sweep.id, world)?;
+        all.push(submitted);
+    }
+    home.decide(Entry::Submitted(all))?;
+    Ok(())
+}
+
+fn parallel(request: &Request<'_>, experiment: &Experiment) -> u64 {
+    request.parallel.or(experiment.parallel).unwrap_or(1).max(1)
+}
+
+/// The work tree's name, without which the folder's.
+fn project_of(code: &Code) -> String {
+    let name = Path::new(&code.top).file_name().map(|name| name.to_string_lossy().into_owned());
+    name.filter(|name| !name.is_empty()).unwrap_or_else(|| "default".into())
+}
+
+pub fn world_file(context: &Context, sweep: SweepId) -> PathBuf {
+    context.home.root().join("sweeps").join(format!("{sweep}.json"))
+}
+
+fn write_world(context: &Context, sweep: SweepId, world: &World) -> Result<(), HomeError> {
+    let path = world_file(context, sweep);
+    files::make_folder(path.parent().unwrap_or(context.home.root()))?;
+    files::replace_json(&path, world, Durability::Renamed)?;
+    files::make_folder(&context.home.private())?;
+    let mut bytes = Vec::new();
+    for (name, value) in &context.environment {
+        bytes.extend([name.as_bytes(), b"=", value.as_bytes(), b"\0"].concat());
+    }
+    files::replace(&context.home.environment_of(sweep), &bytes, Durability::Renamed)?;
+    Ok(())
+}
+
+/// The submitter's environment as it was; our own where it was not kept.
+pub fn environment_of(context: &Context, sweep: SweepId) -> Vec<(OsString, OsString)> {
+    let Ok(bytes) = std::fs::read(context.home.environment_of(sweep)) else { return context.environment.clone() };
+    let pairs = bytes.split(|b| *b == 0).filter_map(|pair| {
+        let at = pair.iter().position(|b| *b == b'=').filter(|at| *at > 0)?;
+        Some((OsString::from_vec(pair[..at].to_vec()), OsString::from_vec(pair[at + 1..].to_vec())))
+    });
+    pairs.collect()
+}
+
+fn text_variables(environment: &[(OsString, OsString)]) -> Vec<(String, String)> {
+    environment.iter().filter_map(|(name, value)| Some((name.to_str()?.to_string(), value.to_str()?.to_string()))).collect()
+}

@@ -1,0 +1,178 @@
+//! A run as people see it: the journal's word and the spool's, made one.
+
+use crate::context::Context;
+use crate::error::HomeError;
+use neronet_model::event::{Extent, Summary};
+use neronet_model::journal::{HomeState, Sweep};
+use neronet_model::outcome::Cause;
+use neronet_model::run::{KnownEnd, run_outcome};
+use neronet_model::{Attempt, AttemptNo, Outcome, Run, RunId, State, UnixMs};
+use neronet_store::{files, series, spool};
+use neronet_supervise::os::process::{self, Alive};
+use neronet_supervise::start::{self, Watch};
+use std::collections::BTreeMap;
+
+#[derive(Debug, Clone)]
+pub struct View<'a> {
+    pub run: &'a Run,
+    pub sweep: &'a Sweep,
+    pub state: State,
+    pub outcome: Option<Outcome>,
+    /// Of a queued run: what it waits for. Of an ended one: why it ended so. Of a running one: what is odd about it.
+    pub reason: Option<String>,
+    /// The last attempt, as far as it is known.
+    pub attempt: Option<Attempt>,
+    pub started: Option<UnixMs>,
+    pub ended: Option<UnixMs>,
+    pub metrics: BTreeMap<String, Extent>,
+}
+
+/// Everything that home knows, read at one moment.
+pub struct Snapshot {
+    pub state: HomeState,
+    pub damage: Vec<String>,
+}
+
+impl Snapshot {
+    pub fn read(context: &Context) -> Result<Snapshot, HomeError> {
+        let replayed = context.home.read()?;
+        Ok(Snapshot { state: replayed.state, damage: replayed.damage })
+    }
+
+    /// Every run that is not in the trash, by id.
+    pub fn views<'a>(&'a self, context: &Context) -> Vec<View<'a>> {
+        self.state.runs.values().filter(|run| run.trashed.is_none()).filter_map(|run| self.view(context, run)).collect()
+    }
+
+    pub fn view_of<'a>(&'a self, context: &Context, id: RunId) -> Option<View<'a>> {
+        self.view(context, self.state.runs.get(&id)?)
+    }
+
+    fn view<'a>(&'a self, context: &Context, run: &'a Run) -> Option<View<'a>> {
+        let sweep = self.state.sweeps.get(&run.sweep)?;
+        let mut view = View {
+            run,
+            sweep,
+            state: State::Queued,
+            outcome: None,
+            reason: None,
+            attempt: None,
+            started: None,
+            ended: None,
+            metrics: BTreeMap::new(),
+        };
+        match &run.known_end {
+            Some(end) => view.ended_as(end),
+            None => look(context, &mut view),
+        }
+        Some(view)
+    }
+}
+
+impl View<'_> {
+    fn ended_as(&mut self, end: &KnownEnd) {
+        self.state = State::Ended;
+        self.outcome = Some(end.outcome);
+        self.started = end.started;
+        self.metrics.clone_from(&end.metrics);
+        if let Some(known) = &end.attempt.end {
+            self.ended = Some(known.at);
+            self.reason = known.cause.as_ref().map(ToString::to_string);
+        }
+        self.attempt = Some(end.attempt.clone());
+    }
+
+    /// What a listing calls it: the outcome of an ended run, else the state.
+    pub fn status(&self) -> String {
+        self.outcome.map_or_else(|| self.state.to_string(), |outcome| outcome.to_string())
+    }
+}
+
+/// Reads the last attempt's spool.
+fn look(context: &Context, view: &mut View<'_>) {
+    let n = AttemptNo(view.run.attempts);
+    let folder = context.home.attempt(view.run.id, n);
+    if !folder.exists() {
+        view.reason = Some(waits_for(view.sweep));
+        return;
+    }
+    let attempt = match spool::attempt(&folder, n) {
+        Ok(attempt) => attempt,
+        Err(e) => {
+            view.state = State::Starting;
+            view.reason = Some(e.to_string());
+            return;
+        }
+    };
+    view.started = first_begun(context, view.run.id, &attempt);
+    if attempt.end.is_some() {
+        let end = known_end(context, view.run, attempt);
+        view.ended_as(&end);
+        return;
+    }
+    view.state = if attempt.command.is_some() { State::Running } else { State::Starting };
+    if attempt.keeper.is_none() {
+        view.reason = not_begun(&folder, view.sweep);
+    } else if attempt.keeper_lost || start::watch(&folder, &attempt) == Watch::Abandoned {
+        view.reason = Some("its keeper was killed".into());
+    } else if let Some(asked) = &attempt.asked {
+        view.reason = Some(match asked {
+            Cause::Asked(who) => format!("asked to stop by {who}"),
+            other => other.to_string(),
+        });
+    }
+    let summary: Option<Summary> = files::read_json(&context.home.run(view.run.id).join("summary.json")).ok().flatten();
+    view.metrics = summary.unwrap_or_default().metrics;
+    view.attempt = Some(attempt);
+}
+
+fn waits_for(sweep: &Sweep) -> String {
+    if process::alive(&sweep.driver) == Alive::No {
+        format!("the neronet that was to start it is gone; `neronet retry` starts it (sweep {})", sweep.id)
+    } else {
+        let at_a_time = if sweep.parallel == 1 { "one".to_string() } else { sweep.parallel.to_string() };
+        format!("waits for its turn: {at_a_time} at a time in sweep {}", sweep.id)
+    }
+}
+
+fn not_begun(folder: &std::path::Path, sweep: &Sweep) -> Option<String> {
+    if let Ok(why) = std::fs::read_to_string(folder.join("keeper-failed")) {
+        return Some(format!("its keeper could not begin: {why}"));
+    }
+    (process::alive(&sweep.driver) == Alive::No).then(|| "its start was cut short; `neronet retry` starts it".to_string())
+}
+
+fn first_begun(context: &Context, run: RunId, last: &Attempt) -> Option<UnixMs> {
+    if last.n == AttemptNo(1) {
+        return last.begun;
+    }
+    let first = spool::attempt(&context.home.attempt(run, AttemptNo(1)), AttemptNo(1));
+    first.ok().and_then(|attempt| attempt.begun).or(last.begun)
+}
+
+/// The end of an attempt as home keeps it: what listings show, without what only its own page shows.
+pub fn known_end(context: &Context, run: &Run, mut attempt: Attempt) -> KnownEnd {
+    let started = first_begun(context, run.id, &attempt);
+    let outcome = attempt.end.as_ref().map_or(Outcome::Lost, |end| run_outcome(end.outcome));
+    let mut metrics = attempt.end.as_mut().map(|end| std::mem::take(&mut end.summary.metrics)).unwrap_or_default();
+    if attempt.resumes
+        && let Ok(joined) = series::of_run(&context.home.run(run.id), None)
+    {
+        metrics = joined.into_iter().filter_map(|(name, series)| Some((name, extent(&series)?))).collect();
+    }
+    attempt.config.clear();
+    attempt.checkpoints.clear();
+    if let Some(end) = &mut attempt.end {
+        end.last_lines.clear();
+    }
+    KnownEnd { attempt, outcome, started, metrics }
+}
+
+/// The numbers that stand for a series.
+pub fn extent(series: &series::Series) -> Option<Extent> {
+    let mut points = series.points.iter();
+    let first = points.next()?;
+    let mut extent = Extent::of(first.value, first.step);
+    points.for_each(|point| extent.add(point.value, point.step));
+    Some(extent)
+}

@@ -1,0 +1,82 @@
+//! Which candidates of a line count, by what the line is as a whole.
+
+use super::{Axis, By, Candidate, Reading};
+use crate::names::Meaning;
+
+impl Reading<'_> {
+    /// Keeps what the line as a whole makes credible.
+    pub(super) fn decide(mut self, epoch_known: bool) {
+        let axis = self.found.epoch.is_some() || self.found.step.is_some() || self.counter.is_some();
+        let configuration = !axis
+            && self
+                .candidates
+                .iter()
+                .any(|c| matches!(self.judge.name(c.name).meaning, Meaning::Config | Meaning::Total));
+        let floats = self.candidates.iter().any(|c| !c.whole);
+        let alone = self.tokens.len() == 2;
+        let prose = self.candidates.iter().any(|c| self.judge.name(c.name).prose);
+        let pure = !self.stray && !prose && ((alone && self.candidates.len() == 1) || (floats && (axis || self.candidates.len() > 1)));
+        let mut separated = false;
+        for at in 0..self.candidates.len() {
+            let c = self.candidates[at];
+            let name = self.judge.name(c.name);
+            let blank = c.by == By::Blank;
+            let keep = match name.meaning {
+                // `Error 2` and `error: 404` are codes.
+                Meaning::Result if c.whole && name.words == 1 => !name.text.eq_ignore_ascii_case("error"),
+                Meaning::Result => true,
+                Meaning::Rate => !configuration,
+                Meaning::Plain if c.percent && c.by != By::Equals => false,
+                Meaning::Plain if blank => pure && name.words == 1 && !configuration,
+                Meaning::Plain if c.by == By::GluedColon && c.whole => false,
+                Meaning::Plain => !configuration && (name.words == 1 || (name.words == 2 && (!c.whole || axis || epoch_known))),
+                _ => false,
+            };
+            if keep {
+                separated |= !blank;
+                let text = self.qualified(c);
+                self.found.set(text, c.value);
+            } else if configuration
+                && !blank
+                && name.words == 1
+                && matches!(name.meaning, Meaning::Config | Meaning::Total | Meaning::Rate | Meaning::Plain)
+            {
+                let value = self.line[c.text.0..c.text.1].to_string();
+                self.found.config.push((name.text.clone(), value));
+            }
+        }
+        let values = !self.found.values.is_empty();
+        if values || !self.found.config.is_empty() {
+            self.found.reader = Some(match (values, self.bar, separated) {
+                (false, _, _) => "config",
+                (_, true, _) => "progress",
+                (_, _, true) => "pairs",
+                _ => "name value",
+            });
+        }
+        match self.counter {
+            Some((part, total)) if values => self.set_axis(Axis::Step, part, (!total.is_nan()).then_some(total), false),
+            _ if !values && !self.worded => {
+                // A counter with no word and no values may count anything.
+                self.found.step = None;
+                self.found.steps = None;
+                self.found.epoch = None;
+                self.found.epochs = None;
+            }
+            _ => {}
+        }
+        if (self.found.step.is_some() || self.found.epoch.is_some()) && self.found.reader.is_none() {
+            self.found.reader = Some("header");
+        }
+    }
+
+    /// The name as recorded: under its section's word unless it is common to all parts of the data.
+    fn qualified(&self, c: Candidate) -> String {
+        let name = self.judge.name(c.name);
+        let common = name.meaning == Meaning::Rate || matches!(name.text.as_str(), "grad_norm" | "gnorm" | "mfu");
+        match c.section {
+            Some((start, end)) if !common => format!("{}_{}", &self.line[start..end], name.text),
+            _ => name.text.clone(),
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! `--set KEY=VALUE`: values from the command line over those of the file.
+
+use crate::keys;
+use crate::params::{self, Entry};
+use crate::problem::quoted;
+use crate::source::{Found, Span};
+use crate::suggest::did_you_mean;
+use crate::tree::{self, Node, Table, Tree};
+use toml::de::DeTable;
+
+/// What one `--set` changes.
+#[derive(Debug, Clone)]
+pub(crate) struct Change {
+    target: Target,
+    key: Span,
+    node: Node,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+enum Target {
+    /// A parameter that is there.
+    Known(String),
+    /// A parameter, there or not: `params.NAME`.
+    Param(String),
+    Setting(Vec<String>),
+}
+
+/// Reads all changes. `params` are the names of the parameters that exist; `adds`: whether a new bare name makes one.
+pub(crate) fn read(set: &[String], params: &[String], adds: bool, found: &mut Found<'_>) -> Vec<Change> {
+    let mut changes: Vec<Change> = Vec::new();
+    for (index, text) in set.iter().enumerate() {
+        let source = index + 1;
+        let span = |start, end| Span { source, start, end };
+        let Some((name, _)) = text.split_once('=') else {
+            let hint = "write --set KEY=VALUE, as --set lr=0.1,0.01".to_string();
+            found.error(span(0, text.len()), "a '=' and a value are missing", hint);
+            continue;
+        };
+        let key = span(0, name.len());
+        let name = name.trim();
+        if name.is_empty() {
+            found.error(
+                span(0, 1),
+                "the name before '=' is missing",
+                "write --set KEY=VALUE, as --set lr=0.1,0.01".to_string(),
+            );
+            continue;
+        }
+        let Some(target) = target(name, params, adds, key, found) else {
+            continue;
+        };
+        if changes.iter().any(|change| change.target == target) {
+            found.error(
+                key,
+                format!("{} is set twice", quoted(name)),
+                "several values of a parameter: --set lr=0.1,0.01".to_string(),
+            );
+        }
+        let splits = !matches!(target, Target::Setting(_));
+        if let Some(node) = value(text, span(key.end + 1, text.len()), splits, found) {
+            changes.push(Change { target, key, node });
+        }
+    }
+    changes
+}
+
+fn target(name: &str, params: &[String], adds: bool, key: Span, found: &mut Found<'_>) -> Option<Target> {
+    if params.iter().any(|known| known == name) {
+        return Some(Target::Known(name.to_string()));
+    }
+    if let Some(name) = name.strip_prefix("params.") {
+        return Some(Target::Param(name.to_string()));
+    }
+    let path: Vec<String> = name.split('.').map(str::to_string).collect();
+    if matches!(path[0].as_str(), "experiment" | "include_self" | "params") {
+        found.error(
+            key,
+            format!("{} cannot be set here", quoted(name)),
+            "a parameter is set by its name: --set lr=0.1".to_string(),
+        );
+        return None;
+    }
+    if keys::is_setting(&path) {
+        return Some(Target::Setting(path));
+    }
+    if adds {
+        return Some(Target::Known(name.to_string()));
+    }
+    let tops: Vec<&str> = keys::top().collect();
+    let known = params.iter().map(String::as_str).chain(tops);
+    let hint = did_you_mean(name, known).unwrap_or_else(|| format!("a new parameter is added by --set params.{name}=…"));
+    found.error(key, format!("no parameter and no key is called {}", quoted(name)), hint);
+    None
+}
+
+/// A value as TOML when it begins like one (a list, a table, a quoted text), else a word; commas separate several values.
+fn value(text: &str, span: Span, splits: bool, found: &mut Found<'_>) -> Option<Node> {
+    let written = &text[span.start..];
+    if written.trim_start().starts_with(['[', '{', '"', '\'']) {
+        let node = toml_value(text, span, found);
+        if node.is_none() {
+            let hint = "quotes, [ and { begin a TOML value here; the command line's own quotes are gone by now: '\"a text\"'".to_string();
+            found.error(span, "this is no TOML value", hint);
+        }
+        return node;
+    }
+    if !splits || !written.contains(',') {
+        let tree = Tree::Word(written.trim().to_string());
+        return Some(Node { span, tree });
+    }
+    let mut words = Vec::new();
+    let mut start = span.start;
+    for word in written.split(',') {
+        let place = Span {
+            start,
+            end: start + word.len(),
+            ..span
+        };
+        start += word.len() + 1;
+        if word.trim().is_empty() {
+            found.error(
+                place,
+                "a value is missing between the commas",
+                "an empty text is written \"\"".to_string(),
+            );
+            return None;
+        }
+        let tree = Tree::Word(word.trim().to_string());
+        words.push(Node { span: place, tree });
+    }
+    let tree = Tree::List(words);
+    Some(Node { span, tree })
+}
+
+fn toml_value(text: &str, span: Span, found: &mut Found<'_>) -> Option<Node> {
+    // Any key will do, as long as places in the value stay places in the text.
+    let line = format!("k{}={}", " ".repeat(span.start.saturating_sub(2)), &text[span.start..]);
+    let table = DeTable::parse(&line).ok()?;
+    let mut values = table.get_ref().iter();
+    let (value, None) = (values.next()?.1, values.next()) else {
+        return None;
+    };
+    let place = value.span();
+    let span = Span {
+        start: place.start,
+        end: place.end,
+        ..span
+    };
+    Some(tree::of_value(value.get_ref(), span, span.source, found))
+}
+
+impl Change {
+    /// A change of what stands at the top of the file.
+    pub(crate) fn apply_to_settings(&self, table: &mut Table) {
+        if let Target::Setting(path) = &self.target {
+            table.set(path, self.key, self.node.clone());
+        }
+    }
+
+    pub(crate) fn apply_to_params(&self, entries: &mut Vec<Entry>, adds: bool) {
+        match &self.target {
+            Target::Known(name) if adds || entries.iter().any(|entry| entry.name == *name) => {
+                params::set(entries, name, self.key, self.node.clone());
+            }
+            Target::Param(name) => params::set(entries, name, self.key, self.node.clone()),
+            _ => {}
+        }
+    }
+}
+
+/// The changed settings as a tree of their own, whose keys can be checked.
+pub(crate) fn settings_of(changes: &[Change]) -> Table {
+    let mut table = Table::default();
+    for change in changes {
+        change.apply_to_settings(&mut table);
+    }
+    table
+}

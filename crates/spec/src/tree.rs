@@ -1,0 +1,237 @@
+//! A specification as keys and values with their places, before anything is known of what they mean.
+
+use crate::problem::quoted;
+use crate::source::{Found, Span};
+use neronet_model::Value;
+use std::collections::BTreeMap;
+use toml::de::{DeTable, DeValue};
+
+/// A key, where it stands, and the place that orders it: an experiment's override keeps the place of what it overrides.
+#[derive(Debug, Clone)]
+pub(crate) struct Key {
+    pub(crate) name: String,
+    pub(crate) span: Span,
+    pub(crate) place: Span,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Node {
+    pub(crate) span: Span,
+    pub(crate) tree: Tree,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) enum Tree {
+    /// A string, integer, float or boolean.
+    Scalar(Value),
+    /// A date or time as written.
+    Date(String),
+    /// A bare word of the command line: of whatever type is wanted.
+    Word(String),
+    List(Vec<Node>),
+    Table(Table),
+}
+
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Table {
+    /// Written in braces.
+    pub(crate) inline: bool,
+    pub(crate) entries: Vec<(Key, Node)>,
+}
+
+impl Key {
+    pub(crate) fn new(name: impl Into<String>, span: Span) -> Key {
+        let name = name.into();
+        Key { name, span, place: span }
+    }
+}
+
+impl Table {
+    pub(crate) fn get(&self, name: &str) -> Option<&Node> {
+        self.entry(name).map(|(_, node)| node)
+    }
+
+    pub(crate) fn entry(&self, name: &str) -> Option<&(Key, Node)> {
+        self.entries.iter().find(|(key, _)| key.name == name)
+    }
+
+    pub(crate) fn table(&self, name: &str) -> Option<&Table> {
+        match &self.get(name)?.tree {
+            Tree::Table(table) => Some(table),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn without(&self, names: &[&str]) -> Table {
+        let entries = self.entries.iter().filter(|(key, _)| !names.contains(&key.name.as_str())).cloned();
+        Table {
+            inline: self.inline,
+            entries: entries.collect(),
+        }
+    }
+
+    /// Sets the value at a path, making tables on the way.
+    pub(crate) fn set(&mut self, path: &[String], key: Span, node: Node) {
+        let Some((first, rest)) = path.split_first() else { return };
+        let at = match self.entries.iter().position(|(known, _)| known.name == *first) {
+            Some(at) => at,
+            None => {
+                let tree = Tree::Table(Table::default());
+                self.entries.push((Key::new(first, key), Node { span: key, tree }));
+                self.entries.len() - 1
+            }
+        };
+        let (known, old) = &mut self.entries[at];
+        if rest.is_empty() {
+            known.span = key;
+            *old = node;
+            return;
+        }
+        if !matches!(old.tree, Tree::Table(_)) {
+            old.tree = Tree::Table(Table::default());
+        }
+        if let Tree::Table(table) = &mut old.tree {
+            table.set(rest, key, node);
+        }
+    }
+
+    /// This table with another's keys on top: tables merge by key, lists of tables append, all else is overridden.
+    pub(crate) fn merged(&self, over: &Table) -> Table {
+        let mut merged = self.clone();
+        let names = self.entries.iter().enumerate().map(|(at, (key, _))| (key.name.as_str(), at));
+        let places: BTreeMap<&str, usize> = names.collect();
+        for (key, node) in &over.entries {
+            match places.get(key.name.as_str()) {
+                Some(at) => {
+                    let (known, old) = &mut merged.entries[*at];
+                    known.span = key.span;
+                    *old = overridden(&key.name, old, node);
+                }
+                None => merged.entries.push((key.clone(), node.clone())),
+            }
+        }
+        merged
+    }
+}
+
+fn overridden(name: &str, old: &Node, new: &Node) -> Node {
+    let tree = match (&old.tree, &new.tree) {
+        // One of `[resume]`'s keys stands instead of the others, so the table is one value; so is `{ value = […] }`.
+        (Tree::Table(old), Tree::Table(over)) if name != "resume" && !old.is_one_value() && !over.is_one_value() => {
+            Tree::Table(old.merged(over))
+        }
+        (Tree::List(old), Tree::List(over)) if old.iter().chain(over).all(Node::is_table) && !over.is_empty() => {
+            Tree::List(old.iter().chain(over).cloned().collect())
+        }
+        (_, new) => new.clone(),
+    };
+    Node { span: new.span, tree }
+}
+
+/// What in braces, alone, says how a parameter gets its values.
+pub(crate) const DRAWN: [&str; 6] = ["log_uniform", "uniform", "int_uniform", "choice", "normal", "log_normal"];
+pub(crate) const MADE: [&str; 2] = ["repeat", "derive"];
+
+impl Table {
+    /// `{ value = […] }`, `{ uniform = […] }`, …: the one key in the braces, if it is one of these.
+    pub(crate) fn special(&self) -> Option<&(Key, Node)> {
+        let [entry] = self.entries.as_slice() else { return None };
+        let name = entry.0.name.as_str();
+        (self.inline && (name == "value" || DRAWN.contains(&name) || MADE.contains(&name))).then_some(entry)
+    }
+
+    fn is_one_value(&self) -> bool {
+        self.special().is_some()
+    }
+}
+
+impl Table {
+    /// How many values this holds, lists and tables included.
+    pub(crate) fn size(&self) -> usize {
+        self.entries.iter().map(|(_, node)| node.size()).sum()
+    }
+}
+
+impl Node {
+    fn size(&self) -> usize {
+        1 + match &self.tree {
+            Tree::List(items) => items.iter().map(Node::size).sum(),
+            Tree::Table(table) => table.size(),
+            _ => 0,
+        }
+    }
+
+    fn is_table(&self) -> bool {
+        matches!(self.tree, Tree::Table(_))
+    }
+
+    /// `a string`, for "expected …, found …".
+    pub(crate) fn kind(&self) -> &'static str {
+        match &self.tree {
+            Tree::Scalar(Value::Bool(_)) => "a boolean",
+            Tree::Scalar(Value::Int(_)) => "an integer",
+            Tree::Scalar(Value::Float(_)) => "a float",
+            Tree::Scalar(_) => "a string",
+            Tree::Date(_) => "a date",
+            Tree::Word(_) => "a word",
+            Tree::List(_) => "a list",
+            Tree::Table(_) => "a table",
+        }
+    }
+}
+
+/// Takes over what the TOML reader made, in the order of the text.
+pub(crate) fn of_toml(table: &DeTable<'_>, inline: bool, source: usize, found: &mut Found<'_>) -> Table {
+    let mut entries: Vec<(Key, Node)> = table
+        .iter()
+        .map(|(key, value)| {
+            let span = placed(source, key.span());
+            let node = of_value(value.get_ref(), placed(source, value.span()), source, found);
+            (Key::new(key.get_ref().as_ref(), span), node)
+        })
+        .collect();
+    entries.sort_by_key(|(key, _)| key.span);
+    Table { inline, entries }
+}
+
+fn placed(source: usize, range: std::ops::Range<usize>) -> Span {
+    Span {
+        source,
+        ..Span::file(range)
+    }
+}
+
+pub(crate) fn of_value(value: &DeValue<'_>, span: Span, source: usize, found: &mut Found<'_>) -> Node {
+    let written = found.sources.slice(span);
+    let tree = match value {
+        DeValue::String(text) => Tree::Scalar(Value::Str(text.to_string())),
+        DeValue::Boolean(bool) => Tree::Scalar(Value::Bool(*bool)),
+        DeValue::Integer(int) => match i64::from_str_radix(int.as_str(), int.radix()) {
+            Ok(int) => Tree::Scalar(Value::Int(int)),
+            Err(_) => {
+                let hint = "integers have 64 bits; write it in quotes if the program takes it as text";
+                found.error(span, format!("the integer {} is too large", quoted(written)), hint.to_string());
+                Tree::Scalar(Value::Int(0))
+            }
+        },
+        DeValue::Float(float) => {
+            let overflows = float.as_str().parse().is_ok_and(f64::is_infinite) && !float.as_str().contains("inf");
+            match Value::float(written).filter(|_| !overflows) {
+                Some(value) => Tree::Scalar(value),
+                None => {
+                    found.error(span, format!("the number {} is too large", quoted(written)), None);
+                    Tree::Scalar(Value::Int(0))
+                }
+            }
+        }
+        DeValue::Datetime(_) => Tree::Date(written.to_string()),
+        DeValue::Array(items) => Tree::List(
+            items
+                .iter()
+                .map(|item| of_value(item.get_ref(), placed(source, item.span()), source, found))
+                .collect(),
+        ),
+        DeValue::Table(table) => Tree::Table(of_toml(table, written.starts_with('{'), source, found)),
+    };
+    Node { span, tree }
+}

@@ -1,0 +1,243 @@
+//! What people get wrong in commands and what belongs to them, and the whole message that they read.
+
+use crate::malformed::refused;
+
+#[test]
+fn no_command_but_one_in_a_table() {
+    insta::assert_snapshot!(refused(
+        r#"name = "x"
+[params]
+lr = 0.1
+command = "python train.py {lr}"
+"#
+    ));
+}
+
+#[test]
+fn an_unknown_placeholder() {
+    insta::assert_snapshot!(refused(
+        r#"command = "python train.py --lr {lrr} --out {out} {flags}"
+[params]
+lr = 0.1
+wd = 1
+"#
+    ));
+}
+
+#[test]
+fn an_unknown_placeholder_behind_escapes() {
+    insta::assert_snapshot!(refused(
+        r#"command = "printf \"\\t\u00e9\" {nope}"
+"#
+    ));
+}
+
+#[test]
+fn an_unknown_placeholder_on_the_second_line() {
+    insta::assert_snapshot!(refused(
+        r#"command = '''
+cd src
+python train.py {nope}
+'''
+"#
+    ));
+}
+
+#[test]
+fn a_checkpoint_outside_resume() {
+    insta::assert_snapshot!(refused(
+        r#"command = "python train.py --resume {checkpoint}"
+[env]
+C = "{checkpoint.best}"
+F = "{flags}"
+"#
+    ));
+}
+
+#[test]
+fn a_placeholder_in_a_substitution() {
+    insta::assert_snapshot!(refused(
+        r#"command = "echo $(cat {file}) {flags}"
+[params]
+file = "x"
+"#
+    ));
+}
+
+#[test]
+fn a_placeholder_in_quotes_in_backticks() {
+    insta::assert_snapshot!(refused(
+        r#"command = 'echo "`cat {data.file}`"'
+[params]
+data.file = "x"
+"#
+    ));
+}
+
+#[test]
+fn a_placeholder_in_an_expansion_and_arithmetic() {
+    insta::assert_snapshot!(refused(
+        r#"[params]
+a = 1
+[[experiment]]
+name = "one"
+command = 'echo ${X:-{a}}'
+[[experiment]]
+name = "two"
+command = 'echo $(( {a} + 1 ))'
+"#
+    ));
+}
+
+#[test]
+fn a_placeholder_in_a_here_document() {
+    insta::assert_snapshot!(refused(
+        r#"command = '''
+cat <<EOF
+lr: {lr}
+EOF
+'''
+[params]
+lr = 1
+"#
+    ));
+}
+
+#[test]
+fn a_quote_that_is_never_closed() {
+    insta::assert_snapshot!(refused(
+        r#"command = "echo it's {flags}"
+"#
+    ));
+}
+
+#[test]
+fn flags_in_quotes() {
+    insta::assert_snapshot!(refused(
+        r#"command = 'python train.py "{flags}" x{flags}'
+[params]
+lr = 1
+"#
+    ));
+}
+
+#[test]
+fn flags_glued_in_a_list() {
+    insta::assert_snapshot!(refused(
+        r#"command = ["python", "train.py", "--x={flags}"]
+[params]
+lr = 1
+"#
+    ));
+}
+
+#[test]
+fn two_ways_to_resume() {
+    insta::assert_snapshot!(refused(
+        r#"command = "true"
+[resume]
+arguments = "--resume {checkpoint}"
+automatic = true
+"#
+    ));
+}
+
+#[test]
+fn an_empty_resume() {
+    insta::assert_snapshot!(refused(
+        r#"command = "true"
+[resume]
+"#
+    ));
+}
+
+#[test]
+fn resume_arguments_behind_a_comment() {
+    insta::assert_snapshot!(refused(
+        r#"command = "python train.py # for now"
+[resume]
+arguments = "--resume {checkpoint}"
+"#
+    ));
+}
+
+#[test]
+fn bad_variables() {
+    insta::assert_snapshot!(refused(
+        r#"command = "true"
+[env]
+"A-B" = 1
+NERONET_RUN = 3
+"#
+    ));
+}
+
+#[test]
+fn bad_setup() {
+    insta::assert_snapshot!(refused(
+        r#"command = "true"
+[environment]
+setup = ["module load cuda", "echo 'open", "cd x \\"]
+"#
+    ));
+}
+
+#[test]
+fn sh_and_ansi_quotes() {
+    insta::assert_snapshot!(refused(
+        r#"command = "printf $'{x}'"
+[params]
+x = 1
+[environment]
+shell = "sh"
+"#
+    ));
+}
+
+#[test]
+fn a_backslash_before_a_placeholder() {
+    insta::assert_snapshot!(refused(
+        r#"command = 'echo \{x}'
+[params]
+x = 1
+"#
+    ));
+}
+
+#[test]
+fn the_words_of_later_versions() {
+    insta::assert_snapshot!(refused(
+        r#"command = "python train.py {flags} --out ckpt {run.gpus} {inputs.cifar} {cifar.checkpoint.best}"
+target = ["gpu", "triton"]
+[params]
+depth = [2, 4]
+[sweep]
+only_if = 'optimizer == "sgd"'
+samples = 20
+[inputs.cifar]
+path = "{target.data}/cifar"
+[[file]]
+template = "solver.prototxt.in"
+[resources]
+cpus = 4
+slot = "24h"
+[stop]
+before = "10 min"
+[metrics]
+tensorboard = "runs/"
+[checkpoints]
+fetch = "best"
+[outputs]
+max = "2 GB"
+[[rule]]
+when = "val_error > 0.5"
+[notify]
+email = "me@example.org"
+[[experiment]]
+name = "finetune"
+after = "cifar"
+match = ["seed"]
+unset = ["params.depth"]
+"#
+    ));
+}

@@ -1,0 +1,275 @@
+//! What a specification means: grids, inheritance, values as written, `--set`.
+
+use neronet_model::settings::{BoolStyle, Goal, Resume};
+use neronet_model::{Millis, Value};
+use neronet_spec::{Plan, parse};
+
+fn plan_with(text: &str, only: Option<&str>, set: &[&str]) -> Plan {
+    let set: Vec<String> = set.iter().map(ToString::to_string).collect();
+    parse(text, "neronet.toml", only, &set).unwrap_or_else(|problems| panic!("{problems}"))
+}
+
+fn plan(text: &str) -> Plan {
+    plan_with(text, None, &[])
+}
+
+/// The runs of the only experiment, a line each.
+fn grid(text: &str, set: &[&str]) -> Vec<String> {
+    let plan = plan_with(text, None, set);
+    assert_eq!(plan.experiments.len(), 1);
+    lines(&plan, 0)
+}
+
+fn lines(plan: &Plan, index: usize) -> Vec<String> {
+    let runs = plan.experiments[index].runs();
+    let line = |(name, value): (&str, &Value)| format!("{name}={value}");
+    runs.map(|run| run.iter().map(line).collect::<Vec<_>>().join(" ")).collect()
+}
+
+#[test]
+fn two_lines_are_a_whole_file() {
+    let plan = plan("command = \"python train.py {flags}\"\nparams.lr = 0.1\n");
+    assert_eq!(plan.experiments[0].name, "train");
+    assert_eq!(lines(&plan, 0), ["lr=0.1"]);
+    assert!(plan.warnings.is_empty() && plan.project.is_none());
+    assert_eq!(plan.source.expect("kept").path, "neronet.toml");
+}
+
+#[test]
+fn the_grid_is_in_the_order_of_the_file_and_the_last_name_is_fastest() {
+    let text = "command = \"t {flags}\"\n[params]\nz = [1, 2]\nfixed = \"f\"\na = [0.1, 1e-2]\n";
+    assert_eq!(
+        grid(text, &[]),
+        ["z=1 fixed=f a=0.1", "z=1 fixed=f a=1e-2", "z=2 fixed=f a=0.1", "z=2 fixed=f a=1e-2"]
+    );
+    assert_eq!(plan(text).experiments[0].varying(), ["z", "a"]);
+}
+
+#[test]
+fn values_keep_the_form_in_which_they_were_written() {
+    let text = r#"
+command = "t {flags}"
+[params]
+a = 1e-3
+b = 0.10
+c = 1_000
+d = +3.0
+e = inf
+f = { value = [0.9, [1, "x"]] }
+g = [[1, 2], [3]]
+h = 1979-05-27
+i = "ü 'q'"
+j = 0xff
+k = true
+"#;
+    assert_eq!(
+        grid(text, &[]),
+        [
+            "a=1e-3 b=0.10 c=1000 d=3.0 e=inf f=[0.9, [1, x]] g=[1, 2] h=1979-05-27 i=ü 'q' j=255 k=true",
+            "a=1e-3 b=0.10 c=1000 d=3.0 e=inf f=[0.9, [1, x]] g=[3] h=1979-05-27 i=ü 'q' j=255 k=true"
+        ]
+    );
+}
+
+#[test]
+fn dotted_names_sub_tables_and_braces_give_dotted_parameters_in_their_order() {
+    let text =
+        "command = \"t {flags}\"\n[params]\no.a = 1\nb = 2\no.c = 3\nn = { x = 4, y = 5 }\nm.value = 6\n[params.sub.deep]\nrepeat = 7\n";
+    assert_eq!(grid(text, &[]), ["o.a=1 b=2 o.c=3 n.x=4 n.y=5 m.value=6 sub.deep.repeat=7"]);
+}
+
+#[test]
+fn experiments_inherit_and_override_what_they_name() {
+    let text = r#"
+project = "owlet"
+command = "t {flags}"
+[params]
+lr = [0.1, 0.2]
+width = 1
+optim.name = "sgd"
+optim.m = 0.9
+betas = { value = [1, 2] }
+[env]
+A = 1
+B = 2
+[resume]
+arguments = "--resume {checkpoint}"
+[[experiment]]
+name = "wide"
+params.width = [128, 256]
+params.optim.m = 0
+params.new = 1
+params.betas = { value = [3] }
+env.B = 3
+resume.automatic = true
+[[experiment]]
+name = "plain"
+command = ["p", "{optim}", "{flags}"]
+params.optim = "none"
+params.lr = 1
+"#;
+    let plan = plan(text);
+    assert_eq!(plan.project.as_deref(), Some("owlet"));
+    let names: Vec<&str> = plan.experiments.iter().map(|experiment| experiment.name.as_str()).collect();
+    assert_eq!(names, ["wide", "plain"]);
+    assert_eq!(lines(&plan, 0).len(), 4);
+    assert_eq!(lines(&plan, 0)[1], "lr=0.1 width=256 optim.name=sgd optim.m=0 betas=[3] new=1");
+    assert_eq!(lines(&plan, 1), ["lr=1 width=1 optim=none betas=[1, 2]"]);
+    assert_eq!(
+        plan.experiments[0].settings.env,
+        [("A".into(), "1".into()), ("B".into(), "3".into())]
+    );
+    assert_eq!(plan.experiments[0].settings.resume, Some(Resume::Automatic));
+    assert!(matches!(plan.experiments[1].settings.resume, Some(Resume::Arguments(_))));
+    let only = plan_with(text, Some("plain"), &[]);
+    assert_eq!(only.experiments.len(), 1);
+    assert_eq!(only.experiments[0], plan.experiments[1]);
+}
+
+#[test]
+fn the_top_level_runs_too_when_it_says_so() {
+    let text =
+        "name = \"base\"\ncommand = \"t {flags}\"\ninclude_self = true\nparams.a = 1\n[[experiment]]\nname = \"other\"\nparams.a = 2\n";
+    let plan = plan(text);
+    let names: Vec<&str> = plan.experiments.iter().map(|experiment| experiment.name.as_str()).collect();
+    assert_eq!(names, ["base", "other"]);
+    assert_eq!(
+        (lines(&plan, 0), lines(&plan, 1)),
+        (vec!["a=1".to_string()], vec!["a=2".to_string()])
+    );
+}
+
+const BASE: &str = "command = \"t {flags}\"\n[params]\nlr = 1\noptim.m = 0.9\nname = \"x\"\n";
+
+#[test]
+fn set_changes_parameters_and_settings() {
+    assert_eq!(
+        grid(BASE, &["lr=0.1,1e-2"]),
+        ["lr=0.1 optim.m=0.9 name=x", "lr=1e-2 optim.m=0.9 name=x"]
+    );
+    assert_eq!(
+        grid(BASE, &["params.lr=2", "optim.m=0", "params.new=a"]),
+        ["lr=2 optim.m=0 name=x new=a"]
+    );
+    assert_eq!(grid(BASE, &["lr={ value = [1, 2.50] }"]), ["lr=[1, 2.50] optim.m=0.9 name=x"]);
+    assert_eq!(grid(BASE, &["lr=[1,\"a,b\"]"])[1], "lr=a,b optim.m=0.9 name=x");
+    // A parameter wins over a key of the same name.
+    assert_eq!(grid(BASE, &["name=\"a, b\""]), ["lr=1 optim.m=0.9 name=a, b"]);
+    let set = [
+        "resources.time=90",
+        "sweep.parallel=2",
+        "flags.bool=value",
+        "objective=acc max",
+        "environment.setup=cd /tmp",
+        "project=p",
+    ];
+    let plan = plan_with(BASE, None, &set);
+    let settings = &plan.experiments[0].settings;
+    assert_eq!(settings.time_limit, Some(Millis(90_000)));
+    assert_eq!(plan.experiments[0].parallel, Some(2));
+    assert_eq!(settings.flags.bool_style, BoolStyle::Value);
+    assert_eq!(
+        (settings.objectives[0].metric.as_str(), settings.objectives[0].goal),
+        ("acc", Goal::Max)
+    );
+    assert_eq!(settings.environment.setup, ["cd /tmp"]);
+    assert_eq!(plan.project.as_deref(), Some("p"));
+}
+
+#[test]
+fn set_reaches_only_the_experiments_that_have_the_parameter() {
+    let text = "command = \"t {flags}\"\n[[experiment]]\nname = \"a\"\nparams.x = 1\n[[experiment]]\nname = \"b\"\nparams.y = 1\n";
+    let plan = plan_with(text, None, &["x=5", "params.z=6"]);
+    assert_eq!(
+        (lines(&plan, 0), lines(&plan, 1)),
+        (vec!["x=5 z=6".to_string()], vec!["y=1 z=6".to_string()])
+    );
+}
+
+#[test]
+fn every_setting_arrives() {
+    let text = r#"
+name = "cifar"
+command = "t"
+objective = ["val/error min", "test acc max"]
+[sweep]
+parallel = 3
+[flags]
+bool = "no-prefix"
+list = "commas"
+dashes = true
+[environment]
+setup = ["module load cuda"]
+python = ".venv"
+shell = "/bin/bash"
+[code]
+directory = "experiments"
+link = ["data/", "/scratch/sets"]
+in_place = true
+[metrics]
+patterns = ['Loss: (?<loss>\S+)']
+ignore = ["lr"]
+files = ["log.csv", "results/*.json"]
+[checkpoints]
+paths = ["ckpt/*.pt"]
+keep = { best = 1, last = 2 }
+[resources]
+time = "70h"
+[stop]
+signal = "SIGUSR1"
+grace = "2 min"
+"#;
+    let plan = plan(text);
+    assert!(plan.warnings.is_empty());
+    insta::assert_snapshot!(serde_json::to_string_pretty(&plan.experiments[0].settings).expect("serialises"));
+}
+
+#[test]
+fn a_hundred_thousand_and_more_combinations_are_counted_and_made_lazily() {
+    let axis: Vec<String> = (0..1000).map(|n| n.to_string()).collect();
+    let axis = axis.join(", ");
+    let plan = plan(&format!(
+        "command = \"t {{flags}}\"\n[params]\na = [{axis}]\nb = [{axis}]\nc = [{axis}]\n"
+    ));
+    let experiment = &plan.experiments[0];
+    assert_eq!(experiment.count(), 1_000_000_000);
+    let third = experiment.runs().nth(1001).expect("there");
+    assert_eq!(serde_json::to_string(&third).expect("serialises"), r#"{"a":0,"b":1,"c":1}"#);
+}
+
+#[test]
+fn warnings_do_not_stop_anything() {
+    let text = "command = \"t {a}\"\ntarget = \"gpu\"\n[params]\na = [1, 2, 1]\nunused = 3\nseed = 4\n[retry]\ntimes = 2\n";
+    let warnings: Vec<String> = plan(text).warnings.iter().map(ToString::to_string).collect();
+    insta::assert_snapshot!(warnings.join("\n"));
+}
+
+#[test]
+fn windows_line_ends_and_a_byte_order_mark_are_taken() {
+    let plan = plan("\u{feff}command = '''\r\ncd x\r\ntrue'''\r\n");
+    let command = format!("{:?}", plan.experiments[0].settings.command);
+    assert_eq!(command, "Shell(\"cd x\\ntrue\")");
+}
+
+#[test]
+fn a_huge_file_is_read_or_refused_within_bounds() {
+    let numbers: String = (0..400_000).map(|n| format!("{n},")).collect();
+    let long = plan(&format!("command = \"t {{flags}}\"\nparams.n = [{numbers}]\n"));
+    assert_eq!(long.experiments[0].count(), 400_000);
+    let keys: String = (0..50_000).map(|n| format!("key{n} = {n}\n")).collect();
+    let experiments: String = (0..900).map(|n| format!("[[experiment]]\nname = \"e{n}\"\n")).collect();
+    for text in [
+        format!("command = \"t\"\n{keys}"),
+        format!("command = \"t {{flags}}\"\n[params]\n{keys}"),
+        format!("command = \"t\"\n[env]\n{keys}{experiments}"),
+        format!("command = \"t\"\n[params]\n{keys}[[experiment]]\nname = \"a\"\n[experiment.params]\n{keys}"),
+        "[".repeat(1_000_000),
+        format!("a = {}", "[".repeat(1_000_000)),
+        format!("command = \"{}\"", "{x} ".repeat(20_000)),
+        format!("command = '''{}'''", "x".repeat(1_000_000)),
+        "command = ".repeat(100_000),
+    ] {
+        let problems = parse(&text, "neronet.toml", None, &[]).expect_err("refused");
+        assert!(problems.0.len() <= 1000 && problems.to_string().len() < 100_000);
+    }
+}

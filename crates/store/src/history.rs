@@ -1,0 +1,193 @@
+//! `history.json`: a row an epoch (else a step) with the last value of each variable of interest, joined over attempts.
+//! At most `MOST` rows, thinned evenly with the last kept.
+
+use crate::error::StoreError;
+use crate::files::{self, Durability};
+use crate::spool;
+use neronet_model::number::Num;
+use neronet_model::{AttemptNo, Row, RunId, UnixMs};
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+pub const MOST: usize = 10_000;
+
+#[derive(Debug, Default)]
+pub struct History {
+    /// By epoch, else step, else count.
+    rows: Vec<HistoryRow>,
+    /// Only every `stride`-th row is kept, besides the last.
+    stride: u64,
+    /// Rows that were begun, kept or not.
+    begun: u64,
+    /// The current attempt has added nothing yet and is to be joined.
+    joins: Option<bool>,
+}
+
+#[derive(Debug, Clone, Default)]
+struct HistoryRow {
+    key: f64,
+    epoch: Option<f64>,
+    step: Option<i64>,
+    at: f64,
+    values: BTreeMap<String, f64>,
+}
+
+impl Serialize for HistoryRow {
+    fn serialize<S: Serializer>(&self, out: S) -> Result<S::Ok, S::Error> {
+        let mut map = out.serialize_map(None)?;
+        if let Some(epoch) = self.epoch {
+            map.serialize_entry("epoch", &epoch)?;
+        }
+        if let Some(step) = self.step {
+            map.serialize_entry("step", &step)?;
+        }
+        map.serialize_entry("time", &self.at)?;
+        for (name, value) in &self.values {
+            map.serialize_entry(name, &Num(*value))?;
+        }
+        map.end()
+    }
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    version: u32,
+    run: RunId,
+    history: &'a [HistoryRow],
+}
+
+impl History {
+    /// The history of the attempts before `n`.
+    pub fn before(run_folder: &Path, n: AttemptNo) -> Result<History, StoreError> {
+        let mut history = History::default();
+        for earlier in spool::attempts_of(run_folder)?.into_iter().filter(|earlier| *earlier < n) {
+            let folder = run_folder.join("attempts").join(earlier.to_string());
+            let attempt = spool::attempt(&folder, earlier)?;
+            history.begin(attempt.resumes);
+            let begun = attempt.begun.unwrap_or(UnixMs(0));
+            spool::rows(&folder, |row| {
+                history.add(&row, begun.plus(row.t));
+            })?;
+        }
+        Ok(history)
+    }
+
+    /// The rows that follow are of another attempt.
+    pub fn begin(&mut self, resumes: bool) {
+        self.joins = Some(resumes);
+    }
+
+    /// Takes one row of metrics; true when it began a new row of history.
+    pub fn add(&mut self, row: &Row, at: UnixMs) -> bool {
+        let key = row.epoch.or(row.step.map(|step| step as f64));
+        match self.joins.take() {
+            Some(false) => {
+                self.rows.clear();
+                self.begun = 0;
+                self.stride = 1;
+            }
+            Some(true) => {
+                if let Some(key) = key {
+                    self.rows.retain(|row| row.key < key);
+                }
+            }
+            None => {}
+        }
+        // Values without an axis (a summary at the end) belong to the row that is there.
+        let same = self.rows.last().is_some_and(|last| key.is_none_or(|key| key == last.key));
+        if !same {
+            self.open(key.unwrap_or(1.0));
+        }
+        if let Some(last) = self.rows.last_mut() {
+            last.epoch = row.epoch.or(last.epoch);
+            last.step = row.step.or(last.step);
+            last.at = at.seconds();
+            for (name, value) in &row.m.0 {
+                last.values.insert(name.clone(), *value);
+            }
+        }
+        !same
+    }
+
+    fn open(&mut self, key: f64) {
+        self.stride = self.stride.max(1);
+        // The row that was last so far stays only if it is one of the evenly spaced.
+        if self.begun > 0 && !(self.begun - 1).is_multiple_of(self.stride) {
+            self.rows.pop();
+        }
+        self.begun += 1;
+        self.rows.push(HistoryRow { key, ..HistoryRow::default() });
+        if self.rows.len() > MOST {
+            self.stride *= 2;
+            let last = self.rows.pop();
+            let mut i = 0;
+            self.rows.retain(|_| {
+                i += 1;
+                i % 2 == 1
+            });
+            self.rows.extend(last);
+        }
+    }
+
+    pub fn write(&self, run_folder: &Path, run: RunId) -> Result<(), StoreError> {
+        let document = Document { version: neronet_model::FORMAT, run, history: &self.rows };
+        files::replace_json(&run_folder.join("history.json"), &document, Durability::Renamed)
+    }
+
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use neronet_model::row::Values;
+
+    fn row(epoch: f64, step: i64, value: f64) -> Row {
+        Row { epoch: Some(epoch), step: Some(step), m: Values(vec![("loss".into(), value)]), ..Row::default() }
+    }
+
+    #[test]
+    fn a_row_an_epoch_holds_the_last_value() {
+        let mut history = History::default();
+        history.begin(false);
+        for step in 0..30 {
+            history.add(&row((step / 10) as f64, step, step as f64), UnixMs(step * 1000));
+        }
+        let last: Vec<f64> = history.rows.iter().map(|row| row.values["loss"]).collect();
+        assert_eq!(last, [9.0, 19.0, 29.0]);
+    }
+
+    #[test]
+    fn many_rows_are_thinned_evenly_and_the_last_is_kept() {
+        let mut history = History::default();
+        history.begin(false);
+        for epoch in 0..45_678 {
+            history.add(&row(f64::from(epoch), i64::from(epoch), f64::from(epoch)), UnixMs(0));
+        }
+        assert!(history.len() <= MOST && history.len() > MOST / 2 - 2, "{}", history.len());
+        assert_eq!(history.rows.last().map(|row| row.key), Some(45_677.0));
+        let gaps: Vec<f64> = history.rows[..history.len() - 1].windows(2).map(|pair| pair[1].key - pair[0].key).collect();
+        assert!(gaps.iter().all(|gap| *gap == gaps[0]), "uneven");
+    }
+
+    #[test]
+    fn a_resumed_attempt_replaces_the_rows_from_its_first_on() {
+        let mut history = History::default();
+        history.begin(false);
+        for epoch in 1..=5 {
+            history.add(&row(f64::from(epoch), 0, 1.0), UnixMs(0));
+        }
+        history.begin(true);
+        history.add(&row(4.0, 0, 2.0), UnixMs(0));
+        let keys: Vec<f64> = history.rows.iter().map(|row| row.key).collect();
+        assert_eq!(keys, [1.0, 2.0, 3.0, 4.0]);
+        assert_eq!(history.rows[3].values["loss"], 2.0);
+    }
+}

@@ -1,0 +1,146 @@
+//! Series: the points of one metric of one run, joined over its attempts.
+//!
+//! An attempt that resumes joins at its first step: earlier points at or beyond it are superseded, kept apart and shown on
+//! request. Counted steps (no step, no epoch of their own) go on counting only then. An attempt from scratch starts anew.
+
+use crate::error::StoreError;
+use crate::spool;
+use neronet_model::row::Steps;
+use neronet_model::{AttemptNo, Row, UnixMs};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Point {
+    /// Step, else epoch, else count.
+    pub step: f64,
+    pub epoch: Option<f64>,
+    pub at: UnixMs,
+    pub value: f64,
+}
+
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Series {
+    pub points: Vec<Point>,
+    pub superseded: Vec<Point>,
+    /// Neither step nor epoch was ever given.
+    pub counted: bool,
+    /// The attempt that the last points came from.
+    attempt: Option<AttemptNo>,
+}
+
+/// All series of a run by name. `only` limits them to one metric.
+pub fn of_run(run_folder: &Path, only: Option<&str>) -> Result<BTreeMap<String, Series>, StoreError> {
+    let mut all = Joined::default();
+    for n in spool::attempts_of(run_folder)? {
+        let folder = run_folder.join("attempts").join(n.to_string());
+        let attempt = spool::attempt(&folder, n)?;
+        all.begin(n, attempt.resumes, attempt.begun.unwrap_or(UnixMs(0)));
+        spool::rows(&folder, |row| all.add(&row, only))?;
+    }
+    Ok(all.series)
+}
+
+/// The fold itself: attempts in order, rows in order.
+#[derive(Debug, Default)]
+pub struct Joined {
+    pub series: BTreeMap<String, Series>,
+    attempt: Option<AttemptNo>,
+    resumes: bool,
+    begun: Option<UnixMs>,
+    steps: Steps,
+}
+
+impl Joined {
+    pub fn begin(&mut self, attempt: AttemptNo, resumes: bool, begun: UnixMs) {
+        self.attempt = Some(attempt);
+        self.resumes = resumes;
+        if !resumes {
+            self.steps = Steps::default();
+        }
+        self.begun = Some(begun);
+    }
+
+    pub fn add(&mut self, row: &Row, only: Option<&str>) {
+        let given = self.steps.of(row).map(|step| step as f64).or(row.epoch);
+        let at = self.begun.unwrap_or(UnixMs(0)).plus(row.t);
+        for (name, value) in &row.m.0 {
+            if only.is_some_and(|only| only != name) {
+                continue;
+            }
+            if !self.series.contains_key(name) {
+                self.series.insert(name.clone(), Series { counted: true, ..Series::default() });
+            }
+            let Some(series) = self.series.get_mut(name) else { continue };
+            if series.attempt != self.attempt {
+                series.join(given, self.resumes);
+                series.attempt = self.attempt;
+            }
+            series.counted &= given.is_none();
+            let step = given.unwrap_or(series.points.len() as f64 + 1.0);
+            // Several ranks print the same point.
+            let repeated = given.is_some() && series.points.last().is_some_and(|last| last.step == step && last.value.to_bits() == value.to_bits());
+            if !repeated {
+                series.points.push(Point { step, epoch: row.epoch, at, value: *value });
+            }
+        }
+    }
+}
+
+impl Series {
+    fn join(&mut self, first: Option<f64>, resumes: bool) {
+        if !resumes {
+            self.superseded.append(&mut self.points);
+        } else if let Some(first) = first {
+            let (kept, superseded) = std::mem::take(&mut self.points).into_iter().partition(|point| point.step < first);
+            self.points = kept;
+            self.superseded.extend::<Vec<Point>>(superseded);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use neronet_model::Millis;
+    use neronet_model::row::Values;
+
+    fn row(t: u64, step: Option<i64>, value: f64) -> Row {
+        Row { t: Millis(t), src: "o".into(), at: t, step, m: Values(vec![("loss".into(), value)]), ..Row::default() }
+    }
+
+    fn steps(points: &[Point]) -> Vec<(f64, f64)> {
+        points.iter().map(|point| (point.step, point.value)).collect()
+    }
+
+    #[test]
+    fn a_resumed_attempt_supersedes_the_points_from_its_first_step_on() {
+        let mut joined = Joined::default();
+        joined.begin(AttemptNo(1), false, UnixMs(0));
+        for step in 1..=5 {
+            joined.add(&row(step as u64, Some(step), step as f64), None);
+        }
+        joined.begin(AttemptNo(2), true, UnixMs(1000));
+        joined.add(&row(1, Some(4), 40.0), None);
+        joined.add(&row(2, Some(4), 40.0), None);
+        joined.add(&row(3, Some(5), 50.0), None);
+        let series = &joined.series["loss"];
+        assert_eq!(steps(&series.points), [(1.0, 1.0), (2.0, 2.0), (3.0, 3.0), (4.0, 40.0), (5.0, 50.0)]);
+        assert_eq!(steps(&series.superseded), [(4.0, 4.0), (5.0, 5.0)]);
+    }
+
+    #[test]
+    fn counted_steps_go_on_only_when_the_attempt_resumes() {
+        for (resumes, expected) in [(true, vec![1.0, 2.0, 3.0]), (false, vec![1.0])] {
+            let mut joined = Joined::default();
+            joined.begin(AttemptNo(1), false, UnixMs(0));
+            joined.add(&row(1, None, 1.0), None);
+            joined.add(&row(2, None, 2.0), None);
+            joined.begin(AttemptNo(2), resumes, UnixMs(0));
+            joined.add(&row(1, None, 3.0), None);
+            let found: Vec<f64> = joined.series["loss"].points.iter().map(|point| point.step).collect();
+            assert_eq!(found, expected);
+            assert!(joined.series["loss"].counted);
+        }
+    }
+}

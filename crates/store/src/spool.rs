@@ -1,0 +1,156 @@
+//! An attempt's folder, read: its launch, its events folded to an `Attempt`, its rows, its output.
+//! Only whole lines are believed; what cannot be parsed is counted and passed over.
+
+use crate::error::StoreError;
+use crate::files;
+use neronet_model::launch::Launch;
+use neronet_model::{Attempt, AttemptNo, Row, Stamped};
+use serde::{Deserialize, Serialize};
+use std::fs::File;
+use std::io::{BufRead, BufReader, ErrorKind};
+use std::path::{Path, PathBuf};
+
+pub const LAUNCH: &str = "launch.json";
+pub const KEEPER: &str = "keeper.jsonl";
+
+/// One line of an `output` segment: text that one stream printed, whole lines as a rule.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Chunk {
+    /// Milliseconds since the attempt's start when it was read.
+    pub t: u64,
+    /// `o` standard output, `e` standard error.
+    pub src: String,
+    /// Offset in the raw stream of the byte after this text.
+    pub at: u64,
+    pub text: String,
+}
+
+/// The segments of one kind (`events`, `metrics`, `output`) by generation, then piece.
+pub fn segments(folder: &Path, kind: &str) -> Result<Vec<PathBuf>, StoreError> {
+    let mut found: Vec<(u64, u64, PathBuf)> = Vec::new();
+    let entries = match std::fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(e) if e.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(source) => return Err(StoreError::Io { doing: "read", path: folder.to_path_buf(), source }),
+    };
+    for entry in entries {
+        let entry = entry.map_err(StoreError::io("read", folder))?;
+        let name = entry.file_name();
+        if let Some((generation, piece)) = name.to_str().and_then(|name| numbers_of(name, kind)) {
+            found.push((generation, piece, entry.path()));
+        }
+    }
+    found.sort();
+    Ok(found.into_iter().map(|(_, _, path)| path).collect())
+}
+
+/// `metrics.2.jsonl` is generation 2, piece 0; `output.2.7.jsonl` generation 2, piece 7.
+fn numbers_of(name: &str, kind: &str) -> Option<(u64, u64)> {
+    let middle = name.strip_prefix(kind)?.strip_prefix('.')?.strip_suffix(".jsonl")?;
+    match middle.split_once('.') {
+        Some((generation, piece)) => Some((generation.parse().ok()?, piece.parse().ok()?)),
+        None => Some((middle.parse().ok()?, 0)),
+    }
+}
+
+/// Reads each whole line of a file from byte `from`; gives the offset behind the last one.
+/// A file that is not there has no lines.
+pub fn lines(path: &Path, from: u64, mut each: impl FnMut(&[u8])) -> Result<u64, StoreError> {
+    use std::io::{Seek, SeekFrom};
+    let mut file = match File::open(path) {
+        Ok(file) => file,
+        Err(e) if e.kind() == ErrorKind::NotFound => return Ok(from),
+        Err(source) => return Err(StoreError::Io { doing: "read", path: path.to_path_buf(), source }),
+    };
+    file.seek(SeekFrom::Start(from)).map_err(StoreError::io("read", path))?;
+    let mut reader = BufReader::with_capacity(256 << 10, file);
+    let mut at = from;
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        let n = reader.read_until(b'\n', &mut line).map_err(StoreError::io("read", path))?;
+        if line.last() != Some(&b'\n') {
+            return Ok(at);
+        }
+        at += n as u64;
+        each(&line[..line.len() - 1]);
+    }
+}
+
+pub fn launch(folder: &Path) -> Result<Option<Launch>, StoreError> {
+    let launch: Option<Launch> = files::read_json(&folder.join(LAUNCH))?;
+    match launch {
+        Some(launch) if launch.version > neronet_model::FORMAT => {
+            Err(StoreError::Newer { path: folder.join(LAUNCH), format: launch.version })
+        }
+        launch => Ok(launch),
+    }
+}
+
+/// Folds the events of an attempt. An attempt whose folder is not there has not begun.
+pub fn attempt(folder: &Path, n: AttemptNo) -> Result<Attempt, StoreError> {
+    let mut events: Vec<Stamped> = Vec::new();
+    let mut unread = 0u64;
+    let mut read = |path: &Path| {
+        lines(path, 0, |line| match serde_json::from_slice(line) {
+            Ok(event) => events.push(event),
+            Err(_) => unread += 1,
+        })
+    };
+    read(&folder.join(KEEPER))?;
+    for path in segments(folder, "events")? {
+        read(&path)?;
+    }
+    // Stable: events of one writer keep their order, and the keeper's come first at the same instant.
+    events.sort_by_key(|event| event.t);
+    let mut attempt = Attempt::new(n);
+    for event in events {
+        attempt.apply(event);
+    }
+    if unread > 0 {
+        attempt.notices.push(format!("{unread} damaged lines of the record were passed over"));
+    }
+    if let Some(launch) = launch(folder)? {
+        attempt.resumed_from = launch.resumed_from;
+        attempt.resumes = launch.resumes;
+    }
+    Ok(attempt)
+}
+
+/// Every row of an attempt, in the order in which they were recorded.
+pub fn rows(folder: &Path, mut each: impl FnMut(Row)) -> Result<(), StoreError> {
+    for path in segments(folder, "metrics")? {
+        lines(&path, 0, |line| {
+            if let Ok(row) = serde_json::from_slice(line) {
+                each(row);
+            }
+        })?;
+    }
+    Ok(())
+}
+
+/// Every chunk of output of an attempt, in the order in which they were recorded.
+pub fn output(folder: &Path, mut each: impl FnMut(Chunk)) -> Result<(), StoreError> {
+    for path in segments(folder, "output")? {
+        lines(&path, 0, |line| {
+            if let Ok(chunk) = serde_json::from_slice(line) {
+                each(chunk);
+            }
+        })?;
+    }
+    Ok(())
+}
+
+/// The attempts whose folders exist, in order.
+pub fn attempts_of(run_folder: &Path) -> Result<Vec<AttemptNo>, StoreError> {
+    let folder = run_folder.join("attempts");
+    let entries = match std::fs::read_dir(&folder) {
+        Ok(entries) => entries,
+        Err(e) if e.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(source) => return Err(StoreError::Io { doing: "read", path: folder, source }),
+    };
+    let mut found: Vec<AttemptNo> =
+        entries.flatten().filter_map(|entry| entry.file_name().to_str().and_then(|name| name.parse().ok())).collect();
+    found.sort();
+    Ok(found)
+}

@@ -1,0 +1,97 @@
+//! Why a command failed, from the last lines that it printed. Pure.
+
+use neronet_model::outcome::{Cause, Outcome};
+
+/// What frameworks say when memory is short.
+const OUT_OF_MEMORY: [&str; 9] = [
+    "CUDA out of memory",
+    "torch.OutOfMemoryError",
+    "torch.cuda.OutOfMemoryError",
+    "CUDA_ERROR_OUT_OF_MEMORY",
+    "hipErrorOutOfMemory",
+    "RESOURCE_EXHAUSTED",
+    "std::bad_alloc",
+    "MemoryError",
+    "Cannot allocate memory",
+];
+
+/// Says more of a failure than its exit code, where the output does. `lines` are the last ones, oldest first.
+pub fn refine(outcome: Outcome, cause: Option<Cause>, lines: &[String]) -> Option<Cause> {
+    let (Outcome::Failed, Some(Cause::ExitCode(code))) = (outcome, &cause) else {
+        return cause;
+    };
+    let from_the_end = || lines.iter().rev().map(|line| line.trim());
+    let found = from_the_end()
+        .find_map(missing_module)
+        .or_else(|| from_the_end().find(|line| OUT_OF_MEMORY.iter().any(|sign| line.contains(sign))).map(|line| Cause::FrameworkOutOfMemory(shortened(line))))
+        .or_else(|| match code {
+            127 => from_the_end().find_map(not_found),
+            126 => from_the_end().find_map(not_executable),
+            _ => None,
+        });
+    found.or(cause)
+}
+
+/// `ModuleNotFoundError: No module named 'x'`, and Julia's and R's ways of saying so.
+fn missing_module(line: &str) -> Option<Cause> {
+    let quoted = |rest: &str, open: char, close: char| {
+        let rest = rest.trim_start().strip_prefix(open)?;
+        Some(Cause::MissingModule(shortened(&rest[..rest.find(close)?])))
+    };
+    let after = |sign: &str| line.find(sign).map(|at| &line[at + sign.len()..]);
+    after("No module named").and_then(|rest| {
+        quoted(rest, '\'', '\'').or_else(|| rest.split_whitespace().next().map(|name| Cause::MissingModule(shortened(name))))
+    })
+    .or_else(|| after("there is no package called").and_then(|rest| quoted(rest, '‘', '’')))
+    .or_else(|| after("ArgumentError: Package").and_then(|rest| Some(Cause::MissingModule(shortened(rest.split_whitespace().next()?)))))
+}
+
+/// `bash: line 1: NAME: command not found`, `sh: 1: NAME: not found`, `env: ‘NAME’: No such file or directory`.
+fn not_found(line: &str) -> Option<Cause> {
+    let before = ["command not found", "not found", "No such file or directory"].iter().find_map(|sign| line.strip_suffix(sign))?;
+    Some(Cause::NotFound(subject(before)))
+}
+
+fn not_executable(line: &str) -> Option<Cause> {
+    let before = ["Permission denied", "cannot execute binary file: Exec format error", "Is a directory"].iter().find_map(|sign| line.strip_suffix(sign))?;
+    Some(Cause::NotExecutable(subject(before)))
+}
+
+/// The last of `a: b: NAME: `, without quotes.
+fn subject(text: &str) -> String {
+    let name = text.trim_end().trim_end_matches(':').rsplit(": ").next().unwrap_or_default();
+    shortened(name.trim_matches(['\'', '"', '‘', '’']))
+}
+
+fn shortened(text: &str) -> String {
+    text.chars().take(200).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cause(code: i32, line: &str) -> Option<Cause> {
+        refine(Outcome::Failed, Some(Cause::ExitCode(code)), &["Traceback …".into(), line.into()])
+    }
+
+    #[test]
+    fn the_output_says_more_than_the_exit_code() {
+        let missing = |name: &str| Some(Cause::MissingModule(name.into()));
+        assert_eq!(cause(1, "ModuleNotFoundError: No module named 'torch'"), missing("torch"));
+        assert_eq!(cause(1, "/usr/bin/python3: No module named nosuch"), missing("nosuch"));
+        assert_eq!(cause(127, "bash: line 1: trian.py: command not found"), Some(Cause::NotFound("trian.py".into())));
+        assert_eq!(cause(127, "sh: 1: nosuch: not found"), Some(Cause::NotFound("nosuch".into())));
+        assert_eq!(cause(126, "bash: line 1: ./train.sh: Permission denied"), Some(Cause::NotExecutable("./train.sh".into())));
+        let line = "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.00 GiB.";
+        assert_eq!(cause(1, line), Some(Cause::FrameworkOutOfMemory(line.into())));
+        assert_eq!(cause(3, "something else"), Some(Cause::ExitCode(3)));
+    }
+
+    #[test]
+    fn what_is_known_better_is_left_alone() {
+        let lines = ["No module named 'x'".to_string()];
+        assert_eq!(refine(Outcome::Failed, Some(Cause::TimeLimit), &lines), Some(Cause::TimeLimit));
+        assert_eq!(refine(Outcome::Finished, None, &lines), None);
+    }
+}

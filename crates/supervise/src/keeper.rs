@@ -1,0 +1,364 @@
+//! The keeper: parent of one command. It acts (starts, signals, kills) and records; it reads nothing of what the command does.
+
+use crate::command;
+use crate::os::fork::{self, Reaped};
+use crate::os::memory::Kills;
+use crate::os::{clock, process};
+use crate::record::Record;
+use crate::start::{How, REQUEST, Request};
+use crate::supervisor;
+use neronet_model::event::Event;
+use neronet_model::launch::Launch;
+use neronet_model::outcome::Cause;
+use neronet_model::{FORMAT, Millis};
+use neronet_store::{files, spool};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, kill, killpg};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
+use nix::unistd::{Pid, pipe2};
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::path::Path;
+
+/// How long what a command left behind may take to end after TERM.
+const LEFT_BEHIND_GRACE: Millis = Millis(3_000);
+/// How often a supervisor that dies at once is replaced while nothing is left to do but read.
+const LAST_READERS: u32 = 5;
+
+/// Keeps one attempt: from the launch in `folder` to the end in its record. Returns the process's exit status.
+pub fn keep(folder: &Path) -> i32 {
+    match Keeper::begin(folder) {
+        Ok(Some(mut keeper)) => {
+            keeper.start_command();
+            keeper.attend();
+            0
+        }
+        // Another keeper was here before: an attempt is begun once.
+        Ok(None) => 0,
+        Err(e) => {
+            // Nobody reads our standard error; whoever started us finds this file instead of a record.
+            files::replace(&folder.join("keeper-failed"), e.to_string().as_bytes(), files::Durability::Renamed).ok();
+            1
+        }
+    }
+}
+
+struct Keeper<'a> {
+    folder: &'a Path,
+    launch: Launch,
+    record: Record,
+    begun: Millis,
+    me: i32,
+    signals: SignalFd,
+    kills_before: Kills,
+    command: Option<Pid>,
+    supervisor: Option<Supervisor>,
+    generation: u32,
+    quick_deaths: u32,
+    /// When the next supervisor may be started, after several died at once.
+    revive_at: Option<Millis>,
+    phase: Phase,
+    time_limit_at: Option<Millis>,
+    kill_at: Option<Millis>,
+}
+
+struct Supervisor {
+    pid: Pid,
+    /// Written to when the command has ended; closed when we are gone.
+    word: OwnedFd,
+    since: Millis,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Running,
+    /// The command ended; what it left behind is being ended.
+    Clearing,
+    /// Nothing runs; the supervisor reads the rest.
+    Reading,
+}
+
+impl Keeper<'_> {
+    fn begin(folder: &Path) -> io::Result<Option<Keeper<'_>>> {
+        let launch = spool::launch(folder).map_err(io::Error::other)?.ok_or_else(|| io::Error::other("there is no launch.json"))?;
+        let begun = clock::boot_now();
+        std::fs::create_dir_all(folder.join("raw"))?;
+        let mut record = match Record::create(folder, begun) {
+            Ok(record) => record,
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => return Ok(None),
+            Err(e) => return Err(e),
+        };
+        let mut set = SigSet::empty();
+        for signal in [Signal::SIGCHLD, Signal::SIGTERM, Signal::SIGINT, Signal::SIGUSR1, Signal::SIGUSR2] {
+            set.add(signal);
+        }
+        set.thread_block()?;
+        let ignore = SigAction::new(SigHandler::SigIgn, SaFlags::empty(), SigSet::empty());
+        fork::set_handler(Signal::SIGHUP, &ignore);
+        fork::set_handler(Signal::SIGPIPE, &ignore);
+        fork::set_name(c"neronet-keeper");
+        fork::become_subreaper()?;
+        let signals = SignalFd::with_flags(&set, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?;
+        let me = process::myself();
+        let pid = me.pid;
+        // Durable before the command exists: a power cut from here on leaves an attempt that was begun.
+        record.write_durably(Event::Begun { keeper: me, at: clock::unix_now(), clock: begun, version: FORMAT })?;
+        let time_limit_at = launch.time_limit.map(|limit| Millis(begun.0.saturating_add(limit.0)));
+        Ok(Some(Keeper {
+            folder,
+            launch,
+            record,
+            begun,
+            me: pid,
+            signals,
+            kills_before: Kills::so_far(),
+            command: None,
+            supervisor: None,
+            generation: 0,
+            quick_deaths: 0,
+            revive_at: None,
+            phase: Phase::Running,
+            time_limit_at,
+            kill_at: None,
+        }))
+    }
+
+    fn start_command(&mut self) {
+        let outcome = command::prepare(self.folder, &self.launch).and_then(|waiting| {
+            let pid = waiting.pid;
+            self.command = Some(pid);
+            // On the record before its first instruction, so that whoever comes after us knows whom to look for.
+            self.note(Event::Started { command: process::identify_child(pid.as_raw()) });
+            self.start_supervisor();
+            waiting.release(&self.launch)
+        });
+        if let Err(cause) = outcome {
+            self.note_durably(&Event::NotStarted { cause });
+            self.phase = Phase::Reading;
+            if self.command.is_none() {
+                self.start_supervisor();
+            }
+            self.tell_supervisor();
+        }
+    }
+
+    /// Until everything has ended and is recorded.
+    fn attend(&mut self) {
+        loop {
+            while let Some(reaped) = fork::reap() {
+                self.child_ended(reaped);
+            }
+            let now = clock::boot_now();
+            self.act_on_time(now);
+            if self.phase == Phase::Reading && self.supervisor.is_none() && self.revive_at.is_none() {
+                return;
+            }
+            self.wait(now);
+            while let Ok(Some(info)) = self.signals.read_signal() {
+                match Signal::try_from(info.ssi_signo as i32) {
+                    Ok(Signal::SIGTERM | Signal::SIGINT) => self.asked(),
+                    // The researcher's own signals: ours to pass on, not to understand.
+                    Ok(signal @ (Signal::SIGUSR1 | Signal::SIGUSR2)) => self.signal_command(signal),
+                    _ => {}
+                }
+            }
+        }
+    }
+
+    fn wait(&self, now: Millis) {
+        let next = [self.time_limit_at, self.kill_at, self.revive_at].into_iter().flatten().min();
+        let timeout = match next {
+            Some(at) => PollTimeout::try_from(at.0.saturating_sub(now.0).min(1_000_000_000)).unwrap_or(PollTimeout::MAX),
+            None => PollTimeout::NONE,
+        };
+        poll(&mut [PollFd::new(self.signals.as_fd(), PollFlags::POLLIN)], timeout).ok();
+    }
+
+    fn act_on_time(&mut self, now: Millis) {
+        if self.time_limit_at.is_some_and(|at| at <= now) {
+            self.time_limit_at = None;
+            if self.phase == Phase::Running {
+                self.ask(Cause::TimeLimit);
+            }
+        }
+        if self.kill_at.is_some_and(|at| at <= now) {
+            self.kill_at = None;
+            self.kill_tree();
+        }
+        if self.phase == Phase::Clearing && !process::has_children_besides(self.me, self.supervisor_pid()) {
+            self.phase = Phase::Reading;
+            self.kill_at = None;
+            self.tell_supervisor();
+        }
+        if self.revive_at.is_some_and(|at| at <= now) {
+            self.revive_at = None;
+            self.start_supervisor();
+        }
+    }
+
+    fn supervisor_pid(&self) -> i32 {
+        self.supervisor.as_ref().map_or(-1, |supervisor| supervisor.pid.as_raw())
+    }
+
+    /// Somebody sent TERM: the request beside the launch says who and how; without one it is the signal itself.
+    fn asked(&mut self) {
+        let request: Option<Request> = files::read_json(&self.folder.join(REQUEST)).ok().flatten();
+        let (who, how) = match request {
+            Some(Request { who, how }) => (who, how),
+            None => ("a signal to the keeper".to_string(), How::Stop),
+        };
+        if self.phase != Phase::Running {
+            return;
+        }
+        match how {
+            How::Stop => self.ask(Cause::Asked(who)),
+            How::Kill => {
+                self.note(Event::Asked { why: Cause::Asked(who), signal: Signal::SIGKILL as i32 });
+                self.kill_tree();
+            }
+        }
+    }
+
+    /// Asks the command to end, and sees to it after the grace.
+    fn ask(&mut self, why: Cause) {
+        let signal = format!("SIG{}", self.launch.stop.signal).parse().unwrap_or(Signal::SIGTERM);
+        self.note(Event::Asked { why, signal: signal as i32 });
+        self.signal_command(signal);
+        self.kill_at.get_or_insert(Millis(clock::boot_now().0.saturating_add(self.launch.stop.grace.0)));
+    }
+
+    fn signal_command(&self, signal: Signal) {
+        if let (Some(command), Phase::Running) = (self.command, self.phase) {
+            killpg(command, signal).ok();
+            // A stopped process would only learn of it when it is woken.
+            killpg(command, Signal::SIGCONT).ok();
+        }
+    }
+
+    /// Ends every descendant but the supervisor, those that changed session included. New ones may appear while we look,
+    /// so it looks until there are none; what hangs in the kernel is tried again later.
+    fn kill_tree(&mut self) {
+        let supervisor = self.supervisor_pid();
+        let mut killed = std::collections::BTreeSet::new();
+        for _ in 0..100 {
+            let fresh: Vec<i32> =
+                process::descendants(self.me).into_iter().filter(|pid| *pid != supervisor && !killed.contains(pid)).collect();
+            if fresh.is_empty() {
+                break;
+            }
+            for pid in fresh {
+                kill(Pid::from_raw(pid), Signal::SIGKILL).ok();
+                killed.insert(pid);
+            }
+        }
+        if !killed.is_empty() {
+            self.note(Event::Killed { processes: killed.len() as u32 });
+            self.kill_at = Some(Millis(clock::boot_now().0 + 1_000));
+        }
+    }
+
+    fn child_ended(&mut self, reaped: Reaped) {
+        if self.supervisor.as_ref().is_some_and(|supervisor| supervisor.pid.as_raw() == reaped.pid) {
+            self.supervisor_ended(reaped);
+        } else if self.command.is_some_and(|command| command.as_raw() == reaped.pid) {
+            self.command_ended(reaped);
+        }
+        // Else an orphan of the command that came to us: nothing to say of it.
+    }
+
+    fn command_ended(&mut self, reaped: Reaped) {
+        let command = self.command.take();
+        if self.phase != Phase::Running {
+            return;
+        }
+        self.time_limit_at = None;
+        let killed = reaped.signal == Some(9) || reaped.code == Some(137);
+        let out_of_memory = killed && self.kills_before.more_in(Kills::so_far());
+        let Reaped { code, signal, user_ms, system_ms, peak_memory_kb, .. } = reaped;
+        self.note_durably(&Event::Exited { code, signal, user_ms, system_ms, peak_memory_kb, out_of_memory });
+        if !process::has_children_besides(self.me, self.supervisor_pid()) {
+            self.phase = Phase::Reading;
+            self.kill_at = None;
+            self.tell_supervisor();
+            return;
+        }
+        self.phase = Phase::Clearing;
+        let supervisor = self.supervisor_pid();
+        let left: Vec<i32> = process::descendants(self.me).into_iter().filter(|pid| *pid != supervisor).collect();
+        if !left.is_empty() {
+            self.note(Event::LeftBehind { processes: left.len() as u32 });
+        }
+        if let Some(command) = command {
+            killpg(command, Signal::SIGTERM).ok();
+        }
+        for pid in left {
+            kill(Pid::from_raw(pid), Signal::SIGTERM).ok();
+        }
+        self.kill_at = Some(Millis(clock::boot_now().0 + LEFT_BEHIND_GRACE.0));
+    }
+
+    fn start_supervisor(&mut self) {
+        let now = clock::boot_now();
+        let Ok((read, write)) = pipe2(nix::fcntl::OFlag::O_CLOEXEC) else {
+            self.revive_at = Some(Millis(now.0 + 1_000));
+            return;
+        };
+        self.generation += 1;
+        let (folder, generation, begun) = (self.folder, self.generation, self.begun);
+        let forked = fork::fork_into(|| {
+            fork::close_all_but(&[read.as_raw_fd()]);
+            SigSet::empty().thread_set_mask().ok();
+            supervisor::run(folder, generation, Some((read, begun)))
+        });
+        match forked {
+            Ok(pid) => {
+                self.supervisor = Some(Supervisor { pid, word: write, since: now });
+                self.note(Event::Watched { generation, supervisor: process::identify_child(pid.as_raw()) });
+                if self.phase == Phase::Reading {
+                    self.tell_supervisor();
+                }
+            }
+            Err(_) => self.revive_at = Some(Millis(now.0 + 1_000)),
+        }
+    }
+
+    fn tell_supervisor(&self) {
+        if let Some(supervisor) = &self.supervisor {
+            nix::unistd::write(&supervisor.word, b"e").ok();
+        }
+    }
+
+    fn supervisor_ended(&mut self, reaped: Reaped) {
+        let Some(supervisor) = self.supervisor.take() else { return };
+        if self.phase == Phase::Reading && reaped.code == Some(0) {
+            return;
+        }
+        let how = match (reaped.signal, reaped.code) {
+            (Some(signal), _) => Cause::Signal(signal).to_string(),
+            (None, code) => Cause::ExitCode(code.unwrap_or(-1)).to_string(),
+        };
+        self.note(Event::SupervisorDied { generation: self.generation, how });
+        let now = clock::boot_now();
+        let quick = now.0.saturating_sub(supervisor.since.0) < 5_000;
+        self.quick_deaths = if quick { self.quick_deaths + 1 } else { 0 };
+        if self.phase == Phase::Reading && self.quick_deaths > LAST_READERS {
+            // Home finishes the reading when it next looks.
+            return;
+        }
+        // At once as a rule; ever slower when it cannot live, up to a minute.
+        let pause = if self.quick_deaths <= 3 { 0 } else { 500u64 << (self.quick_deaths - 3).min(7) };
+        self.revive_at = Some(Millis(now.0 + pause));
+    }
+
+    /// A record that cannot be written now is tried again until it can: nobody else saw what we saw.
+    fn note_durably(&mut self, event: &Event) {
+        while self.record.write_durably(event.clone()).is_err() {
+            poll(&mut [], PollTimeout::from(1_000u16)).ok();
+        }
+    }
+
+    fn note(&mut self, event: Event) {
+        // What is not durable may be lost in a power cut, so it may also be lost on a full disk.
+        self.record.write(event).ok();
+    }
+}

@@ -1,0 +1,154 @@
+//! The rows of an attempt as they are kept: each source byte recorded once, names and bytes bounded, the summary and the
+//! history kept up to date beside them.
+
+use crate::segment::Writer;
+use neronet_model::event::{Segment, Summary};
+use neronet_model::launch::Launch;
+use neronet_model::row::{Steps, Values};
+use neronet_model::{AttemptNo, Row, UnixMs};
+use neronet_store::history::History;
+use neronet_store::spool;
+use neronet_store::StoreError;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+pub(crate) struct Metrics {
+    writer: Writer,
+    /// The last byte of each source that a row was made of, by this and earlier generations.
+    recorded: BTreeMap<String, u64>,
+    names: BTreeSet<String>,
+    most_names: usize,
+    most_bytes: u64,
+    bytes_before: u64,
+    /// One row in 4^level is kept.
+    level: u32,
+    rows: u64,
+    steps: Steps,
+    pub(crate) summary: Summary,
+    pub(crate) epoch: Option<f64>,
+    history: History,
+    history_at: Option<Instant>,
+    history_cost: Duration,
+    history_stale: bool,
+    run_folder: PathBuf,
+    launch: Launch,
+    begun: UnixMs,
+    /// Sentences for the record about what was not kept.
+    pub(crate) notices: Vec<String>,
+}
+
+impl Metrics {
+    /// Goes on after the earlier generations of the attempt in `folder`.
+    pub(crate) fn new(folder: &Path, generation: u32, launch: &Launch, begun: UnixMs) -> Result<Metrics, StoreError> {
+        let run_folder = PathBuf::from(&launch.run_directory);
+        let mut history = if launch.attempt.0 > 1 { History::before(&run_folder, launch.attempt)? } else { History::default() };
+        history.begin(launch.resumes || launch.attempt == AttemptNo(1));
+        let mut metrics = Metrics {
+            writer: Writer::new(folder, format!("metrics.{generation}.jsonl")),
+            recorded: BTreeMap::new(),
+            names: BTreeSet::new(),
+            most_names: usize::try_from(launch.limits.metric_names).unwrap_or(usize::MAX),
+            most_bytes: launch.limits.metrics_bytes,
+            bytes_before: 0,
+            level: 0,
+            rows: 0,
+            steps: Steps::default(),
+            summary: Summary::default(),
+            epoch: None,
+            history,
+            history_at: None,
+            history_cost: Duration::ZERO,
+            history_stale: false,
+            run_folder,
+            launch: launch.clone(),
+            begun,
+            notices: Vec::new(),
+        };
+        if generation > 1 {
+            for path in spool::segments(folder, "metrics")? {
+                metrics.bytes_before += std::fs::metadata(&path).map_err(StoreError::io("read", &path))?.len();
+            }
+            spool::rows(folder, |row| metrics.fold(&row))?;
+        }
+        Ok(metrics)
+    }
+
+    fn fold(&mut self, row: &Row) {
+        let recorded = self.recorded.entry(row.src.clone()).or_default();
+        *recorded = row.at.max(*recorded);
+        for (name, _) in &row.m.0 {
+            if !self.names.contains(name) {
+                self.names.insert(name.clone());
+            }
+        }
+        let step = self.steps.of(row);
+        self.summary.steps = step.or(self.summary.steps);
+        self.epoch = row.epoch.or(self.epoch);
+        self.summary.add(&row.m, step.map(|step| step as f64).or(row.epoch));
+        self.history_stale |= self.history.add(row, self.begun.plus(row.t));
+        self.rows += 1;
+    }
+
+    /// Whether a row from these bytes is on record already.
+    pub(crate) fn has(&self, src: &str, at: u64) -> bool {
+        self.recorded.get(src).is_some_and(|recorded| *recorded >= at)
+    }
+
+    pub(crate) fn add(&mut self, mut row: Row) {
+        if self.has(&row.src, row.at) {
+            return;
+        }
+        if self.names.len() >= self.most_names {
+            let before = row.m.0.len();
+            row.m = Values(row.m.0.into_iter().filter(|(name, _)| self.names.contains(name)).collect());
+            if row.m.0.len() < before && self.notices.is_empty() {
+                self.notices.push(format!("more than {} metric names: further names are not recorded", self.most_names));
+            }
+            if row.m.0.is_empty() {
+                return;
+            }
+        }
+        self.fold(&row);
+        if self.rows.is_multiple_of(1 << (2 * self.level)) {
+            self.writer.push(&row);
+        }
+        // Half of what is left for each level: however many rows come, they fit.
+        let full = self.most_bytes - (self.most_bytes >> (self.level + 1));
+        if self.bytes_before + self.writer.bytes() > full && self.level < 20 {
+            self.level += 1;
+            self.notices.push(format!("very many metrics: from here on one row in {} is kept", 1u64 << (2 * self.level)));
+        }
+    }
+
+    pub(crate) fn waiting(&self) -> usize {
+        self.writer.waiting()
+    }
+
+    pub(crate) fn flush(&mut self) -> io::Result<()> {
+        self.writer.flush()
+    }
+
+    pub(crate) fn sync(&mut self) -> io::Result<()> {
+        self.writer.sync()
+    }
+
+    pub(crate) fn sealed(&self) -> Option<Segment> {
+        self.writer.sealed()
+    }
+
+    /// Writes history.json when an epoch ended, for at most a hundredth of the time.
+    pub(crate) fn write_history(&mut self, last: bool) {
+        let due = self.history_stale && self.history_at.is_none_or(|at| at.elapsed() >= self.history_cost * 100);
+        if !(due || (last && !self.history.is_empty())) {
+            return;
+        }
+        let began = Instant::now();
+        // It is made again at the next epoch, and from the spool whenever somebody asks: a full disk costs nothing here.
+        self.history.write(&self.run_folder, self.launch.run).ok();
+        self.history_cost = began.elapsed();
+        self.history_at = Some(Instant::now());
+        self.history_stale = false;
+    }
+}

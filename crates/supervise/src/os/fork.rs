@@ -1,0 +1,129 @@
+//! The calls that Rust cannot check: fork, exec, wait. The keeper that makes them has one thread, always.
+#![expect(unsafe_code, reason = "fork, execve, wait4 and prctl have no safe form; each use says why it is sound")]
+
+use nix::errno::Errno;
+use nix::unistd::{ForkResult, Pid, fork};
+use std::ffi::CString;
+use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
+
+/// Forks; `child` runs in the new process and its result is that process's exit status.
+/// Call only from a process with one thread.
+pub fn fork_into(child: impl FnOnce() -> i32) -> nix::Result<Pid> {
+    // SAFETY: the caller has one thread, so the child may do anything that the parent could.
+    match unsafe { fork() }? {
+        ForkResult::Parent { child } => Ok(child),
+        ForkResult::Child => {
+            let status = std::panic::catch_unwind(std::panic::AssertUnwindSafe(child)).unwrap_or(101);
+            // SAFETY: _exit never returns and runs none of the parent's exit handlers.
+            unsafe { libc::_exit(status) }
+        }
+    }
+}
+
+/// Everything that exec needs, made before the fork.
+pub struct Exec {
+    /// Candidates for the program's path, tried in order.
+    pub programs: Vec<CString>,
+    pub argv: Vec<CString>,
+    pub env: Vec<CString>,
+}
+
+impl Exec {
+    /// Replaces this process. Returns only when it cannot, with the most telling error: a program that is there and may
+    /// not be executed says more than the folders where it is not.
+    pub fn replace_me(&self) -> Errno {
+        let argv = pointers(&self.argv);
+        let env = pointers(&self.env);
+        let mut telling = Errno::ENOENT;
+        for program in &self.programs {
+            // SAFETY: the pointer lists end with null and point into strings that outlive the call.
+            unsafe { libc::execve(program.as_ptr(), argv.as_ptr(), env.as_ptr()) };
+            match Errno::last() {
+                Errno::ENOENT | Errno::ENOTDIR => {}
+                errno => telling = errno,
+            }
+        }
+        telling
+    }
+}
+
+fn pointers(strings: &[CString]) -> Vec<*const libc::c_char> {
+    strings.iter().map(|string| string.as_ptr()).chain([std::ptr::null()]).collect()
+}
+
+/// How a child ended, and what it used.
+#[derive(Debug, Clone, Copy)]
+pub struct Reaped {
+    pub pid: i32,
+    pub code: Option<i32>,
+    pub signal: Option<i32>,
+    pub user_ms: u64,
+    pub system_ms: u64,
+    pub peak_memory_kb: u64,
+}
+
+/// Takes the next child that has ended, if one has.
+pub fn reap() -> Option<Reaped> {
+    let mut status = 0;
+    // SAFETY: an all-zero rusage is a valid one, and wait4 fills both in.
+    let (pid, usage) = unsafe {
+        let mut usage: libc::rusage = std::mem::zeroed();
+        (libc::wait4(-1, &raw mut status, libc::WNOHANG, &raw mut usage), usage)
+    };
+    if pid <= 0 {
+        return None;
+    }
+    let ms = |time: libc::timeval| time.tv_sec as u64 * 1000 + time.tv_usec as u64 / 1000;
+    let exited = libc::WIFEXITED(status);
+    Some(Reaped {
+        pid,
+        code: exited.then(|| libc::WEXITSTATUS(status)),
+        signal: (!exited).then(|| libc::WTERMSIG(status)),
+        user_ms: ms(usage.ru_utime),
+        system_ms: ms(usage.ru_stime),
+        peak_memory_kb: usage.ru_maxrss as u64,
+    })
+}
+
+/// From now on orphaned descendants become our children.
+pub fn become_subreaper() -> nix::Result<()> {
+    // SAFETY: plain values only.
+    Errno::result(unsafe { libc::prctl(libc::PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) }).map(drop)
+}
+
+/// The name that `ps` and `top` show.
+pub fn set_name(name: &std::ffi::CStr) {
+    // SAFETY: the string ends with NUL; the kernel copies at most 16 bytes.
+    unsafe { libc::prctl(libc::PR_SET_NAME, name.as_ptr(), 0, 0, 0) };
+}
+
+/// Makes `to` the same open file as `from`, inherited over exec.
+pub fn install(from: BorrowedFd<'_>, to: RawFd) -> nix::Result<()> {
+    // SAFETY: `from` is open for the length of the call; `to` is a standard stream, which nothing here owns.
+    Errno::result(unsafe { libc::dup2(from.as_raw_fd(), to) }).map(drop)
+}
+
+/// Drops every descriptor from 3 on, besides those given: what the parent had open is not the supervisor's.
+pub fn close_all_but(keep: &[RawFd]) {
+    let open: Vec<RawFd> = std::fs::read_dir("/proc/self/fd")
+        .map(|entries| entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect())
+        .unwrap_or_default();
+    for fd in open {
+        if fd > 2 && !keep.contains(&fd) {
+            // SAFETY: called right after a fork, before anything in this process owns these descriptors.
+            unsafe { libc::close(fd) };
+        }
+    }
+}
+
+/// Sets what a signal does.
+pub fn set_handler(signal: nix::sys::signal::Signal, action: &nix::sys::signal::SigAction) {
+    // SAFETY: only default and ignore are ever installed, so no handler code can run at a bad time.
+    unsafe { nix::sys::signal::sigaction(signal, action) }.ok();
+}
+
+/// Yields to others on a busy machine.
+pub fn be_nice(by: i32) {
+    // SAFETY: plain values only; a refusal changes nothing.
+    unsafe { libc::nice(by) };
+}

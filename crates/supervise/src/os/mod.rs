@@ -1,0 +1,7 @@
+//! All that depends on the system. The rest of the crate is plain code over these few calls.
+
+pub mod clock;
+pub mod fork;
+pub mod memory;
+pub mod process;
+pub mod terminal;

@@ -1,0 +1,137 @@
+//! Processes that can be told apart for ever, and the trees that they make.
+
+use neronet_model::event::Process;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use std::collections::BTreeMap;
+use std::fs;
+
+/// Whether a recorded process still runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Alive {
+    Yes,
+    No,
+    /// It ran on another host, or in a pid namespace that cannot be seen from here: only that place can tell.
+    ElsewhereUnknown,
+}
+
+/// This host, boot and pid namespace, in which pids have their meaning.
+fn place() -> (String, String, u64) {
+    let host = nix::unistd::gethostname().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default().trim().to_string();
+    let namespace = fs::read_link("/proc/self/ns/pid")
+        .ok()
+        .and_then(|link| link.to_string_lossy().trim_start_matches("pid:[").trim_end_matches(']').parse().ok())
+        .unwrap_or(0);
+    (host, boot, namespace)
+}
+
+/// The process with this pid now; `None` when there is none, or only a zombie.
+pub fn identify(pid: i32) -> Option<Process> {
+    let stat = stat(pid)?;
+    let (host, boot, pid_namespace) = place();
+    (stat.state != 'Z').then_some(Process { host, boot, pid_namespace, pid, start: stat.start })
+}
+
+/// As `identify`, for a child of ours that may already be a zombie.
+pub fn identify_child(pid: i32) -> Process {
+    let (host, boot, pid_namespace) = place();
+    Process { host, boot, pid_namespace, pid, start: stat(pid).map_or(0, |stat| stat.start) }
+}
+
+pub fn myself() -> Process {
+    identify_child(nix::unistd::getpid().as_raw())
+}
+
+pub fn alive(process: &Process) -> Alive {
+    let (host, boot, namespace) = place();
+    if process.host != host {
+        return Alive::ElsewhereUnknown;
+    }
+    if process.boot != boot {
+        return Alive::No;
+    }
+    if process.pid_namespace != namespace {
+        return Alive::ElsewhereUnknown;
+    }
+    match stat(process.pid) {
+        Some(stat) if stat.start == process.start && stat.state != 'Z' => Alive::Yes,
+        _ => Alive::No,
+    }
+}
+
+/// The machine went down since the process was started.
+pub fn rebooted_since(process: &Process) -> bool {
+    let (host, boot, _) = place();
+    process.host == host && process.boot != boot
+}
+
+/// Sends a signal to a recorded process, if it is still that process.
+pub fn signal(process: &Process, signal: Signal) -> bool {
+    alive(process) == Alive::Yes && kill(Pid::from_raw(process.pid), signal).is_ok()
+}
+
+struct Stat {
+    state: char,
+    parent: i32,
+    start: u64,
+}
+
+/// Fields 3, 4 and 22 of /proc/PID/stat (proc(5)); the name in field 2 may hold spaces and parentheses.
+fn stat(pid: i32) -> Option<Stat> {
+    let text = fs::read(format!("/proc/{pid}/stat")).ok()?;
+    let text = String::from_utf8_lossy(&text);
+    let mut fields = text[text.rfind(')')? + 1..].split_ascii_whitespace();
+    let state = fields.next()?.chars().next()?;
+    let parent = fields.next()?.parse().ok()?;
+    let start = fields.nth(17)?.parse().ok()?;
+    Some(Stat { state, parent, start })
+}
+
+/// Every living descendant of `root`, those that changed session or group included.
+pub fn descendants(root: i32) -> Vec<i32> {
+    let mut children: BTreeMap<i32, Vec<i32>> = BTreeMap::new();
+    let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
+    for pid in entries.flatten().filter_map(|entry| entry.file_name().to_str().and_then(|name| name.parse().ok())) {
+        if let Some(stat) = stat(pid).filter(|stat| stat.state != 'Z') {
+            children.entry(stat.parent).or_default().push(pid);
+        }
+    }
+    let mut found = Vec::new();
+    let mut next = vec![root];
+    while let Some(pid) = next.pop() {
+        for child in children.remove(&pid).unwrap_or_default() {
+            found.push(child);
+            next.push(child);
+        }
+    }
+    found
+}
+
+/// Whether a process has a child besides `except`. A quick answer where the kernel gives one, else by looking at all.
+pub fn has_children_besides(pid: i32, except: i32) -> bool {
+    match fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")) {
+        Ok(list) => list.split_ascii_whitespace().any(|child| child.parse() != Ok(except)),
+        Err(_) => descendants(pid).iter().any(|child| *child != except),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_is_known_until_it_ends_and_its_pid_is_not_enough() {
+        let me = myself();
+        assert_eq!(alive(&me), Alive::Yes);
+        assert_eq!(alive(&Process { start: me.start + 1, ..me.clone() }), Alive::No);
+        assert_eq!(alive(&Process { boot: "another".into(), ..me.clone() }), Alive::No);
+        assert_eq!(alive(&Process { host: "another".into(), ..me.clone() }), Alive::ElsewhereUnknown);
+        let mut child = std::process::Command::new("sleep").arg("60").spawn().expect("sleep is everywhere");
+        let process = identify(child.id() as i32).expect("it runs");
+        assert!(descendants(me.pid).contains(&process.pid));
+        child.kill().expect("it is ours");
+        child.wait().expect("it is ours");
+        assert_eq!(alive(&process), Alive::No);
+    }
+}

@@ -1,0 +1,46 @@
+//! The keeper's record: events appended to `keeper.jsonl`, the important ones durable before anything follows from them.
+
+use crate::os::clock;
+use neronet_model::event::{Event, Stamped};
+use neronet_model::{Attempt, AttemptNo, Millis};
+use neronet_store::spool;
+use nix::fcntl::{FallocateFlags, fallocate};
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+/// Room for every event that a keeper may have to write, taken at the start, so that a full disk cannot hide the end.
+const RESERVED: i64 = 64 << 10;
+
+pub(crate) struct Record {
+    file: File,
+    begun: Millis,
+}
+
+impl Record {
+    /// The record of a new attempt. Fails when there is one already: no attempt is begun twice.
+    pub(crate) fn create(folder: &Path, begun: Millis) -> io::Result<Record> {
+        let file = OpenOptions::new().append(true).create_new(true).mode(0o600).open(folder.join(spool::KEEPER))?;
+        // Not every file system can; without it the end of a run on a full disk waits for room.
+        fallocate(&file, FallocateFlags::FALLOC_FL_KEEP_SIZE, 0, RESERVED).ok();
+        Ok(Record { file, begun })
+    }
+
+    pub(crate) fn write(&mut self, event: Event) -> io::Result<()> {
+        let t = Millis(clock::boot_now().0.saturating_sub(self.begun.0));
+        let mut line = serde_json::to_vec(&Stamped { t, event })?;
+        line.push(b'\n');
+        self.file.write_all(&line)
+    }
+
+    pub(crate) fn write_durably(&mut self, event: Event) -> io::Result<()> {
+        self.write(event)?;
+        self.file.sync_data()
+    }
+}
+
+/// What the keeper's record says so far.
+pub(crate) fn read(folder: &Path, n: AttemptNo) -> Result<Attempt, neronet_store::StoreError> {
+    spool::attempt(folder, n)
+}

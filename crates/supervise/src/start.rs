@@ -1,0 +1,165 @@
+//! How home starts an attempt, asks it to end, and takes up one whose keeper is gone. Called on the machine where it runs.
+
+use crate::os::process::{self, Alive};
+use neronet_model::launch::Launch;
+use neronet_model::{Attempt, AttemptNo};
+use neronet_store::StoreError;
+use neronet_store::files::{self, Durability};
+use neronet_store::spool;
+use nix::fcntl::{Flock, FlockArg};
+use nix::sys::signal::Signal;
+use serde::{Deserialize, Serialize};
+use std::ffi::OsString;
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+/// Beside the launch: who asks the command to end, and how.
+pub(crate) const REQUEST: &str = "request.json";
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Request {
+    pub(crate) who: String,
+    pub(crate) how: How,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum How {
+    /// The stop signal, then KILL after the grace.
+    Stop,
+    /// KILL at once.
+    Kill,
+}
+
+/// An attempt that we started. It lives on without us.
+pub struct Started {
+    /// Becomes readable (end of file) when the keeper is gone.
+    pub gone: OwnedFd,
+    child: Child,
+}
+
+impl Started {
+    /// Takes the keeper's exit, so that it leaves no zombie behind. Call when `gone` is readable.
+    pub fn reap(mut self) {
+        self.child.wait().ok();
+    }
+}
+
+/// Writes the launch and starts its keeper, detached from us and our terminal. `folder` must be new: an attempt is begun once.
+/// `environment` is what the command inherits.
+pub fn start(neronet: &Path, folder: &Path, launch: &Launch, environment: &[(OsString, OsString)]) -> Result<Started, StoreError> {
+    files::make_folder(folder.parent().unwrap_or(folder))?;
+    // The claim: of two that want to start the same attempt, one makes the folder.
+    std::fs::create_dir(folder).map_err(StoreError::io("begin the attempt in", folder))?;
+    files::replace_json(&folder.join(spool::LAUNCH), launch, Durability::Renamed)?;
+    spawn(neronet, "keeper", folder, Some(environment))
+}
+
+/// Starts a supervisor for an attempt whose keeper and supervisor are both gone: it watches what still runs, reads what was
+/// printed, and records the end.
+pub fn adopt(neronet: &Path, folder: &Path) -> Result<Started, StoreError> {
+    spawn(neronet, "supervisor", folder, None)
+}
+
+fn spawn(neronet: &Path, role: &str, folder: &Path, environment: Option<&[(OsString, OsString)]>) -> Result<Started, StoreError> {
+    let (gone, held) = nix::unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC).map_err(|e| StoreError::io("watch", folder)(e.into()))?;
+    let mut command = Command::new(neronet);
+    command.arg0("neronet").arg(role).arg(folder).current_dir("/").stdin(Stdio::null()).stdout(held).stderr(Stdio::null());
+    if let Some(environment) = environment {
+        command.env_clear().envs(environment.iter().map(|(name, value)| (name, value)));
+    }
+    detach(&mut command);
+    let child = command.spawn().map_err(|source| StoreError::Io { doing: "start", path: neronet.to_path_buf(), source })?;
+    Ok(Started { gone, child })
+}
+
+/// A session of its own: no terminal can hang it up, no Ctrl-C reaches it.
+#[expect(unsafe_code, reason = "setsid between fork and exec has no other form; it is async-signal-safe")]
+fn detach(command: &mut Command) {
+    // SAFETY: setsid is async-signal-safe and touches no memory of ours.
+    unsafe {
+        command.pre_exec(|| nix::unistd::setsid().map(drop).map_err(io::Error::from));
+    }
+}
+
+/// What an attempt is at, beyond what its record says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Watch {
+    /// Its keeper or supervisor sees to it.
+    Attended,
+    /// Nobody sees to it, and it is not recorded how it ended.
+    Abandoned,
+    /// Its record is complete.
+    Complete,
+    /// Only another host can tell.
+    Elsewhere,
+}
+
+/// Who sees to the attempt now.
+pub fn watch(folder: &Path, attempt: &Attempt) -> Watch {
+    if attempt.end.is_some() {
+        return Watch::Complete;
+    }
+    match attempt.keeper.as_ref().map(process::alive) {
+        Some(Alive::Yes) => return Watch::Attended,
+        Some(Alive::ElsewhereUnknown) => return Watch::Elsewhere,
+        _ => {}
+    }
+    if supervisor_holds(folder) { Watch::Attended } else { Watch::Abandoned }
+}
+
+const SUPERVISOR_LOCK: &str = "supervisor.lock";
+
+/// Of several supervisors of one attempt, one works.
+pub(crate) fn supervisor_lock(folder: &Path) -> io::Result<Option<Flock<File>>> {
+    let file = OpenOptions::new().write(true).create(true).truncate(false).open(folder.join(SUPERVISOR_LOCK))?;
+    match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+        Ok(lock) => Ok(Some(lock)),
+        Err((_, nix::errno::Errno::EWOULDBLOCK)) => Ok(None),
+        Err((_, errno)) => Err(errno.into()),
+    }
+}
+
+fn supervisor_holds(folder: &Path) -> bool {
+    let Ok(file) = File::open(folder.join(SUPERVISOR_LOCK)) else { return false };
+    matches!(Flock::lock(file, FlockArg::LockSharedNonblock), Err((_, nix::errno::Errno::EWOULDBLOCK)))
+}
+
+/// Asks an attempt to end. True when somebody was there to be asked.
+pub fn ask(folder: &Path, n: AttemptNo, who: &str, how: How) -> Result<bool, StoreError> {
+    let attempt = spool::attempt(folder, n)?;
+    files::replace_json(&folder.join(REQUEST), &Request { who: who.to_string(), how }, Durability::Renamed)?;
+    if attempt.keeper.as_ref().is_some_and(|keeper| process::signal(keeper, Signal::SIGTERM)) {
+        return Ok(true);
+    }
+    // Without its keeper the command is asked directly; the supervisor that is left records the end.
+    let Some(command) = attempt.command.filter(|command| process::alive(command) == Alive::Yes) else { return Ok(false) };
+    let signal = match how {
+        How::Kill => Signal::SIGKILL,
+        How::Stop => {
+            let wanted = spool::launch(folder)?.map(|launch| launch.stop.signal).unwrap_or_default();
+            format!("SIG{wanted}").parse().unwrap_or(Signal::SIGTERM)
+        }
+    };
+    let mut tree = process::descendants(command.pid);
+    tree.push(command.pid);
+    for pid in if how == How::Kill { tree } else { vec![command.pid] } {
+        nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), signal).ok();
+    }
+    Ok(true)
+}
+
+/// Starts neronet with these words, detached from us and our terminal; what it says goes to `log`.
+pub fn detached(neronet: &Path, words: &[String], environment: &[(&str, &Path)], log: &Path) -> Result<(), StoreError> {
+    let said = OpenOptions::new().append(true).create(true).mode(0o600).open(log).map_err(StoreError::io("open", log))?;
+    let also = said.try_clone().map_err(StoreError::io("open", log))?;
+    let mut command = Command::new(neronet);
+    command.arg0("neronet").args(words).envs(environment.iter().copied()).stdin(Stdio::null()).stdout(said).stderr(also);
+    detach(&mut command);
+    command.spawn().map(drop).map_err(|source| StoreError::Io { doing: "start", path: neronet.to_path_buf(), source })
+}

@@ -1,0 +1,23 @@
+#!/usr/bin/env bash
+# Every benchmark in benches/ (*.py, *.sh) against the release binary, whose path they find in $NERONET. Prints ratios, judges nothing.
+# `bench.sh NAME…` runs only these.
+. "$(dirname "$0")/lib.sh"
+
+scripts/setup.sh demo
+cargo build --release --quiet --package neronet
+export NERONET=$PWD/target/release/neronet
+say "$("$NERONET" --version), $(uname -sr), $(nproc) cores, load $(cut -d ' ' -f 1 /proc/loadavg)"
+found=0
+for file in benches/*.py benches/*.sh; do
+    [ -e "$file" ] || continue
+    name=$(basename "${file%.*}")
+    # A file that begins with _ is shared by the others.
+    case $name in _*) continue ;; esac
+    if [ $# -gt 0 ]; then case " $* " in *" $name "*) ;; *) continue ;; esac; fi
+    found=1
+    case $file in
+        *.py) timed "bench $name" "$CACHE/venv/bin/python" "$file" ;;
+        *.sh) timed "bench $name" bash "$file" ;;
+    esac
+done
+[ $found = 1 ] || die "no benchmark in benches/ with the name asked for: $*"

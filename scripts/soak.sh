@@ -1,0 +1,9 @@
+#!/usr/bin/env bash
+# The random tests with their full counts: what `make test` does in little, for hours if asked. ROUNDS=n for another count.
+. "$(dirname "$0")/lib.sh"
+
+export PROPTEST_CASES=${PROPTEST_CASES:-20000}
+export ROUNDS=${ROUNDS:-200}
+started=$SECONDS
+scripts/test.sh unit faults clusters browser
+say "Soaked for $((SECONDS - started)) s: $ROUNDS rounds of faults, $PROPTEST_CASES cases a property."

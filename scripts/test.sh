@@ -1,0 +1,51 @@
+#!/usr/bin/env bash
+# The README's second command: every test. `test.sh PART…` runs only these parts: unit, faults, clusters, browser, examples.
+# ROUNDS=n sets the rounds of the random tests, SEED=n repeats the rounds of a failure.
+. "$(dirname "$0")/lib.sh"
+
+export FAULT_ROUNDS=${ROUNDS:-${FAULT_ROUNDS:-20}}
+export FAULT_SEED=${SEED:-${FAULT_SEED:-$(date +%s)}}
+
+# Test targets that are parts of their own (tests/faults and so on); all others are "unit and simulation".
+PARTS="faults clusters browser"
+
+targets() {
+    cargo metadata --no-deps --format-version 1 | python3 -c '
+import json, sys
+names = {t["name"] for p in json.load(sys.stdin)["packages"] for t in p["targets"] if "test" in t["kind"]}
+print("\n".join(sorted(names)))'
+}
+
+unit() {
+    local name
+    local -a chosen=(--lib --bins)
+    for name in $(targets); do
+        case " $PARTS " in *" $name "*) ;; *) chosen+=(--test "$name") ;; esac
+    done
+    cargo test --workspace --quiet --doc && cargo test --workspace --no-fail-fast "${chosen[@]}"
+}
+
+# part NAME: one test target, whatever crate it is in.
+part() {
+    if targets | grep -qx "$1"; then
+        say "rounds: $FAULT_ROUNDS, seed: $FAULT_SEED (the same again: ROUNDS=$FAULT_ROUNDS SEED=$FAULT_SEED scripts/test.sh $1)"
+        timed "$1" cargo test --workspace --test "$1"
+    else
+        say "== $1: there are none yet"
+    fi
+}
+
+scripts/setup.sh demo
+[ $# -gt 0 ] || set -- unit faults clusters browser examples
+timed "build tests" cargo test --workspace --no-run --quiet
+failed=()
+for name in "$@"; do
+    case $name in
+        unit) timed "unit and simulation" unit || failed+=("$name") ;;
+        faults | clusters | browser) part "$name" || failed+=("$name") ;;
+        examples) timed "examples" "$CACHE/venv/bin/python" -m unittest discover -s examples/lenet || failed+=("$name") ;;
+        *) die "test.sh $name: it is one of unit, $PARTS, examples" ;;
+    esac
+done
+[ ${#failed[@]} = 0 ] || die "failed: ${failed[*]} (again: scripts/test.sh ${failed[*]})"
+say "All tests passed."
