@@ -28,6 +28,7 @@ if [ "$framework" = torch ] && "$CACHE/venv/bin/python" -c 'import sys, torch; s
 fi
 
 say
+# What the demo shows of neronet: these three commands.
 "$NERONET" ls --sort test_acc
 say
 "$NERONET" plot 1-6 -m test_acc

@@ -11,7 +11,6 @@ import numpy as np
 import common
 
 MOMENTUM = 0.9
-STEPS_A_PRINT = 60
 # Name, shape of the weights, inputs of one output unit.
 LAYERS = [
     ("conv1", (3, 3, 1, 6), 9),
@@ -96,14 +95,12 @@ def main():
         order = np.asarray(jax.random.permutation(shuffle_key, len(train_labels)))
         batches = np.array_split(order, range(args.batch, len(order), args.batch))
         losses, rights, lr = [], [], common.learning_rate(args, epoch)
-        for number, batch in enumerate(batches, 1):
+        for batch in batches:
             weights, velocity, loss, right = train_step(
                 weights, velocity, train_images[batch], train_labels[batch], lr, args.activation
             )
             losses.append(loss * len(batch))
             rights.append(right)
-            if number % STEPS_A_PRINT == 0:
-                print(f"  step {(epoch - 1) * len(batches) + number} batch_loss {loss:.5f}", flush=True)
         test_loss, right = evaluate(weights, test_images, test_labels, args.activation)
         common.save(
             "model.npz",

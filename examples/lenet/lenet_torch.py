@@ -9,7 +9,6 @@ from torch import nn
 import common
 
 MOMENTUM = 0.9
-STEPS_A_PRINT = 60
 
 
 class LeNet(nn.Module):
@@ -83,7 +82,7 @@ def main():
         optimizer.param_groups[0]["lr"] = common.learning_rate(args, epoch)
         batches = torch.randperm(len(train_labels)).split(args.batch)
         losses, rights = [], []
-        for number, batch in enumerate(batches, 1):
+        for batch in batches:
             batch = batch.to(device)
             optimizer.zero_grad()
             loss, right = loss_and_right(net, train_images[batch], train_labels[batch])
@@ -91,8 +90,6 @@ def main():
             optimizer.step()
             losses.append(loss.detach() * len(batch))
             rights.append(right)
-            if number % STEPS_A_PRINT == 0:
-                print(f"  step {(epoch - 1) * len(batches) + number} batch_loss {loss.item():.5f}", flush=True)
         with torch.no_grad():
             test_loss, right = loss_and_right(net, test_images, test_labels)
         save("model.npz", epoch, net, optimizer)

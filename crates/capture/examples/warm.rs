@@ -1,4 +1,6 @@
 //! Times what capture adds to a start: a git work tree of 500 files and a virtual environment of 200 packages, cold and warm.
+//!
+//! Read it on a machine at rest: for minutes after many files have been deleted, ext4 takes many times as long to make new ones.
 //! `cargo run -q --release -p neronet-capture --example warm`
 
 use neronet_capture::{code, devices, environment};

@@ -52,7 +52,7 @@ pub(crate) enum Command {
     Rm(Rm),
     /// Take runs out of the trash
     Restore(Which),
-    /// Copy the code and the specification of a run into a folder
+    /// Copy the code and the specification of a run into a new folder
     Clone(Clone),
     /// Print this reference as Markdown
     #[command(hide = true)]
@@ -101,13 +101,14 @@ pub(crate) struct Check {
     /// Show what metrics would be read from this log, and propose patterns for the rest (- reads standard input)
     #[arg(long, value_name = "LOG")]
     pub(crate) learn: Option<PathBuf>,
+    /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
 }
 
 #[derive(Debug, Words)]
 pub(crate) struct Ls {
-    /// Runs, or a filter (default: all of the current project)
+    /// Runs, or a filter such as 'state == failed and lr > 0.01' (default: all runs of the current project)
     pub(crate) which: Vec<String>,
     /// Runs of all projects
     #[arg(long, short)]
@@ -115,15 +116,16 @@ pub(crate) struct Ls {
     /// Runs in the trash
     #[arg(long)]
     pub(crate) trash: bool,
-    /// Sort by a metric (best first where the objective says which way), a parameter, or created, started, duration
+    /// Sort by a metric (best first, where its objective or its name says which way), a parameter, or created, started, ended, duration, state
     #[arg(long, value_name = "NAME")]
     pub(crate) sort: Option<String>,
-    /// Show at most so many, the newest
+    /// Show at most so many: the newest, or with --sort the first
     #[arg(long, value_name = "N")]
     pub(crate) limit: Option<usize>,
-    /// Columns to show, separated by commas: parameters, metrics, or the names that --json prints
+    /// What to show, separated by commas: parameters, metrics, duration, or the names that --json prints
     #[arg(long, value_delimiter = ',', value_name = "NAMES")]
     pub(crate) fields: Vec<String>,
+    /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
 }
@@ -133,6 +135,7 @@ pub(crate) struct Show {
     /// A run
     #[arg(default_value = "last")]
     pub(crate) run: String,
+    /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
 }
@@ -165,6 +168,7 @@ pub(crate) struct Metrics {
     /// Points that a resumed attempt replaced, too
     #[arg(long)]
     pub(crate) superseded: bool,
+    /// Print JSON: of a metric [step, Unix time, value] for each point
     #[arg(long)]
     pub(crate) json: bool,
 }
@@ -174,7 +178,7 @@ pub(crate) struct Plot {
     /// Runs
     #[arg(default_value = "last")]
     pub(crate) which: Vec<String>,
-    /// The metric (default: the first objective, else a guess that is shown)
+    /// A metric; several are drawn together (default: the first objective, else a guess that is shown)
     #[arg(long, short, value_name = "NAME")]
     pub(crate) metric: Vec<String>,
     /// Write to this file: .svg, .png or .html
@@ -192,7 +196,7 @@ pub(crate) struct Plot {
     /// Smooth with this weight, from 0 (not at all) to below 1
     #[arg(long, value_name = "WEIGHT")]
     pub(crate) smooth: Option<f64>,
-    /// Width and height: of the terminal plot in characters, of a picture in pixels
+    /// Width and height: of the terminal plot in characters, of a picture in pixels (default: 960x540)
     #[arg(long, value_name = "WxH")]
     pub(crate) size: Option<String>,
     /// Points that a resumed attempt replaced, too, drawn faintly
@@ -218,6 +222,7 @@ pub(crate) struct Compare {
     /// Also what is the same
     #[arg(long)]
     pub(crate) all: bool,
+    /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
 }
@@ -244,9 +249,9 @@ pub(crate) struct Again {
 
 #[derive(Debug, Words)]
 pub(crate) struct Tag {
-    /// Runs
+    /// Runs: one word, such as 3, 40-50, or a filter
     pub(crate) which: String,
-    /// Tags
+    /// Tags; @TAG then names the runs that have it
     #[arg(required = true)]
     pub(crate) tags: Vec<String>,
     /// Take the tags away
@@ -258,7 +263,7 @@ pub(crate) struct Tag {
 pub(crate) struct Note {
     /// A run
     pub(crate) run: String,
-    /// The note; without it the present one is printed
+    /// The note; without it the present one is printed, "" removes it
     pub(crate) text: Option<String>,
 }
 
@@ -279,7 +284,7 @@ pub(crate) struct Rm {
 pub(crate) struct Clone {
     /// A run
     pub(crate) run: String,
-    /// The folder to make
+    /// The folder to make; it must not exist, or be empty
     pub(crate) folder: PathBuf,
 }
 

@@ -18,7 +18,7 @@ fn main() -> ExitCode {
     // The roles that neronet gives itself come first: they start a thousand times a day and parse nothing.
     if let [_, role, folder] = &words[..] {
         match role.to_str() {
-            Some("keeper") => return exit(neronet_supervise::keep(Path::new(folder))),
+            Some("nursery") => return exit(neronet_supervise::nurse()),
             Some("supervisor") => return exit(neronet_supervise::adopt(Path::new(folder))),
             _ => {}
         }

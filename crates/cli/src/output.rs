@@ -19,6 +19,18 @@ pub(crate) fn json(value: &serde_json::Value) {
     print_line(&serde_json::to_string_pretty(value).unwrap_or_default());
 }
 
+/// Prints what is left of a file, as it is.
+pub(crate) fn copy(file: &mut std::fs::File) {
+    let mut out = io::stdout().lock();
+    if io::copy(file, &mut out).and_then(|_| out.flush()).is_err_and(|e| e.kind() == io::ErrorKind::BrokenPipe) {
+        std::process::exit(0);
+    }
+}
+
+pub(crate) fn copy_to_stderr(file: &mut std::fs::File) {
+    io::copy(file, &mut io::stderr()).ok();
+}
+
 pub(crate) fn error(text: &str) {
     let text = text.trim_end();
     let prefix = if text.starts_with("error:") { "" } else { "error: " };

@@ -10,6 +10,7 @@ use neronet_model::run::Again;
 use neronet_model::{AttemptNo, FORMAT, Params, Run, RunId, SweepId, Uid, UnixMs, Value};
 use neronet_spec::render::{self, Mode, Rendered};
 use neronet_store::files::{self, Durability};
+use neronet_supervise::Nursery;
 use neronet_supervise::start::{self, Started};
 use serde::{Deserialize, Serialize};
 use std::ffi::OsString;
@@ -33,8 +34,15 @@ pub struct Frozen {
     pub code: Code,
 }
 
-/// Starts attempt `n` of a run. `again` says how, for all but the first.
-pub fn begin(context: &Context, sweep: &Sweep, run: &Run, n: AttemptNo, again: Option<&Again>) -> Result<Started, HomeError> {
+/// Starts attempt `n` of a run. `again` says how, for all but the first. The nursery has the sweep's environment.
+pub fn begin(
+    context: &Context,
+    nursery: &Nursery,
+    sweep: &Sweep,
+    run: &Run,
+    n: AttemptNo,
+    again: Option<&Again>,
+) -> Result<Started, HomeError> {
     let folder = context.home.run(run.id);
     files::make_folder(&folder)?;
     let start = work_folder(context, sweep, run.id)?;
@@ -88,7 +96,7 @@ pub fn begin(context: &Context, sweep: &Sweep, run: &Run, n: AttemptNo, again: O
         resumed_from: checkpoint,
         limits: limits(&environment),
     };
-    Ok(start::start(&context.neronet, &attempt, &launch, &environment)?)
+    Ok(start::start(nursery, &attempt, &launch)?)
 }
 
 /// Smaller limits for tests of what happens beyond them.

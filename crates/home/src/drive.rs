@@ -4,15 +4,18 @@
 use crate::begin::begin;
 use crate::context::Context;
 use crate::error::HomeError;
+use crate::submit::environment_of;
 use crate::view::known_end;
 use neronet_model::attempt::End;
-use neronet_model::journal::{Entry, HomeState};
+use neronet_model::journal::{Entry as JournalEntry, HomeState};
 use neronet_model::outcome::Cause;
 use neronet_model::run::{Again, KnownEnd};
 use neronet_model::{Attempt, AttemptNo, Outcome, RunId, SweepId, UnixMs};
 use neronet_store::spool;
+use neronet_supervise::Nursery;
 use neronet_supervise::start::{self, How, Started, Watch};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, VecDeque};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::PathBuf;
@@ -42,6 +45,8 @@ pub struct Task {
 
 pub struct Drive<'a> {
     context: &'a Context,
+    /// By sweep: each has its own environment.
+    nurseries: BTreeMap<SweepId, Nursery>,
     state: HomeState,
     queue: VecDeque<Task>,
     running: Vec<Live>,
@@ -60,6 +65,17 @@ struct Live {
     adopted: bool,
 }
 
+fn nursery_of<'n>(
+    nurseries: &'n mut BTreeMap<SweepId, Nursery>,
+    context: &Context,
+    sweep: SweepId,
+) -> Result<&'n Nursery, HomeError> {
+    Ok(match nurseries.entry(sweep) {
+        Entry::Occupied(known) => known.into_mut(),
+        Entry::Vacant(place) => place.insert(Nursery::open(&context.neronet, &environment_of(context, sweep))?),
+    })
+}
+
 /// For whoever shows progress.
 pub struct Progress<'a> {
     pub queued: usize,
@@ -68,10 +84,14 @@ pub struct Progress<'a> {
 }
 
 impl<'a> Drive<'a> {
-    pub fn new(context: &'a Context, tasks: Vec<Task>) -> Result<Drive<'a>, HomeError> {
+    /// `nursery`: one that was opened for the sweep of the first task, if one was.
+    pub fn new(context: &'a Context, tasks: Vec<Task>, nursery: Option<Nursery>) -> Result<Drive<'a>, HomeError> {
+        let state = context.home.read()?.state;
+        let first = tasks.first().and_then(|task| state.runs.get(&task.run)).map(|run| run.sweep);
         Ok(Drive {
             context,
-            state: context.home.read()?.state,
+            nurseries: first.zip(nursery).into_iter().collect(),
+            state,
             queue: tasks.into(),
             running: Vec::new(),
             ended: BTreeMap::new(),
@@ -126,7 +146,9 @@ impl<'a> Drive<'a> {
                 waiting.push_back(task);
                 continue;
             }
-            match begin(self.context, sweep, run, task.attempt, task.again.as_ref()) {
+            let started = nursery_of(&mut self.nurseries, self.context, sweep.id)
+                .and_then(|nursery| begin(self.context, nursery, sweep, run, task.attempt, task.again.as_ref()));
+            match started {
                 Ok(started) => self.running.push(Live {
                     run: run.id,
                     sweep: sweep.id,
@@ -249,7 +271,7 @@ impl<'a> Drive<'a> {
         let mut home = self.context.lock()?;
         for run in std::mem::take(&mut self.unlearned) {
             if let Some(end) = self.ended.get(&run) {
-                home.learn(Entry::Ended { run, end: Box::new(end.clone()) })?;
+                home.learn(JournalEntry::Ended { run, end: Box::new(end.clone()) })?;
             }
         }
         Ok(())

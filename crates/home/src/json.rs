@@ -4,9 +4,11 @@ use crate::begin::Frozen;
 use crate::context::Context;
 use crate::submit::{World, world_file};
 use crate::view::View;
+use neronet_model::event::Extent;
 use neronet_model::{Attempt, AttemptNo, UnixMs, number};
 use neronet_store::{files, spool};
 use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
 
 /// RFC 3339 in UTC, with milliseconds.
 pub fn time(at: Option<UnixMs>) -> Value {
@@ -14,16 +16,15 @@ pub fn time(at: Option<UnixMs>) -> Value {
     stamp.map_or(Value::Null, |stamp| format!("{stamp:.3}").into())
 }
 
+/// The numbers that stand for a series.
+pub fn extent(extent: &Extent) -> Value {
+    let [last, min, max] = [extent.last, extent.min, extent.max].map(number::json);
+    json!({"last": last, "min": min, "max": max, "step": number::json(extent.step), "points": extent.points})
+}
+
 /// One run of `ls --json`.
 pub fn listed(view: &View<'_>) -> Value {
-    let metrics: Map<String, Value> = view
-        .metrics
-        .iter()
-        .map(|(name, extent)| {
-            let [last, min, max] = [extent.last, extent.min, extent.max].map(number::json);
-            (name.clone(), json!({"last": last, "min": min, "max": max, "step": number::json(extent.step), "points": extent.points}))
-        })
-        .collect();
+    let metrics: Map<String, Value> = view.metrics.iter().map(|(name, found)| (name.clone(), extent(found))).collect();
     json!({
         "id": view.run.id,
         "uid": view.run.uid,
@@ -44,13 +45,38 @@ pub fn listed(view: &View<'_>) -> Value {
     })
 }
 
+/// The same limited to some keys. Names of parameters and metrics limit `params` and `metrics` to themselves.
+pub fn limited(listed: Value, fields: &[String]) -> Value {
+    let Value::Object(all) = listed else { return listed };
+    if fields.is_empty() {
+        return Value::Object(all);
+    }
+    let mut kept = Map::new();
+    for field in fields {
+        if let Some(value) = all.get(field) {
+            kept.insert(field.clone(), value.clone());
+            continue;
+        }
+        for group in ["params", "metrics"] {
+            if let Some(value) = all.get(group).and_then(|group| group.get(field))
+                && !fields.iter().any(|field| field == group)
+            {
+                let group = kept.entry(group).or_insert_with(|| Value::Object(Map::new()));
+                group[field] = value.clone();
+            }
+        }
+    }
+    Value::Object(kept)
+}
+
 /// `show --json`: the listing and all else.
 pub fn shown(context: &Context, view: &View<'_>) -> Value {
     let folder = context.home.run(view.run.id);
     let frozen: Option<Frozen> = files::read_json(&folder.join("run.json")).ok().flatten();
     let world: World = files::read_json(&world_file(context, view.run.sweep)).ok().flatten().unwrap_or_default();
     let attempts = attempts(context, view);
-    let last = attempts.last();
+    let mut config = BTreeMap::new();
+    attempts.iter().for_each(|attempt| config.extend(attempt.config.clone()));
     let mut all = listed(view);
     let more = json!({
         "command": frozen.as_ref().map(|frozen| frozen.command.clone()),
@@ -63,7 +89,7 @@ pub fn shown(context: &Context, view: &View<'_>) -> Value {
         "environment": world.environment,
         "devices": world.devices,
         "inputs": [],
-        "config": last.map(|attempt| attempt.config.clone()).unwrap_or_default(),
+        "config": config,
         "attempts": attempts.iter().map(attempt_json).collect::<Vec<_>>(),
         "checkpoints": attempts.iter().flat_map(|attempt| &attempt.checkpoints).map(|checkpoint| json!({
             "path": checkpoint.path, "bytes": checkpoint.bytes, "modified": time(Some(checkpoint.modified)),

@@ -2,11 +2,17 @@
 //! A command calls it in its own process; a daemon would serve the same functions.
 
 pub mod begin;
+pub mod clone;
+pub mod compare;
 pub mod context;
+pub mod devices;
 pub mod drive;
 pub mod error;
 pub mod filter;
 pub mod json;
+pub mod listing;
+pub mod nearest;
+pub mod objective;
 pub mod reconcile;
 pub mod select;
 pub mod steer;

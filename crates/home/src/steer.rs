@@ -117,9 +117,9 @@ pub fn note(context: &Context, run: RunId, note: Option<String>) -> Result<(), H
     Ok(context.lock()?.decide(Entry::Noted { run, note })?)
 }
 
-/// Puts runs in the trash. Refused while one of them runs.
+/// Puts runs in the trash. Refused while one of them runs, or is about to.
 pub fn trash(context: &Context, views: &[&View<'_>]) -> Result<(), HomeError> {
-    if let Some(view) = views.iter().find(|view| matches!(view.state, State::Running | State::Starting)) {
+    if let Some(view) = views.iter().find(|view| view.state != State::Ended && !never_started(view)) {
         let id = view.run.id;
         return Err(HomeError::Failed(format!("run {id} is {}: nothing was removed; `neronet stop {id}` first", view.state)));
     }

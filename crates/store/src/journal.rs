@@ -133,3 +133,95 @@ impl Journal {
         self.write(&payload)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use neronet_model::event::Process;
+    use neronet_model::journal::{Code, Member, Submitted, Sweep};
+    use neronet_model::run::{Again, Decision};
+    use neronet_model::settings::{Command, Settings};
+    use neronet_model::{AttemptNo, Params, RunId, SweepId, Uid, UnixMs, Value};
+    use proptest::prelude::*;
+
+    fn submission(first: u64, count: u64) -> Entry {
+        let driver = Process { host: "h".into(), boot: "b".into(), pid_namespace: 1, pid: 2, start: 3 };
+        let sweep = Sweep {
+            id: SweepId(first),
+            at: UnixMs(1),
+            project: "p".into(),
+            experiment: "e".into(),
+            settings: Settings::of(Command::Shell("train {lr}".into())),
+            varying: vec!["lr".into()],
+            parallel: 1,
+            driver,
+            detached: false,
+            code: Code::default(),
+            host: "h".into(),
+            user: "u".into(),
+            spec: None,
+        };
+        let member = |id| {
+            let value = Value::float("1e-3").expect("a number");
+            Member { id: RunId(id), uid: Uid::new(id, [0; 10]), params: Params::from_iter([("lr".to_string(), value)]) }
+        };
+        Entry::Submitted(vec![Submitted { sweep, members: (first..first + count).map(member).collect() }])
+    }
+
+    fn entry() -> impl Strategy<Value = Entry> {
+        let run = || (1u64..12).prop_map(RunId);
+        let runs = || prop::collection::vec(run(), 0..3);
+        prop_oneof![
+            (1u64..12, 0u64..4).prop_map(|(first, count)| submission(first, count)),
+            (run(), 1u64..4).prop_map(|(run, n)| {
+                Entry::Decided { at: UnixMs(5), decision: Decision { run, attempt: AttemptNo(n), again: Again::Retry } }
+            }),
+            (runs(), "[a-c]").prop_map(|(runs, tag)| Entry::Tagged { runs, add: vec![tag], remove: vec!["a".into()] }),
+            (run(), prop::option::of(".*")).prop_map(|(run, note)| Entry::Noted { run, note }),
+            runs().prop_map(|runs| Entry::Trashed { at: UnixMs(9), runs }),
+            runs().prop_map(|runs| Entry::Restored { runs }),
+            runs().prop_map(|runs| Entry::Purged { runs }),
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        /// However a crash cuts the file, what was whole is replayed to the state that was live then, and writing goes on.
+        #[test]
+        fn replay_is_the_live_state_at_every_cut(entries in prop::collection::vec(entry(), 1..12), cut in any::<prop::sample::Index>()) {
+            let folder = tempfile::tempdir().expect("a folder");
+            let mut journal = Journal::open(folder.path(), &Replayed::default()).expect("opens");
+            let mut live = HomeState::default();
+            let mut states = vec![(journal.end, live.clone())];
+            for entry in &entries {
+                journal.append_learned(entry).expect("writes");
+                live.apply(entry.clone());
+                states.push((journal.end, live.clone()));
+            }
+            let path = file(folder.path());
+            let cut = states[0].0 + cut.index((journal.end - states[0].0) as usize + 1) as u64;
+            OpenOptions::new().write(true).open(&path).and_then(|file| file.set_len(cut)).expect("cut");
+            let (_, expected) = states.iter().rev().find(|(end, _)| *end <= cut).expect("the header is whole");
+            let replayed = replay(folder.path()).expect("reads");
+            prop_assert_eq!(&replayed.state, expected);
+            prop_assert!(replayed.damage.is_empty());
+            let mut again = Journal::open(folder.path(), &replayed).expect("opens");
+            again.append(&entries[0]).expect("writes");
+            let mut expected = expected.clone();
+            expected.apply(entries[0].clone());
+            let replayed = replay(folder.path()).expect("reads");
+            prop_assert_eq!(replayed.state, expected);
+            prop_assert!(replayed.damage.is_empty());
+        }
+    }
+
+    #[test]
+    fn a_newer_journal_is_refused() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut bytes = Vec::new();
+        frame::write(br#"{"format":999}"#, &mut bytes);
+        std::fs::write(file(folder.path()), bytes).expect("written");
+        assert!(matches!(replay(folder.path()), Err(StoreError::Newer { format: 999, .. })));
+    }
+}

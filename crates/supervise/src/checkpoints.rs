@@ -126,7 +126,8 @@ fn whole(path: &Path, bytes: u64) -> Result<(), String> {
 /// Watches for the checkpoints of one attempt.
 pub(crate) struct Watcher {
     directory: PathBuf,
-    patterns: Vec<String>,
+    /// Each with the folder that it is relative to.
+    patterns: Vec<(PathBuf, String)>,
     keep: Option<Keep>,
     objective: Option<Objective>,
     /// The version of each file that was last spoken of.
@@ -142,10 +143,11 @@ struct Kept {
 
 impl Watcher {
     pub(crate) fn new(launch: &Launch, attempt_began: UnixMs) -> Watcher {
-        let mut patterns = launch.checkpoints.paths.clone();
-        patterns.push(format!("{}/checkpoints/*", launch.run_directory));
+        let directory = PathBuf::from(&launch.directory);
+        let mut patterns: Vec<(PathBuf, String)> = launch.checkpoints.paths.iter().map(|path| (directory.clone(), path.clone())).collect();
+        patterns.push((Path::new(&launch.run_directory).join("checkpoints"), "*".into()));
         let mut watcher = Watcher {
-            directory: PathBuf::from(&launch.directory),
+            directory,
             patterns,
             keep: launch.checkpoints.keep,
             objective: launch.objectives.first().cloned(),
@@ -164,7 +166,7 @@ impl Watcher {
     }
 
     fn candidates(&self) -> BTreeSet<PathBuf> {
-        self.patterns.iter().flat_map(|pattern| expand(&self.directory, pattern, MOST_NAMES)).collect()
+        self.patterns.iter().flat_map(|(folder, pattern)| expand(folder, pattern, MOST_NAMES)).collect()
     }
 
     /// What is new since the last look.

@@ -26,7 +26,7 @@ const LEFT_BEHIND_GRACE: Millis = Millis(3_000);
 const LAST_READERS: u32 = 5;
 
 /// Keeps one attempt: from the launch in `folder` to the end in its record. Returns the process's exit status.
-pub fn keep(folder: &Path) -> i32 {
+pub(crate) fn keep(folder: &Path) -> i32 {
     match Keeper::begin(folder) {
         Ok(Some(mut keeper)) => {
             keeper.start_command();

@@ -7,11 +7,13 @@
 pub mod cause;
 pub mod checkpoints;
 mod command;
+mod config;
 mod files;
 mod globs;
 mod keeper;
 mod lines;
 mod metrics;
+mod nursery;
 pub mod os;
 mod output;
 mod position;
@@ -20,5 +22,5 @@ mod segment;
 pub mod start;
 mod supervisor;
 
-pub use keeper::keep;
+pub use nursery::{Nursery, nurse};
 pub use supervisor::adopt;

@@ -1,5 +1,6 @@
 //! How home starts an attempt, asks it to end, and takes up one whose keeper is gone. Called on the machine where it runs.
 
+use crate::nursery::Nursery;
 use crate::os::process::{self, Alive};
 use neronet_model::launch::Launch;
 use neronet_model::{Attempt, AttemptNo};
@@ -9,7 +10,6 @@ use neronet_store::spool;
 use nix::fcntl::{Flock, FlockArg};
 use nix::sys::signal::Signal;
 use serde::{Deserialize, Serialize};
-use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::fd::OwnedFd;
@@ -40,47 +40,45 @@ pub enum How {
 pub struct Started {
     /// Becomes readable (end of file) when the keeper is gone.
     pub gone: OwnedFd,
-    child: Child,
+    /// Of a supervisor that took up an attempt; keepers are nobody's children.
+    child: Option<Child>,
 }
 
 impl Started {
-    /// Takes the keeper's exit, so that it leaves no zombie behind. Call when `gone` is readable.
-    pub fn reap(mut self) {
-        self.child.wait().ok();
+    /// Takes the exit of whoever it was, so that no zombie is left behind. Call when `gone` is readable.
+    pub fn reap(self) {
+        if let Some(mut child) = self.child {
+            child.wait().ok();
+        }
     }
 }
 
-/// Writes the launch and starts its keeper, detached from us and our terminal. `folder` must be new: an attempt is begun once.
-/// `environment` is what the command inherits.
-pub fn start(neronet: &Path, folder: &Path, launch: &Launch, environment: &[(OsString, OsString)]) -> Result<Started, StoreError> {
+/// Writes the launch and starts its keeper, which needs neither us nor our terminal. `folder` must be new: an attempt is
+/// begun once.
+pub fn start(nursery: &Nursery, folder: &Path, launch: &Launch) -> Result<Started, StoreError> {
     files::make_folder(folder.parent().unwrap_or(folder))?;
     // The claim: of two that want to start the same attempt, one makes the folder.
     std::fs::create_dir(folder).map_err(StoreError::io("begin the attempt in", folder))?;
     files::replace_json(&folder.join(spool::LAUNCH), launch, Durability::Renamed)?;
-    spawn(neronet, "keeper", folder, Some(environment))
+    let gone = nursery.keep(folder).map_err(|e| StoreError::io("start the keeper of", folder)(e.into()))?;
+    Ok(Started { gone, child: None })
 }
 
 /// Starts a supervisor for an attempt whose keeper and supervisor are both gone: it watches what still runs, reads what was
 /// printed, and records the end.
 pub fn adopt(neronet: &Path, folder: &Path) -> Result<Started, StoreError> {
-    spawn(neronet, "supervisor", folder, None)
-}
-
-fn spawn(neronet: &Path, role: &str, folder: &Path, environment: Option<&[(OsString, OsString)]>) -> Result<Started, StoreError> {
     let (gone, held) = nix::unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC).map_err(|e| StoreError::io("watch", folder)(e.into()))?;
     let mut command = Command::new(neronet);
-    command.arg0("neronet").arg(role).arg(folder).current_dir("/").stdin(Stdio::null()).stdout(held).stderr(Stdio::null());
-    if let Some(environment) = environment {
-        command.env_clear().envs(environment.iter().map(|(name, value)| (name, value)));
-    }
+    command.arg0("neronet").arg("supervisor").arg(folder).current_dir("/");
+    command.stdin(Stdio::null()).stdout(held).stderr(Stdio::null());
     detach(&mut command);
     let child = command.spawn().map_err(|source| StoreError::Io { doing: "start", path: neronet.to_path_buf(), source })?;
-    Ok(Started { gone, child })
+    Ok(Started { gone, child: Some(child) })
 }
 
 /// A session of its own: no terminal can hang it up, no Ctrl-C reaches it.
 #[expect(unsafe_code, reason = "setsid between fork and exec has no other form; it is async-signal-safe")]
-fn detach(command: &mut Command) {
+pub(crate) fn detach(command: &mut Command) {
     // SAFETY: setsid is async-signal-safe and touches no memory of ours.
     unsafe {
         command.pre_exec(|| nix::unistd::setsid().map(drop).map_err(io::Error::from));

@@ -3,6 +3,7 @@
 
 use crate::cause;
 use crate::checkpoints::Watcher;
+use crate::config::Configuration;
 use crate::files::Files;
 use crate::lines::{Line, Lines};
 use crate::metrics::Metrics;
@@ -24,6 +25,7 @@ use neronet_store::files::{Durability, replace_json};
 use neronet_store::spool;
 use nix::fcntl::{FallocateFlags, fallocate};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use std::borrow::Cow;
 use std::collections::{BTreeMap, VecDeque};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom};
@@ -87,6 +89,7 @@ struct Supervisor<'a> {
     output: Output,
     metrics: Metrics,
     checkpoints: Watcher,
+    configuration: Configuration,
     secrets: Vec<String>,
     said_dropped: bool,
     summarised: Summary,
@@ -151,6 +154,7 @@ impl<'a> Supervisor<'a> {
             output: Output::new(folder, generation, launch.limits.output_bytes)?,
             metrics,
             checkpoints: Watcher::new(&launch, begun),
+            configuration: Configuration::new(&directory, begun),
             secrets: secret_values(),
             said_dropped: false,
             summarised: Summary::default(),
@@ -255,7 +259,7 @@ impl<'a> Supervisor<'a> {
             }
             more |= self.read_files(t, ended);
             if search {
-                self.search_checkpoints(t, ended && !more);
+                self.search(t, ended && !more);
             }
         }
         for what in std::mem::take(&mut self.metrics.notices) {
@@ -326,10 +330,12 @@ impl<'a> Supervisor<'a> {
         ended || self.searched_at.is_none_or(|at| t.0 >= at.0 + pause.0)
     }
 
-    fn search_checkpoints(&mut self, t: Millis, ended: bool) {
+    fn search(&mut self, t: Millis, ended: bool) {
         let began = clock::boot_now();
         let (summary, epoch) = (self.metrics.summary.clone(), self.metrics.epoch);
-        for event in self.checkpoints.look(clock::unix_now(), ended, &summary, epoch) {
+        let mut events = self.checkpoints.look(clock::unix_now(), ended, &summary, epoch);
+        events.extend(self.configuration.look());
+        for event in events {
             self.event(event);
         }
         self.searched_at = Some(t);
@@ -425,7 +431,7 @@ fn take_line(
     found: &mut Found,
     rewrites: &mut Vec<(String, u64)>,
 ) {
-    let text = if secrets.is_empty() { line.text } else { secrets::mask_text(&line.text, secrets).into() };
+    let text = masked(line.text, secrets);
     if line.rewritten {
         rewrites.push((text.into_owned(), line.end));
         if rewrites.len() > 4 * REWRITES {
@@ -444,6 +450,11 @@ fn take_line(
         last_lines.push_back(text.chars().take(1_000).collect());
     }
     scrape(&text, line.end, t, src, scraper, metrics, events, found);
+}
+
+/// Known values only: what merely looks like a secret may as well be a metric's name.
+fn masked<'a>(text: Cow<'a, str>, known: &[String]) -> Cow<'a, str> {
+    known.iter().fold(text, |text, secret| if text.contains(secret) { text.replace(secret, secrets::MASK).into() } else { text })
 }
 
 /// A progress bar tells its values in what it writes over. Of very many only the newest are worth the time.

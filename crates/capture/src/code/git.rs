@@ -2,7 +2,6 @@
 //! the `git` program, which is run so that nothing the repository configures is executed.
 
 use std::ffi::OsStr;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -30,6 +29,8 @@ pub(super) struct Listing {
     /// Repositories inside this one that it does not know as submodules.
     pub(super) embedded: Vec<String>,
     pub(super) not_utf8: Vec<String>,
+    /// What git could not read.
+    pub(super) warnings: Vec<String>,
 }
 
 #[derive(Debug)]
@@ -218,18 +219,17 @@ impl Repo {
 }
 
 /// Reads a listing to its end. `Err` holds what git said.
-pub(super) fn finish_listing(mut child: Child) -> Result<Listing, String> {
-    let mut said = Vec::new();
-    let read = child.stdout.take().map(|mut out| out.read_to_end(&mut said));
-    let mut complaint = String::new();
-    if let Some(mut err) = child.stderr.take() {
-        let _ = err.read_to_string(&mut complaint);
+pub(super) fn finish_listing(child: Child) -> Result<Listing, String> {
+    /// One unreadable folder explains as much as a thousand.
+    const WARNINGS: usize = 3;
+    let output = child.wait_with_output().map_err(|error| error.to_string())?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    if !output.status.success() {
+        return Err(said.lines().next().unwrap_or("it gave no reason").trim().to_string());
     }
-    let ended = child.wait().map_err(|error| error.to_string())?;
-    match (ended.success(), read) {
-        (true, Some(Ok(_))) => Ok(parse_listing(&said)),
-        _ => Err(complaint.lines().next().unwrap_or("it gave no reason").trim().to_string()),
-    }
+    let mut listing = parse_listing(&output.stdout);
+    listing.warnings = said.lines().take(WARNINGS).map(|line| format!("git: {}", line.trim())).collect();
+    Ok(listing)
 }
 
 /// Records are `H MODE BLOB STAGE\tPATH` for what is in the index (other letters mark its state) and `? PATH` for what is not.

@@ -29,8 +29,8 @@ impl<'a> Held<'a> {
         let within = place.strip_prefix(top).ok().and_then(Path::to_str);
         let stays = match within {
             Some("") => true,
-            // What does not exist may be made by the run itself, and then belongs to its own copy.
-            Some(within) => self.holds(within) || std::fs::symlink_metadata(&place).is_err(),
+            // What is not held points to the original; what does not exist may be made by the run itself, and then belongs to its own copy.
+            Some(within) => self.paths.contains(within) || std::fs::symlink_metadata(&place).is_err(),
             None => false,
         };
         let target = match within {
@@ -43,11 +43,6 @@ impl<'a> Held<'a> {
             target,
             outside: !stays,
         }
-    }
-
-    /// Through another link the path is only known in the end, so a held beginning that is no folder counts too.
-    fn holds(&self, path: &str) -> bool {
-        self.paths.contains(path)
     }
 }
 

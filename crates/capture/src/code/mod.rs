@@ -42,7 +42,7 @@ pub struct Survey {
     pub in_place_because: Option<String>,
     pub links: Vec<Link>,
     pub submodules: Vec<Submodule>,
-    /// Files of `files` and `large` that git does not track.
+    /// Files and symlinks that git does not track, and repositories inside that are no submodules (with a `/` at the end).
     pub untracked: Vec<String>,
     /// `git diff HEAD`, submodules included, without files that look like secrets.
     pub diff: Vec<u8>,

@@ -47,6 +47,9 @@ impl Surveyor<'_> {
             if tracked && !self.known.files.contains_key(&path) {
                 self.diff_known = None;
             }
+            if !tracked && (meta.is_symlink() || meta.is_file()) && !secrets::looks_like_secret_file(&path) {
+                self.survey.untracked.push(path.clone());
+            }
             if meta.is_symlink() {
                 match std::fs::read_link(&place).map(|target| target.into_os_string().into_string()) {
                     Ok(Ok(target)) => links.push((path.clone(), target)),
@@ -62,9 +65,6 @@ impl Surveyor<'_> {
                 self.found.insert(path.clone(), (Some(Sign::of(&meta)), String::new()));
                 self.leave_out(path, SECRET);
             } else {
-                if !tracked {
-                    self.survey.untracked.push(path.clone());
-                }
                 let large = meta.len() > self.caps.large;
                 copied.push((path, meta, large));
             }
@@ -106,6 +106,10 @@ impl Surveyor<'_> {
         let cache = cache.canonicalize().ok();
         let cache = cache.as_ref().and_then(|cache| cache.strip_prefix(top).ok()?.to_str());
         own.extend(cache.filter(|cache| !cache.is_empty()).map(|cache| format!("{cache}/")));
+        if own.iter().any(String::is_empty) {
+            let why = "the folder is neronet's own home, which is never copied; start from the folder of the code";
+            self.survey.in_place_because = Some(why.to_string());
+        }
         if !own.is_empty() {
             self.tracked
                 .retain(|path, _| !own.iter().any(|folder| path.starts_with(folder.as_str())));

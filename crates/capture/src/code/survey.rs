@@ -173,6 +173,7 @@ impl Surveyor<'_> {
 
     /// Takes a repository's files, and then those of the repositories inside it. `prefix` ends in `/` or is empty.
     fn take(&mut self, listing: Listing, prefix: &str, nesting: usize) {
+        self.survey.notes.extend(listing.warnings);
         for file in listing.files {
             self.tracked.insert(format!("{prefix}{}", file.path), file.tracked);
         }

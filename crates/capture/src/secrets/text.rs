@@ -117,7 +117,7 @@ fn mask_words(text: &str) -> String {
             kept.push_str(word);
             names_secret = true;
             rest = after;
-        } else if names_secret {
+        } else if names_secret && !is_option {
             // The whole value, with whatever signs stand in it.
             let ends = |c: char| c.is_whitespace() || "\"'`,;".contains(c);
             let value_end = rest.find(ends).unwrap_or(rest.len());
@@ -127,6 +127,7 @@ fn mask_words(text: &str) -> String {
             // `Authorization: Bearer TOKEN`.
             names_secret = ["bearer", "basic", "token"].contains(&value.to_ascii_lowercase().as_str());
         } else {
+            names_secret = false;
             kept.push_str(if is_token(word) { MASK } else { word });
             rest = after;
         }
@@ -180,6 +181,7 @@ mod tests {
             "train --token CANARY --lr 1".into(),
             "train --api-key=CANARY".into(),
             "Authorization: Bearer CANARY".into(),
+            "run --auth-token --api-key CANARY".into(),
             "mentions known-CANARY-value here".into(),
         ] {
             let masked = mask_text(&text, &["known-CANARY-value".into()]);
@@ -200,6 +202,7 @@ mod tests {
             "token = None",
             "-----BEGIN CERTIFICATE-----\nabc\n-----END CERTIFICATE-----",
             "max_tokens=512",
+            "--use-auth-token --lr 1",
             "naïve ünïcode: ok",
         ] {
             let masked = mask_text(text, &["yes".into()]);

@@ -53,6 +53,10 @@ fn a_clean_tree_is_clean_and_every_kind_of_change_makes_it_dirty_with_and_withou
     assert!(dirty());
     tree.commit();
     assert!(!dirty());
+    symlink("a.py", tree.top.join("l")).expect("a link");
+    assert!(dirty());
+    tree.commit();
+    assert!(!dirty());
     tree.executable("c.py");
     assert!(dirty());
 }
@@ -343,6 +347,11 @@ fn pipes_sockets_and_neronets_own_home_are_no_code() {
     let _socket = std::os::unix::net::UnixListener::bind(tree.top.join("socket")).expect("a socket");
     let survey = tree.survey();
     assert_eq!(paths(&survey), ["a.py"]);
+    let home = code::survey(&tree.top.join("home"), None, &Caps::default(), &tree.beside("cache")).expect("a survey");
+    assert_eq!(home.in_place_because, None);
+    let bare = Tree::plain();
+    bare.put("home.lock", "").put("journal/1", "");
+    assert!(bare.survey().in_place_because.is_some_and(|why| why.contains("own home")));
     // Git does not list them at all; a walk says what they are.
     let plain = Tree::plain();
     assert!(
@@ -400,4 +409,26 @@ fn a_tracked_file_that_is_put_back_unchanged_to_git_or_changed_shows_at_once() {
     let survey = tree.survey();
     assert_eq!(paths(&survey), ["a.py", "b.py"]);
     assert!(String::from_utf8(survey.diff).expect("text").contains("+2"));
+}
+
+#[test]
+fn a_folder_that_git_cannot_read_is_named_and_a_file_that_cannot_be_read_is_left_out() {
+    use std::os::unix::fs::PermissionsExt;
+    let tree = Tree::git();
+    tree.put("a.py", "").put("shut/x.py", "").put("shut.py", "x");
+    let mode = |path: &str, mode: u32| std::fs::set_permissions(tree.top.join(path), PermissionsExt::from_mode(mode)).expect("a mode");
+    mode("shut", 0o000);
+    mode("shut.py", 0o000);
+    let survey = tree.survey();
+    mode("shut", 0o755);
+    // Root reads everything; everybody else is told what is missing.
+    if std::fs::File::open(tree.top.join("shut.py")).is_ok() {
+        assert_eq!(paths(&survey), ["a.py", "shut.py", "shut/x.py"]);
+    } else {
+        assert_eq!(paths(&survey), ["a.py"]);
+        assert!(
+            survey.notes[0].contains("shut") && survey.left_out[0].1.contains("cannot be read"),
+            "{survey:?}"
+        );
+    }
 }

@@ -52,5 +52,5 @@ fn begin_again(session: &Session, words: &Words, how: impl Fn(&View<'_>) -> Resu
     // All are looked at before the first is decided on: of a wrong list nothing is started.
     let decisions = chosen.iter().map(|view| Ok((view.run.id, how(view)?))).collect::<Result<Vec<_>, HomeError>>()?;
     let tasks = decisions.into_iter().map(|(run, again)| steer::again(&session.context, run, again)).collect::<Result<Vec<Task>, _>>()?;
-    run::carry_out(session, tasks, &run::Manner { detach: words.detach, quiet: words.quiet, json: false })
+    run::carry_out(session, tasks, None, &run::Manner { detach: words.detach, quiet: words.quiet, json: false })
 }

@@ -1,8 +1,240 @@
+//! `neronet check`: what a specification would run, or what would be read from a log. Nothing is run, nothing is written.
+
 use crate::args::Check;
+use crate::commands::page::{Page, count};
+use crate::commands::run::{DEFAULT_SPEC, grouped, read_spec};
+use crate::output;
 use crate::session::Session;
+use neronet_capture::code::{self, Caps, Survey};
 use neronet_home::HomeError;
+use neronet_home::compare::commit;
+use neronet_model::{Params, RunId, Settings, Value};
+use neronet_report::{Cell, Column, Style, Table, words};
+use neronet_scrape::learn::{self, Learned};
+use neronet_spec::render::{self, Mode};
+use neronet_spec::{Experiment, Plan, Problem};
+use serde_json::json;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-pub(crate) fn check(_session: &Session, _words: &Check) -> Result<ExitCode, HomeError> {
-    Err(HomeError::Failed("not there yet".into()))
+/// Runs of an experiment that are shown, and that are listed as JSON.
+const SAMPLE: u64 = 10;
+const LISTED: u64 = 10_000;
+
+pub(crate) fn check(session: &Session, words: &Check) -> Result<ExitCode, HomeError> {
+    if let Some(log) = &words.learn {
+        return learned(session, words, log);
+    }
+    let (plan, start) = read_spec(session, words.spec.as_deref(), &words.set)?;
+    let survey = code::survey(&start, session.context.user_home.as_deref(), &Caps::default(), &session.context.cache)?;
+    // The numbers that the runs would get if they were started now.
+    let first = RunId(session.context.home.read()?.state.last_run + 1);
+    if words.json {
+        return as_json(session, &plan, &survey, first);
+    }
+    let mut page = Page::new(session);
+    for experiment in &plan.experiments {
+        experiment_of(session, &mut page, experiment, first)?;
+    }
+    page.heading("Code");
+    code_of(&mut page, &plan, &survey);
+    if !plan.warnings.is_empty() {
+        page.heading("Warnings");
+        plan.warnings.iter().for_each(|warning| page.block(&warning.to_string()));
+    }
+    let total = plan.experiments.iter().map(Experiment::count).fold(0, u64::saturating_add);
+    let spec = words.spec.as_deref().filter(|spec| *spec != DEFAULT_SPEC).map(|spec| format!(" {spec}")).unwrap_or_default();
+    let set = words.set.iter().map(|set| format!(" --set {}", neronet_home::clone::in_shell(std::slice::from_ref(set))));
+    let start = format!("`neronet run{spec}{}`", set.collect::<String>());
+    page.text.push_str(&format!("\n{}; {start} starts {}\n", many(total), if total == 1 { "it" } else { "them" }));
+    output::print(&page.text);
+    Ok(ExitCode::SUCCESS)
+}
+
+fn many(total: u64) -> String {
+    format!("{} run{}", grouped(total), if total == 1 { "" } else { "s" })
+}
+
+fn command(session: &Session, settings: &Settings, params: &Params, run: RunId) -> Result<String, HomeError> {
+    let run_directory = session.context.home.run(run).display().to_string();
+    let seed = match params.get("seed") {
+        Some(Value::Int(seed)) => Some(*seed),
+        _ => None,
+    };
+    let context = render::Context { run, run_directory: &run_directory, seed, checkpoint: None, best_checkpoint: None };
+    let rendered = render::command(settings, params, &context, Mode::First, "sh");
+    rendered.map(|rendered| rendered.shown).map_err(|why| HomeError::Failed(format!("the command cannot be made: {why}")))
+}
+
+fn experiment_of(session: &Session, page: &mut Page<'_>, experiment: &Experiment, first: RunId) -> Result<(), HomeError> {
+    let varying = experiment.varying();
+    let total = experiment.count();
+    let mut title = format!("{}: {}", words::one_line(&experiment.name, 60), many(total));
+    let at_a_time = experiment.parallel.unwrap_or(1);
+    if total > 1 {
+        title.push_str(&if at_a_time == 1 { ", one at a time".to_string() } else { format!(", {} at a time", grouped(at_a_time)) });
+    }
+    page.heading(&title);
+    let sample: Vec<Params> = experiment.runs().take(SAMPLE as usize).collect();
+    let Some(of_first) = sample.first() else { return Ok(()) };
+    let fixed: Vec<String> = of_first
+        .iter()
+        .filter(|(name, _)| !varying.iter().any(|varying| varying == name))
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect();
+    page.block(&command(session, &experiment.settings, of_first, first)?);
+    let objectives = experiment.settings.objectives.iter();
+    let objectives = objectives.map(|objective| format!("{} {}", objective.metric, neronet_home::objective::word(objective.goal)));
+    page.facts(&[("fixed", fixed.join(" ")), ("objective", objectives.collect::<Vec<_>>().join(", "))]);
+    if !varying.is_empty() {
+        page.table(&sample_table(&varying, &sample));
+        if total > SAMPLE {
+            page.line(&format!("and {} more", grouped(total - SAMPLE)), Style::Faint);
+        }
+    }
+    Ok(())
+}
+
+fn sample_table(varying: &[String], sample: &[Params]) -> Table {
+    let numeric = |name: &String| sample.iter().all(|params| params.get(name).is_none_or(|value| value.number().is_some()));
+    let column = |name: &String| if numeric(name) { Column::right(name) } else { Column::left(name) };
+    let cell = |params: &Params, name: &String| Cell::plain(params.get(name).map(ToString::to_string).unwrap_or_default());
+    Table {
+        columns: varying.iter().map(column).collect(),
+        rows: sample.iter().map(|params| varying.iter().map(|name| cell(params, name)).collect()).collect(),
+    }
+}
+
+fn code_of(page: &mut Page<'_>, plan: &Plan, survey: &Survey) {
+    let in_place = plan.experiments.iter().all(|experiment| experiment.settings.code.in_place);
+    let bytes = survey.files.iter().map(|file| file.size).sum();
+    let frozen = match &survey.in_place_because {
+        _ if in_place => "is not frozen: in_place = true runs in the work tree itself".to_string(),
+        Some(why) => format!("cannot be frozen, runs would execute in place: {why}"),
+        None => format!("{}, {}, frozen at the start", count(survey.files.len(), "file"), words::bytes(bytes)),
+    };
+    let git = survey.git.as_ref();
+    page.facts(&[
+        ("folder", survey.top.display().to_string()),
+        ("commit", git.map(|git| commit(&git.commit, git.dirty)).unwrap_or_default()),
+        ("code", frozen),
+    ]);
+    let left_out = survey.left_out.iter().map(|(path, why)| format!("left out: {path} ({why})"));
+    let large = survey.large.iter().map(|large| format!("linked, not copied: {} ({})", large.path, words::bytes(large.size)));
+    let lines: Vec<String> = survey.notes.iter().cloned().chain(left_out).chain(large).collect();
+    lines.iter().take(10).for_each(|line| page.line(line, Style::Plain));
+    if lines.len() > 10 {
+        page.line(&format!("and {} more", lines.len() - 10), Style::Faint);
+    }
+}
+
+fn as_json(session: &Session, plan: &Plan, survey: &Survey, first: RunId) -> Result<ExitCode, HomeError> {
+    let mut runs = Vec::new();
+    let total = plan.experiments.iter().map(Experiment::count).fold(0, u64::saturating_add);
+    for experiment in &plan.experiments {
+        let room = LISTED.saturating_sub(runs.len() as u64) as usize;
+        for params in experiment.runs().take(room) {
+            let id = RunId(first.0 + runs.len() as u64);
+            let command = command(session, &experiment.settings, &params, id)?;
+            runs.push(json!({"experiment": experiment.name, "params": params, "command": command}));
+        }
+    }
+    let mut findings: Vec<serde_json::Value> = plan.warnings.iter().map(of_problem).collect();
+    let finding = |source: &str, message: &str| json!({"source": source, "severity": "warning", "message": message, "evidence": null, "remedies": []});
+    findings.extend(survey.in_place_because.iter().map(|why| finding("code", &format!("the code cannot be frozen: {why}"))));
+    findings.extend(survey.notes.iter().map(|note| finding("code", note)));
+    findings.extend(survey.left_out.iter().map(|(path, why)| finding("code", &format!("{path} is not in the snapshot: {why}"))));
+    output::json(&json!({"count": total, "runs": runs, "findings": findings}));
+    Ok(ExitCode::SUCCESS)
+}
+
+fn of_problem(problem: &Problem) -> serde_json::Value {
+    json!({
+        "source": "specification",
+        "severity": problem.severity.to_string(),
+        "message": problem.message,
+        "evidence": format!("{}:{}:{}", problem.path, problem.line, problem.column),
+        "remedies": problem.hint.iter().collect::<Vec<_>>(),
+    })
+}
+
+fn learned(session: &Session, words: &Check, log: &Path) -> Result<ExitCode, HomeError> {
+    // A specification brings its own patterns; without one only what is built in reads.
+    let metrics = if words.spec.is_some() || session.context.folder.join(DEFAULT_SPEC).exists() {
+        let (plan, _) = read_spec(session, words.spec.as_deref(), &words.set)?;
+        plan.experiments.into_iter().next().map(|experiment| experiment.settings.metrics).unwrap_or_default()
+    } else {
+        Default::default()
+    };
+    let reader: Box<dyn BufRead> = if log == Path::new("-") {
+        Box::new(io::stdin().lock())
+    } else {
+        let path: PathBuf = session.context.folder.join(log);
+        let file = File::open(&path).map_err(|e| HomeError::Words(format!("{} cannot be read: {e}", log.display())))?;
+        Box::new(BufReader::new(file))
+    };
+    let learned = learn::learn(reader, &metrics.patterns, &metrics.ignore)
+        .map_err(|e| HomeError::Failed(format!("{} cannot be read: {e}", log.display())))?;
+    if words.json {
+        output::json(&serde_json::to_value(&learned).unwrap_or_default());
+    } else {
+        output::print(&learned_text(session, &learned));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn learned_text(session: &Session, learned: &Learned) -> String {
+    let mut page = Page::new(session);
+    page.heading(&format!("{} read", count(learned.lines as usize, "line")));
+    if learned.series.is_empty() {
+        page.line("no metric was found", Style::Plain);
+    } else {
+        let rows = learned.series.iter().map(|series| {
+            let cells = [
+                series.name.clone(),
+                series.points.to_string(),
+                words::number(series.first),
+                words::number(series.last),
+                series.axis.to_string(),
+                series.reader.to_string(),
+                series.example.clone(),
+            ];
+            cells.map(Cell::plain).to_vec()
+        });
+        let columns = vec![
+            Column::left("metric"),
+            Column::right("points"),
+            Column::right("first"),
+            Column::right("last"),
+            Column::left("by"),
+            Column::left("read as"),
+            Column::left("example"),
+        ];
+        page.table(&Table { columns, rows: rows.collect() });
+    }
+    if !learned.config.is_empty() {
+        page.heading("Configuration");
+        let facts: Vec<(&str, String)> = learned.config.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
+        page.facts(&facts);
+    }
+    if !learned.unread.is_empty() {
+        page.heading("Lines with numbers that gave nothing");
+        for unread in &learned.unread {
+            page.line(&format!("{} × {}", grouped(unread.lines), unread.example), Style::Plain);
+        }
+        let patterns: Vec<&str> = learned.unread.iter().filter_map(|unread| unread.pattern.as_deref()).collect();
+        if !patterns.is_empty() {
+            page.heading("Patterns that would read them, if they are metrics");
+            let lines: String = patterns.iter().map(|pattern| format!("    {},\n", toml_text(pattern))).collect();
+            page.block(&format!("[metrics]\npatterns = [\n{lines}]"));
+        }
+    }
+    page.text
+}
+
+/// As TOML writes a text: a literal one where it can be.
+fn toml_text(pattern: &str) -> String {
+    if pattern.contains(['\'', '\n']) { serde_json::to_string(pattern).unwrap_or_default() } else { format!("'{pattern}'") }
 }

@@ -1,8 +1,25 @@
-use crate::args::Clone;
+//! `neronet clone`.
+
+use crate::args::Clone as Words;
+use crate::commands::read;
+use crate::output;
 use crate::session::Session;
 use neronet_home::HomeError;
+use neronet_home::clone::{clone as copy, in_shell};
 use std::process::ExitCode;
 
-pub(crate) fn clone(_session: &Session, _words: &Clone) -> Result<ExitCode, HomeError> {
-    Err(HomeError::Failed("not there yet".into()))
+pub(crate) fn clone(session: &Session, words: &Words) -> Result<ExitCode, HomeError> {
+    let snapshot = read::snapshot(session)?;
+    let views = snapshot.views(&session.context);
+    let view = read::one(&snapshot, &views, &words.run)?;
+    let cloned = copy(&session.context, view, &session.context.folder.join(&words.folder))?;
+    let place = cloned.folder.strip_prefix(&session.context.folder).unwrap_or(&cloned.folder);
+    for note in &cloned.notes {
+        output::print_line(note);
+    }
+    if !cloned.again.is_empty() {
+        let place = in_shell(&[place.display().to_string().trim_end_matches('/').to_string()]);
+        output::print_line(&format!("to run it there: cd {place} && neronet run {}", in_shell(&cloned.again)));
+    }
+    Ok(ExitCode::SUCCESS)
 }

@@ -1,8 +1,142 @@
+//! `neronet compare`: how runs differ.
+
 use crate::args::Compare;
+use crate::commands::page::Page;
+use crate::commands::read;
+use crate::output;
 use crate::session::Session;
+use neronet_capture::code::ChangeKind;
 use neronet_home::HomeError;
+use neronet_home::compare::{CodeChange, Comparison, Row, compare as compared, metric_differs};
+use neronet_report::{Cell, Column, Style, Table, words};
 use std::process::ExitCode;
 
-pub(crate) fn compare(_session: &Session, _words: &Compare) -> Result<ExitCode, HomeError> {
-    Err(HomeError::Failed("not there yet".into()))
+/// Lines of a file's diff that are shown.
+const LINES: usize = 200;
+
+pub(crate) fn compare(session: &Session, words: &Compare) -> Result<ExitCode, HomeError> {
+    let snapshot = read::snapshot(session)?;
+    let views = snapshot.views(&session.context);
+    let chosen = read::chosen(&snapshot, &views, &words.which)?;
+    if let [only] = chosen[..] {
+        return Err(HomeError::Words(format!("'{}' is run {} alone; compare takes two runs or more", words.which.join(" "), only.run.id)));
+    }
+    let comparison = compared(&session.context, &chosen)?;
+    if words.json {
+        output::json(&comparison.json(words.all));
+        return Ok(ExitCode::SUCCESS);
+    }
+    let mut page = Page::new(session);
+    for (title, rows) in tables(&comparison) {
+        rows_of(&mut page, &comparison, title, rows, words.all);
+    }
+    metrics(&mut page, &comparison, words.all);
+    code(&mut page, &comparison.code);
+    output::print(&page.text);
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(crate) fn tables(comparison: &Comparison) -> [(&'static str, &[Row]); 4] {
+    [
+        ("Parameters", &comparison.params),
+        ("Configuration", &comparison.config),
+        ("Packages", &comparison.packages),
+        ("Run and machine", &comparison.facts),
+    ]
+}
+
+/// A row a name, a column a run.
+pub(crate) fn table_of(comparison: &Comparison, rows: &[Row], all: bool) -> Table {
+    let columns = comparison.runs.iter().map(|run| Column::left(format!("run {run}")));
+    let rows = rows.iter().filter(|row| all || row.differs()).map(|row| {
+        let style = if all && row.differs() { Style::Strong } else { Style::Plain };
+        let values = row.values.iter().map(|value| match value {
+            Some(value) => Cell::styled(value.clone(), style),
+            None => Cell::styled("-", Style::Faint),
+        });
+        [Cell::plain(row.name.clone())].into_iter().chain(values).collect()
+    });
+    Table { columns: [Column::left("name")].into_iter().chain(columns).collect(), rows: rows.collect() }
+}
+
+fn rows_of(page: &mut Page<'_>, comparison: &Comparison, title: &str, rows: &[Row], all: bool) {
+    let table = table_of(comparison, rows, all);
+    if rows.is_empty() {
+        return;
+    }
+    page.heading(title);
+    match table.rows.len() {
+        0 => page.line(&format!("no difference ({} the same)", rows.len()), Style::Faint),
+        _ => page.table(&table),
+    }
+}
+
+fn metrics(page: &mut Page<'_>, comparison: &Comparison, all: bool) {
+    let shown: Vec<_> = comparison.metrics.iter().filter(|(_, extents)| all || metric_differs(extents)).collect();
+    if comparison.metrics.is_empty() {
+        return;
+    }
+    page.heading("Metrics: last (lowest to highest)");
+    if shown.is_empty() {
+        return page.line(&format!("no difference ({} the same)", comparison.metrics.len()), Style::Faint);
+    }
+    let rows = shown.into_iter().map(|(name, extents)| {
+        let values = extents.iter().map(|extent| match extent {
+            Some(extent) => {
+                let [last, min, max] = [extent.last, extent.min, extent.max].map(words::number);
+                Cell::plain(if extent.points > 1 { format!("{last} ({min} to {max})") } else { last })
+            }
+            None => Cell::styled("-", Style::Faint),
+        });
+        [Cell::plain(name.clone())].into_iter().chain(values).collect()
+    });
+    let columns = comparison.runs.iter().map(|run| Column::left(format!("run {run}")));
+    page.table(&Table { columns: [Column::left("name")].into_iter().chain(columns).collect(), rows: rows.collect() });
+}
+
+fn code(page: &mut Page<'_>, changes: &[CodeChange]) {
+    page.heading("Code");
+    if changes.iter().all(|change| change.same) {
+        return page.line("the same code", Style::Faint);
+    }
+    // Runs of one sweep share their code: one diff for all that differ alike.
+    let mut done: Vec<(&CodeChange, Vec<String>)> = Vec::new();
+    for change in changes {
+        let same = |known: &CodeChange| known.same == change.same && known.changes == change.changes && known.unknown == change.unknown;
+        match done.iter_mut().find(|(known, _)| same(known)) {
+            Some((_, runs)) => runs.push(change.to.to_string()),
+            None => done.push((change, vec![change.to.to_string()])),
+        }
+    }
+    for (change, runs) in done {
+        let to = format!("run {} to {}", change.from, runs.join(", "));
+        match (&change.unknown, change.same) {
+            (Some(why), _) => page.line(&format!("{to}: not known, {why}"), Style::Plain),
+            (None, true) => page.line(&format!("{to}: the same code"), Style::Plain),
+            (None, false) => changed(page, &to, change),
+        }
+    }
+}
+
+fn changed(page: &mut Page<'_>, to: &str, change: &CodeChange) {
+    page.line(&format!("from {to}:"), Style::Plain);
+    for file in &change.changes {
+        let kind = match file.kind {
+            ChangeKind::Added => "added",
+            ChangeKind::Removed => "removed",
+            ChangeKind::Changed => "changed",
+        };
+        page.line(&format!("{kind} {}", file.path), Style::Strong);
+        let Some(diff) = &file.diff else {
+            page.line("(no text that can be compared)", Style::Faint);
+            continue;
+        };
+        let lines: Vec<&str> = diff.lines().collect();
+        for line in &lines[..lines.len().min(LINES)] {
+            page.diff_line(line);
+        }
+        if lines.len() > LINES {
+            page.line(&format!("… {} more lines (--json has all)", lines.len() - LINES), Style::Faint);
+        }
+    }
 }

@@ -9,8 +9,9 @@ use neronet_model::row::Steps;
 use neronet_model::run::KnownEnd;
 use neronet_model::{AttemptNo, Millis, Outcome, Row, RunId};
 use neronet_report::words;
-use neronet_store::spool::{self, Chunk};
+use neronet_store::spool;
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -95,7 +96,13 @@ impl<'a> Live<'a> {
         match self.manner {
             Manner::Quiet => {}
             Manner::Output => {
-                self.followed.values_mut().for_each(Followed::print_output);
+                for followed in self.followed.values_mut() {
+                    followed.print_output();
+                    // What was too quick to be seen as it came.
+                    if followed.raw.is_none() {
+                        followed.print_spool();
+                    }
+                }
                 for (run, end) in ended {
                     output::notice(&self.verdict(*run, end));
                 }
@@ -220,6 +227,8 @@ struct Followed {
     step: Option<i64>,
     /// Time and progress of the first row, from which the rate is reckoned.
     first: Option<(Millis, f64)>,
+    /// Standard output and error, once they are there. They can be read to their end even when they are removed meanwhile.
+    raw: Option<(File, File)>,
 }
 
 /// Rows that are further behind than this are passed over: the live view shows now.
@@ -236,6 +245,7 @@ impl Followed {
             row: None,
             step: None,
             first: None,
+            raw: None,
         }
     }
 
@@ -296,16 +306,22 @@ impl Followed {
         parts.join("  ")
     }
 
+    /// The bytes themselves as they come, progress bars included.
     fn print_output(&mut self) {
-        for path in spool::segments(&self.folder, "output").unwrap_or_default() {
-            let from = self.at.get(&path).copied().unwrap_or(0);
-            let read = spool::lines(&path, from, |line| {
-                if let Ok(chunk) = serde_json::from_slice::<Chunk>(line) {
-                    if chunk.src == "e" { output::notice(&chunk.text) } else { output::print(&chunk.text) }
-                }
-            });
-            self.at.insert(path, read.unwrap_or(from));
+        if self.raw.is_none() {
+            let open = |name: &str| File::open(self.folder.join("raw").join(name)).ok();
+            self.raw = open("stdout").zip(open("stderr"));
         }
+        let Some((stdout, stderr)) = &mut self.raw else { return };
+        output::copy(stdout);
+        output::copy_to_stderr(stderr);
+    }
+
+    fn print_spool(&self) {
+        spool::output(&self.folder, |chunk| {
+            if chunk.src == "e" { output::notice(&chunk.text) } else { output::print(&chunk.text) }
+        })
+        .ok();
     }
 }
 

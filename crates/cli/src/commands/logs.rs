@@ -1,8 +1,146 @@
+//! `neronet logs`: what a run printed, attempt by attempt.
+
 use crate::args::Logs;
+use crate::commands::{page, read, stream};
+use crate::output;
 use crate::session::Session;
 use neronet_home::HomeError;
+use neronet_model::{Attempt, AttemptNo, RunId, State};
+use neronet_report::{Style, words};
+use neronet_store::spool::{self, Chunk};
+use std::collections::{BTreeMap, VecDeque};
+use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
-pub(crate) fn logs(_session: &Session, _words: &Logs) -> Result<ExitCode, HomeError> {
-    Err(HomeError::Failed("not there yet".into()))
+const POLL: Duration = Duration::from_millis(200);
+/// Polls between two looks at home: a keeper may have died, another attempt may have been decided on.
+const LOOK: u32 = 5;
+
+pub(crate) fn logs(session: &Session, words: &Logs) -> Result<ExitCode, HomeError> {
+    let snapshot = read::snapshot(session)?;
+    let views = snapshot.views(&session.context);
+    let view = read::one(&snapshot, &views, &words.run)?;
+    let run = view.run.id;
+    let folder = session.context.home.run(run);
+    let attempts = spool::attempts_of(&folder)?;
+    if let Some(n) = words.attempt.filter(|n| !attempts.contains(&AttemptNo(*n))) {
+        let there = attempts.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        let there = if there.is_empty() { "none has begun".to_string() } else { format!("there are: {there}") };
+        return Err(HomeError::Words(format!("run {run} has no attempt {n}; {there}")));
+    }
+    let mut printer = Printer { session, words, run, read: BTreeMap::new(), headed: None, tail: words.tail.map(|_| VecDeque::new()), any: false };
+    printer.print_new()?;
+    printer.print_tail();
+    if words.follow && view.state != State::Ended {
+        if view.state == State::Queued {
+            output::notice(&format!("run {run} is queued: {}", view.reason.as_deref().unwrap_or("it waits for its turn")));
+        }
+        follow(session, &mut printer)?;
+    }
+    if !printer.any {
+        let status = view.reason.as_ref().map_or_else(|| view.status(), |reason| format!("{}: {reason}", view.status()));
+        output::notice(&format!("run {run} has printed nothing{} ({status})", if words.stderr { " to standard error" } else { "" }));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Prints what comes until the run has ended.
+fn follow(session: &Session, printer: &mut Printer<'_>) -> Result<(), HomeError> {
+    for poll in 1u32.. {
+        std::thread::sleep(POLL);
+        // Asked before the output is read: what an ended attempt printed is then all there.
+        let last = spool::attempts_of(&session.context.home.run(printer.run))?.into_iter().next_back();
+        let ended = last.is_some_and(|n| printer.attempt(n).is_ok_and(|attempt| attempt.end.is_some()));
+        printer.print_new()?;
+        if ended || poll.is_multiple_of(LOOK) {
+            let snapshot = read::snapshot(session)?;
+            let view = snapshot.view_of(&session.context, printer.run);
+            if view.is_none_or(|view| view.state == State::Ended) {
+                printer.print_new()?;
+                return Ok(());
+            }
+        }
+    }
+    Ok(())
+}
+
+struct Printer<'s> {
+    session: &'s Session,
+    words: &'s Logs,
+    run: RunId,
+    /// How far each segment has been read.
+    read: BTreeMap<PathBuf, u64>,
+    /// The attempt whose heading was printed last.
+    headed: Option<AttemptNo>,
+    /// The last lines so far, until they are printed.
+    tail: Option<VecDeque<String>>,
+    any: bool,
+}
+
+impl Printer<'_> {
+    fn attempt(&self, n: AttemptNo) -> Result<Attempt, HomeError> {
+        Ok(spool::attempt(&self.session.context.home.attempt(self.run, n), n)?)
+    }
+
+    fn print_new(&mut self) -> Result<(), HomeError> {
+        let attempts = spool::attempts_of(&self.session.context.home.run(self.run))?;
+        let several = attempts.len() > 1 && self.words.attempt.is_none();
+        for n in attempts.into_iter().filter(|n| self.words.attempt.is_none_or(|only| only == n.0)) {
+            if several && self.headed < Some(n) {
+                let heading = self.heading(n);
+                self.take(&heading);
+                self.headed = Some(n);
+            } else {
+                self.headed = self.headed.max(Some(n));
+            }
+            for path in spool::segments(&self.session.context.home.attempt(self.run, n), "output")? {
+                let from = self.read.get(&path).copied().unwrap_or(0);
+                let to = spool::lines(&path, from, |line| {
+                    if let Ok(chunk) = serde_json::from_slice::<Chunk>(line)
+                        && (!self.words.stderr || chunk.src == "e")
+                    {
+                        self.any = true;
+                        self.take(&chunk.text);
+                    }
+                })?;
+                self.read.insert(path, to);
+            }
+        }
+        Ok(())
+    }
+
+    fn heading(&self, n: AttemptNo) -> String {
+        let mut title = format!("--- attempt {n}");
+        if let Ok(attempt) = self.attempt(n) {
+            title.extend(attempt.begun.map(|at| format!(", {}", words::local_time(at))));
+            title.extend(attempt.resumed_from.map(|from| format!(", from {from}")));
+        }
+        format!("{}\n", page::paint(self.session, &title, Style::Strong))
+    }
+
+    fn take(&mut self, text: &str) {
+        let Some(tail) = &mut self.tail else { return self.print(text) };
+        for line in text.split_inclusive('\n') {
+            // What follows an unfinished line belongs to it.
+            match tail.back_mut() {
+                Some(last) if !last.ends_with('\n') => last.push_str(line),
+                _ => tail.push_back(line.to_string()),
+            }
+        }
+        while tail.len() > self.words.tail.unwrap_or(0) {
+            tail.pop_front();
+        }
+    }
+
+    fn print_tail(&mut self) {
+        for line in self.tail.take().into_iter().flatten() {
+            self.print(&line);
+        }
+    }
+
+    fn print(&self, text: &str) {
+        // Into a file or a pipe it goes as it came.
+        if self.session.terminal { output::print(&stream::safe(text, self.session.color)) } else { output::print(text) }
+    }
 }

@@ -1,8 +1,225 @@
+//! `neronet ls`: runs as a table, or as JSON.
+
 use crate::args::Ls;
+use crate::commands::page::{columns, count, paint};
+use crate::commands::read;
+use crate::output;
 use crate::session::Session;
-use neronet_home::HomeError;
+use neronet_home::listing::{self, assignment, duration, project_of, varying};
+use neronet_home::objective::{self, Telling, telling};
+use neronet_home::view::View;
+use neronet_home::{HomeError, json};
+use neronet_model::{Outcome, State, UnixMs};
+use neronet_report::{Align, Cell, Column, Style, Table, words};
+use std::collections::BTreeSet;
 use std::process::ExitCode;
 
-pub(crate) fn ls(_session: &Session, _words: &Ls) -> Result<ExitCode, HomeError> {
-    Err(HomeError::Failed("not there yet".into()))
+/// Columns of a parameter's value, of a reason.
+const LONG: usize = 48;
+
+pub(crate) fn ls(session: &Session, words: &Ls) -> Result<ExitCode, HomeError> {
+    let snapshot = read::snapshot(session)?;
+    let all = if words.trash { listing::trashed(&session.context, &snapshot) } else { snapshot.views(&session.context) };
+    let project = project_of(&session.context.folder);
+    let narrowed = words.which.is_empty() && !words.all && !words.trash;
+    let mut views: Vec<&View<'_>> = if words.which.is_empty() {
+        all.iter().filter(|view| !narrowed || view.sweep.project == project).collect()
+    } else {
+        read::chosen(&snapshot, &all, &words.which)?
+    };
+    if views.is_empty() && !words.json {
+        let others: BTreeSet<&str> = all.iter().map(|view| view.sweep.project.as_str()).collect();
+        output::notice(&nothing(&project, &others, all.len(), words.trash));
+        return Ok(ExitCode::SUCCESS);
+    }
+    listing::check_fields(&views, &words.fields)?;
+    let found = views.len();
+    let sorted_by = match &words.sort {
+        Some(name) => listing::sort(&mut views, name, session.now())?,
+        None => None,
+    };
+    if let Some(limit) = words.limit {
+        // Of a sorted list the first are wanted, of one by age the newest.
+        let skip = if words.sort.is_some() { 0 } else { views.len().saturating_sub(limit) };
+        views = views.into_iter().skip(skip).take(limit).collect();
+    }
+    if words.json {
+        let listed = views.iter().map(|view| json::limited(json::listed(view), &words.fields)).collect();
+        output::json(&serde_json::Value::Array(listed));
+        return Ok(ExitCode::SUCCESS);
+    }
+    let (table, told) = if words.fields.is_empty() {
+        let told = told(&views, sorted_by);
+        (usual(session, &views, &told, words.trash), told)
+    } else {
+        (chosen_fields(session, &views, &words.fields), Vec::new())
+    };
+    output::print(&table.terminal(session.terminal.then_some(session.width), session.color));
+    let mut below: Vec<String> = told.first().and_then(|first| best(first, &views)).into_iter().collect();
+    if views.len() < found {
+        below.push(format!("{} of {} shown", views.len(), count(found, "run")));
+    }
+    for line in below {
+        output::print_line(&paint(session, &words::one_line(&line, columns(session)), Style::Faint));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn nothing(project: &str, others: &BTreeSet<&str>, count_of_others: usize, trash: bool) -> String {
+    if trash {
+        return "the trash is empty".into();
+    }
+    match others.len() {
+        0 => "there are no runs yet; `neronet run -- CMD` makes one, `neronet run` those of neronet.toml".into(),
+        _ => {
+            let named = neronet_home::nearest::some_of(others.iter().copied(), 5);
+            format!("project {project} has no runs; {} in {named}: `neronet ls -a`", count(count_of_others, "run"))
+        }
+    }
+}
+
+/// The metrics to show: the one that the list is sorted by first.
+fn told(views: &[&View<'_>], sorted_by: Option<Telling>) -> Vec<Telling> {
+    let mut told = telling(views);
+    if let Some(first) = sorted_by {
+        told.retain(|known| known.metric != first.metric);
+        told.insert(0, first);
+    }
+    told
+}
+
+/// Which run is best, by what, and whether that is a guess.
+fn best(first: &Telling, views: &[&View<'_>]) -> Option<String> {
+    let (view, value) = first.best(views)?;
+    let goal = objective::word(first.goal?);
+    let metric = &first.metric;
+    let found = format!("best: run {} with {metric} {}", view.run.id, words::number(value));
+    Some(match first.guessed {
+        true => format!("{found} (guessed from its name; objective = \"{metric} {goal}\" in the specification says it)"),
+        false => found,
+    })
+}
+
+fn usual(session: &Session, views: &[&View<'_>], told: &[Telling], trash: bool) -> Table {
+    let several = |of: &dyn Fn(&View<'_>) -> String| views.iter().map(|view| of(view)).collect::<BTreeSet<_>>().len() > 1;
+    let mut table = Table::default();
+    let mut add = |column: Column, cell: &dyn Fn(&View<'_>) -> Cell| {
+        table.columns.push(column);
+        table.rows.resize(views.len(), Vec::new());
+        for (row, view) in table.rows.iter_mut().zip(views) {
+            row.push(cell(view));
+        }
+    };
+    add(Column::right("id"), &|view| Cell::plain(view.run.id.to_string()));
+    if several(&|view| view.sweep.project.clone()) {
+        add(Column::left("project"), &|view| Cell::plain(&view.sweep.project));
+    }
+    if several(&|view| view.run.experiment.clone()) {
+        add(Column::left("experiment"), &|view| Cell::plain(&view.run.experiment));
+    }
+    add(Column::left("state"), &state);
+    for name in varying(views) {
+        let align = align(views.iter().filter_map(|view| Some(view.run.params.get(&name)?.number().is_some())));
+        add(Column { title: name.clone(), align }, &|view| {
+            Cell::plain(view.run.params.get(&name).map(|value| words::one_line(&value.to_string(), LONG)).unwrap_or_default())
+        });
+    }
+    for telling in told {
+        let best = telling.best(views).map(|(view, _)| view.run.id);
+        add(Column::right(telling.title()), &|view| metric(telling.value(view), best == Some(view.run.id)));
+    }
+    add(Column::right("took"), &|view| Cell::plain(duration(view, session.now()).map(words::duration).unwrap_or_default()));
+    if trash {
+        add(Column::left("removed"), &|view| Cell::plain(view.run.trashed.map(|at| words::age(at, session.now())).unwrap_or_default()));
+    } else {
+        add(Column::left("age"), &|view| Cell::plain(age(view.run.created, session)));
+    }
+    if views.iter().any(|view| view.outcome != Some(Outcome::Finished) && view.reason.is_some()) {
+        add(Column::left("why"), &|view| Cell::plain(words::one_line(view.reason.as_deref().unwrap_or_default(), LONG * 2)));
+    }
+    if views.iter().any(|view| !view.run.tags.is_empty()) {
+        add(Column::left("tags"), &|view| Cell::plain(tags(view)));
+    }
+    table
+}
+
+/// `3 min`: that it is ago goes without saying.
+fn age(at: UnixMs, session: &Session) -> String {
+    words::age(at, session.now()).trim_end_matches(" ago").to_string()
+}
+
+fn tags(view: &View<'_>) -> String {
+    view.run.tags.iter().map(|tag| format!("@{tag}")).collect::<Vec<_>>().join(" ")
+}
+
+pub(crate) fn state(view: &View<'_>) -> Cell {
+    Cell::styled(view.status(), state_style(view))
+}
+
+pub(crate) fn state_style(view: &View<'_>) -> Style {
+    match (view.state, view.outcome) {
+        (State::Running | State::Starting, _) => Style::Strong,
+        (_, Some(Outcome::Failed | Outcome::Lost | Outcome::Unknown)) => Style::Bad,
+        (_, Some(Outcome::Finished)) => Style::Good,
+        _ => Style::Faint,
+    }
+}
+
+fn metric(value: Option<f64>, best: bool) -> Cell {
+    let style = match value {
+        Some(value) if !value.is_finite() => Style::Bad,
+        _ if best => Style::Strong,
+        _ => Style::Plain,
+    };
+    Cell::styled(value.map(words::number).unwrap_or_default(), style)
+}
+
+/// To the right when all are numbers.
+fn align(numeric: impl Iterator<Item = bool>) -> Align {
+    if numeric.fold(true, |all, one| all && one) { Align::Right } else { Align::Left }
+}
+
+fn chosen_fields(session: &Session, views: &[&View<'_>], fields: &[String]) -> Table {
+    let cells = |name: &String| views.iter().map(|view| field(session, views, view, name)).collect::<Vec<_>>();
+    let columns: Vec<Vec<(String, bool)>> = fields.iter().map(cells).collect();
+    Table {
+        columns: fields
+            .iter()
+            .zip(&columns)
+            .map(|(name, cells)| Column { title: name.clone(), align: align(cells.iter().map(|(_, numeric)| *numeric)) })
+            .collect(),
+        rows: (0..views.len()).map(|at| columns.iter().map(|cells| Cell::plain(&cells[at].0)).collect()).collect(),
+    }
+}
+
+/// A field's text, and whether it is a number.
+fn field(session: &Session, views: &[&View<'_>], view: &View<'_>, name: &str) -> (String, bool) {
+    let time = |at: Option<UnixMs>| (at.map(words::local_time).unwrap_or_default(), false);
+    let text = |text: String| (text, false);
+    if let Some(value) = view.run.params.get(name) {
+        return (value.to_string(), value.number().is_some());
+    }
+    match name {
+        "id" => (view.run.id.to_string(), true),
+        "uid" => text(view.run.uid.to_string()),
+        "project" => text(view.sweep.project.clone()),
+        "experiment" => text(view.run.experiment.clone()),
+        "sweep" => (view.run.sweep.to_string(), true),
+        "state" => text(view.status()),
+        "outcome" => text(view.outcome.map(|outcome| outcome.to_string()).unwrap_or_default()),
+        "reason" => text(view.reason.clone().unwrap_or_default()),
+        "params" => text(assignment(view, &view.run.params.iter().map(|(name, _)| name.to_string()).collect::<Vec<_>>())),
+        "tags" => text(tags(view)),
+        "target" => text("local".into()),
+        "created" => time(Some(view.run.created)),
+        "started" => time(view.started),
+        "ended" => time(view.ended),
+        "attempts" => (view.run.attempts.to_string(), true),
+        "duration" => (duration(view, session.now()).map(words::duration).unwrap_or_default(), true),
+        "metrics" => {
+            let pairs = view.metrics.iter().map(|(name, extent)| format!("{name}={}", words::number(extent.last)));
+            text(pairs.collect::<Vec<_>>().join(" "))
+        }
+        metric => (Telling::of(views, metric).value(view).map(words::number).unwrap_or_default(), true),
+    }
 }

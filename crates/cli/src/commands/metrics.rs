@@ -1,8 +1,96 @@
+//! `neronet metrics`: which there are, or the points of one.
+
 use crate::args::Metrics;
+use crate::commands::read;
+use crate::commands::show::metrics_table;
+use crate::output;
 use crate::session::Session;
-use neronet_home::HomeError;
+use jiff::tz::TimeZone;
+use neronet_home::view::View;
+use neronet_home::{HomeError, json, nearest};
+use neronet_model::number;
+use neronet_report::words;
+use neronet_store::series::{self, Point};
+use serde_json::{Value, json};
+use std::fmt::Write;
 use std::process::ExitCode;
 
-pub(crate) fn metrics(_session: &Session, _words: &Metrics) -> Result<ExitCode, HomeError> {
-    Err(HomeError::Failed("not there yet".into()))
+pub(crate) fn metrics(session: &Session, words: &Metrics) -> Result<ExitCode, HomeError> {
+    let snapshot = read::snapshot(session)?;
+    let views = snapshot.views(&session.context);
+    let view = read::one(&snapshot, &views, &words.run)?;
+    match &words.name {
+        None => list(session, view, words.json),
+        Some(name) => points(session, view, name, words)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn list(session: &Session, view: &View<'_>, as_json: bool) {
+    if as_json {
+        output::json(&view.metrics.iter().map(|(name, extent)| (name.clone(), json::extent(extent))).collect());
+    } else if view.metrics.is_empty() {
+        output::notice(&none(view));
+    } else {
+        output::print(&metrics_table(view).terminal(session.terminal.then_some(session.width), session.color));
+    }
+}
+
+fn points(session: &Session, view: &View<'_>, name: &str, words: &Metrics) -> Result<(), HomeError> {
+    let found = series::of_run(&session.context.home.run(view.run.id), Some(name))?.remove(name);
+    let Some(series) = found else { return Err(unknown(&[view], name)) };
+    let mut points: Vec<(&Point, bool)> = series.points.iter().map(|point| (point, false)).collect();
+    if words.superseded {
+        points.extend(series.superseded.iter().map(|point| (point, true)));
+        points.sort_by_key(|(point, _)| point.at);
+    }
+    if words.json {
+        let points: Vec<Value> =
+            points.iter().map(|(point, _)| json!([number::json(point.step), point.at.seconds(), number::json(point.value)])).collect();
+        // A point a line: a million of them are read by programs, and by people only in part.
+        let lines: Vec<String> = points.iter().map(ToString::to_string).collect();
+        output::print_line(&format!("[{}]", lines.join(",\n ")));
+        return Ok(());
+    }
+    let zone = TimeZone::system();
+    let mut text = String::new();
+    for (point, superseded) in points {
+        let stamp = jiff::Timestamp::from_millisecond(point.at.0).unwrap_or_default().to_zoned(zone.clone());
+        let mark = if superseded { "  superseded" } else { "" };
+        writeln!(text, "{}  {}  {}{mark}", shortest(point.step), stamp.strftime("%Y-%m-%d %H:%M:%S%.3f"), shortest(point.value)).ok();
+    }
+    output::print(&text);
+    Ok(())
+}
+
+/// Every digit that the number has.
+fn shortest(value: f64) -> String {
+    number::word(value).map_or_else(|| value.to_string(), str::to_string)
+}
+
+fn none(view: &View<'_>) -> String {
+    format!(
+        "run {0} has no metrics{1}; `neronet logs {0} | neronet check --learn -` shows what can be read from its output",
+        view.run.id,
+        if view.outcome.is_none() { " yet" } else { "" }
+    )
+}
+
+/// That none of these runs has this metric, and what there is instead.
+pub(crate) fn unknown(views: &[&View<'_>], name: &str) -> HomeError {
+    let mut names: Vec<&str> = views.iter().flat_map(|view| view.metrics.keys().map(String::as_str)).collect();
+    names.sort_unstable();
+    names.dedup();
+    let (who, has) = match views {
+        [view] => (format!("run {}", view.run.id), "has"),
+        _ => ("these runs".to_string(), "have"),
+    };
+    match (names.is_empty(), views) {
+        (true, [view, ..]) => HomeError::Failed(none(view)),
+        _ => {
+            let guess = nearest::did_you_mean(name, names.iter().copied());
+            let shown = words::one_line(&nearest::some_of(names, 20), 1000);
+            HomeError::Words(format!("{who} {has} no metric '{}'{guess}; there is: {shown}", words::one_line(name, 60)))
+        }
+    }
 }

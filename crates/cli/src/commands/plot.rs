@@ -1,8 +1,150 @@
+//! `neronet plot`: curves in the terminal, or as a picture or page.
+
 use crate::args::Plot;
+use crate::commands::metrics::unknown;
+use crate::commands::read;
+use crate::commands::show::label;
+use crate::output;
 use crate::session::Session;
 use neronet_home::HomeError;
+use neronet_home::listing::varying;
+use neronet_home::objective::telling;
+use neronet_home::view::View;
+use neronet_report::{Chart, Series};
+use neronet_store::series::{self, Point};
+use std::path::Path;
 use std::process::ExitCode;
 
-pub(crate) fn plot(_session: &Session, _words: &Plot) -> Result<ExitCode, HomeError> {
-    Err(HomeError::Failed("not there yet".into()))
+const ROWS: usize = 20;
+const PIXELS: (u32, u32) = (960, 540);
+
+pub(crate) fn plot(session: &Session, words: &Plot) -> Result<ExitCode, HomeError> {
+    if let Some(weight) = words.smooth.filter(|weight| !(0.0..1.0).contains(weight)) {
+        return Err(HomeError::Words(format!("--smooth {weight}: the weight is from 0 (not at all) to below 1, such as 0.9")));
+    }
+    let size = words.size.as_deref().map(parse_size).transpose()?;
+    let kind = words.output.as_deref().map(ending).transpose()?;
+    let snapshot = read::snapshot(session)?;
+    let views = snapshot.views(&session.context);
+    let chosen = read::chosen(&snapshot, &views, &words.which)?;
+    let metrics = metrics(&chosen, &words.metric)?;
+    let chart = chart(session, &chosen, &metrics, words)?;
+    match (&words.output, kind) {
+        (Some(path), Some(kind)) => write(&chart, path, kind, size)?,
+        _ => {
+            let (width, height) = size.map_or((session.width, ROWS), |(width, height)| (width as usize, height as usize));
+            output::print(&chart.terminal(width, height, session.color));
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn metrics(views: &[&View<'_>], asked: &[String]) -> Result<Vec<String>, HomeError> {
+    if !asked.is_empty() {
+        let absent = asked.iter().find(|name| views.iter().all(|view| !view.metrics.contains_key(*name)));
+        return absent.map_or_else(|| Ok(asked.to_vec()), |name| Err(unknown(views, name)));
+    }
+    // A curve is wanted: what was only said once, at the end, is none.
+    let told = telling(views);
+    let curve = |name: &str| views.iter().filter_map(|view| view.metrics.get(name)).any(|extent| extent.points > 1);
+    let first = told.iter().find(|telling| curve(&telling.metric)).or(told.first());
+    let Some(first) = first else { return Err(unknown(views, "")) };
+    if first.guessed {
+        output::notice(&format!("drawing {} (guessed; -m NAME draws another, `neronet metrics {}` lists them)", first.metric, views[0].run.id));
+    }
+    Ok(vec![first.metric.clone()])
+}
+
+fn chart(session: &Session, views: &[&View<'_>], metrics: &[String], words: &Plot) -> Result<Chart, HomeError> {
+    let names = varying(views);
+    let mut drawn = Vec::new();
+    for view in views {
+        for metric in metrics {
+            let label = match (views.len(), metrics.len()) {
+                (_, 1) => label(view, &names),
+                (1, _) => metric.clone(),
+                _ => format!("{} {metric}", label(view, &names)),
+            };
+            let found = curve(session, view, metric, &words.x)?;
+            if found.0.is_empty() {
+                output::notice(&format!("run {} {}", view.run.id, missing(view, metric, &words.x)));
+                continue;
+            }
+            drawn.push(Series { label, points: found.0, superseded: if words.superseded { found.1 } else { Vec::new() } });
+        }
+    }
+    if drawn.is_empty() {
+        return Err(HomeError::Failed("there is nothing to draw".into()));
+    }
+    Ok(Chart {
+        title: metrics.join(", "),
+        x_label: if words.x == "time" { "time (s)".into() } else { words.x.clone() },
+        y_label: metrics.join(", "),
+        log_x: words.log_x,
+        log_y: words.log,
+        smooth: words.smooth.filter(|weight| *weight > 0.0),
+        series: drawn,
+    })
+}
+
+fn missing(view: &View<'_>, metric: &str, x: &str) -> String {
+    match (view.metrics.contains_key(metric), x) {
+        (true, "epoch") => format!("gives no epoch with {metric}; --x step or --x time can draw it"),
+        _ => format!("has no points of {metric} ({})", view.status()),
+    }
+}
+
+type Points = Vec<(f64, f64)>;
+
+/// The points of a run's metric, and those that were superseded, on the axis that is asked for.
+pub(crate) fn curve(session: &Session, view: &View<'_>, metric: &str, x: &str) -> Result<(Points, Points), HomeError> {
+    let found = series::of_run(&session.context.home.run(view.run.id), Some(metric))?.remove(metric).unwrap_or_default();
+    let began = view.started.map_or(0, |at| at.0);
+    let place = |point: &Point| match x {
+        "epoch" => point.epoch,
+        "time" => Some((point.at.0 - began) as f64 / 1000.0),
+        _ => Some(point.step),
+    };
+    let on_axis = |points: &[Point]| points.iter().filter_map(|point| Some((place(point)?, point.value))).collect::<Points>();
+    Ok((on_axis(&found.points), on_axis(&found.superseded)))
+}
+
+#[derive(Clone, Copy)]
+enum Ending {
+    Svg,
+    Png,
+    Html,
+}
+
+fn ending(path: &Path) -> Result<Ending, HomeError> {
+    match path.extension().and_then(|ending| ending.to_str()).map(str::to_lowercase).as_deref() {
+        Some("svg") => Ok(Ending::Svg),
+        Some("png") => Ok(Ending::Png),
+        Some("html" | "htm") => Ok(Ending::Html),
+        _ => Err(HomeError::Words(format!("-o {}: the name must end in .svg, .png or .html", path.display()))),
+    }
+}
+
+fn parse_size(text: &str) -> Result<(u32, u32), HomeError> {
+    let parsed = text.split_once(['x', 'X', '×']).and_then(|(width, height)| Some((width.trim().parse().ok()?, height.trim().parse().ok()?)));
+    parsed
+        .filter(|(width, height)| (1..=10_000).contains(width) && (1..=10_000).contains(height))
+        .ok_or_else(|| HomeError::Words(format!("--size {text}: write it as WIDTHxHEIGHT, such as 960x540 for a picture or 100x20 for the terminal")))
+}
+
+fn write(chart: &Chart, path: &Path, ending: Ending, size: Option<(u32, u32)>) -> Result<(), HomeError> {
+    let (width, height) = size.unwrap_or(PIXELS);
+    let bytes = match ending {
+        Ending::Svg => chart.svg(width, height).into_bytes(),
+        Ending::Png => chart.png(width, height).map_err(HomeError::Words)?,
+        Ending::Html => chart.html().into_bytes(),
+    };
+    write_file(path, &bytes)
+}
+
+/// Writes a file for the user, where the user said.
+pub(crate) fn write_file(path: &Path, bytes: &[u8]) -> Result<(), HomeError> {
+    std::fs::write(path, bytes).map_err(|e| HomeError::Failed(format!("{} cannot be written: {e}", path.display())))?;
+    output::notice(&format!("{} written", path.display()));
+    Ok(())
 }

@@ -1,11 +1,109 @@
+//! `neronet rm` (into the trash, or with `--purge` out of it for good) and `neronet restore`.
+
 use crate::args::{Rm, Which};
+use crate::commands::page::count;
+use crate::commands::{question, read};
+use crate::output;
 use crate::session::Session;
-use neronet_home::HomeError;
+use neronet_home::listing::trashed;
+use neronet_home::view::{Snapshot, View};
+use neronet_home::{HomeError, nearest, select, steer};
+use neronet_model::{RunId, State};
+use neronet_report::words;
 use std::process::ExitCode;
 
-pub(crate) fn rm(_session: &Session, _words: &Rm) -> Result<ExitCode, HomeError> {
-    Err(HomeError::Failed("not there yet".into()))
+pub(crate) fn rm(session: &Session, words: &Rm) -> Result<ExitCode, HomeError> {
+    let snapshot = read::snapshot(session)?;
+    if words.purge {
+        return purge(session, &snapshot, words);
+    }
+    let views = snapshot.views(&session.context);
+    let chosen = read::chosen(&snapshot, &views, &words.which)?;
+    if let Some(view) = chosen.iter().find(|view| matches!(view.state, State::Running | State::Starting)) {
+        let id = view.run.id;
+        return Err(HomeError::Failed(format!("run {id} is {}: nothing was removed; `neronet stop {id}` first", view.state)));
+    }
+    let ids = ids(&chosen);
+    let (named, size) = (named(&ids), words::bytes(size(session, &chosen)));
+    warn_of_dependants(session, &snapshot, &ids);
+    let what = format!("{named} ({size}) would go to the trash");
+    if question::confirmed(words.yes, &format!("put {named} ({size}) in the trash?"), &what)? {
+        steer::trash(&session.context, &chosen)?;
+        output::print_line(&format!("{named} in the trash ({size}); `neronet restore {}` takes it back", spans(&ids)));
+    }
+    Ok(ExitCode::SUCCESS)
 }
-pub(crate) fn restore(_session: &Session, _words: &Which) -> Result<ExitCode, HomeError> {
-    Err(HomeError::Failed("not there yet".into()))
+
+fn purge(session: &Session, snapshot: &Snapshot, words: &Rm) -> Result<ExitCode, HomeError> {
+    let kept = snapshot.views(&session.context);
+    let views = trashed(&session.context, snapshot);
+    let chosen = match select::select(&views, &words.which) {
+        Ok(chosen) => chosen,
+        Err(e) => {
+            let there = select::select(&kept, &words.which).ok().and_then(|there| there.first().map(|view| view.run.id));
+            return Err(there.map_or(e, |id| HomeError::Words(format!("run {id} is not in the trash: `neronet rm {id}` first"))));
+        }
+    };
+    let ids = ids(&chosen);
+    let (named, size) = (named(&ids), words::bytes(size(session, &chosen)));
+    warn_of_dependants(session, snapshot, &ids);
+    let what = format!("{named} ({size}) would be gone for good");
+    if question::confirmed(words.yes, &format!("take {named} ({size}) from the disk for good?"), &what)? {
+        steer::purge(&session.context, ids)?;
+        output::print_line(&format!("{named} gone, {size} freed"));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(crate) fn restore(session: &Session, words: &Which) -> Result<ExitCode, HomeError> {
+    let snapshot = read::snapshot(session)?;
+    let views = trashed(&session.context, &snapshot);
+    if views.is_empty() {
+        return Err(HomeError::Words("the trash is empty".into()));
+    }
+    let chosen = select::select(&views, &words.which).map_err(|e| match (e, &words.which[..]) {
+        (HomeError::Words(text), [word]) if text.starts_with("no run") => {
+            HomeError::Words(format!("no run in the trash is called '{word}'; `neronet ls --trash` lists what is there"))
+        }
+        (e, _) => e,
+    })?;
+    let ids = ids(&chosen);
+    let named = named(&ids);
+    steer::restore(&session.context, ids)?;
+    output::print_line(&format!("{named} restored"));
+    Ok(ExitCode::SUCCESS)
+}
+
+fn warn_of_dependants(session: &Session, snapshot: &Snapshot, ids: &[RunId]) {
+    let dependants = steer::dependants(&session.context, &snapshot.state, ids);
+    if !dependants.is_empty() {
+        output::notice(&format!("warning: {} went on from a checkpoint in it", named(&dependants)));
+    }
+}
+
+fn ids(views: &[&View<'_>]) -> Vec<RunId> {
+    views.iter().map(|view| view.run.id).collect()
+}
+
+fn size(session: &Session, views: &[&View<'_>]) -> u64 {
+    views.iter().map(|view| steer::disk_use(&session.context.home.run(view.run.id))).sum()
+}
+
+fn named(ids: &[RunId]) -> String {
+    match ids {
+        [id] => format!("run {id}"),
+        _ => format!("{} ({})", count(ids.len(), "run"), spans(ids).replace(' ', ", ")),
+    }
+}
+
+/// `3 5-7`: as the words of a command.
+fn spans(ids: &[RunId]) -> String {
+    let spans: Vec<String> = ids
+        .chunk_by(|a, b| a.0 + 1 == b.0)
+        .map(|span| match span {
+            [id] => id.to_string(),
+            span => format!("{}-{}", span[0], span[span.len() - 1]),
+        })
+        .collect();
+    nearest::some_of(spans.iter().map(String::as_str), 20).replace(", ", " ")
 }

@@ -11,6 +11,7 @@ use neronet_home::{HomeError, json};
 use neronet_model::journal::Entry;
 use neronet_model::{AttemptNo, Outcome, RunId};
 use neronet_spec::Plan;
+use neronet_supervise::Nursery;
 use neronet_supervise::os::process;
 use neronet_supervise::start;
 use nix::sys::signal::{SigSet, Signal};
@@ -47,6 +48,8 @@ pub(crate) fn run(session: &Session, words: &Run) -> Result<ExitCode, HomeError>
             grouped(count)
         )));
     }
+    // Executed now, it is ready when the submission is.
+    let nursery = if words.detach { None } else { Some(Nursery::open(&session.context.neronet, &session.context.environment)?) };
     let request =
         Request { plan: &plan, start: &start, project: words.project.clone(), detached: words.detach, parallel: words.parallel };
     let receipt = submit::submit(&session.context, &request)?;
@@ -54,7 +57,7 @@ pub(crate) fn run(session: &Session, words: &Run) -> Result<ExitCode, HomeError>
         output::notice(&if note.starts_with("warning") { note.clone() } else { format!("note: {note}") });
     }
     let tasks = receipt.runs.iter().map(|run| Task { run: *run, attempt: AttemptNo(1), again: None }).collect();
-    carry_out(session, tasks, &Manner { detach: words.detach, quiet: words.quiet, json: words.json })
+    carry_out(session, tasks, nursery, &Manner { detach: words.detach, quiet: words.quiet, json: words.json })
 }
 
 /// The plan of a specification, and the folder that its paths are relative to.
@@ -88,7 +91,7 @@ pub(crate) fn grouped(count: u64) -> String {
     text
 }
 
-pub(crate) fn carry_out(session: &Session, tasks: Vec<Task>, manner: &Manner) -> Result<ExitCode, HomeError> {
+pub(crate) fn carry_out(session: &Session, tasks: Vec<Task>, nursery: Option<Nursery>, manner: &Manner) -> Result<ExitCode, HomeError> {
     if manner.detach {
         return detach(session, &tasks);
     }
@@ -103,7 +106,7 @@ pub(crate) fn carry_out(session: &Session, tasks: Vec<Task>, manner: &Manner) ->
     let mut live = Live::new(session, &runs, manner.quiet || manner.json)?;
     let mut wish = Wish::GoOn;
     let mut left = false;
-    let drive = Drive::new(&session.context, tasks)?;
+    let drive = Drive::new(&session.context, tasks, nursery)?;
     let ended = drive.carry_out(Some(signals.as_fd()), |progress| {
         while let Ok(Some(info)) = signals.read_signal() {
             wish = match (Signal::try_from(info.ssi_signo as i32), wish) {
@@ -172,5 +175,5 @@ pub(crate) fn drive(session: &Session, words: &DriveWords) -> Result<ExitCode, H
         home.decide(Entry::Driven { sweep, driver: process::myself() })?;
     }
     drop(home);
-    carry_out(session, tasks, &Manner { detach: false, quiet: true, json: false })
+    carry_out(session, tasks, None, &Manner { detach: false, quiet: true, json: false })
 }

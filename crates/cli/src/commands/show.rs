@@ -1,8 +1,301 @@
+//! `neronet show`: everything about a run.
+
 use crate::args::Show;
+use crate::commands::ls::{state, state_style};
+use crate::commands::page::{Page, count};
+use crate::commands::read;
+use crate::output;
 use crate::session::Session;
-use neronet_home::HomeError;
+use neronet_home::begin::Frozen;
+use neronet_home::compare::{commit, gpus, world};
+use neronet_home::listing::{assignment, duration};
+use neronet_home::submit::World;
+use neronet_home::view::View;
+use neronet_home::{HomeError, json};
+use neronet_model::settings::Command;
+use neronet_model::{Attempt, Millis, Outcome, State, UnixMs};
+use neronet_report::{Cell, Column, Style, Table, words};
+use neronet_store::files;
 use std::process::ExitCode;
 
-pub(crate) fn show(_session: &Session, _words: &Show) -> Result<ExitCode, HomeError> {
-    Err(HomeError::Failed("not there yet".into()))
+/// Lines, packages, files that are shown of a long list.
+const SOME: usize = 12;
+
+pub(crate) fn show(session: &Session, words: &Show) -> Result<ExitCode, HomeError> {
+    let snapshot = read::snapshot(session)?;
+    let mut views = snapshot.views(&session.context);
+    // What is in the trash can still be looked at.
+    views.extend(neronet_home::listing::trashed(&session.context, &snapshot).into_iter().filter(|_| words.run != "last"));
+    let view = read::one(&snapshot, &views, &words.run)?;
+    if words.json {
+        output::json(&json::shown(&session.context, view));
+        return Ok(ExitCode::SUCCESS);
+    }
+    let attempts = json::attempts(&session.context, view);
+    let world = world(&session.context, view);
+    let frozen: Option<Frozen> = files::read_json(&session.context.home.run(view.run.id).join("run.json")).ok().flatten();
+    let mut page = Page::new(session);
+    what(session, &mut page, view);
+    state_of(session, &mut page, view, &attempts);
+    params(&mut page, view);
+    command(&mut page, view, frozen.as_ref());
+    code(session, &mut page, view, &world);
+    environment(&mut page, &world);
+    metrics(&mut page, view);
+    attempts_of(&mut page, &attempts);
+    checkpoints(session, &mut page, &attempts);
+    config(&mut page, &attempts);
+    notices(&mut page, &attempts);
+    output::print(&page.text);
+    Ok(ExitCode::SUCCESS)
+}
+
+fn when(session: &Session, at: Option<UnixMs>) -> String {
+    at.map(|at| format!("{} ({})", words::local_time(at), words::age(at, session.now()))).unwrap_or_default()
+}
+
+fn what(session: &Session, page: &mut Page<'_>, view: &View<'_>) {
+    page.heading(&format!("Run {}", view.run.id));
+    page.facts(&[
+        ("project", view.sweep.project.clone()),
+        ("experiment", view.run.experiment.clone()),
+        ("sweep", format!("{} (`neronet ls sweep:{}`)", view.run.sweep, view.run.sweep)),
+        ("submitted", when(session, Some(view.run.created))),
+        ("by", format!("{} on {}", view.sweep.user, view.sweep.host)),
+        ("tags", view.run.tags.iter().map(|tag| format!("@{tag}")).collect::<Vec<_>>().join(" ")),
+        ("note", view.run.note.clone().unwrap_or_default()),
+        ("trash", view.run.trashed.map(|at| format!("since {}; `neronet restore {}`", words::local_time(at), view.run.id)).unwrap_or_default()),
+        ("uid", view.run.uid.to_string()),
+        ("folder", session.context.home.run(view.run.id).display().to_string()),
+    ]);
+}
+
+fn state_of(session: &Session, page: &mut Page<'_>, view: &View<'_>, attempts: &[Attempt]) {
+    page.heading("State");
+    let status = match &view.reason {
+        Some(reason) => format!("{}: {reason}", state(view).text),
+        None => state(view).text,
+    };
+    page.line(&status, state_style(view));
+    page.facts(&[
+        ("started", when(session, view.started)),
+        ("ended", when(session, view.ended)),
+        ("took", duration(view, session.now()).map(words::duration).unwrap_or_default()),
+    ]);
+    let last_lines = attempts.last().and_then(|attempt| attempt.end.as_ref()).map(|end| end.last_lines.as_slice()).unwrap_or_default();
+    if view.outcome.is_some_and(|outcome| outcome != Outcome::Finished) && !last_lines.is_empty() {
+        page.line("its last lines:", Style::Plain);
+        page.block(&last_lines[last_lines.len().saturating_sub(SOME)..].iter().map(|line| format!("| {line}\n")).collect::<String>());
+    }
+    if let Some(hint) = hint(view) {
+        page.line(&hint, Style::Faint);
+    }
+}
+
+/// What can be done about it.
+fn hint(view: &View<'_>) -> Option<String> {
+    let id = view.run.id;
+    match (view.state, view.outcome) {
+        (State::Running | State::Starting, _) => Some(format!("`neronet logs -f {id}` follows, `neronet stop {id}` stops it")),
+        (State::Ended, Some(Outcome::Finished) | None) | (State::Queued, _) => None,
+        (State::Ended, _) if view.sweep.settings.resume.is_some() => {
+            Some(format!("`neronet resume {id}` goes on from its latest checkpoint, `neronet retry {id}` starts it from scratch"))
+        }
+        (State::Ended, _) => Some(format!("`neronet logs {id}` has all of its output, `neronet retry {id}` starts it from scratch")),
+    }
+}
+
+fn params(page: &mut Page<'_>, view: &View<'_>) {
+    if view.run.params.is_empty() {
+        return;
+    }
+    page.heading("Parameters");
+    let varies = |name: &str| view.sweep.varying.iter().any(|varying| varying == name);
+    let facts: Vec<(&str, String)> =
+        view.run.params.iter().map(|(name, value)| (name, format!("{value}{}", if varies(name) { "  (varies)" } else { "" }))).collect();
+    page.facts(&facts);
+}
+
+fn command(page: &mut Page<'_>, view: &View<'_>, frozen: Option<&Frozen>) {
+    page.heading("Command");
+    page.block(&match (frozen, &view.sweep.settings.command) {
+        (Some(frozen), _) => frozen.command.clone(),
+        // It has not begun: the command is still a template.
+        (None, Command::Shell(line)) => line.clone(),
+        (None, Command::Argv(words)) => words.join(" "),
+    });
+    page.facts(&[
+        ("in", frozen.map(|frozen| frozen.directory.trim_end_matches('/').to_string()).unwrap_or_default()),
+        ("specification", view.sweep.spec.as_ref().map(|spec| spec.path.clone()).unwrap_or_default()),
+    ]);
+}
+
+fn code(session: &Session, page: &mut Page<'_>, view: &View<'_>, world: &World) {
+    let code = &view.sweep.code;
+    page.heading("Code");
+    let frozen = match (&code.snapshot, &code.in_place_because) {
+        (Some(hash), _) => session.context.home.snapshots().join(hash).display().to_string(),
+        (None, Some(why)) => format!("not frozen, executed in place: {why}"),
+        (None, None) => "not frozen, executed in place as the specification says".to_string(),
+    };
+    let git = code.git.as_ref();
+    page.facts(&[
+        ("from", code.top.clone()),
+        ("commit", git.map(|git| commit(&git.commit, git.dirty)).unwrap_or_default()),
+        ("branch", git.map(|git| git.branch.clone()).unwrap_or_default()),
+        ("snapshot", frozen),
+    ]);
+    let left_out = world.left_out.iter().map(|(path, why)| format!("left out: {path} ({why})"));
+    let large = world.large.iter().map(|(path, size)| format!("linked, not copied: {path} ({})", words::bytes(*size)));
+    some(page, left_out.chain(large).collect());
+}
+
+fn some(page: &mut Page<'_>, lines: Vec<String>) {
+    lines.iter().take(SOME).for_each(|line| page.line(line, Style::Plain));
+    if lines.len() > SOME {
+        page.line(&format!("and {} more (--json has all)", lines.len() - SOME), Style::Faint);
+    }
+}
+
+fn environment(page: &mut Page<'_>, world: &World) {
+    let environment = &world.environment;
+    page.heading("Environment");
+    let python = environment.python.as_ref().map(|python| {
+        let name = python.name.as_ref().map(|name| format!(" ({name})")).unwrap_or_default();
+        let version = python.version.as_ref().map(|version| format!("{version}{name}, ")).unwrap_or(name);
+        format!("{version}{}", python.interpreter.display())
+    });
+    let system = &environment.system;
+    let cpu = system.cpu.as_ref().map(|cpu| format!("{cpu}, {}", count(system.cores as usize, "core")));
+    let packages = if environment.packages.is_empty() { String::new() } else { format!("{} (--json lists them)", environment.packages.len()) };
+    page.facts(&[
+        ("python", python.unwrap_or_default()),
+        ("packages", packages),
+        ("modules", environment.modules.join(", ")),
+        ("system", system.os.clone()),
+        ("cpu", cpu.unwrap_or_default()),
+        ("memory", system.memory_bytes.map(words::bytes).unwrap_or_default()),
+        ("gpus", gpus(world)),
+        ("driver", world.devices.drivers.join(", ")),
+    ]);
+    let editable = environment.editable.iter().map(|(name, folder)| format!("editable: {name} from {}", folder.display()));
+    some(page, editable.collect());
+}
+
+fn metrics(page: &mut Page<'_>, view: &View<'_>) {
+    if view.metrics.is_empty() {
+        return;
+    }
+    page.heading("Metrics");
+    page.table(&metrics_table(view));
+}
+
+pub(crate) fn metrics_table(view: &View<'_>) -> Table {
+    let number = |value: f64| Cell::styled(words::number(value), if value.is_finite() { Style::Plain } else { Style::Bad });
+    let rows = view.metrics.iter().map(|(name, extent)| {
+        let goal = view.sweep.settings.objectives.iter().find(|objective| objective.metric == *name);
+        let name = goal.map_or(name.clone(), |objective| format!("{name} ({})", neronet_home::objective::word(objective.goal)));
+        let [last, min, max] = [extent.last, extent.min, extent.max].map(number);
+        vec![Cell::plain(name), last, min, max, Cell::plain(words::number(extent.step)), Cell::plain(extent.points.to_string())]
+    });
+    Table {
+        columns: [Column::left("name")].into_iter().chain(["last", "min", "max", "at step", "points"].map(Column::right)).collect(),
+        rows: rows.collect(),
+    }
+}
+
+fn attempts_of(page: &mut Page<'_>, attempts: &[Attempt]) {
+    page.heading("Attempts");
+    let table = Table {
+        columns: ["n", "outcome", "started", "took", "cpu", "memory", "how it ended"].map(Column::left).to_vec(),
+        rows: attempts.iter().map(attempt_row).collect(),
+    };
+    page.table(&table);
+    if attempts.is_empty() {
+        page.line("none has begun", Style::Plain);
+    }
+}
+
+fn attempt_row(attempt: &Attempt) -> Vec<Cell> {
+    let end = attempt.end.as_ref();
+    let mut how: Vec<String> = end.and_then(|end| end.cause.as_ref()).map(ToString::to_string).into_iter().collect();
+    if let Some(from) = &attempt.resumed_from {
+        how.push(format!("went on from {from}"));
+    }
+    [
+        attempt.n.to_string(),
+        end.map(|end| end.outcome.to_string()).unwrap_or_else(|| "running".into()),
+        attempt.begun.map(words::local_time).unwrap_or_default(),
+        attempt.lasted.map(words::duration).unwrap_or_default(),
+        attempt.cpu_ms.map(|ms| words::duration(Millis(ms))).unwrap_or_default(),
+        attempt.peak_memory_kb.map(|kb| words::bytes(kb * 1024)).unwrap_or_default(),
+        how.join(", "),
+    ]
+    .map(Cell::plain)
+    .to_vec()
+}
+
+fn checkpoints(session: &Session, page: &mut Page<'_>, attempts: &[Attempt]) {
+    let mut all: Vec<_> = attempts.iter().flat_map(|attempt| &attempt.checkpoints).collect();
+    if all.is_empty() {
+        return;
+    }
+    all.sort_by_key(|checkpoint| checkpoint.modified);
+    page.heading("Checkpoints");
+    let rows = all.iter().rev().take(SOME).map(|checkpoint| {
+        let at = match (checkpoint.epoch, checkpoint.step) {
+            (Some(epoch), _) => format!("epoch {}", words::number(epoch)),
+            (None, Some(step)) => format!("step {step}"),
+            (None, None) => String::new(),
+        };
+        vec![
+            Cell::plain(checkpoint.path.clone()),
+            Cell::plain(at),
+            Cell::plain(words::bytes(checkpoint.bytes)),
+            Cell::plain(words::age(checkpoint.modified, session.now())),
+        ]
+    });
+    let columns = vec![Column::left("path"), Column::left("at"), Column::right("size"), Column::left("saved")];
+    page.table(&Table { columns, rows: rows.collect() });
+    if all.len() > SOME {
+        page.line(&format!("and {} older", all.len() - SOME), Style::Faint);
+    }
+}
+
+fn config(page: &mut Page<'_>, attempts: &[Attempt]) {
+    let mut all = std::collections::BTreeMap::new();
+    attempts.iter().for_each(|attempt| all.extend(&attempt.config));
+    if all.is_empty() {
+        return;
+    }
+    page.heading("Configuration that the script told");
+    let facts: Vec<(&str, String)> = all.iter().map(|(name, value)| (name.as_str(), (*value).clone())).collect();
+    page.facts(&facts[..facts.len().min(50)]);
+    if facts.len() > 50 {
+        page.line(&format!("and {} more (--json has all)", facts.len() - 50), Style::Faint);
+    }
+}
+
+fn notices(page: &mut Page<'_>, attempts: &[Attempt]) {
+    let tags = attempts.iter().flat_map(|attempt| &attempt.tags).map(|(name, value)| format!("{name}: {value}"));
+    let tags: Vec<String> = tags.collect::<std::collections::BTreeSet<_>>().into_iter().collect();
+    if !tags.is_empty() {
+        page.heading("Values that are no numbers");
+        some(page, tags);
+    }
+    let several = attempts.len() > 1;
+    let all = attempts.iter().flat_map(|attempt| {
+        attempt.notices.iter().map(move |notice| if several { format!("attempt {}: {notice}", attempt.n) } else { notice.clone() })
+    });
+    let all: Vec<String> = all.collect();
+    if !all.is_empty() {
+        page.heading("Notices");
+        some(page, all);
+    }
+}
+
+/// For whoever shows several runs: what each is called.
+pub(crate) fn label(view: &View<'_>, names: &[String]) -> String {
+    let assignment = assignment(view, names);
+    if assignment.is_empty() { format!("run {}", view.run.id) } else { format!("run {} {assignment}", view.run.id) }
 }

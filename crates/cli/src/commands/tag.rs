@@ -1,8 +1,28 @@
+//! `neronet tag`.
+
 use crate::args::Tag;
+use crate::commands::page::count;
+use crate::commands::read;
+use crate::output;
 use crate::session::Session;
-use neronet_home::HomeError;
+use neronet_home::{HomeError, steer};
+use neronet_model::RunId;
 use std::process::ExitCode;
 
-pub(crate) fn tag(_session: &Session, _words: &Tag) -> Result<ExitCode, HomeError> {
-    Err(HomeError::Failed("not there yet".into()))
+pub(crate) fn tag(session: &Session, words: &Tag) -> Result<ExitCode, HomeError> {
+    let snapshot = read::snapshot(session)?;
+    let views = snapshot.views(&session.context);
+    let chosen = read::chosen(&snapshot, &views, std::slice::from_ref(&words.which))?;
+    let runs: Vec<RunId> = chosen.iter().map(|view| view.run.id).collect();
+    // `@keep` selects, so people write it here too.
+    let tags: Vec<String> = words.tags.iter().map(|tag| tag.strip_prefix('@').unwrap_or(tag).to_string()).collect();
+    let named = tags.iter().map(|tag| format!("@{tag}")).collect::<Vec<_>>().join(" ");
+    let of = match runs[..] {
+        [run] => format!("run {run}"),
+        _ => count(runs.len(), "run"),
+    };
+    let (add, remove) = if words.remove { (Vec::new(), tags) } else { (tags, Vec::new()) };
+    steer::tag(&session.context, &runs, add, remove)?;
+    output::print_line(&if words.remove { format!("{of} no longer tagged {named}") } else { format!("{of} tagged {named}") });
+    Ok(ExitCode::SUCCESS)
 }

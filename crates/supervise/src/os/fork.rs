@@ -127,3 +127,30 @@ pub fn be_nice(by: i32) {
     // SAFETY: plain values only; a refusal changes nothing.
     unsafe { libc::nice(by) };
 }
+
+/// Takes charge of a descriptor that the kernel has just given us.
+pub fn own(fd: RawFd) -> std::os::fd::OwnedFd {
+    // SAFETY: it came with a message and is open, ours, and known to nobody else.
+    unsafe { std::os::fd::FromRawFd::from_raw_fd(fd) }
+}
+
+/// What `ps` shows of this process, in place of the words that it was executed with and within their room.
+pub fn set_title(words: &[&[u8]]) {
+    let Some((start, end)) = words_in_memory() else { return };
+    let mut title = words.join(&0);
+    title.resize(end - start, 0);
+    if let Some(last) = title.last_mut() {
+        *last = 0;
+    }
+    // SAFETY: the kernel says that our own words lie there, and they are writable memory of this process. Rust copied them
+    // when it started; nothing refers to them any more.
+    unsafe { std::ptr::copy_nonoverlapping(title.as_ptr(), std::ptr::with_exposed_provenance_mut(start), title.len()) };
+}
+
+/// Fields 48 and 49 of /proc/self/stat (proc(5)).
+fn words_in_memory() -> Option<(usize, usize)> {
+    let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
+    let mut fields = stat[stat.rfind(')')? + 1..].split_ascii_whitespace().skip(45);
+    let (start, end) = (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
+    (start < end).then_some((start, end))
+}

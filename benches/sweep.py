@@ -1,0 +1,41 @@
+"""What keeping a record costs a short command: 200 runs of /bin/true, two at a time, beside xargs."""
+
+import statistics
+
+import _bench as bench
+
+ROUNDS = 9
+RUNS = 200
+MANY = 100_000
+SPEC = 'command = ["/bin/true", "{{n}}"]\n\n[params]\nn = [{numbers}]\n\n[sweep]\nparallel = 2\n'
+
+work = bench.folder("work")
+(work / "neronet.toml").write_text(SPEC.format(numbers=", ".join(map(str, range(RUNS)))))
+homes = []
+
+
+def xargs():
+    return bench.run(["sh", "-c", f"seq {RUNS} | xargs -P2 -n1 /bin/true"], work)
+
+
+def sweep():
+    homes.append(bench.environment(bench.root() / f"home-{len(homes)}", bench.root() / "cache"))
+    return bench.run([bench.NERONET, "run", "--quiet"], work, homes[-1])
+
+
+times = bench.alternate(ROUNDS, xargs=xargs, sweep=sweep)
+for env in homes:
+    bench.expect_finished(env, RUNS, work)
+
+# How long 100,000 combinations take to be read and shown, of which nothing is started.
+many = bench.folder("many")
+(many / "neronet.toml").write_text(SPEC.format(numbers=", ".join(map(str, range(MANY)))))
+check = [bench.run([bench.NERONET, "check"], many, homes[0]) for _ in range(3)]
+
+ratios = [sweep / xargs for sweep, xargs in zip(times["sweep"], times["xargs"])]
+bench.say(f"{RUNS} /bin/true by xargs -P2, a task", bench.spread([t / RUNS for t in times["xargs"]]))
+bench.say(f"{RUNS} recorded runs, two at a time, a run", bench.spread([t / RUNS for t in times["sweep"]]))
+bench.say(f"check of {MANY:,} combinations", bench.spread(check))
+bench.promise(f"{RUNS} recorded runs beside xargs -P2", "5 x", bench.ratio_spread(ratios), statistics.median(ratios) <= 5)
+bench.remark(f"check of {MANY:,} combinations", bench.spread(check))
+bench.finish()

@@ -1,0 +1,87 @@
+//! Headed sections of facts and tables, for a terminal.
+
+use crate::session::Session;
+use neronet_report::{Style, Table, words};
+
+/// Of text that is not cut to a terminal's width.
+const LONGEST: usize = 4000;
+
+pub(crate) struct Page<'s> {
+    session: &'s Session,
+    pub(crate) text: String,
+}
+
+impl<'s> Page<'s> {
+    pub(crate) fn new(session: &'s Session) -> Page<'s> {
+        Page { session, text: String::new() }
+    }
+
+    pub(crate) fn heading(&mut self, title: &str) {
+        let gap = if self.text.is_empty() { "" } else { "\n" };
+        self.text.push_str(&format!("{gap}{}\n", paint(self.session, title, Style::Strong)));
+    }
+
+    pub(crate) fn line(&mut self, text: &str, style: Style) {
+        let text = words::one_line(text, columns(self.session).saturating_sub(2));
+        self.text.push_str(&format!("  {}\n", paint(self.session, &text, style)));
+    }
+
+    /// As it is, but for what would harm the terminal.
+    pub(crate) fn block(&mut self, text: &str) {
+        for line in text.lines() {
+            self.text.push_str(&format!("  {}\n", crate::commands::stream::safe(line, false)));
+        }
+    }
+
+    /// A line of a unified diff.
+    pub(crate) fn diff_line(&mut self, line: &str) {
+        let style = match line.as_bytes().first() {
+            _ if line.starts_with("+++") || line.starts_with("---") => Style::Faint,
+            Some(b'+') => Style::Good,
+            Some(b'-') => Style::Bad,
+            Some(b'@') => Style::Faint,
+            _ => Style::Plain,
+        };
+        let line = crate::commands::stream::safe(line, false);
+        self.text.push_str(&format!("  {}\n", paint(self.session, &line, style)));
+    }
+
+    /// Names and values, the values in one column. Values that are empty are left out.
+    pub(crate) fn facts(&mut self, facts: &[(&str, String)]) {
+        let width = facts.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
+        for (name, value) in facts.iter().filter(|(_, value)| !value.is_empty()) {
+            let value = words::one_line(value, columns(self.session).saturating_sub(width + 4));
+            let name = paint(self.session, &format!("{name:width$}"), Style::Faint);
+            self.text.push_str(&format!("  {name}  {value}\n"));
+        }
+    }
+
+    pub(crate) fn table(&mut self, table: &Table) {
+        let width = self.session.terminal.then(|| self.session.width.saturating_sub(2));
+        for line in table.terminal(width, self.session.color).lines() {
+            self.text.push_str(&format!("  {line}\n"));
+        }
+    }
+}
+
+/// Columns that a line may take: of the terminal, if it is one.
+pub(crate) fn columns(session: &Session) -> usize {
+    if session.terminal { session.width } else { LONGEST }
+}
+
+pub(crate) fn paint(session: &Session, text: &str, style: Style) -> String {
+    let code = match style {
+        _ if !session.color => return text.to_string(),
+        Style::Plain => return text.to_string(),
+        Style::Good => 32,
+        Style::Bad => 31,
+        Style::Faint => 2,
+        Style::Strong => 1,
+    };
+    format!("\x1b[{code}m{text}\x1b[0m")
+}
+
+/// 1 run, 2 runs.
+pub(crate) fn count(n: usize, noun: &str) -> String {
+    format!("{} {noun}{}", crate::commands::run::grouped(n as u64), if n == 1 { "" } else { "s" })
+}

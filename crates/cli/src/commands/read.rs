@@ -1,0 +1,55 @@
+//! How every command that shows runs gets at them: home as it is now, and the runs that the words name.
+
+use crate::output;
+use crate::session::Session;
+use neronet_home::HomeError;
+use neronet_home::reconcile::reconcile;
+use neronet_home::select;
+use neronet_home::view::{Snapshot, View};
+use neronet_model::RunId;
+
+/// Everything that home knows, brought up to date where a run may have ended unseen.
+pub(crate) fn snapshot(session: &Session) -> Result<Snapshot, HomeError> {
+    let mut snapshot = Snapshot::read(&session.context)?;
+    if snapshot.state.runs.values().any(|run| run.known_end.is_none()) {
+        match reconcile(&session.context) {
+            Ok(0) => {}
+            Ok(_) => snapshot = Snapshot::read(&session.context)?,
+            // A home on a full or read-only disk can still be read.
+            Err(e) => output::notice(&format!("warning: home could not be brought up to date, what follows may be old: {e}")),
+        }
+    }
+    for damage in &snapshot.damage {
+        output::notice(&format!("warning: {damage}"));
+    }
+    Ok(snapshot)
+}
+
+/// The runs that the words name, at least one.
+pub(crate) fn chosen<'v, 'a>(snapshot: &Snapshot, views: &'v [View<'a>], words: &[String]) -> Result<Vec<&'v View<'a>>, HomeError> {
+    words.iter().try_for_each(|word| refuse_absent(snapshot, views, word))?;
+    select::select(views, words)
+}
+
+/// The one run that the word names.
+pub(crate) fn one<'v, 'a>(snapshot: &Snapshot, views: &'v [View<'a>], word: &str) -> Result<&'v View<'a>, HomeError> {
+    refuse_absent(snapshot, views, word)?;
+    select::one_run(views, word)
+}
+
+/// The cases in which there is more to say than that no run is called so.
+fn refuse_absent(snapshot: &Snapshot, views: &[View<'_>], word: &str) -> Result<(), HomeError> {
+    if snapshot.state.runs.is_empty() {
+        return Err(HomeError::Words("there are no runs yet; `neronet run -- CMD` makes one".into()));
+    }
+    let Ok(id) = word.parse::<u64>() else { return Ok(()) };
+    if views.iter().any(|view| view.run.id == RunId(id)) {
+        return Ok(());
+    }
+    Err(HomeError::Words(match snapshot.state.runs.get(&RunId(id)) {
+        Some(run) if run.trashed.is_some() => format!("run {id} is in the trash; `neronet restore {id}` takes it out"),
+        Some(_) => format!("run {id} is not in the trash"),
+        None if id > 0 && id <= snapshot.state.last_run => format!("run {id} was removed for good"),
+        None => format!("there is no run {id}; `neronet ls -a` lists all of them"),
+    }))
+}

@@ -1,0 +1,148 @@
+//! The code and the specification of a run, copied into a folder of the user's.
+
+use crate::compare;
+use crate::context::Context;
+use crate::error::HomeError;
+use crate::view::View;
+use neronet_capture::code;
+use neronet_model::settings::Command;
+use neronet_store::StoreError;
+use std::path::{Path, PathBuf};
+
+/// What was copied, in sentences, and how to run it there.
+#[derive(Debug, Default)]
+pub struct Cloned {
+    pub notes: Vec<String>,
+    /// Where to run it, and the words after `neronet run`.
+    pub folder: PathBuf,
+    pub again: Vec<String>,
+}
+
+pub fn clone(context: &Context, view: &View<'_>, folder: &Path) -> Result<Cloned, HomeError> {
+    let id = view.run.id;
+    let frozen = &view.sweep.code;
+    refuse_what_is_there(folder)?;
+    let mut cloned = Cloned {
+        folder: folder.join(&frozen.below),
+        ..Cloned::default()
+    };
+    let changes = match &frozen.git {
+        Some(git) => format!("commit {}", compare::commit(&git.commit, git.dirty)),
+        None => "no git".to_string(),
+    };
+    match &frozen.snapshot {
+        Some(snapshot) => {
+            let below = Path::new(&frozen.below);
+            let links: Vec<String> = view
+                .sweep
+                .settings
+                .code
+                .link
+                .iter()
+                .map(|link| below.join(link).display().to_string())
+                .collect();
+            code::materialise(&context.home.snapshots(), snapshot, folder, &links, Path::new(&frozen.top))?;
+            cloned
+                .notes
+                .push(format!("the code of run {id} as it was submitted ({changes}), from {}", frozen.top));
+            if code::diff_text(&context.home.snapshots(), snapshot).is_some_and(|diff| !diff.is_empty()) {
+                let diff = context.home.snapshots().join(snapshot).join("diff.patch");
+                cloned
+                    .notes
+                    .push(format!("what was uncommitted is in it; as a patch it is {}", diff.display()));
+            }
+        }
+        None if view.sweep.spec.is_none() => {
+            return Err(HomeError::Failed(format!(
+                "run {id} executed in {} itself, so its code was not frozen ({changes}), and it had no specification: there is nothing to copy.\n\
+                 `neronet show {id}` has its command and parameters",
+                frozen.top
+            )));
+        }
+        None => {
+            cloned.notes.push(format!(
+                "run {id} executed in {} itself, so its code was not frozen ({changes}): only its specification is copied",
+                frozen.top
+            ));
+            if let Some(git) = frozen.git.as_ref().filter(|git| !git.commit.is_empty()) {
+                let word = if git.dirty { ", without what was uncommitted then," } else { "" };
+                cloned.notes.push(format!(
+                    "the commit{word} is at hand with: git -C {} worktree add FOLDER {}",
+                    frozen.top, git.commit
+                ));
+            }
+        }
+    }
+    write_spec(view, &mut cloned)?;
+    Ok(cloned)
+}
+
+fn refuse_what_is_there(folder: &Path) -> Result<(), HomeError> {
+    match std::fs::read_dir(folder) {
+        Ok(_) if std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_none()) => Ok(()),
+        Ok(_) => Err(HomeError::Words(format!(
+            "{} is not empty; name a folder that does not exist yet",
+            folder.display()
+        ))),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        Err(e) => Err(HomeError::Words(format!("{} cannot become that folder: {e}", folder.display()))),
+    }
+}
+
+/// The specification as it was read, where the snapshot does not hold the same already.
+fn write_spec(view: &View<'_>, cloned: &mut Cloned) -> Result<(), HomeError> {
+    let Some(spec) = &view.sweep.spec else {
+        if let Command::Argv(words) = &view.sweep.settings.command {
+            cloned.again = [vec!["--".to_string()], words.clone()].concat();
+        }
+        return Ok(());
+    };
+    let name = Path::new(&spec.path)
+        .file_name()
+        .map_or_else(|| "neronet.toml".into(), |name| name.to_string_lossy().into_owned());
+    let mut place = cloned.folder.join(&name);
+    let there = std::fs::read_to_string(&place).ok();
+    if there.as_deref() != Some(spec.text.as_str()) {
+        // A file of that name that says something else came from the snapshot and stays.
+        if there.is_some() {
+            place = cloned.folder.join(format!("run-{}-{name}", view.run.id));
+        }
+        std::fs::create_dir_all(&cloned.folder).map_err(StoreError::io("make the folder", &cloned.folder))?;
+        std::fs::write(&place, &spec.text).map_err(StoreError::io("write", &place))?;
+    }
+    let file = place.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or(name);
+    cloned.again.push(format!("{file}:{}", view.run.experiment));
+    for (name, value) in view
+        .run
+        .params
+        .iter()
+        .filter(|(name, _)| view.sweep.varying.iter().any(|varying| varying == name))
+    {
+        cloned.again.extend(["--set".to_string(), format!("{name}={value}")]);
+    }
+    Ok(())
+}
+
+/// The words as a shell would take them.
+pub fn in_shell(words: &[String]) -> String {
+    let plain = |word: &String| !word.is_empty() && word.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_./:=,+@%".contains(&b));
+    let quoted = words.iter().map(|word| {
+        if plain(word) {
+            word.clone()
+        } else {
+            format!("'{}'", word.replace('\'', "'\\''"))
+        }
+    });
+    quoted.collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_quoted_where_a_shell_would_read_more_into_them() {
+        let words = ["run", "--set", "a=1", "", "it's $HOME"].map(str::to_string);
+        assert_eq!(in_shell(&words), r"run --set a=1 '' 'it'\''s $HOME'");
+    }
+}

@@ -1,0 +1,162 @@
+//! A list of runs: which project, what varies, in which order, which fields.
+
+use crate::context::Context;
+use crate::error::HomeError;
+use crate::nearest::did_you_mean;
+use crate::objective::Telling;
+use crate::view::{Snapshot, View};
+use neronet_model::{Millis, UnixMs, Value};
+use std::cmp::Ordering;
+use std::collections::BTreeSet;
+use std::path::Path;
+
+/// The project that a folder belongs to: the name of its git work tree, else its own.
+pub fn project_of(folder: &Path) -> String {
+    let top = folder.ancestors().find(|folder| folder.join(".git").exists()).unwrap_or(folder);
+    top.file_name()
+        .map_or_else(|| "default".to_string(), |name| name.to_string_lossy().into_owned())
+}
+
+/// The runs in the trash.
+pub fn trashed<'a>(context: &Context, snapshot: &'a Snapshot) -> Vec<View<'a>> {
+    let runs = snapshot.state.runs.values().filter(|run| run.trashed.is_some());
+    runs.filter_map(|run| snapshot.view_of(context, run.id)).collect()
+}
+
+/// The parameters that differ between these runs, in the order of the first that has them.
+pub fn varying(views: &[&View<'_>]) -> Vec<String> {
+    let mut names: Vec<&str> = Vec::new();
+    let mut known = BTreeSet::new();
+    for (name, _) in views.iter().flat_map(|view| view.run.params.iter()) {
+        if known.insert(name) {
+            names.push(name);
+        }
+    }
+    let differs = |name: &&str| {
+        views
+            .windows(2)
+            .any(|pair| pair[0].run.params.get(name) != pair[1].run.params.get(name))
+    };
+    names.into_iter().filter(differs).map(str::to_string).collect()
+}
+
+/// `lr=0.1 act=relu` of the names given, those that the run has.
+pub fn assignment(view: &View<'_>, names: &[String]) -> String {
+    let pairs = names
+        .iter()
+        .filter_map(|name| view.run.params.get(name).map(|value| format!("{name}={value}")));
+    pairs.collect::<Vec<_>>().join(" ")
+}
+
+/// From the start of the first attempt to the end of the last, or to `now`.
+pub fn duration(view: &View<'_>, now: UnixMs) -> Option<Millis> {
+    // A single attempt was measured by a clock that never jumps.
+    if let (1, Some(lasted)) = (view.run.attempts, view.attempt.as_ref().and_then(|attempt| attempt.lasted)) {
+        return Some(lasted);
+    }
+    let until = view.ended.unwrap_or(now);
+    view.started.map(|started| Millis(until.0.saturating_sub(started.0).max(0) as u64))
+}
+
+/// Sorts by a metric (better first where that is known), a parameter, or `id`, `created`, `started`, `ended`, `duration`, `state`.
+/// Gives the metric, if it was one.
+pub fn sort(views: &mut [&View<'_>], name: &str, now: UnixMs) -> Result<Option<Telling>, HomeError> {
+    let known_metric = views.iter().any(|view| view.metrics.contains_key(name));
+    let known_param = views.iter().any(|view| view.run.params.get(name).is_some());
+    let mut metric = None;
+    match name {
+        _ if known_metric && !known_param => {
+            let telling = Telling::of(views, name);
+            views.sort_by(|a, b| telling.order(telling.value(a), telling.value(b)));
+            metric = Some(telling);
+        }
+        _ if known_param => views.sort_by(|a, b| order(a.run.params.get(name), b.run.params.get(name))),
+        "id" | "created" => views.sort_by_key(|view| view.run.id),
+        "started" => views.sort_by_key(|view| (view.started.is_none(), view.started)),
+        "ended" => views.sort_by_key(|view| (view.ended.is_none(), view.ended)),
+        "duration" => views.sort_by_key(|view| duration(view, now).map_or((true, Millis(0)), |duration| (false, duration))),
+        "state" => views.sort_by_key(|view| view.status()),
+        _ if views.is_empty() => {}
+        _ => return Err(unknown(views, "nothing that could be sorted by", name)),
+    }
+    Ok(metric)
+}
+
+/// Numbers by size, texts by letters; what is not there comes last.
+fn order(a: Option<&Value>, b: Option<&Value>) -> Ordering {
+    match (a, b) {
+        (Some(a), Some(b)) => match (a.number(), b.number()) {
+            (Some(a), Some(b)) => a.total_cmp(&b),
+            _ => a.to_string().cmp(&b.to_string()),
+        },
+        (a, b) => a.is_none().cmp(&b.is_none()),
+    }
+}
+
+/// What every run has, beside its parameters and metrics: the names of `ls --json`, and the duration.
+pub const FIELDS: [&str; 17] = [
+    "id",
+    "uid",
+    "project",
+    "experiment",
+    "sweep",
+    "state",
+    "outcome",
+    "reason",
+    "params",
+    "tags",
+    "target",
+    "created",
+    "started",
+    "ended",
+    "attempts",
+    "metrics",
+    "duration",
+];
+
+/// Refuses fields that none of the runs has.
+pub fn check_fields(views: &[&View<'_>], fields: &[String]) -> Result<(), HomeError> {
+    let known = |name: &str| {
+        FIELDS.contains(&name)
+            || views
+                .iter()
+                .any(|view| view.run.params.get(name).is_some() || view.metrics.contains_key(name))
+    };
+    match fields.iter().find(|field| !known(field)) {
+        Some(field) if !views.is_empty() => Err(unknown(views, "no field", field)),
+        _ => Ok(()),
+    }
+}
+
+fn unknown(views: &[&View<'_>], what: &str, name: &str) -> HomeError {
+    let params: BTreeSet<&str> = views.iter().flat_map(|view| view.run.params.iter().map(|(name, _)| name)).collect();
+    let metrics: BTreeSet<&str> = views.iter().flat_map(|view| view.metrics.keys().map(String::as_str)).collect();
+    let guess = did_you_mean(name, params.iter().chain(&metrics).copied().chain(FIELDS));
+    let some = |names: &BTreeSet<&str>| match names.len() {
+        0 => "none".to_string(),
+        _ => crate::nearest::some_of(names.iter().copied(), 12),
+    };
+    HomeError::Words(format!(
+        "{what} is called '{name}'{guess}\nparameters: {}\nmetrics: {}\nothers: {}",
+        some(&params),
+        some(&metrics),
+        FIELDS.join(", ")
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_ordered_as_numbers_where_they_are_numbers() {
+        let word = Value::from_word;
+        let mut values = [Some(word("10")), None, Some(word("9")), Some(word("1e-3"))];
+        values.sort_by(|a, b| order(a.as_ref(), b.as_ref()));
+        let shown: Vec<String> = values
+            .iter()
+            .map(|value| value.as_ref().map_or("-".into(), ToString::to_string))
+            .collect();
+        assert_eq!(shown, ["1e-3", "9", "10", "-"]);
+    }
+}

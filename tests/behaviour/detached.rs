@@ -1,0 +1,71 @@
+//! Runs whose terminal goes away.
+
+use crate::world::{Said, World, wait_until};
+use std::process::Command;
+
+/// Opens a terminal, runs a shell line in it, waits for the file `ready`, then hangs the terminal up and kills whatever is
+/// left of its session, as a closed window does and worse.
+const CLOSE_THE_TERMINAL: &str = r#"
+import os, pty, signal, sys, time
+pid, terminal = pty.fork()
+if pid == 0:
+    os.execvp("bash", ["bash", "-c", sys.argv[1]])
+while not os.path.exists(os.environ["WORLD"] + "/ready"): time.sleep(0.01)
+os.close(terminal)
+for entry in filter(str.isdigit, os.listdir("/proc")):
+    try:
+        if os.getsid(int(entry)) == pid: os.kill(int(entry), signal.SIGKILL)
+    except OSError: pass
+os.waitpid(pid, 0)
+"#;
+
+const PATIENT: &str = r#"
+import os, sys, time
+world = os.environ["WORLD"]
+print("before")
+open(world + "/ready", "w").close()
+while not os.path.exists(world + "/go"): time.sleep(0.01)
+print("after")
+"#;
+
+fn closes(line: &str) -> World {
+    let world = World::new();
+    world.write("train.py", PATIENT);
+    let mut python = Command::new("python3");
+    world.settle(&mut python);
+    Said::from(python.args(["-c", CLOSE_THE_TERMINAL, line]).output().expect("python3 starts")).with_code(0);
+    world
+}
+
+#[test]
+fn a_detached_run_survives_its_terminal() {
+    let world = closes("\"$NERONET\" run --detach -- python3 train.py; sleep 3600");
+    assert_eq!(world.show(1)["state"], "running");
+    world.tell("go");
+    let run = world.ended(1);
+    assert_eq!(run["outcome"], "finished", "{run:#}");
+    assert_eq!(world.output(1, 1), "before\nafter\n");
+}
+
+#[test]
+fn a_run_in_the_foreground_outlives_its_terminal_too() {
+    let world = closes("\"$NERONET\" run -- python3 train.py");
+    assert_eq!(world.show(1)["state"], "running");
+    world.tell("go");
+    let run = world.ended(1);
+    assert_eq!(run["outcome"], "finished", "{run:#}");
+    assert_eq!(world.output(1, 1), "before\nafter\n");
+}
+
+#[test]
+fn a_detached_sweep_goes_on_to_its_last_run() {
+    let world = World::new();
+    world.write("neronet.toml", "command = 'echo run {x}'\n[params]\nx = [1, 2, 3, 4]\n");
+    let said = world.say(&["run", "--detach"]).with_code(0);
+    assert!(said.out.contains("run 1-4 detached"), "{said:#?}");
+    for run in 1..=4 {
+        assert_eq!(world.ended(run)["outcome"], "finished");
+        assert_eq!(world.output(run, 1), format!("run {run}\n"));
+    }
+    wait_until("nothing is said of trouble", || std::fs::read_to_string(world.home().join("detached.log")).is_ok_and(|said| said.is_empty()));
+}

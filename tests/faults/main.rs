@@ -1,0 +1,150 @@
+//! Kills the supervisor, the keeper, the command line and the training at random instants, and looks at every record.
+//!
+//! `FAULT_ROUNDS` says how many rounds (default 12), `FAULT_SEED` repeats a sequence; both are printed.
+
+mod record;
+mod world;
+
+use record::Record;
+use std::time::{Duration, Instant};
+use world::{Random, Role, World};
+
+/// Steps that the training prints, one every few milliseconds.
+const STEPS: u64 = 120;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Victim {
+    Nobody,
+    Supervisor,
+    SupervisorTwice,
+    Keeper,
+    KeeperAndSupervisor,
+    CommandLine,
+    Training,
+    Everything,
+}
+
+const VICTIMS: [Victim; 8] = [
+    Victim::Nobody,
+    Victim::Supervisor,
+    Victim::SupervisorTwice,
+    Victim::Keeper,
+    Victim::KeeperAndSupervisor,
+    Victim::CommandLine,
+    Victim::Training,
+    Victim::Everything,
+];
+
+fn number(name: &str, default: u64) -> u64 {
+    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
+}
+
+#[test]
+fn whoever_is_killed_whenever_the_record_is_right() {
+    let rounds = number("FAULT_ROUNDS", 12);
+    let seed = number("FAULT_SEED", std::time::SystemTime::UNIX_EPOCH.elapsed().map_or(1, |since| since.as_nanos() as u64));
+    println!("faults: {rounds} rounds, FAULT_SEED={seed}");
+    // Two at a time: one waits while the other computes.
+    let done = std::sync::atomic::AtomicU64::new(0);
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                loop {
+                    let round = done.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+                    if round >= rounds {
+                        return;
+                    }
+                    one_round(round, seed);
+                }
+            });
+        }
+    });
+}
+
+fn one_round(round: u64, seed: u64) {
+    let mut random = Random::new(seed.wrapping_add(round.wrapping_mul(0x9e37_79b9_7f4a_7c15)));
+    let victim = VICTIMS[(round % VICTIMS.len() as u64) as usize];
+    let world = World::new();
+    let mut cli = world.run_training(STEPS);
+    // From before the keeper is there until after the training's end.
+    let instant = Duration::from_micros(random.below(1_600_000));
+    std::thread::sleep(instant);
+    let context = format!("round {round} of FAULT_SEED={seed}: {victim:?} killed after {instant:?}, home {}", world.home().display());
+    match victim {
+        Victim::Nobody => {}
+        Victim::Supervisor => world.kill(&[Role::Supervisor]),
+        Victim::SupervisorTwice => {
+            world.kill(&[Role::Supervisor]);
+            std::thread::sleep(Duration::from_micros(random.below(300_000)));
+            world.kill(&[Role::Supervisor]);
+        }
+        Victim::Keeper => world.kill(&[Role::Keeper]),
+        Victim::KeeperAndSupervisor => world.kill(&[Role::Keeper, Role::Supervisor]),
+        Victim::CommandLine => drop(cli.kill()),
+        Victim::Training => world.kill(&[Role::Training]),
+        Victim::Everything => {
+            cli.kill().ok();
+            world.kill(&[Role::Keeper, Role::Supervisor, Role::Training]);
+        }
+    }
+    // A command line that lives ends by itself when the run has; for one that was killed, later commands see to the rest.
+    let code = cli.wait().expect("it is our child").code();
+    let deadline = Instant::now() + Duration::from_secs(60);
+    let record = loop {
+        match world.settled() {
+            Some(record) => break record,
+            None => assert!(Instant::now() < deadline, "{context}: the run never settled: {}", world.describe()),
+        }
+    };
+    check(&record, victim, code, &world, &context);
+    world.keep_if_panicking();
+}
+
+fn check(record: &Record, victim: Victim, code: Option<i32>, world: &World, context: &str) {
+    let truth = world.printed();
+    let Some(run) = &record.run else {
+        // Killed before the submission was acknowledged: then nothing may have been started.
+        assert!(matches!(victim, Victim::CommandLine | Victim::Everything), "{context}: no run on record");
+        assert_eq!(truth.1, 0, "{context}: something ran that is not on record");
+        return;
+    };
+    assert!(record.damage.is_empty(), "{context}: damage {:?}", record.damage);
+    let steps = &record.steps;
+    let expected: Vec<u64> = (1..=steps.len() as u64).collect();
+    assert_eq!(steps, &expected, "{context}: a point was lost or doubled");
+    assert_eq!(record.lines, steps.len() as u64, "{context}: lines of output and points differ");
+    assert!((truth.0..=truth.1).contains(&(steps.len() as u64)), "{context}: printed {truth:?}, recorded {}", steps.len());
+    record.verify_segments(context);
+    let outcome = run["outcome"].as_str();
+    let finished = outcome == Some("finished") && steps.len() as u64 == STEPS;
+    let attempt = &run["attempts_list"][0];
+    match victim {
+        Victim::Nobody | Victim::Supervisor | Victim::SupervisorTwice => {
+            assert!(finished, "{context}: {run:#}");
+            assert_eq!(attempt["exit_code"], 0, "{context}");
+            assert_eq!(code, Some(0), "{context}");
+        }
+        Victim::CommandLine => {
+            assert!(finished || (run["state"] == "queued" && steps.is_empty()), "{context}: {run:#}");
+        }
+        Victim::Training => {
+            // KILL at the very end may find nobody left, and at the very start nobody yet.
+            let failed = outcome == Some("failed") && attempt["signal"] == 9;
+            assert!(finished || failed, "{context}: {run:#}");
+            assert_eq!(code, Some(if finished { 0 } else { 1 }), "{context}");
+        }
+        Victim::Keeper | Victim::KeeperAndSupervisor => {
+            let unknown = outcome == Some("lost") && attempt["outcome"] == "unknown";
+            let never_began = outcome == Some("failed") && steps.is_empty();
+            assert!(finished || never_began || unknown, "{context}: {run:#}");
+            if unknown && !steps.is_empty() {
+                assert_eq!(steps.len() as u64, STEPS, "{context}: the training was not touched and must be recorded whole");
+            }
+        }
+        Victim::Everything => {
+            let unknown = outcome == Some("lost") && attempt["outcome"] == "unknown";
+            let failed = outcome == Some("failed");
+            assert!(finished || unknown || failed || run["state"] == "queued" || run["state"] == "starting", "{context}: {run:#}");
+        }
+    }
+}

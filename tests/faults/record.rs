@@ -1,0 +1,88 @@
+//! The record of a round, read from the files themselves and not through the code that wrote them.
+
+use sha2::{Digest, Sha256};
+use std::path::{Path, PathBuf};
+
+pub(crate) struct Record {
+    pub(crate) run: Option<serde_json::Value>,
+    /// The steps in `metrics` segments, in their order.
+    pub(crate) steps: Vec<u64>,
+    /// Lines in `output` segments.
+    pub(crate) lines: u64,
+    pub(crate) damage: Vec<String>,
+    segments: Vec<(PathBuf, u64, String)>,
+}
+
+impl Record {
+    pub(crate) fn none(home: &Path) -> Record {
+        Record { run: None, steps: Vec::new(), lines: 0, damage: unfinished(home), segments: Vec::new() }
+    }
+
+    pub(crate) fn read(home: &Path, run: serde_json::Value) -> Record {
+        let attempt = home.join("runs/1/attempts/1");
+        let mut record = Record { run: Some(run), ..Record::none(home) };
+        for path in segments(&attempt, "metrics.") {
+            for row in json_lines(&path, &mut record.damage) {
+                record.steps.extend(row["step"].as_u64());
+            }
+        }
+        for path in segments(&attempt, "output.") {
+            for chunk in json_lines(&path, &mut record.damage) {
+                record.lines += chunk["text"].as_str().map_or(0, |text| text.lines().count() as u64);
+            }
+        }
+        for path in segments(&attempt, "events.") {
+            for event in json_lines(&path, &mut record.damage) {
+                let sealed = event["event"]["ended"]["segments"].as_array().cloned().unwrap_or_default();
+                record.segments.extend(sealed.iter().filter_map(|segment| {
+                    Some((attempt.join(segment["name"].as_str()?), segment["bytes"].as_u64()?, segment["sha256"].as_str()?.to_string()))
+                }));
+            }
+        }
+        record
+    }
+
+    /// The end record names the length and hash of every other segment.
+    pub(crate) fn verify_segments(&self, context: &str) {
+        for (path, bytes, hash) in &self.segments {
+            let content = std::fs::read(path).unwrap_or_else(|e| panic!("{context}: {}: {e}", path.display()));
+            assert_eq!(content.len() as u64, *bytes, "{context}: {}", path.display());
+            let found: String = Sha256::digest(&content).iter().map(|byte| format!("{byte:02x}")).collect();
+            assert_eq!(&found, hash, "{context}: {}", path.display());
+        }
+    }
+}
+
+/// Journal frames that were never finished are set aside, not damage; anything else beside the journal is.
+fn unfinished(home: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(home.join("journal")).into_iter().flatten().flatten();
+    let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
+    names.filter(|name| name != "1.log" && !name.starts_with("unfinished-") && !name.starts_with('.')).collect()
+}
+
+fn segments(folder: &Path, prefix: &str) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut found: Vec<(Vec<u64>, PathBuf)> = entries
+        .filter(|entry| entry.file_name().to_string_lossy().starts_with(prefix))
+        .map(|entry| {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            (name.split('.').filter_map(|part| part.parse().ok()).collect(), entry.path())
+        })
+        .collect();
+    found.sort();
+    found.into_iter().map(|(_, path)| path).collect()
+}
+
+/// Whole lines; a last one without its newline is no line yet.
+fn json_lines(path: &Path, damage: &mut Vec<String>) -> Vec<serde_json::Value> {
+    let text = std::fs::read_to_string(path).unwrap_or_default();
+    let whole = text.rfind('\n').map_or("", |end| &text[..end]);
+    let mut rows = Vec::new();
+    for line in whole.lines() {
+        match serde_json::from_str(line) {
+            Ok(row) => rows.push(row),
+            Err(e) => damage.push(format!("{}: {e}: {line}", path.display())),
+        }
+    }
+    rows
+}

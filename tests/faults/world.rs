@@ -1,0 +1,136 @@
+//! A home of its own, a training that leaves its own word of what it printed, and the processes to be killed.
+
+use crate::record::Record;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+pub(crate) struct World {
+    folder: PathBuf,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Role {
+    Keeper,
+    Supervisor,
+    Training,
+}
+
+/// Says in `printed` how far it is, before and after each line, with writes that no kill can lose.
+const TRAINING: &str = r#"
+import os, sys, time
+steps, marks = int(sys.argv[1]), os.open(sys.argv[2], os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600)
+for i in range(1, steps + 1):
+    os.write(marks, b"b")
+    os.write(1, b"step %d loss %.4f\n" % (i, 1.0 / i))
+    os.write(marks, b"a")
+    time.sleep(0.005)
+"#;
+
+/// Numbers that a seed repeats: splitmix64.
+pub(crate) struct Random(u64);
+
+impl Random {
+    pub(crate) fn new(seed: u64) -> Random {
+        Random(seed)
+    }
+    pub(crate) fn below(&mut self, limit: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (z ^ (z >> 31)) % limit
+    }
+}
+
+impl World {
+    pub(crate) fn new() -> World {
+        let folder = tempfile::Builder::new().prefix("neronet-faults-").tempdir().expect("a folder").keep();
+        std::fs::create_dir(folder.join("project")).expect("made");
+        std::fs::write(folder.join("project/train.py"), TRAINING).expect("written");
+        World { folder }
+    }
+
+    pub(crate) fn home(&self) -> PathBuf {
+        self.folder.join("home")
+    }
+
+    fn neronet(&self) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_neronet"));
+        command.current_dir(self.folder.join("project")).env("NERONET_HOME", self.home()).env("HOME", &self.folder);
+        command.stdin(Stdio::null());
+        command
+    }
+
+    pub(crate) fn run_training(&self, steps: u64) -> Child {
+        let mut command = self.neronet();
+        command.args(["run", "--quiet", "--", "python3", "train.py", &steps.to_string()]).arg(self.folder.join("printed"));
+        command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("neronet starts")
+    }
+
+    /// At least and at most so many lines were printed.
+    pub(crate) fn printed(&self) -> (u64, u64) {
+        let marks = std::fs::read(self.folder.join("printed")).unwrap_or_default();
+        let count = |mark: u8| marks.iter().filter(|byte| **byte == mark).count() as u64;
+        (count(b'a'), count(b'b'))
+    }
+
+    /// KILL to those of our processes that have one of the roles.
+    pub(crate) fn kill(&self, roles: &[Role]) {
+        for (pid, role) in self.processes() {
+            if roles.contains(&role) {
+                Command::new("kill").args(["-9", &pid.to_string()]).stderr(Stdio::null()).status().expect("kill is everywhere");
+            }
+        }
+    }
+
+    fn processes(&self) -> Vec<(u32, Role)> {
+        let marker = self.folder.display().to_string();
+        let entries = std::fs::read_dir("/proc").expect("Linux");
+        let pids = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+        pids.filter_map(|pid| {
+            let words = std::fs::read(format!("/proc/{pid}/cmdline")).ok()?;
+            let words: Vec<String> = words.split(|b| *b == 0).map(|word| String::from_utf8_lossy(word).into_owned()).collect();
+            if !words.iter().any(|word| word.starts_with(&marker)) {
+                return None;
+            }
+            let role = match (words.first()?.as_str(), words.get(1)?.as_str()) {
+                ("neronet", "keeper" | "supervisor") => {
+                    let name = std::fs::read_to_string(format!("/proc/{pid}/comm")).ok()?;
+                    if name.starts_with("neronet-superv") { Role::Supervisor } else { Role::Keeper }
+                }
+                ("python3", "train.py") => Role::Training,
+                _ => return None,
+            };
+            Some((pid, role))
+        })
+        .collect()
+    }
+
+    /// The record once nothing can change any more: every command that looks lets home catch up.
+    pub(crate) fn settled(&self) -> Option<Record> {
+        let shown = self.neronet().args(["show", "1", "--json"]).output().expect("neronet starts");
+        if shown.status.code() == Some(2) {
+            // There is no run 1.
+            return self.processes().is_empty().then(|| Record::none(&self.home()));
+        }
+        let mut run: serde_json::Value = serde_json::from_slice(&shown.stdout).ok()?;
+        run["attempts_list"] = run["attempts"].take();
+        let nobody_left = self.processes().is_empty();
+        let ended = run["state"] == "ended";
+        (nobody_left && (ended || run["reason"].as_str().is_some_and(|reason| reason.contains("retry")))).then(|| Record::read(&self.home(), run))
+    }
+
+    pub(crate) fn describe(&self) -> String {
+        let shown = self.neronet().args(["show", "1", "--json"]).output().expect("neronet starts");
+        format!("{:?}\n{}{}", self.processes(), String::from_utf8_lossy(&shown.stdout), String::from_utf8_lossy(&shown.stderr))
+    }
+
+    pub(crate) fn keep_if_panicking(&self) {
+        std::fs::remove_dir_all(&self.folder).ok();
+    }
+
+    #[expect(dead_code, reason = "for whoever looks at a failed round")]
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+}
