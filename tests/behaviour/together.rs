@@ -7,7 +7,10 @@ use std::collections::{BTreeMap, BTreeSet};
 fn two_neronets_in_one_home_give_every_run_its_own_number_and_record() {
     let world = World::new();
     for name in ["left", "right"] {
-        let spec = format!("name = '{name}'\ncommand = 'echo {name}-{{x}} > \"$WORLD\"/out-$NERONET_RUN'\n[params]\nx = {:?}\n[sweep]\nparallel = 4\n", (0..20).collect::<Vec<_>>());
+        let spec = format!(
+            "name = '{name}'\ncommand = 'echo {name}-{{x}} > \"$WORLD\"/out-$NERONET_RUN'\n[params]\nx = {:?}\n[sweep]\nparallel = 4\n",
+            (0..20).collect::<Vec<_>>()
+        );
         world.write(&format!("{name}.toml"), spec);
     }
     let both = ["left.toml", "right.toml"].map(|spec| world.start(&["run", "--quiet", spec]));
@@ -21,7 +24,11 @@ fn two_neronets_in_one_home_give_every_run_its_own_number_and_record() {
     for run in &runs {
         assert_eq!(run["outcome"], "finished", "{run:#}");
         let what = format!("{}-{}", run["experiment"].as_str().expect("a name"), run["params"]["x"]);
-        assert_eq!(world.told(&format!("out-{}", run["id"])).as_deref(), Some(format!("{what}\n").as_str()), "{run:#}");
+        assert_eq!(
+            world.told(&format!("out-{}", run["id"])).as_deref(),
+            Some(format!("{what}\n").as_str()),
+            "{run:#}"
+        );
         assignments.insert(what);
     }
     assert_eq!(assignments.len(), 40);
@@ -42,7 +49,9 @@ os.write(marks, b">")
 fn so_many_at_a_time_as_the_specification_says_and_no_more() {
     let world = World::new();
     world.write("train.py", MARKING);
-    world.run_spec("command = ['python3', 'train.py']\n[params]\nseed = { repeat = 8 }\n[sweep]\nparallel = 2\n").with_code(0);
+    world
+        .run_spec("command = ['python3', 'train.py']\n[params]\nseed = { repeat = 8 }\n[sweep]\nparallel = 2\n")
+        .with_code(0);
     let marks = world.told("marks").expect("they ran");
     let mut at_once = 0;
     let mut most = 0;
@@ -59,8 +68,16 @@ fn a_sweep_tells_each_end_and_what_came_of_all() {
     let said = world.run_spec("command = 'exit {code}'\n[params]\ncode = [0, 3, 0]\n").with_code(1);
     assert!(said.out.contains("run 2 failed: exit code 3"), "{said:#?}");
     assert!(said.out.contains("2 of 3 runs finished"), "{said:#?}");
-    let by_code: BTreeMap<u64, String> =
-        world.list().iter().map(|run| (run["id"].as_u64().expect("a number"), run["outcome"].as_str().unwrap_or_default().into())).collect();
+    let by_code: BTreeMap<u64, String> = world
+        .list()
+        .iter()
+        .map(|run| {
+            (
+                run["id"].as_u64().expect("a number"),
+                run["outcome"].as_str().unwrap_or_default().into(),
+            )
+        })
+        .collect();
     assert_eq!(by_code[&2], "failed");
     assert_eq!((by_code[&1].as_str(), by_code[&3].as_str()), ("finished", "finished"));
 }

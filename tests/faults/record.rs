@@ -42,6 +42,17 @@ impl Record {
         record
     }
 
+    pub(crate) fn describe(&self) -> String {
+        let Some(run) = &self.run else { return "no run on record".into() };
+        let word = |value: &serde_json::Value| value.as_str().unwrap_or("-").to_string();
+        let steps = match self.steps.len() {
+            0 => "nothing printed",
+            120 => "all printed",
+            _ => "some printed",
+        };
+        format!("{} {} ({}), {steps}", word(&run["state"]), word(&run["outcome"]), word(&run["attempts_list"][0]["cause"]))
+    }
+
     /// The end record names the length and hash of every other segment.
     pub(crate) fn verify_segments(&self, context: &str) {
         for (path, bytes, hash) in &self.segments {

@@ -1,7 +1,7 @@
 //! A home of its own, a training that leaves its own word of what it printed, and the processes to be killed.
 
 use crate::record::Record;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
 pub(crate) struct World {
@@ -98,7 +98,8 @@ impl World {
                     let name = std::fs::read_to_string(format!("/proc/{pid}/comm")).ok()?;
                     if name.starts_with("neronet-superv") { Role::Supervisor } else { Role::Keeper }
                 }
-                ("python3", "train.py") => Role::Training,
+                // The command line has it too, behind `run`. Python may be a wrapper that is still on its way to the real one.
+                _ if words[1] != "run" && words.iter().any(|word| word == "train.py") => Role::Training,
                 _ => return None,
             };
             Some((pid, role))
@@ -125,12 +126,8 @@ impl World {
         format!("{:?}\n{}{}", self.processes(), String::from_utf8_lossy(&shown.stdout), String::from_utf8_lossy(&shown.stderr))
     }
 
-    pub(crate) fn keep_if_panicking(&self) {
+    /// Only after a round that went well: the others are there to be looked at.
+    pub(crate) fn remove(&self) {
         std::fs::remove_dir_all(&self.folder).ok();
-    }
-
-    #[expect(dead_code, reason = "for whoever looks at a failed round")]
-    pub(crate) fn folder(&self) -> &Path {
-        &self.folder
     }
 }

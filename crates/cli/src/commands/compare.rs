@@ -3,14 +3,19 @@
 use crate::args::Compare;
 use crate::commands::page::Page;
 use crate::commands::read;
+use crate::commands::rm::spans;
 use crate::output;
 use crate::session::Session;
 use neronet_capture::code::ChangeKind;
 use neronet_home::HomeError;
 use neronet_home::compare::{CodeChange, Comparison, Row, compare as compared, metric_differs};
+use neronet_model::RunId;
+use neronet_model::event::Extent;
 use neronet_report::{Cell, Column, Style, Table, words};
 use std::process::ExitCode;
 
+/// More runs than this are not shown side by side.
+const COLUMNS: usize = 6;
 /// Lines of a file's diff that are shown.
 const LINES: usize = 200;
 
@@ -45,8 +50,29 @@ pub(crate) fn tables(comparison: &Comparison) -> [(&'static str, &[Row]); 4] {
     ]
 }
 
+/// A row for each value that a name has, with the runs that have it: for more runs than there is room for columns.
+pub(crate) fn by_value(comparison: &Comparison, rows: &[Row], all: bool) -> Table {
+    let mut table = Table { columns: ["name", "value", "runs"].map(Column::left).to_vec(), rows: Vec::new() };
+    for row in rows.iter().filter(|row| all || row.differs()) {
+        let mut values: Vec<(&Option<String>, Vec<RunId>)> = Vec::new();
+        for (value, run) in row.values.iter().zip(&comparison.runs) {
+            match values.iter_mut().find(|(known, _)| *known == value) {
+                Some((_, runs)) => runs.push(*run),
+                None => values.push((value, vec![*run])),
+            }
+        }
+        for (at, (value, mut runs)) in values.into_iter().enumerate() {
+            runs.sort_unstable();
+            let name = if at == 0 { row.name.as_str() } else { "" };
+            let value = value.as_ref().map_or(Cell::styled("-", Style::Faint), Cell::plain);
+            table.rows.push(vec![Cell::plain(name), value, Cell::plain(spans(&runs).replace(' ', ", "))]);
+        }
+    }
+    table
+}
+
 /// A row a name, a column a run.
-pub(crate) fn table_of(comparison: &Comparison, rows: &[Row], all: bool) -> Table {
+fn table_of(comparison: &Comparison, rows: &[Row], all: bool) -> Table {
     let columns = comparison.runs.iter().map(|run| Column::left(format!("run {run}")));
     let rows = rows.iter().filter(|row| all || row.differs()).map(|row| {
         let style = if all && row.differs() { Style::Strong } else { Style::Plain };
@@ -60,7 +86,7 @@ pub(crate) fn table_of(comparison: &Comparison, rows: &[Row], all: bool) -> Tabl
 }
 
 fn rows_of(page: &mut Page<'_>, comparison: &Comparison, title: &str, rows: &[Row], all: bool) {
-    let table = table_of(comparison, rows, all);
+    let table = if comparison.runs.len() > COLUMNS { by_value(comparison, rows, all) } else { table_of(comparison, rows, all) };
     if rows.is_empty() {
         return;
     }
@@ -76,9 +102,12 @@ fn metrics(page: &mut Page<'_>, comparison: &Comparison, all: bool) {
     if comparison.metrics.is_empty() {
         return;
     }
-    page.heading("Metrics: last (lowest to highest)");
+    page.heading(if comparison.runs.len() > COLUMNS { "Metrics: last" } else { "Metrics: last (lowest to highest)" });
     if shown.is_empty() {
         return page.line(&format!("no difference ({} the same)", comparison.metrics.len()), Style::Faint);
+    }
+    if comparison.runs.len() > COLUMNS {
+        return page.table(&last_values(comparison, &shown));
     }
     let rows = shown.into_iter().map(|(name, extents)| {
         let values = extents.iter().map(|extent| match extent {
@@ -92,6 +121,20 @@ fn metrics(page: &mut Page<'_>, comparison: &Comparison, all: bool) {
     });
     let columns = comparison.runs.iter().map(|run| Column::left(format!("run {run}")));
     page.table(&Table { columns: [Column::left("name")].into_iter().chain(columns).collect(), rows: rows.collect() });
+}
+
+/// A row a run, a column a metric.
+fn last_values(comparison: &Comparison, shown: &[&(String, Vec<Option<Extent>>)]) -> Table {
+    let cell = |extent: &Option<Extent>| match extent {
+        Some(extent) => Cell::plain(words::number(extent.last)),
+        None => Cell::styled("-", Style::Faint),
+    };
+    let row = |(at, run): (usize, &RunId)| [Cell::plain(run.to_string())].into_iter().chain(shown.iter().map(|(_, of)| cell(&of[at]))).collect();
+    let columns = shown.iter().map(|(name, _)| Column::right(name));
+    Table {
+        columns: [Column::right("run")].into_iter().chain(columns).collect(),
+        rows: comparison.runs.iter().enumerate().map(row).collect(),
+    }
 }
 
 fn code(page: &mut Page<'_>, changes: &[CodeChange]) {

@@ -5,6 +5,7 @@ use crate::commands::page::{columns, count, paint};
 use crate::commands::read;
 use crate::output;
 use crate::session::Session;
+use neronet_home::filter::Filter;
 use neronet_home::listing::{self, assignment, duration, project_of, varying};
 use neronet_home::objective::{self, Telling, telling};
 use neronet_home::view::View;
@@ -24,9 +25,15 @@ pub(crate) fn ls(session: &Session, words: &Ls) -> Result<ExitCode, HomeError> {
     let narrowed = words.which.is_empty() && !words.all && !words.trash;
     let mut views: Vec<&View<'_>> = if words.which.is_empty() {
         all.iter().filter(|view| !narrowed || view.sweep.project == project).collect()
+    } else if let Some(matching) = of_filters(&all, &words.which) {
+        matching
     } else {
         read::chosen(&snapshot, &all, &words.which)?
     };
+    if views.is_empty() && !words.json && !words.which.is_empty() {
+        output::notice(&format!("no run matches {}", words.which.join(" ")));
+        return Ok(ExitCode::SUCCESS);
+    }
     if views.is_empty() && !words.json {
         let others: BTreeSet<&str> = all.iter().map(|view| view.sweep.project.as_str()).collect();
         output::notice(&nothing(&project, &others, all.len(), words.trash));
@@ -65,6 +72,12 @@ pub(crate) fn ls(session: &Session, words: &Ls) -> Result<ExitCode, HomeError> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// The runs that filters match, which may be none: that is an answer too. Nothing where a word is no filter.
+fn of_filters<'v, 'a>(all: &'v [View<'a>], which: &[String]) -> Option<Vec<&'v View<'a>>> {
+    let filters: Vec<Filter> = which.iter().map(|word| Filter::parse(word).ok()).collect::<Option<_>>()?;
+    Some(all.iter().filter(|view| filters.iter().any(|filter| filter.matches(view))).collect())
+}
+
 fn nothing(project: &str, others: &BTreeSet<&str>, count_of_others: usize, trash: bool) -> String {
     if trash {
         return "the trash is empty".into();
@@ -93,9 +106,9 @@ fn best(first: &Telling, views: &[&View<'_>]) -> Option<String> {
     let (view, value) = first.best(views)?;
     let goal = objective::word(first.goal?);
     let metric = &first.metric;
-    let found = format!("best: run {} with {metric} {}", view.run.id, words::number(value));
+    let found = format!("best: run {}, {metric} {}", view.run.id, words::number(value));
     Some(match first.guessed {
-        true => format!("{found} (guessed from its name; objective = \"{metric} {goal}\" in the specification says it)"),
+        true => format!("{found} (guessed; set objective = \"{metric} {goal}\")"),
         false => found,
     })
 }

@@ -58,6 +58,7 @@ fn metrics(views: &[&View<'_>], asked: &[String]) -> Result<Vec<String>, HomeErr
 fn chart(session: &Session, views: &[&View<'_>], metrics: &[String], words: &Plot) -> Result<Chart, HomeError> {
     let names = varying(views);
     let mut drawn = Vec::new();
+    let mut by_epoch = true;
     for view in views {
         for metric in metrics {
             let label = match (views.len(), metrics.len()) {
@@ -66,11 +67,13 @@ fn chart(session: &Session, views: &[&View<'_>], metrics: &[String], words: &Plo
                 _ => format!("{} {metric}", label(view, &names)),
             };
             let found = curve(session, view, metric, &words.x)?;
-            if found.0.is_empty() {
+            if found.points.is_empty() {
                 output::notice(&format!("run {} {}", view.run.id, missing(view, metric, &words.x)));
                 continue;
             }
-            drawn.push(Series { label, points: found.0, superseded: if words.superseded { found.1 } else { Vec::new() } });
+            by_epoch &= found.by_epoch;
+            let superseded = if words.superseded { found.superseded } else { Vec::new() };
+            drawn.push(Series { label, points: found.points, superseded });
         }
     }
     if drawn.is_empty() {
@@ -78,7 +81,11 @@ fn chart(session: &Session, views: &[&View<'_>], metrics: &[String], words: &Plo
     }
     Ok(Chart {
         title: metrics.join(", "),
-        x_label: if words.x == "time" { "time (s)".into() } else { words.x.clone() },
+        x_label: match words.x.as_str() {
+            "time" => "time (s)".into(),
+            _ if by_epoch => "epoch".into(),
+            other => other.into(),
+        },
         y_label: metrics.join(", "),
         log_x: words.log_x,
         log_y: words.log,
@@ -94,10 +101,15 @@ fn missing(view: &View<'_>, metric: &str, x: &str) -> String {
     }
 }
 
-type Points = Vec<(f64, f64)>;
+/// A run's metric on the axis that is asked for.
+pub(crate) struct Curve {
+    pub(crate) points: Vec<(f64, f64)>,
+    pub(crate) superseded: Vec<(f64, f64)>,
+    /// Its steps are its epochs: the script counts nothing else.
+    pub(crate) by_epoch: bool,
+}
 
-/// The points of a run's metric, and those that were superseded, on the axis that is asked for.
-pub(crate) fn curve(session: &Session, view: &View<'_>, metric: &str, x: &str) -> Result<(Points, Points), HomeError> {
+pub(crate) fn curve(session: &Session, view: &View<'_>, metric: &str, x: &str) -> Result<Curve, HomeError> {
     let found = series::of_run(&session.context.home.run(view.run.id), Some(metric))?.remove(metric).unwrap_or_default();
     let began = view.started.map_or(0, |at| at.0);
     let place = |point: &Point| match x {
@@ -105,8 +117,12 @@ pub(crate) fn curve(session: &Session, view: &View<'_>, metric: &str, x: &str) -
         "time" => Some((point.at.0 - began) as f64 / 1000.0),
         _ => Some(point.step),
     };
-    let on_axis = |points: &[Point]| points.iter().filter_map(|point| Some((place(point)?, point.value))).collect::<Points>();
-    Ok((on_axis(&found.points), on_axis(&found.superseded)))
+    let on_axis = |points: &[Point]| points.iter().filter_map(|point| Some((place(point)?, point.value))).collect();
+    Ok(Curve {
+        points: on_axis(&found.points),
+        superseded: on_axis(&found.superseded),
+        by_epoch: x == "step" && found.points.iter().all(|point| point.epoch == Some(point.step)),
+    })
 }
 
 #[derive(Clone, Copy)]

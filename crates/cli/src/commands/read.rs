@@ -3,6 +3,7 @@
 use crate::output;
 use crate::session::Session;
 use neronet_home::HomeError;
+use neronet_home::filter::Filter;
 use neronet_home::reconcile::reconcile;
 use neronet_home::select;
 use neronet_home::view::{Snapshot, View};
@@ -41,6 +42,11 @@ pub(crate) fn one<'v, 'a>(snapshot: &Snapshot, views: &'v [View<'a>], word: &str
 fn refuse_absent(snapshot: &Snapshot, views: &[View<'_>], word: &str) -> Result<(), HomeError> {
     if snapshot.state.runs.is_empty() {
         return Err(HomeError::Words("there are no runs yet; `neronet run -- CMD` makes one".into()));
+    }
+    if let Ok(filter) = Filter::parse(word)
+        && !views.iter().any(|view| filter.matches(view))
+    {
+        return Err(HomeError::Words(format!("no run matches '{word}'; `neronet ls -a` lists all of them")));
     }
     let Ok(id) = word.parse::<u64>() else { return Ok(()) };
     if views.iter().any(|view| view.run.id == RunId(id)) {

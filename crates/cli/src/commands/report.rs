@@ -1,7 +1,7 @@
 //! `neronet report`: one HTML page on several runs.
 
 use crate::args::Report as Words;
-use crate::commands::compare::{table_of, tables};
+use crate::commands::compare::{by_value, tables};
 use crate::commands::ls::state;
 use crate::commands::page::count;
 use crate::commands::plot::{curve, write_file};
@@ -10,9 +10,10 @@ use crate::commands::show::label;
 use crate::session::Session;
 use neronet_home::compare::{Comparison, Row, compare};
 use neronet_home::listing::{assignment, duration, varying};
-use neronet_home::objective::{self, Telling, telling};
+use neronet_home::objective::{Telling, telling};
 use neronet_home::view::View;
 use neronet_home::{HomeError, devices};
+use neronet_model::settings::Goal;
 use neronet_report::{Cell, Chart, Column, Part, Report, Section, Series, Style, Table, words};
 use std::collections::BTreeSet;
 use std::process::ExitCode;
@@ -79,12 +80,14 @@ fn runs(session: &Session, views: &[&View<'_>], told: &[Telling]) -> Section {
     let table = Table { columns, rows: rows.collect() };
     let best = told.first().and_then(|first| Some((first, first.best(views)?)));
     let text = best.map(|(first, (view, value))| {
-        let goal = first.goal.map(objective::word).unwrap_or_default();
         let with = assignment(view, &names);
         let with = if with.is_empty() { String::new() } else { format!(" ({with})") };
         let how = match first.guessed {
-            true => format!("last {}; that this counts, and {goal}, is guessed from its name: no objective was given", first.metric),
-            false => format!("{} {goal}", first.metric),
+            true => {
+                let order = if first.goal == Some(Goal::Max) { "highest" } else { "lowest" };
+                format!("last {}, {order} first: a guess from its name, since no objective was given", first.metric)
+            }
+            false => first.title(),
         };
         Part::Text(format!("Best: run {}{with} with {} {}. Sorted by {how}.", view.run.id, first.metric, words::number(value)))
     });
@@ -96,18 +99,19 @@ fn curves(session: &Session, views: &[&View<'_>], told: &[Telling]) -> Result<Se
     let mut parts = Vec::new();
     for telling in told {
         let mut series = Vec::new();
-        // By id: the colours of a run are then the same in all charts, whatever they are sorted by.
+        let mut by_epoch = true;
         for view in views {
-            let (points, superseded) = curve(session, view, &telling.metric, "step")?;
+            let found = curve(session, view, &telling.metric, "step")?;
             // What was said once, at the end, is in the table.
-            if points.len() > 1 {
-                series.push(Series { label: label(view, &names), points, superseded });
+            if found.points.len() > 1 {
+                by_epoch &= found.by_epoch;
+                series.push(Series { label: label(view, &names), points: found.points, superseded: found.superseded });
             }
         }
         if !series.is_empty() {
             parts.push(Part::Chart(Chart {
                 title: telling.metric.clone(),
-                x_label: "step".into(),
+                x_label: if by_epoch { "epoch".into() } else { "step".into() },
                 y_label: telling.metric.clone(),
                 series,
                 ..Chart::default()
@@ -150,7 +154,7 @@ fn common(comparison: &Comparison) -> Section {
     }
     let code = if comparison.code.iter().all(|change| change.same) { "the same" } else { "differs" };
     facts.push(("code".into(), code.into()));
-    facts.push(("packages".into(), format!("{} the same", same(&comparison.packages).len())));
+    facts.extend((!comparison.packages.is_empty()).then(|| ("packages".into(), format!("{} the same", same(&comparison.packages).len()))));
     Section { heading: "In common".into(), parts: vec![Part::Facts(facts)] }
 }
 
@@ -159,7 +163,7 @@ fn differences(comparison: &Comparison) -> Section {
     for (title, rows) in tables(comparison) {
         // Parameters and outcomes are in the first table already.
         let rows: Vec<Row> = rows.iter().filter(|row| !matches!(row.name.as_str(), "state" | "reason")).cloned().collect();
-        let table = table_of(comparison, &rows, false);
+        let table = by_value(comparison, &rows, false);
         if title != "Parameters" && !table.rows.is_empty() {
             parts.push(Part::Text(format!("{title}:")));
             parts.push(Part::Table(table));

@@ -97,7 +97,7 @@ fn named(ids: &[RunId]) -> String {
 }
 
 /// `3 5-7`: as the words of a command.
-fn spans(ids: &[RunId]) -> String {
+pub(crate) fn spans(ids: &[RunId]) -> String {
     let spans: Vec<String> = ids
         .chunk_by(|a, b| a.0 + 1 == b.0)
         .map(|span| match span {

@@ -1,0 +1,66 @@
+//! `plot` and `report`: what is drawn, and what is refused.
+
+use crate::world::World;
+
+#[test]
+fn curves_are_drawn_in_the_terminal() {
+    let world = World::with_sweep();
+    world.compare(
+        "plot",
+        &world.neronet(&["plot", "1", "3", "-m", "loss", "--size", "72x16"]).succeeded(),
+    );
+    let guessed = world.neronet(&["plot", "1"]).succeeded();
+    assert!(guessed.err.contains("drawing test_acc (guessed"), "{}", guessed.err);
+    let by_time = world
+        .neronet(&[
+            "plot", "1", "--x", "time", "-m", "loss", "-m", "test_acc", "--log", "--smooth", "0.5",
+        ])
+        .succeeded();
+    assert!(
+        by_time.out.contains("time (s)") && by_time.out.contains("test_acc"),
+        "{}",
+        by_time.out
+    );
+}
+
+#[test]
+fn pictures_and_pages_are_written_by_their_ending() {
+    let world = World::with_sweep();
+    for (name, start) in [("a.svg", "<svg"), ("a.png", "\u{89}PNG"), ("a.html", "<!doctype html>")] {
+        world.neronet(&["plot", "1-4", "-m", "loss", "-o", name]).succeeded();
+        let bytes = std::fs::read(world.project().join(name)).unwrap();
+        let begin: String = bytes.iter().take(2000).map(|b| char::from(*b)).collect();
+        assert!(begin.contains(start), "{name}: {begin}");
+    }
+}
+
+#[test]
+fn a_run_without_points_is_named_and_the_others_are_drawn() {
+    let world = World::with_sweep();
+    world.neronet(&["run", "-q", "--", "true"]).succeeded();
+    let drawn = world.neronet(&["plot", "1", "5", "-m", "loss"]).succeeded();
+    assert!(drawn.err.contains("run 5 has no points of loss"), "{}", drawn.err);
+    assert!(drawn.out.contains("run 1"), "{}", drawn.out);
+}
+
+#[test]
+fn a_report_has_the_table_the_curves_and_the_devices() {
+    let world = World::new();
+    world.write("neronet.toml", "name = \"<b>\"\ncommand = \"echo Using device: {d}; for e in 1 2; do echo epoch $e/2 test_acc 9$e; done\"\nobjective = \"test_acc max\"\n[params]\nd = [\"cpu\", \"cuda\"]\n");
+    world.neronet(&["run", "-q"]).succeeded();
+    world.neronet(&["report", "1-2"]).succeeded();
+    let page = std::fs::read_to_string(world.project().join("report.html")).unwrap();
+    for wanted in [
+        "digits: &lt;b&gt;",
+        "test_acc max",
+        "Best: run 1",
+        "<h2>Devices</h2>",
+        "<td>cuda</td>",
+        "class=\"chart\"",
+        "mean time per step",
+        "<h2>Run 2</h2>",
+    ] {
+        assert!(page.contains(wanted), "{wanted} is not on the page");
+    }
+    assert!(!page.contains("<b>"), "what a run is called is markup on the page");
+}

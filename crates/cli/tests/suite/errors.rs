@@ -1,0 +1,60 @@
+//! What is refused: in which words, with which exit code.
+
+use crate::world::World;
+
+#[test]
+fn words_that_name_nothing_say_what_there_is() {
+    let world = World::with_sweep();
+    for (name, words) in [
+        ("error_no_run", &["show", "77"][..]),
+        ("error_no_name", &["logs", "nobody"]),
+        ("error_no_match", &["compare", "lr > 7"]),
+        ("error_many", &["show", "toy"]),
+        ("error_alone", &["compare", "1"]),
+        ("error_metric", &["metrics", "1", "lsos"]),
+        ("error_plot_metric", &["plot", "1-2", "-m", "accuracy"]),
+        ("error_sort", &["ls", "--sort", "tets_acc"]),
+        ("error_fields", &["ls", "--fields", "id,colour"]),
+        ("error_filter", &["ls", "lr >"]),
+        ("error_attempt", &["logs", "1", "--attempt", "2"]),
+        ("error_ending", &["plot", "1", "-o", "curve.gif"]),
+        ("error_smooth", &["plot", "1", "--smooth", "1"]),
+        ("error_size", &["plot", "1", "--size", "10"]),
+    ] {
+        world.compare(name, &world.neronet(words).refused(2));
+    }
+}
+
+#[test]
+fn an_empty_home_says_how_to_begin() {
+    let world = World::new();
+    for words in [&["show"][..], &["logs", "3"], &["plot"], &["rm", "1", "-y"], &["tag", "1", "a"]] {
+        let refused = world.neronet(words).refused(2);
+        assert!(refused.err.contains("there are no runs yet"), "{words:?}: {}", refused.err);
+    }
+    assert_eq!(world.neronet(&["ls", "--json"]).succeeded().out, "[]\n");
+}
+
+#[test]
+fn what_cannot_be_done_fails_with_the_reason() {
+    let world = World::new();
+    world.neronet(&["run", "-q", "--", "true"]).succeeded();
+    world.compare("error_no_metrics", &world.neronet(&["plot", "1"]).refused(1));
+    world.compare(
+        "error_unwritable",
+        &world.neronet(&["report", "1", "-o", "no/such/folder.html"]).refused(1),
+    );
+    world.compare("nothing_printed", &world.neronet(&["logs", "1"]).succeeded());
+}
+
+#[test]
+fn a_home_of_a_newer_neronet_is_left_alone() {
+    let world = World::with_sweep();
+    let identity = world.path("home/home.json");
+    let newer = std::fs::read_to_string(&identity)
+        .unwrap()
+        .replace("\"format\": 1", "\"format\": 99");
+    std::fs::write(&identity, newer).unwrap();
+    let refused = world.neronet(&["ls"]).refused(3);
+    assert!(refused.err.contains("newer"), "{}", refused.err);
+}

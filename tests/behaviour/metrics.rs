@@ -1,0 +1,149 @@
+//! Metrics from what scripts print and write, without a line about neronet in them.
+
+use crate::world::World;
+use serde_json::{Value, json};
+
+fn history(world: &World) -> Vec<Value> {
+    let text = std::fs::read_to_string(world.home().join("runs/1/history.json")).expect("written");
+    let document: Value = serde_json::from_str(&text).expect("strict JSON");
+    assert_eq!((&document["version"], &document["run"]), (&1.into(), &1.into()));
+    document["history"].as_array().expect("rows").clone()
+}
+
+fn column(rows: &[Value], name: &str) -> Vec<Value> {
+    rows.iter().map(|row| row[name].clone()).collect()
+}
+
+/// The points that `metrics RUN NAME --json` prints, without their times.
+fn points(world: &World, name: &str) -> Vec<(f64, Value)> {
+    let points = world.say(&["metrics", "1", name, "--json"]).with_code(0).json();
+    points
+        .as_array()
+        .expect("an array")
+        .iter()
+        .map(|point| (point[0].as_f64().expect("a step"), point[2].clone()))
+        .collect()
+}
+
+#[test]
+fn what_a_script_prints_becomes_curves_and_a_history_with_a_row_an_epoch() {
+    let world = World::new();
+    let script = "for epoch in range(1, 5):\n    for batch in range(3): print(f'Epoch {epoch}/4 [{batch + 1}/3] loss: {1 / (epoch * 3 + batch):.6f}')\n    \
+                  print(f'Epoch {epoch}/4 val_acc={epoch / 10}')\n";
+    world.write("train.py", script).run(&["python3", "train.py"]).1.with_code(0);
+    let run = world.show(1);
+    assert_eq!(
+        (&run["metrics"]["loss"]["points"], &run["metrics"]["val_acc"]["last"]),
+        (&12.into(), &0.4.into()),
+        "{run:#}"
+    );
+    let rows = history(&world);
+    assert_eq!(column(&rows, "epoch"), [1.0, 2.0, 3.0, 4.0]);
+    assert_eq!(column(&rows, "val_acc"), [0.1, 0.2, 0.3, 0.4]);
+    assert_eq!(column(&rows, "loss"), [0.2, 0.125, 0.090909, 0.071429]);
+}
+
+#[test]
+fn a_metrics_file_takes_rows_of_many_processes_at_once() {
+    let world = World::new();
+    let script = r#"
+import json, os
+file = os.open(os.environ["NERONET_METRICS"], os.O_CREAT | os.O_WRONLY | os.O_APPEND)
+children = []
+for worker in range(8):
+    children.append(os.fork())
+    if children[-1] == 0:
+        for step in range(500):
+            os.write(file, json.dumps({"step": step, f"worker{worker}/loss": worker + step / 1000, "phase": "warm"}).encode() + b"\n")
+        os._exit(0)
+for child in children: assert os.waitpid(child, 0)[1] == 0
+"#;
+    world.write("train.py", script).run(&["python3", "train.py"]).1.with_code(0);
+    for worker in 0..8 {
+        let points = points(&world, &format!("worker{worker}/loss"));
+        let expected: Vec<(f64, Value)> = (0..500)
+            .map(|step| (f64::from(step), json!(f64::from(worker) + f64::from(step) / 1000.0)))
+            .collect();
+        assert_eq!(points, expected, "worker {worker}");
+    }
+    assert_eq!(world.show(1)["attempts"][0]["tags"]["phase"], "warm");
+}
+
+/// Writes a table of five epochs, by appending or by writing all of it anew, and waits until each row has been seen.
+const TABLE: &str = r#"
+import json, os, sys, time
+rows = []
+def seen(epoch):
+    try: return json.load(open(os.environ["NERONET_RUN_DIR"] + "/summary.json"))["metrics"]["acc"]["points"] >= epoch
+    except (OSError, KeyError, ValueError): return False
+for epoch in range(1, 6):
+    rows.append(f"{epoch},{1 / epoch},{epoch / 8}\n")
+    if sys.argv[1] == "append":
+        with open("log.csv", "a") as file: file.write(("epoch,loss,acc\n" if epoch == 1 else "") + rows[-1])
+    elif sys.argv[1] == "truncate":
+        with open("log.csv", "w") as file: file.write("epoch,loss,acc\n" + "".join(rows))
+    else:
+        with open("log.tmp", "w") as file: file.write("epoch,loss,acc\n" + "".join(rows))
+        os.rename("log.tmp", "log.csv")
+    while not seen(epoch): time.sleep(0.02)
+"#;
+
+fn table_is_read_once(how: &str) {
+    let world = World::new();
+    world.write("train.py", TABLE);
+    world
+        .run_spec(&format!(
+            "command = ['python3', 'train.py', '{how}']\n[metrics]\nfiles = ['log.csv']\n"
+        ))
+        .with_code(0);
+    let expected: Vec<(f64, Value)> = (1..6).map(|epoch| (f64::from(epoch), json!(f64::from(epoch) / 8.0))).collect();
+    assert_eq!(points(&world, "acc"), expected);
+    assert_eq!(column(&history(&world), "epoch"), [1.0, 2.0, 3.0, 4.0, 5.0]);
+}
+
+#[test]
+fn a_table_that_grows_is_read_row_by_row() {
+    table_is_read_once("append");
+}
+
+#[test]
+fn a_table_that_is_written_anew_each_epoch_is_not_read_twice() {
+    table_is_read_once("truncate");
+    table_is_read_once("rename");
+}
+
+#[test]
+fn a_json_file_of_results_is_read() {
+    let world = World::new();
+    let script = "import json, os\nos.makedirs('results')\njson.dump({'test_acc': 0.97, 'note': 'good'}, open('results/final.json', 'w'))\n\
+                  json.dump([{'epoch': 1, 'loss': 0.5}, {'epoch': 2, 'loss': 0.25}], open('results/epochs.json', 'w'))\n";
+    world.write("train.py", script);
+    world
+        .run_spec("command = ['python3', 'train.py']\n[metrics]\nfiles = ['results/*.json']\n")
+        .with_code(0);
+    let run = world.show(1);
+    assert_eq!(run["metrics"]["test_acc"]["last"], 0.97, "{run:#}");
+    assert_eq!(points(&world, "loss"), [(1.0, json!(0.5)), (2.0, json!(0.25))]);
+}
+
+#[test]
+fn numbers_that_are_not_finite_are_words_in_strict_json() {
+    let world = World::new();
+    let script = "import os\nprint('epoch 1 loss=1.0 acc=0.5')\nprint('epoch 2 loss=nan acc=0.6')\nprint('epoch 3 loss=inf acc=0.7')\n\
+                  open(os.environ['NERONET_METRICS'], 'a').write('{\"step\": 1, \"grad\": NaN}\\n{\"step\": 2, \"grad\": -Infinity}\\n')\n";
+    world.write("train.py", script).run(&["python3", "train.py"]).1.with_code(0);
+    // `list` and `history` parse with a parser that knows no bare NaN.
+    let run = &world.list()[0];
+    assert_eq!(run["metrics"]["loss"]["last"], "Infinity", "{run:#}");
+    assert_eq!(run["metrics"]["grad"]["last"], "-Infinity", "{run:#}");
+    assert_eq!(column(&history(&world), "loss"), [json!(1.0), json!("NaN"), json!("Infinity")]);
+    assert_eq!(points(&world, "grad"), [(1.0, json!("NaN")), (2.0, json!("-Infinity"))]);
+}
+
+#[test]
+fn a_pattern_of_the_specification_reads_what_no_rule_knows() {
+    let world = World::new();
+    let spec = "command = 'echo \"<<1>> quality is 0.5\"; echo \"<<2>> quality is 0.75\"'\n[metrics]\npatterns = ['<<(?<epoch>\\d+)>> quality is (?<quality>\\S+)']\n";
+    world.run_spec(spec).with_code(0);
+    assert_eq!(points(&world, "quality"), [(1.0, json!(0.5)), (2.0, json!(0.75))]);
+}

@@ -1,0 +1,137 @@
+//! Specifications that are no good: a message with the place, exit code 2, and nothing started.
+
+use crate::world::{Said, World, end_of, signal};
+use nix::sys::signal::Signal;
+
+fn nothing_was_started(world: &World) {
+    assert!(
+        !world.home().join("runs").exists() && !world.home().join("journal").exists(),
+        "nothing was started"
+    );
+}
+
+/// Refused with exit code 2, in words that name the file, and without a trace of a run.
+fn refused(content: impl AsRef<[u8]>, words: &str) -> Said {
+    let world = World::new();
+    world.write("neronet.toml", content);
+    let said = world.say(&["run", "--yes"]).with_code(2);
+    assert!(said.err.starts_with("error: ") && said.err.contains("neronet.toml"), "{said:#?}");
+    assert!(said.err.contains(words), "{said:#?}");
+    assert!(!said.err.contains("panicked"), "{said:#?}");
+    assert!(said.err.len() < 4_000, "{} bytes", said.err.len());
+    nothing_was_started(&world);
+    said
+}
+
+#[test]
+fn an_empty_one() {
+    refused("", "command");
+    refused("\n# nothing but a comment\n", "command");
+}
+
+#[test]
+fn a_huge_one() {
+    refused(format!("command = 'true'\n[params]\nx = '{}'\n", "x".repeat(17 << 20)), "MB");
+    refused("[".repeat(1 << 20), "");
+    refused("x = ".to_string() + &"[".repeat(100_000), "");
+}
+
+#[test]
+fn a_binary_one() {
+    refused((0..=255u8).cycle().take(10_000).collect::<Vec<u8>>(), "");
+    refused(b"command = \"caf\xe9\"\n", "UTF-8");
+    refused(b"\x7fELF\x02\x01\x01\0\0\0\0\0", "");
+}
+
+#[test]
+fn a_half_written_one() {
+    let whole = "command = \"python train.py {flags}\"\n[params]\nlr = [0.1, 0.01]\n[resources]\ntime = \"1h\"\n";
+    for cut in ["command = \"python", "lr = [0.1, ", "[resour", "time = \""] {
+        let end = whole.find(cut).expect("it is there") + cut.len();
+        refused(&whole[..end], "neronet.toml:");
+    }
+}
+
+#[test]
+fn one_that_is_not_there_or_is_a_folder() {
+    let world = World::new();
+    let said = world.say(&["run"]).with_code(2);
+    assert!(
+        said.err.contains("there is no neronet.toml in ") && said.err.contains("neronet run -- CMD"),
+        "{said:#?}"
+    );
+    assert!(world.say(&["run", "nosuch.toml"]).with_code(2).err.contains("nosuch.toml"));
+    std::fs::create_dir(world.project().join("folder.toml")).expect("made");
+    assert!(world.say(&["run", "folder.toml"]).with_code(2).err.contains("folder.toml"));
+    assert!(world.say(&["run", "--", ""]).err.contains("empty"));
+    nothing_was_started(&world);
+}
+
+#[test]
+fn an_unknown_key_is_shown_where_it_stands_with_what_may_be_meant() {
+    let said = refused(
+        "command = 'true'\n\n[resources]\ntme = '1h'\n",
+        "neronet.toml:4:1: unknown key 'tme'",
+    );
+    assert!(said.err.contains("did you mean 'time'?") && said.err.contains("^^^"), "{said:#?}");
+}
+
+#[test]
+fn nothing_is_started_when_only_the_second_experiment_is_wrong() {
+    refused(
+        "command = 'true'\n[[experiment]]\nname = 'good'\n[[experiment]]\nname = 'bad'\nparams.x = { linear = 3 }\n",
+        "neronet.toml:6:",
+    );
+    refused(
+        "command = 'true'\n[[experiment]]\nname = 'twin'\n[[experiment]]\nname = 'twin'\n",
+        "twin",
+    );
+    refused("command = 'train {lr} {missing}'\n[params]\nlr = 1\n", "missing");
+}
+
+#[test]
+fn a_parameter_may_be_named_like_a_key() {
+    let world = World::new();
+    let spec = "command = 'echo {command} {name} {params} {flags}'\n[params]\ncommand = 'x y'\nname = 'n'\nparams = 1\nexperiment = 'e'\nenv = 'v'\n";
+    world.run_spec(spec).with_code(0);
+    assert_eq!(world.output(1, 1), "x y n 1 --experiment e --env v\n");
+    assert_eq!(world.show(1)["params"]["command"], "x y");
+}
+
+#[test]
+fn a_hundred_thousand_combinations_need_a_yes() {
+    let world = World::new();
+    let axes: String = ('a'..='e')
+        .map(|name| format!("{name} = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]\n"))
+        .collect();
+    let said = world
+        .run_spec(&format!("command = 'true {{flags}}'\n[params]\n{axes}"))
+        .with_code(2);
+    assert!(said.err.contains("100,000 runs") && said.err.contains("--yes"), "{said:#?}");
+    nothing_was_started(&world);
+    let check = world.say(&["check"]);
+    assert!(check.out.contains("100,000") || check.err.contains("100,000"), "{check:#?}");
+}
+
+#[test]
+fn two_thousand_runs_are_one_record_of_the_journal() {
+    let world = World::new();
+    world.write("wait.sh", "touch \"$WORLD/ready\"; exec sleep 3600\n");
+    let values: Vec<String> = (0..2_000).map(|i| i.to_string()).collect();
+    world.write(
+        "neronet.toml",
+        format!("command = 'sh wait.sh {{x}}'\n[params]\nx = [{}]\n", values.join(", ")),
+    );
+    let said = world.say(&["run"]).with_code(2);
+    assert!(said.err.contains("2,000 runs"), "{said:#?}");
+    let cli = world.start(&["run", "--yes", "--quiet"]);
+    world.wait_told("ready");
+    let journal = std::fs::read(world.home().join("journal/1.log")).expect("there");
+    let frames = journal.windows(4).filter(|window| window == b"NRJ1").count();
+    assert_eq!(frames, 2, "what the journal is, and one submission");
+    signal(cli.id() as i32, Signal::SIGINT);
+    end_of(cli).with_code(1);
+    let runs = world.list();
+    assert_eq!(runs.len(), 2_000);
+    assert!(runs.iter().all(|run| run["outcome"] == "stopped"));
+}
