@@ -131,7 +131,10 @@ impl World {
     }
 
     pub(crate) fn show(&self, run: u64) -> Value {
-        self.say(&["show", &run.to_string(), "--json"]).with_code(0).json()
+        let mut shown = self.say(&["show", &run.to_string(), "--json"]).with_code(0).json();
+        // Hundreds of packages would hide what a failed test has to say.
+        shown["environment"].take();
+        shown
     }
     pub(crate) fn list(&self) -> Vec<Value> {
         self.say(&["ls", "-a", "--json"])

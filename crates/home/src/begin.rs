@@ -2,7 +2,7 @@
 
 use crate::context::Context;
 use crate::error::HomeError;
-use crate::submit::environment_of;
+use crate::submit::{environment_of, plain};
 use neronet_capture::{code, secrets};
 use neronet_model::launch::{Launch, Limits};
 use neronet_model::journal::{Code, Sweep};
@@ -46,10 +46,10 @@ pub fn begin(
     let folder = context.home.run(run.id);
     files::make_folder(&folder)?;
     let start = work_folder(context, sweep, run.id)?;
-    let directory = match &sweep.settings.code.directory {
+    let directory = plain(&match &sweep.settings.code.directory {
         Some(below) => start.join(below),
         None => start,
-    };
+    });
     let environment = environment_of(context, sweep.id);
     let checkpoint = match again {
         Some(Again::Resume { checkpoint }) => checkpoint.clone(),
@@ -189,7 +189,7 @@ fn variables(
         set(&format!("NERONET_PARAM_{name}"), value.to_string());
     }
     if let Some(python) = &sweep.settings.environment.python {
-        let venv = Path::new(&sweep.code.top).join(&sweep.code.below).join(python);
+        let venv = plain(&Path::new(&sweep.code.top).join(&sweep.code.below).join(python));
         let path = environment.iter().find(|(name, _)| name == "PATH").map(|(_, value)| value.to_string_lossy().into_owned());
         set("PATH", format!("{}:{}", venv.join("bin").display(), path.unwrap_or_else(|| "/usr/bin:/bin".into())));
         set("VIRTUAL_ENV", venv.display().to_string());

@@ -80,10 +80,13 @@ pub fn clone(context: &Context, view: &View<'_>, folder: &Path) -> Result<Cloned
 fn refuse_what_is_there(folder: &Path) -> Result<(), HomeError> {
     match std::fs::read_dir(folder) {
         Ok(_) if std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_none()) => Ok(()),
-        Ok(_) => Err(HomeError::Words(format!(
-            "{} is not empty; name a folder that does not exist yet",
-            folder.display()
-        ))),
+        Ok(_) => {
+            let shown = std::fs::canonicalize(folder).unwrap_or_else(|_| folder.to_path_buf());
+            Err(HomeError::Words(format!(
+                "{} is not empty; name a folder that does not exist yet",
+                shown.display()
+            )))
+        }
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(()),
         Err(e) => Err(HomeError::Words(format!("{} cannot become that folder: {e}", folder.display()))),
     }

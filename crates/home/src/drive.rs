@@ -248,7 +248,7 @@ impl<'a> Drive<'a> {
                 Some(live)
             }
             _ => {
-                let why = std::fs::read_to_string(live.folder.join("keeper-failed")).unwrap_or_else(|_| "its keeper did not begin".into());
+                let why = live.started.last_words().unwrap_or_else(|| "its keeper did not begin".into());
                 live.started.reap();
                 let task = Task { run: live.run, attempt: live.attempt, again: None };
                 let end = self.not_started(&task, Outcome::Failed, Cause::NotStarted(why));

@@ -12,6 +12,8 @@ pub enum HomeError {
     Failed(String),
     /// Home could not be reached: exit code 3.
     Home(StoreError),
+    /// The same, of what another crate keeps there.
+    Snapshots(CaptureError),
 }
 
 impl fmt::Display for HomeError {
@@ -19,6 +21,7 @@ impl fmt::Display for HomeError {
         match self {
             HomeError::Words(text) | HomeError::Failed(text) => f.write_str(text),
             HomeError::Home(error) => error.fmt(f),
+            HomeError::Snapshots(error) => error.fmt(f),
         }
     }
 }
@@ -42,7 +45,7 @@ impl HomeError {
         match self {
             HomeError::Words(_) => 2,
             HomeError::Failed(_) => 1,
-            HomeError::Home(_) => 3,
+            HomeError::Home(_) | HomeError::Snapshots(_) => 3,
         }
     }
 }

@@ -4,6 +4,7 @@ use crate::begin::Frozen;
 use crate::context::Context;
 use crate::submit::{World, world_file};
 use crate::view::View;
+use neronet_model::attempt::Checkpoint;
 use neronet_model::event::Extent;
 use neronet_model::{Attempt, AttemptNo, UnixMs, number};
 use neronet_store::{files, spool};
@@ -73,7 +74,10 @@ pub fn limited(listed: Value, fields: &[String]) -> Value {
 pub fn shown(context: &Context, view: &View<'_>) -> Value {
     let folder = context.home.run(view.run.id);
     let frozen: Option<Frozen> = files::read_json(&folder.join("run.json")).ok().flatten();
-    let world: World = files::read_json(&world_file(context, view.run.sweep)).ok().flatten().unwrap_or_default();
+    let world: World = files::read_json(&world_file(context, view.run.sweep))
+        .ok()
+        .flatten()
+        .unwrap_or_default();
     let attempts = attempts(context, view);
     let mut config = BTreeMap::new();
     attempts.iter().for_each(|attempt| config.extend(attempt.config.clone()));
@@ -91,7 +95,7 @@ pub fn shown(context: &Context, view: &View<'_>) -> Value {
         "inputs": [],
         "config": config,
         "attempts": attempts.iter().map(attempt_json).collect::<Vec<_>>(),
-        "checkpoints": attempts.iter().flat_map(|attempt| &attempt.checkpoints).map(|checkpoint| json!({
+        "checkpoints": checkpoints(&attempts).into_iter().map(|checkpoint| json!({
             "path": checkpoint.path, "bytes": checkpoint.bytes, "modified": time(Some(checkpoint.modified)),
             "step": checkpoint.step, "epoch": checkpoint.epoch,
         })).collect::<Vec<_>>(),
@@ -101,6 +105,20 @@ pub fn shown(context: &Context, view: &View<'_>) -> Value {
     if let (Value::Object(all), Value::Object(more)) = (&mut all, more) {
         all.extend(more);
     }
+    all
+}
+
+/// Every checkpoint, the oldest first. One that was written again counts as it is now.
+pub fn checkpoints(attempts: &[Attempt]) -> Vec<&Checkpoint> {
+    let mut all: BTreeMap<&str, &Checkpoint> = BTreeMap::new();
+    all.extend(
+        attempts
+            .iter()
+            .flat_map(|attempt| &attempt.checkpoints)
+            .map(|checkpoint| (checkpoint.path.as_str(), checkpoint)),
+    );
+    let mut all: Vec<&Checkpoint> = all.into_values().collect();
+    all.sort_by_key(|checkpoint| checkpoint.modified);
     all
 }
 

@@ -266,7 +266,7 @@ mod tests {
             goal: Some(Goal::Max),
             guessed: true,
         };
-        let mut values = vec![Some(f64::NAN), Some(1.0), None, Some(3.0), Some(f64::NEG_INFINITY)];
+        let mut values = [Some(f64::NAN), Some(1.0), None, Some(3.0), Some(f64::NEG_INFINITY)];
         values.sort_by(|a, b| max.order(*a, *b));
         assert_eq!(values[..3], [Some(3.0), Some(1.0), Some(f64::NEG_INFINITY)]);
         assert!(values[3].is_some_and(f64::is_nan) && values[4].is_none());

@@ -49,7 +49,7 @@ pub fn submit(context: &Context, request: &Request<'_>) -> Result<Receipt, HomeE
     let cache = context.cache.clone();
     let variables = text_variables(&context.environment);
     let venv = request.plan.experiments.iter().find_map(|experiment| experiment.settings.environment.python.as_ref());
-    let venv = venv.map(|python| request.start.join(python));
+    let venv = venv.map(|python| plain(&request.start.join(python)));
     let (surveyed, environment, devices) = std::thread::scope(|scope| {
         let described = scope.spawn(|| (environment::describe(&variables, venv.as_deref(), &cache), devices::describe()));
         let surveyed = survey(context, request.start, in_place);
@@ -68,6 +68,19 @@ pub fn submit(context: &Context, request: &Request<'_>) -> Result<Receipt, HomeE
     Ok(receipt)
 }
 
+/// Without `..` where a look at the names is enough, as they read better.
+pub(crate) fn plain(path: &Path) -> PathBuf {
+    let mut out = PathBuf::new();
+    for part in path.components() {
+        match part {
+            std::path::Component::ParentDir if out.file_name().is_some() && !out.is_symlink() => drop(out.pop()),
+            std::path::Component::CurDir => {}
+            part => out.push(part),
+        }
+    }
+    out
+}
+
 fn survey(context: &Context, start: &Path, in_place: bool) -> Result<(Code, Survey), HomeError> {
     let survey = code::survey(start, context.user_home.as_deref(), &Caps::default(), &context.cache)?;
     let mut code = Code {
@@ -78,7 +91,11 @@ fn survey(context: &Context, start: &Path, in_place: bool) -> Result<(Code, Surv
         git: survey.git.clone(),
     };
     if !in_place && survey.in_place_because.is_none() {
-        code.snapshot = Some(code::store(&survey, &context.home.snapshots())?);
+        let snapshots = context.home.snapshots();
+        files::make_folder(&snapshots)?;
+        let stored = code::store(&survey, &snapshots);
+        // What lies in home and cannot be written says something about home, all else about the code.
+        code.snapshot = Some(stored.map_err(|e| if e.place.starts_with(&snapshots) { HomeError::Snapshots(e) } else { e.into() })?);
     }
     Ok((code, survey))
 }
@@ -134,6 +151,10 @@ fn record(context: &Context, request: &Request<'_>, code: &Code, world: &World, 
         };
         let members = runs.into_iter().map(|(uid, params)| {
             next_run += 1;
+            // A damaged journal may have forgotten a run; its folder says that the number is taken.
+            while context.home.run(RunId(next_run)).exists() {
+                next_run += 1;
+            }
             Member { id: RunId(next_run), uid, params }
         });
         let submitted = Submitted { members: members.collect(), sweep };

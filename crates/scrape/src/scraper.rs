@@ -175,8 +175,12 @@ impl Scraper {
         if found.is_empty() {
             return;
         }
-        let (own_epoch, own_step) = (found.epoch, found.step);
         let has_values = !found.values.is_empty();
+        if !has_values && speaks_of_another(line) {
+            (found.epoch, found.epochs, found.step, found.steps) = (None, None, None, None);
+            return;
+        }
+        let (own_epoch, own_step) = (found.epoch, found.step);
         if own_epoch.is_some() && found.epochs.is_none() {
             found.epochs = self.state.epochs.filter(|epochs| own_epoch.is_some_and(|epoch| epoch <= *epochs));
         }
@@ -203,6 +207,13 @@ impl Scraper {
             self.state.steps = found.steps.filter(|_| header);
         }
     }
+}
+
+/// `going on after epoch 5`, `best model from epoch 3 loaded`: an epoch is named, and it is not the one that we are in.
+fn speaks_of_another(line: &str) -> bool {
+    const SIGNS: [&str; 12] =
+        ["after", "best", "before", "checkpoint", "from", "loaded", "restored", "resumed", "resuming", "saved", "since", "until"];
+    line.split(|c: char| !c.is_ascii_alphabetic()).any(|word| SIGNS.iter().any(|sign| word.eq_ignore_ascii_case(sign)))
 }
 
 /// The first part of a line that is too long.

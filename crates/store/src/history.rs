@@ -82,6 +82,12 @@ impl History {
     /// Takes one row of metrics; true when it began a new row of history.
     pub fn add(&mut self, row: &Row, at: UnixMs) -> bool {
         let key = row.epoch.or(row.step.map(|step| step as f64));
+        // Where there are epochs, a row without one belongs to the epoch that is there.
+        let within_epoch = row.epoch.is_none() && self.rows.last().is_some_and(|last| last.epoch.is_some());
+        if within_epoch && self.joins == Some(true) {
+            // Which rows the attempt goes on after is known when it tells its first epoch.
+            return false;
+        }
         match self.joins.take() {
             Some(false) => {
                 self.rows.clear();
@@ -96,7 +102,8 @@ impl History {
             None => {}
         }
         // Values without an axis (a summary at the end) belong to the row that is there.
-        let same = self.rows.last().is_some_and(|last| key.is_none_or(|key| key == last.key));
+        let within_epoch = within_epoch && !self.rows.is_empty();
+        let same = within_epoch || self.rows.last().is_some_and(|last| key.is_none_or(|key| key == last.key));
         if !same {
             self.open(key.unwrap_or(1.0));
         }
@@ -105,7 +112,10 @@ impl History {
             last.step = row.step.or(last.step);
             last.at = at.seconds();
             for (name, value) in &row.m.0 {
-                last.values.insert(name.clone(), *value);
+                match last.values.get_mut(name) {
+                    Some(known) => *known = *value,
+                    None => drop(last.values.insert(name.clone(), *value)),
+                }
             }
         }
         !same
@@ -162,6 +172,24 @@ mod tests {
         }
         let last: Vec<f64> = history.rows.iter().map(|row| row.values["loss"]).collect();
         assert_eq!(last, [9.0, 19.0, 29.0]);
+    }
+
+    #[test]
+    fn a_step_without_an_epoch_belongs_to_the_epoch_that_is_there() {
+        let mut history = History::default();
+        history.begin(true);
+        let step = |step: i64, value: f64| Row { step: Some(step), m: Values(vec![("grad".into(), value)]), ..Row::default() };
+        for epoch in 1..=3 {
+            history.add(&row(f64::from(epoch), 0, 1.0), UnixMs(0));
+            history.add(&step(10 * i64::from(epoch), f64::from(epoch)), UnixMs(0));
+        }
+        assert_eq!(history.rows.iter().map(|row| row.values["grad"]).collect::<Vec<_>>(), [1.0, 2.0, 3.0]);
+        // A resumed attempt that first tells a step.
+        history.begin(true);
+        history.add(&step(25, 9.0), UnixMs(0));
+        history.add(&row(3.0, 0, 2.0), UnixMs(0));
+        assert_eq!(history.rows.iter().map(|row| row.key).collect::<Vec<_>>(), [1.0, 2.0, 3.0]);
+        assert_eq!(history.rows[2].values["loss"], 2.0);
     }
 
     #[test]

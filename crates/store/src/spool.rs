@@ -63,7 +63,7 @@ pub fn lines(path: &Path, from: u64, mut each: impl FnMut(&[u8])) -> Result<u64,
         Err(source) => return Err(StoreError::Io { doing: "read", path: path.to_path_buf(), source }),
     };
     file.seek(SeekFrom::Start(from)).map_err(StoreError::io("read", path))?;
-    let mut reader = BufReader::with_capacity(256 << 10, file);
+    let mut reader = BufReader::with_capacity(64 << 10, file);
     let mut at = from;
     let mut line = Vec::new();
     loop {
@@ -94,7 +94,8 @@ pub fn attempt(folder: &Path, n: AttemptNo) -> Result<Attempt, StoreError> {
     let mut read = |path: &Path| {
         lines(path, 0, |line| match serde_json::from_slice(line) {
             Ok(event) => events.push(event),
-            Err(_) => unread += 1,
+            // An empty line ends one that a full disk had torn before its first byte.
+            Err(_) => unread += u64::from(!line.is_empty()),
         })
     };
     read(&folder.join(KEEPER))?;

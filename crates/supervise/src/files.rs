@@ -3,7 +3,7 @@
 
 use crate::globs::expand;
 use crate::lines::Lines;
-use neronet_scrape::{Found, Table, json_rows, metrics_line};
+use neronet_scrape::{Found, Table, json_document, json_rows, metrics_line};
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom};
@@ -16,7 +16,7 @@ const LINE_LIMIT: usize = 1 << 20;
 const DOCUMENT_LIMIT: u64 = 64 << 20;
 const MOST_FILES: usize = 200;
 /// Read at one look at most, so that a huge file does not keep the output waiting.
-const AT_ONCE: u64 = 8 << 20;
+const AT_ONCE: u64 = 512 << 10;
 
 enum Reader {
     /// One JSON object a line, ours.
@@ -143,7 +143,7 @@ impl Followed {
         }
         let text = String::from_utf8_lossy(&fs::read(path)?).into_owned();
         // Half-written JSON does not parse; it is read when it does.
-        let Ok(rows) = json_rows(&text) else { return Ok(()) };
+        let Ok(rows) = json_rows(&text).or_else(|_| one_object(&text)) else { return Ok(()) };
         self.seen = seen;
         let list = rows.len() > 1;
         for (i, found) in rows.iter().enumerate() {
@@ -155,4 +155,10 @@ impl Followed {
         }
         Ok(())
     }
+}
+
+/// The final results of many a script: one object, no list.
+fn one_object(text: &str) -> Result<Vec<Found>, String> {
+    let mut found = Found::default();
+    json_document(text, &mut found).map(|()| vec![found])
 }

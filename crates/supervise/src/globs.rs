@@ -1,6 +1,6 @@
 //! Files by pattern, looked up without walking more than the pattern can name.
 
-use globset::GlobBuilder;
+use globset::{GlobBuilder, GlobMatcher};
 use std::path::{Path, PathBuf};
 
 /// Files and folders that match `pattern`, which is relative to `base` unless absolute. Looks at no more than `most` names:
@@ -9,14 +9,56 @@ pub(crate) fn expand(base: &Path, pattern: &str, most: usize) -> Vec<PathBuf> {
     let mut found = Vec::new();
     let mut left = most;
     let start = if pattern.starts_with('/') { Path::new("/") } else { base };
-    let parts: Vec<&str> = pattern.split('/').filter(|part| !part.is_empty() && *part != ".").collect();
+    let parts: Option<Vec<Part<'_>>> = pattern.split('/').filter(|part| !part.is_empty() && *part != ".").map(Part::of).collect();
+    let Some(mut parts) = parts else { return Vec::new() };
+    // `a/**` is all that is below `a`.
+    if matches!(parts.last(), Some(Part::AnyDepth)) {
+        parts.push(Part::All);
+    }
     descend(start, &parts, &mut left, &mut found);
     found.sort();
     found.dedup();
     found
 }
 
-fn descend(folder: &Path, parts: &[&str], left: &mut usize, found: &mut Vec<PathBuf>) {
+/// What stands between two slashes.
+enum Part<'p> {
+    Name(&'p str),
+    /// `*`: too usual to pay for a matcher. As in a shell, a leading dot is matched only by a dot.
+    All,
+    Like {
+        matcher: GlobMatcher,
+        hidden: bool,
+    },
+    /// `**`: any folders, or none.
+    AnyDepth,
+}
+
+impl Part<'_> {
+    /// `None` for what is no pattern: it matches nothing.
+    fn of(part: &str) -> Option<Part<'_>> {
+        Some(match part {
+            "**" => Part::AnyDepth,
+            "*" => Part::All,
+            _ if part.contains(['*', '?', '[', '{']) => {
+                let glob = GlobBuilder::new(part).literal_separator(true).build().ok()?;
+                Part::Like { matcher: glob.compile_matcher(), hidden: part.starts_with('.') }
+            }
+            _ => Part::Name(part),
+        })
+    }
+
+    fn matches(&self, path: &Path) -> bool {
+        let name = path.file_name().unwrap_or_default();
+        let hidden = name.as_encoded_bytes().starts_with(b".");
+        match self {
+            Part::Like { matcher, hidden: may_hide } => (*may_hide || !hidden) && matcher.is_match(name),
+            _ => !hidden,
+        }
+    }
+}
+
+fn descend(folder: &Path, parts: &[Part<'_>], left: &mut usize, found: &mut Vec<PathBuf>) {
     let Some((part, rest)) = parts.split_first() else { return };
     let visit = |path: PathBuf, left: &mut usize, found: &mut Vec<PathBuf>| {
         if rest.is_empty() {
@@ -25,32 +67,26 @@ fn descend(folder: &Path, parts: &[&str], left: &mut usize, found: &mut Vec<Path
             descend(&path, rest, left, found);
         }
     };
-    if *part == "**" {
-        if rest.is_empty() {
-            return descend(folder, &["**", "*"], left, found);
-        }
-        descend(folder, rest, left, found);
-        for path in names(folder, left) {
-            // Not through links: they may lead round in circles.
-            if path.symlink_metadata().is_ok_and(|meta| meta.is_dir()) {
-                descend(&path, parts, left, found);
+    match part {
+        Part::AnyDepth => {
+            descend(folder, rest, left, found);
+            for path in names(folder, left) {
+                // Not through links: they may lead round in circles.
+                if path.symlink_metadata().is_ok_and(|meta| meta.is_dir()) {
+                    descend(&path, parts, left, found);
+                }
             }
         }
-    } else if part.contains(['*', '?', '[', '{']) {
-        let Ok(glob) = GlobBuilder::new(part).literal_separator(true).build() else { return };
-        let matcher = glob.compile_matcher();
-        for path in names(folder, left) {
-            let name = path.file_name().unwrap_or_default();
-            // As in a shell, a leading dot is matched only by a dot.
-            let hidden = name.to_string_lossy().starts_with('.') && !part.starts_with('.');
-            if !hidden && matcher.is_match(name) {
+        Part::Name(name) => {
+            let path = folder.join(name);
+            if path.symlink_metadata().is_ok() {
                 visit(path, left, found);
             }
         }
-    } else {
-        let path = folder.join(part);
-        if path.symlink_metadata().is_ok() {
-            visit(path, left, found);
+        Part::All | Part::Like { .. } => {
+            for path in names(folder, left).into_iter().filter(|path| part.matches(path)) {
+                visit(path, left, found);
+            }
         }
     }
 }

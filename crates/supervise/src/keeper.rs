@@ -36,7 +36,9 @@ pub(crate) fn keep(folder: &Path) -> i32 {
         // Another keeper was here before: an attempt is begun once.
         Ok(None) => 0,
         Err(e) => {
-            // Nobody reads our standard error; whoever started us finds this file instead of a record.
+            // Whoever started us reads these words from the pipe that is our standard output; who looks later finds this file
+            // instead of a record, if the disk takes one.
+            nix::unistd::write(io::stdout(), e.to_string().as_bytes()).ok();
             files::replace(&folder.join("keeper-failed"), e.to_string().as_bytes(), files::Durability::Renamed).ok();
             1
         }
@@ -101,8 +103,7 @@ impl Keeper<'_> {
         let signals = SignalFd::with_flags(&set, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?;
         let me = process::myself();
         let pid = me.pid;
-        // Durable before the command exists: a power cut from here on leaves an attempt that was begun.
-        record.write_durably(Event::Begun { keeper: me, at: clock::unix_now(), clock: begun, version: FORMAT })?;
+        record.write(Event::Begun { keeper: me, at: clock::unix_now(), clock: begun, version: FORMAT })?;
         let time_limit_at = launch.time_limit.map(|limit| Millis(begun.0.saturating_add(limit.0)));
         Ok(Some(Keeper {
             folder,
@@ -130,6 +131,8 @@ impl Keeper<'_> {
             // On the record before its first instruction, so that whoever comes after us knows whom to look for.
             self.note(Event::Started { command: process::identify_child(pid.as_raw()) });
             self.start_supervisor();
+            // Durable before its first instruction: a power cut from then on leaves an attempt that was begun.
+            self.record.sync().map_err(|e| Cause::NotStarted(format!("its record cannot be made durable: {e}")))?;
             waiting.release(&self.launch)
         });
         if let Err(cause) = outcome {

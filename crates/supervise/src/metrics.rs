@@ -76,8 +76,10 @@ impl Metrics {
     }
 
     fn fold(&mut self, row: &Row) {
-        let recorded = self.recorded.entry(row.src.clone()).or_default();
-        *recorded = row.at.max(*recorded);
+        match self.recorded.get_mut(&row.src) {
+            Some(recorded) => *recorded = row.at.max(*recorded),
+            None => drop(self.recorded.insert(row.src.clone(), row.at)),
+        }
         for (name, _) in &row.m.0 {
             if !self.names.contains(name) {
                 self.names.insert(name.clone());

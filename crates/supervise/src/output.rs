@@ -65,6 +65,8 @@ impl Output {
     pub(crate) fn line(&mut self, t: u64, src: &str, at: u64, text: &str) {
         if self.chunk.as_ref().is_some_and(|chunk| chunk.src != src || chunk.t != t || chunk.text.len() + text.len() > CHUNK) {
             self.close_chunk();
+            // Pieces stay small whatever comes at once. If the disk is full, the next flush meets it again and says so.
+            self.complete_piece().ok();
         }
         let chunk = self.chunk.get_or_insert_with(|| Chunk { t, src: src.to_string(), at, text: String::new() });
         chunk.text.push_str(text);
@@ -85,7 +87,12 @@ impl Output {
     pub(crate) fn flush(&mut self) -> io::Result<()> {
         self.close_chunk();
         self.writer.flush()?;
+        self.complete_piece()
+    }
+
+    fn complete_piece(&mut self) -> io::Result<()> {
         if self.writer.bytes() >= (self.cap / 16).clamp(1, 64 << 20) {
+            self.writer.flush()?;
             self.writer.sync()?;
             let path = self.folder.join(format!("output.{}.{}.jsonl", self.generation, self.piece));
             let bytes = self.writer.bytes();

@@ -16,6 +16,8 @@ const RESERVED: i64 = 64 << 10;
 pub(crate) struct Record {
     file: File,
     begun: Millis,
+    /// The file may end within a line: the disk was full. The next line begins behind a newline.
+    torn: bool,
 }
 
 impl Record {
@@ -24,18 +26,25 @@ impl Record {
         let file = OpenOptions::new().append(true).create_new(true).mode(0o600).open(folder.join(spool::KEEPER))?;
         // Not every file system can; without it the end of a run on a full disk waits for room.
         fallocate(&file, FallocateFlags::FALLOC_FL_KEEP_SIZE, 0, RESERVED).ok();
-        Ok(Record { file, begun })
+        Ok(Record { file, begun, torn: false })
     }
 
     pub(crate) fn write(&mut self, event: Event) -> io::Result<()> {
         let t = Millis(clock::boot_now().0.saturating_sub(self.begun.0));
-        let mut line = serde_json::to_vec(&Stamped { t, event })?;
+        let mut line = if self.torn { b"\n".to_vec() } else { Vec::new() };
+        serde_json::to_writer(&mut line, &Stamped { t, event })?;
         line.push(b'\n');
-        self.file.write_all(&line)
+        let written = self.file.write_all(&line);
+        self.torn = written.is_err();
+        written
     }
 
     pub(crate) fn write_durably(&mut self, event: Event) -> io::Result<()> {
         self.write(event)?;
+        self.sync()
+    }
+
+    pub(crate) fn sync(&mut self) -> io::Result<()> {
         self.file.sync_data()
     }
 }

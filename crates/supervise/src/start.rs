@@ -11,7 +11,7 @@ use nix::fcntl::{Flock, FlockArg};
 use nix::sys::signal::Signal;
 use serde::{Deserialize, Serialize};
 use std::fs::{File, OpenOptions};
-use std::io;
+use std::io::{self, Read};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::process::CommandExt;
@@ -45,6 +45,13 @@ pub struct Started {
 }
 
 impl Started {
+    /// What a keeper that could not begin said of it. Call when `gone` is readable.
+    pub fn last_words(&self) -> Option<String> {
+        let mut words = String::new();
+        File::from(self.gone.try_clone().ok()?).read_to_string(&mut words).ok()?;
+        Some(words).filter(|words| !words.is_empty())
+    }
+
     /// Takes the exit of whoever it was, so that no zombie is left behind. Call when `gone` is readable.
     pub fn reap(self) {
         if let Some(mut child) = self.child {

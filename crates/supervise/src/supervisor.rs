@@ -37,11 +37,13 @@ const BUSY: Millis = Millis(250);
 const IDLE: Millis = Millis(1_000);
 const CALM: Millis = Millis(10_000);
 /// Read of one stream at one look.
-const AT_ONCE: usize = 4 << 20;
+const AT_ONCE: usize = 512 << 10;
+const BUFFER: usize = 64 << 10;
 /// Of a burst of rewrites only so many are looked into for metrics.
 const REWRITES: usize = 64;
 /// The last lines that the record of a failure keeps.
 const LAST_LINES: usize = 20;
+const LAST_LINE_BYTES: usize = 1_000;
 /// Searching for checkpoints may take a fiftieth of the time.
 const SEARCH_SHARE: u64 = 50;
 
@@ -51,13 +53,18 @@ pub(crate) fn run(folder: &Path, generation: u32, keeper: Option<(OwnedFd, Milli
     // The training comes first on a busy machine.
     fork::be_nice(5);
     match Supervisor::begin(folder, generation, keeper) {
-        Ok(Some(mut supervisor)) => match supervisor.attend() {
-            Ok(()) => 0,
-            Err(e) => {
-                replace_json(&folder.join("supervisor-failed.json"), &e.to_string(), Durability::Renamed).ok();
-                1
+        Ok(Some(mut supervisor)) => {
+            let attended = supervisor.attend();
+            // The process ends next, which gives everything back at once.
+            std::mem::forget(supervisor);
+            match attended {
+                Ok(()) => 0,
+                Err(e) => {
+                    replace_json(&folder.join("supervisor-failed.json"), &e.to_string(), Durability::Renamed).ok();
+                    1
+                }
             }
-        },
+        }
         Ok(None) => 0,
         Err(e) => {
             replace_json(&folder.join("supervisor-failed.json"), &e.to_string(), Durability::Renamed).ok();
@@ -84,6 +91,7 @@ struct Supervisor<'a> {
     last_t: Millis,
     command: Option<Process>,
     streams: Vec<Stream>,
+    buffer: Vec<u8>,
     files: Files,
     events: Writer,
     output: Output,
@@ -149,6 +157,7 @@ impl<'a> Supervisor<'a> {
             last_t: attempt.lasted.unwrap_or_default(),
             command: attempt.command,
             streams,
+            buffer: vec![0; BUFFER],
             files,
             events: Writer::new(folder, format!("events.{generation}.jsonl")),
             output: Output::new(folder, generation, launch.limits.output_bytes)?,
@@ -293,27 +302,26 @@ impl<'a> Supervisor<'a> {
     }
 
     fn read_stream(&mut self, i: usize, t: Millis, ended: bool) -> usize {
-        let Supervisor { streams, output, metrics, events, secrets, .. } = self;
+        let Supervisor { streams, buffer, output, metrics, events, secrets, .. } = self;
         let stream = &mut streams[i];
-        let mut bytes = vec![0; 256 << 10];
         let mut got = 0;
         let mut found = Found::default();
         let mut rewrites: Vec<(String, u64)> = Vec::new();
-        loop {
-            let n = match stream.read(&mut bytes) {
-                Ok(0) | Err(_) => break,
+        let all = loop {
+            let n = match stream.read(buffer) {
+                Ok(0) | Err(_) => break true,
                 Ok(n) => n,
             };
             got += n;
             let Stream { lines, scraper, spooled, src, last_lines, .. } = stream;
             let mut take = |line: Line<'_>| take_line(line, t, src, secrets, spooled, last_lines, output, scraper, metrics, events, &mut found, &mut rewrites);
-            lines.feed(&bytes[..n], &mut take);
+            lines.feed(&buffer[..n], &mut take);
             if got >= AT_ONCE {
-                return got;
+                break false;
             }
-        }
+        };
         let Stream { lines, scraper, spooled, src, last_lines, .. } = stream;
-        if ended {
+        if ended && all {
             lines.finish(|line| take_line(line, t, src, secrets, spooled, last_lines, output, scraper, metrics, events, &mut found, &mut rewrites));
         }
         scrape_rewrites(&mut rewrites, t, src, scraper, metrics, events, &mut found);
@@ -322,7 +330,7 @@ impl<'a> Supervisor<'a> {
 
     fn read_files(&mut self, t: Millis, ended: bool) -> bool {
         let Supervisor { files, metrics, events, .. } = self;
-        files.read(ended, |src, at, found| record_found(found, src, at, t, metrics, events))
+        files.read(ended, |src, at, found| record_found(found, found.values.clone(), src, at, t, metrics, events))
     }
 
     fn search_due(&self, t: Millis, ended: bool) -> bool {
@@ -444,12 +452,18 @@ fn take_line(
     if line.end > *spooled {
         output.line(t.0, src, line.end, &text);
         *spooled = line.end;
-        if last_lines.len() == LAST_LINES {
-            last_lines.pop_front();
-        }
-        last_lines.push_back(text.chars().take(1_000).collect());
+        // The oldest line makes room for the newest, its memory included.
+        let mut last = if last_lines.len() == LAST_LINES { last_lines.pop_front().unwrap_or_default() } else { String::new() };
+        last.clear();
+        last.push_str(beginning(&text));
+        last_lines.push_back(last);
     }
     scrape(&text, line.end, t, src, scraper, metrics, events, found);
+}
+
+/// As much of a line as the record of a failure keeps.
+fn beginning(line: &str) -> &str {
+    &line[..line.floor_char_boundary(LAST_LINE_BYTES)]
 }
 
 /// Known values only: what merely looks like a secret may as well be a metric's name.
@@ -477,11 +491,13 @@ fn scrape_rewrites(
 fn scrape(text: &str, end: u64, t: Millis, src: &str, scraper: &mut Scraper, metrics: &mut Metrics, events: &mut Writer, found: &mut Found) {
     scraper.line(text, found);
     if !found.is_empty() {
-        record_found(found, src, end, t, metrics, events);
+        let values = std::mem::take(&mut found.values);
+        record_found(found, values, src, end, t, metrics, events);
     }
 }
 
-fn record_found(found: &Found, src: &str, at: u64, t: Millis, metrics: &mut Metrics, events: &mut Writer) {
+/// `values`: those of `found`, owned.
+fn record_found(found: &Found, values: Vec<(String, f64)>, src: &str, at: u64, t: Millis, metrics: &mut Metrics, events: &mut Writer) {
     if metrics.has(src, at) {
         return;
     }
@@ -494,10 +510,10 @@ fn record_found(found: &Found, src: &str, at: u64, t: Millis, metrics: &mut Metr
         events.push(&Stamped { t, event: Event::Config { source: src.to_string(), values } });
     }
     let Found { step, steps, epoch, epochs, time, .. } = *found;
-    if found.values.is_empty() && step.is_none() && epoch.is_none() {
+    if values.is_empty() && step.is_none() && epoch.is_none() {
         return;
     }
-    metrics.add(Row { t, src: src.to_string(), at, step, steps, epoch, epochs, time, m: Values(found.values.clone()) });
+    metrics.add(Row { t, src: src.to_string(), at, step, steps, epoch, epochs, time, m: Values(values) });
 }
 
 fn streams(folder: &Path, launch: &Launch) -> io::Result<Vec<Stream>> {
@@ -506,7 +522,7 @@ fn streams(folder: &Path, launch: &Launch) -> io::Result<Vec<Stream>> {
     let mut last: BTreeMap<String, VecDeque<String>> = BTreeMap::new();
     spool::output(folder, |chunk| {
         let lines = last.entry(chunk.src.clone()).or_default();
-        lines.extend(chunk.text.lines().map(|line| line.chars().take(1_000).collect()));
+        lines.extend(chunk.text.lines().map(|line| beginning(line).to_string()));
         lines.drain(..lines.len().saturating_sub(LAST_LINES));
         spooled.insert(chunk.src, chunk.at);
     })
@@ -558,13 +574,11 @@ impl Stream {
     }
 }
 
-/// Values of variables that are named like secrets: they must not reach the record by way of the output.
+/// Values that must not reach the record by way of the output. Short ones are words that stand everywhere.
 fn secret_values() -> Vec<String> {
-    std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-        .filter(|(name, value)| value.len() >= 8 && secrets::is_secret_name(name))
-        .map(|(_, value)| value)
-        .collect()
+    let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
+    let variables: Vec<(String, String)> = std::env::vars_os().filter_map(text).collect();
+    secrets::secret_values(&variables).into_iter().filter(|value| value.len() >= 8).collect()
 }
 
 fn remove_raw(folder: &Path) {

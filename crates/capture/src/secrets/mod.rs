@@ -90,10 +90,13 @@ pub fn mask_env(pairs: &[(String, String)]) -> Vec<(String, String)> {
     pairs.iter().map(|(name, value)| (name.clone(), masked(name, value))).collect()
 }
 
-/// The values that must not appear in any record, for `mask_text`.
+/// The values that must not appear in any record, for `mask_text`: those of secret names, and the passwords in addresses.
 pub fn secret_values(pairs: &[(String, String)]) -> Vec<String> {
-    let secret = |(name, value): &&(String, String)| is_secret_name(name) && value.len() >= SHORTEST_KNOWN;
-    pairs.iter().filter(secret).map(|(_, value)| value.clone()).collect()
+    let of = |(name, value): &(String, String)| {
+        let whole = is_secret_name(name).then(|| value.clone());
+        whole.into_iter().chain(text::passwords_in_addresses(value)).collect::<Vec<_>>()
+    };
+    pairs.iter().flat_map(of).filter(|value| value.len() >= SHORTEST_KNOWN).collect()
 }
 
 /// Whether a file of this name usually holds secrets.

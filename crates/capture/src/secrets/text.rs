@@ -69,6 +69,15 @@ fn mask_key_blocks(text: &str) -> String {
     kept + rest
 }
 
+/// The passwords in `scheme://user:password@host`.
+pub(super) fn passwords_in_addresses(text: &str) -> Vec<String> {
+    let of_address = |after: &str| {
+        let authority = &after[..after.find(|c: char| c.is_whitespace() || "/?#\"'<>`".contains(c)).unwrap_or(after.len())];
+        Some(authority[..authority.rfind('@')?].split_once(':')?.1.to_string())
+    };
+    text.split("://").skip(1).filter_map(of_address).collect()
+}
+
 /// `scheme://user:password@host`, and `scheme://token@host`.
 fn mask_passwords_in_addresses(text: &str) -> String {
     let mut rest = text;

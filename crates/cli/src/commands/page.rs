@@ -13,7 +13,10 @@ pub(crate) struct Page<'s> {
 
 impl<'s> Page<'s> {
     pub(crate) fn new(session: &'s Session) -> Page<'s> {
-        Page { session, text: String::new() }
+        Page {
+            session,
+            text: String::new(),
+        }
     }
 
     pub(crate) fn heading(&mut self, title: &str) {
@@ -22,7 +25,7 @@ impl<'s> Page<'s> {
     }
 
     pub(crate) fn line(&mut self, text: &str, style: Style) {
-        let text = words::one_line(text, columns(self.session).saturating_sub(2));
+        let text = words::one_line(text, LONGEST);
         self.text.push_str(&format!("  {}\n", paint(self.session, &text, style)));
     }
 
@@ -46,11 +49,11 @@ impl<'s> Page<'s> {
         self.text.push_str(&format!("  {}\n", paint(self.session, &line, style)));
     }
 
-    /// Names and values, the values in one column. Values that are empty are left out.
+    /// Names and values, the values in one column. Values that are empty are left out; none is cut, since paths are there to be copied.
     pub(crate) fn facts(&mut self, facts: &[(&str, String)]) {
         let width = facts.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
         for (name, value) in facts.iter().filter(|(_, value)| !value.is_empty()) {
-            let value = words::one_line(value, columns(self.session).saturating_sub(width + 4));
+            let value = words::one_line(value, LONGEST);
             let name = paint(self.session, &format!("{name:width$}"), Style::Faint);
             self.text.push_str(&format!("  {name}  {value}\n"));
         }
@@ -83,5 +86,9 @@ pub(crate) fn paint(session: &Session, text: &str, style: Style) -> String {
 
 /// 1 run, 2 runs.
 pub(crate) fn count(n: usize, noun: &str) -> String {
-    format!("{} {noun}{}", crate::commands::run::grouped(n as u64), if n == 1 { "" } else { "s" })
+    format!(
+        "{} {noun}{}",
+        crate::commands::run::grouped(n as u64),
+        if n == 1 { "" } else { "s" }
+    )
 }

@@ -17,7 +17,9 @@ pub(crate) fn snapshot(session: &Session) -> Result<Snapshot, HomeError> {
             Ok(0) => {}
             Ok(_) => snapshot = Snapshot::read(&session.context)?,
             // A home on a full or read-only disk can still be read.
-            Err(e) => output::notice(&format!("warning: home could not be brought up to date, what follows may be old: {e}")),
+            Err(e) => output::notice(&format!(
+                "warning: home could not be brought up to date, what follows may be old: {e}"
+            )),
         }
     }
     for damage in &snapshot.damage {
@@ -46,7 +48,9 @@ fn refuse_absent(snapshot: &Snapshot, views: &[View<'_>], word: &str) -> Result<
     if let Ok(filter) = Filter::parse(word)
         && !views.iter().any(|view| filter.matches(view))
     {
-        return Err(HomeError::Words(format!("no run matches '{word}'; `neronet ls -a` lists all of them")));
+        return Err(HomeError::Words(format!(
+            "no run matches '{word}'; `neronet ls -a` lists all of them"
+        )));
     }
     let Ok(id) = word.parse::<u64>() else { return Ok(()) };
     if views.iter().any(|view| view.run.id == RunId(id)) {

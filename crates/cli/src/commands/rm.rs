@@ -21,15 +21,26 @@ pub(crate) fn rm(session: &Session, words: &Rm) -> Result<ExitCode, HomeError> {
     let chosen = read::chosen(&snapshot, &views, &words.which)?;
     if let Some(view) = chosen.iter().find(|view| matches!(view.state, State::Running | State::Starting)) {
         let id = view.run.id;
-        return Err(HomeError::Failed(format!("run {id} is {}: nothing was removed; `neronet stop {id}` first", view.state)));
+        return Err(HomeError::Failed(format!(
+            "run {id} is {}: nothing was removed; `neronet stop {id}` first",
+            view.state
+        )));
     }
     let ids = ids(&chosen);
-    let (named, size) = (named(&ids), words::bytes(size(session, &chosen)));
+    let size = words::bytes(size(session, &chosen));
+    let sized = named(&ids, Some(&size));
     warn_of_dependants(session, &snapshot, &ids);
-    let what = format!("{named} ({size}) would go to the trash");
-    if question::confirmed(words.yes, &format!("put {named} ({size}) in the trash?"), &what)? {
+    if question::confirmed(
+        words.yes,
+        &format!("put {sized} in the trash?"),
+        &format!("{sized} would go to the trash"),
+    )? {
         steer::trash(&session.context, &chosen)?;
-        output::print_line(&format!("{named} in the trash ({size}); `neronet restore {}` takes it back", spans(&ids)));
+        let them = if ids.len() == 1 { "it" } else { "them" };
+        output::print_line(&format!(
+            "{sized} put in the trash; `neronet restore {}` takes {them} out",
+            spans(&ids)
+        ));
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -40,17 +51,26 @@ fn purge(session: &Session, snapshot: &Snapshot, words: &Rm) -> Result<ExitCode,
     let chosen = match select::select(&views, &words.which) {
         Ok(chosen) => chosen,
         Err(e) => {
-            let there = select::select(&kept, &words.which).ok().and_then(|there| there.first().map(|view| view.run.id));
-            return Err(there.map_or(e, |id| HomeError::Words(format!("run {id} is not in the trash: `neronet rm {id}` first"))));
+            let there = select::select(&kept, &words.which)
+                .ok()
+                .and_then(|there| there.first().map(|view| view.run.id));
+            return Err(there.map_or(e, |id| {
+                HomeError::Words(format!("run {id} is not in the trash: `neronet rm {id}` first"))
+            }));
         }
     };
     let ids = ids(&chosen);
-    let (named, size) = (named(&ids), words::bytes(size(session, &chosen)));
+    let size = words::bytes(size(session, &chosen));
+    let sized = named(&ids, Some(&size));
     warn_of_dependants(session, snapshot, &ids);
-    let what = format!("{named} ({size}) would be gone for good");
-    if question::confirmed(words.yes, &format!("take {named} ({size}) from the disk for good?"), &what)? {
+    if question::confirmed(
+        words.yes,
+        &format!("take {sized} from the disk for good?"),
+        &format!("{sized} would be gone for good"),
+    )? {
+        let named = named(&ids, None);
         steer::purge(&session.context, ids)?;
-        output::print_line(&format!("{named} gone, {size} freed"));
+        output::print_line(&format!("{named} gone for good, {size} freed"));
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -62,13 +82,13 @@ pub(crate) fn restore(session: &Session, words: &Which) -> Result<ExitCode, Home
         return Err(HomeError::Words("the trash is empty".into()));
     }
     let chosen = select::select(&views, &words.which).map_err(|e| match (e, &words.which[..]) {
-        (HomeError::Words(text), [word]) if text.starts_with("no run") => {
-            HomeError::Words(format!("no run in the trash is called '{word}'; `neronet ls --trash` lists what is there"))
-        }
+        (HomeError::Words(text), [word]) if text.starts_with("no run") => HomeError::Words(format!(
+            "no run in the trash is called '{word}'; `neronet ls --trash` lists what is there"
+        )),
         (e, _) => e,
     })?;
     let ids = ids(&chosen);
-    let named = named(&ids);
+    let named = named(&ids, None);
     steer::restore(&session.context, ids)?;
     output::print_line(&format!("{named} restored"));
     Ok(ExitCode::SUCCESS)
@@ -77,7 +97,7 @@ pub(crate) fn restore(session: &Session, words: &Which) -> Result<ExitCode, Home
 fn warn_of_dependants(session: &Session, snapshot: &Snapshot, ids: &[RunId]) {
     let dependants = steer::dependants(&session.context, &snapshot.state, ids);
     if !dependants.is_empty() {
-        output::notice(&format!("warning: {} went on from a checkpoint in it", named(&dependants)));
+        output::notice(&format!("warning: {} went on from a checkpoint in there", named(&dependants, None)));
     }
 }
 
@@ -86,13 +106,21 @@ fn ids(views: &[&View<'_>]) -> Vec<RunId> {
 }
 
 fn size(session: &Session, views: &[&View<'_>]) -> u64 {
-    views.iter().map(|view| steer::disk_use(&session.context.home.run(view.run.id))).sum()
+    views
+        .iter()
+        .map(|view| steer::disk_use(&session.context.home.run(view.run.id)))
+        .sum()
 }
 
-fn named(ids: &[RunId]) -> String {
-    match ids {
-        [id] => format!("run {id}"),
-        _ => format!("{} ({})", count(ids.len(), "run"), spans(ids).replace(' ', ", ")),
+/// `run 3`, `run 3 (94 kB)`, `2 runs (3, 5; 94 kB)`.
+fn named(ids: &[RunId], size: Option<&str>) -> String {
+    match (ids, size) {
+        ([id], None) => format!("run {id}"),
+        ([id], Some(size)) => format!("run {id} ({size})"),
+        (_, size) => {
+            let size = size.map(|size| format!("; {size}")).unwrap_or_default();
+            format!("{} ({}{size})", count(ids.len(), "run"), spans(ids).replace(' ', ", "))
+        }
     }
 }
 

@@ -8,9 +8,7 @@ fn a_specification_is_explained_and_nothing_is_run() {
     world.compare("check", &world.neronet(&["check"]).succeeded());
     world.compare(
         "check_set",
-        &world
-            .neronet(&["check", "--set", "lr=0.1,0.2,0.3,0.4,0.5,0.6", "--set", "extra=1"])
-            .succeeded(),
+        &world.neronet(&["check", "--set", "lr=0.1,0.2,0.3,0.4,0.5,0.6"]).succeeded(),
     );
     assert!(!world.path("home").exists(), "check has written to home");
 }

@@ -119,7 +119,9 @@ fn points_are_step_time_and_value_and_no_number_is_a_word() {
 #[test]
 fn a_check_lists_runs_and_findings() {
     let world = World::new();
-    let checked = world.json(&["check", "--json", "--set", "unused=1"]);
+    let spec = std::fs::read_to_string(world.project().join("neronet.toml")).unwrap();
+    world.write("neronet.toml", &format!("{spec}unused = 1\n"));
+    let checked = world.json(&["check", "--json"]);
     assert_eq!(checked["count"], 4);
     assert_eq!(
         checked["runs"][0],

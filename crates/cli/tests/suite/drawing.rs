@@ -46,21 +46,21 @@ fn a_run_without_points_is_named_and_the_others_are_drawn() {
 #[test]
 fn a_report_has_the_table_the_curves_and_the_devices() {
     let world = World::new();
-    world.write("neronet.toml", "name = \"<b>\"\ncommand = \"echo Using device: {d}; for e in 1 2; do echo epoch $e/2 test_acc 9$e; done\"\nobjective = \"test_acc max\"\n[params]\nd = [\"cpu\", \"cuda\"]\n");
+    world.write("neronet.toml", "name = \"a\"\ncommand = \"echo 'Using device: {d}'; for e in 1 2; do echo epoch $e/2 test_acc 9$e; done\"\nobjective = \"test_acc max\"\n[params]\nd = [\"cpu\", \"<b>cuda\"]\n");
     world.neronet(&["run", "-q"]).succeeded();
     world.neronet(&["report", "1-2"]).succeeded();
     let page = std::fs::read_to_string(world.project().join("report.html")).unwrap();
     for wanted in [
-        "digits: &lt;b&gt;",
+        "digits: a",
         "test_acc max",
         "Best: run 1",
         "<h2>Devices</h2>",
-        "<td>cuda</td>",
+        "<td>&lt;b&gt;cuda</td>",
         "class=\"chart\"",
         "mean time per step",
         "<h2>Run 2</h2>",
     ] {
         assert!(page.contains(wanted), "{wanted} is not on the page");
     }
-    assert!(!page.contains("<b>"), "what a run is called is markup on the page");
+    assert!(!page.contains("<b>"), "what a script prints is markup on the page");
 }

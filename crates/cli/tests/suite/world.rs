@@ -128,8 +128,7 @@ impl World {
             (r"[0-9A-HJKMNP-TV-Z]{26}", "[uid]"),
             (r"\b[0-9a-f]{12,64}\b", "[hash]"),
             (r"\d{4}-\d\d-\d\d \d\d:\d\d(:\d\d\.\d+)?", "[time]"),
-            (r"just now|\b\d+ s ago|\b\d+ min ago", "[age]"),
-            (r"\b\d+ ms\b|\b\d+(\.\d+)? s\b", "[duration]"),
+            (r"just now|\b\d+(\.\d+)? (ms|s|min)\b( \d\d s\b)?( ago\b)?", "[span]"),
             (r"\b\d+(\.\d+)? [kM]B\b", "[size]"),
             (r" {2,}", "  "),
         ] {

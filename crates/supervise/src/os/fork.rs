@@ -1,6 +1,7 @@
 //! The calls that Rust cannot check: fork, exec, wait. The keeper that makes them has one thread, always.
 #![expect(unsafe_code, reason = "fork, execve, wait4 and prctl have no safe form; each use says why it is sound")]
 
+use super::kernel_file;
 use nix::errno::Errno;
 use nix::unistd::{ForkResult, Pid, fork};
 use std::ffi::CString;
@@ -105,6 +106,22 @@ pub fn install(from: BorrowedFd<'_>, to: RawFd) -> nix::Result<()> {
 
 /// Drops every descriptor from 3 on, besides those given: what the parent had open is not the supervisor's.
 pub fn close_all_but(keep: &[RawFd]) {
+    let mut keep: Vec<RawFd> = keep.iter().copied().filter(|fd| *fd > 2).collect();
+    keep.sort_unstable();
+    let mut from = 3;
+    let closed = keep.iter().all(|fd| close_range(std::mem::replace(&mut from, fd + 1), fd - 1)) && close_range(from, RawFd::MAX);
+    if !closed {
+        close_one_by_one(&keep);
+    }
+}
+
+/// False where the kernel is older than 5.9.
+fn close_range(first: RawFd, last: RawFd) -> bool {
+    // SAFETY: as in `close_one_by_one`.
+    first > last || unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) } == 0
+}
+
+fn close_one_by_one(keep: &[RawFd]) {
     let open: Vec<RawFd> = std::fs::read_dir("/proc/self/fd")
         .map(|entries| entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect())
         .unwrap_or_default();
@@ -149,7 +166,7 @@ pub fn set_title(words: &[&[u8]]) {
 
 /// Fields 48 and 49 of /proc/self/stat (proc(5)).
 fn words_in_memory() -> Option<(usize, usize)> {
-    let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
+    let stat = kernel_file::read("/proc/self/stat").ok()?;
     let mut fields = stat[stat.rfind(')')? + 1..].split_ascii_whitespace().skip(45);
     let (start, end) = (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
     (start < end).then_some((start, end))

@@ -1,6 +1,6 @@
 //! Whether the kernel killed for memory: counters before and after.
 
-use std::fs;
+use super::kernel_file;
 
 /// How often the kernel killed for lack of memory so far, as seen from here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,7 +25,7 @@ impl Kills {
 
 /// cgroup v2: `memory.events`; v1: `memory.oom_control`; both have a line `oom_kill N`.
 fn group_kills() -> Option<u64> {
-    let groups = fs::read_to_string("/proc/self/cgroup").ok()?;
+    let groups = kernel_file::read("/proc/self/cgroup").ok()?;
     groups.lines().find_map(|line| {
         let mut parts = line.splitn(3, ':');
         let (_, controllers, path) = (parts.next()?, parts.next()?, parts.next()?);
@@ -40,6 +40,6 @@ fn group_kills() -> Option<u64> {
 }
 
 fn counter(path: &str, name: &str) -> Option<u64> {
-    let text = fs::read_to_string(path).ok()?;
+    let text = kernel_file::read(path).ok()?;
     text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.trim().parse().ok())
 }

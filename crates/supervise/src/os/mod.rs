@@ -2,6 +2,7 @@
 
 pub mod clock;
 pub mod fork;
+mod kernel_file;
 pub mod memory;
 pub mod process;
 pub mod terminal;

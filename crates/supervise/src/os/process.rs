@@ -1,10 +1,12 @@
 //! Processes that can be told apart for ever, and the trees that they make.
 
+use super::kernel_file;
 use neronet_model::event::Process;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::collections::BTreeMap;
 use std::fs;
+use std::sync::OnceLock;
 
 /// Whether a recorded process still runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,12 +20,21 @@ pub enum Alive {
 /// This host, boot and pid namespace, in which pids have their meaning.
 fn place() -> (String, String, u64) {
     let host = nix::unistd::gethostname().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default().trim().to_string();
-    let namespace = fs::read_link("/proc/self/ns/pid")
-        .ok()
-        .and_then(|link| link.to_string_lossy().trim_start_matches("pid:[").trim_end_matches(']').parse().ok())
-        .unwrap_or(0);
-    (host, boot, namespace)
+    let (boot, namespace) = boot_and_namespace();
+    (host, boot.clone(), *namespace)
+}
+
+/// They cannot change while we live, nor for those forked from us: asked for once.
+fn boot_and_namespace() -> &'static (String, u64) {
+    static KNOWN: OnceLock<(String, u64)> = OnceLock::new();
+    KNOWN.get_or_init(|| {
+        let boot = kernel_file::read("/proc/sys/kernel/random/boot_id").unwrap_or_default().trim().to_string();
+        let namespace = fs::read_link("/proc/self/ns/pid")
+            .ok()
+            .and_then(|link| link.to_string_lossy().trim_start_matches("pid:[").trim_end_matches(']').parse().ok())
+            .unwrap_or(0);
+        (boot, namespace)
+    })
 }
 
 /// The process with this pid now; `None` when there is none, or only a zombie.
@@ -79,8 +90,7 @@ struct Stat {
 
 /// Fields 3, 4 and 22 of /proc/PID/stat (proc(5)); the name in field 2 may hold spaces and parentheses.
 fn stat(pid: i32) -> Option<Stat> {
-    let text = fs::read(format!("/proc/{pid}/stat")).ok()?;
-    let text = String::from_utf8_lossy(&text);
+    let text = kernel_file::read(&format!("/proc/{pid}/stat")).ok()?;
     let mut fields = text[text.rfind(')')? + 1..].split_ascii_whitespace();
     let state = fields.next()?.chars().next()?;
     let parent = fields.next()?.parse().ok()?;
@@ -110,7 +120,7 @@ pub fn descendants(root: i32) -> Vec<i32> {
 
 /// Whether a process has a child besides `except`. A quick answer where the kernel gives one, else by looking at all.
 pub fn has_children_besides(pid: i32, except: i32) -> bool {
-    match fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")) {
+    match kernel_file::read(&format!("/proc/{pid}/task/{pid}/children")) {
         Ok(list) => list.split_ascii_whitespace().any(|child| child.parse() != Ok(except)),
         Err(_) => descendants(pid).iter().any(|child| *child != except),
     }
