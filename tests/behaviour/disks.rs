@@ -210,7 +210,9 @@ fn a_home_of_a_newer_version_is_left_alone() {
     world.run(&["true"]).1.with_code(0);
     let identity = world.home().join("home.json");
     let known = std::fs::read_to_string(&identity).expect("there");
-    std::fs::write(&identity, known.replace("\"format\":1", "\"format\":999")).expect("written");
+    let mut newer: serde_json::Value = serde_json::from_str(&known).expect("JSON");
+    newer["format"] = 999.into();
+    std::fs::write(&identity, newer.to_string()).expect("written");
     for words in [&["ls"][..], &["show", "1"], &["run", "--", "true"], &["rm", "1", "--yes"]] {
         let said = world.say(words).with_code(3);
         assert!(said.err.contains("written by a newer neronet (format 999"), "{said:#?}");

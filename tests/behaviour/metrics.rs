@@ -136,7 +136,9 @@ fn numbers_that_are_not_finite_are_words_in_strict_json() {
     let run = &world.list()[0];
     assert_eq!(run["metrics"]["loss"]["last"], "Infinity", "{run:#}");
     assert_eq!(run["metrics"]["grad"]["last"], "-Infinity", "{run:#}");
-    assert_eq!(column(&history(&world), "loss"), [json!(1.0), json!("NaN"), json!("Infinity")]);
+    let rows = history(&world);
+    assert_eq!(column(&rows, "loss"), [json!(1.0), json!("NaN"), json!("Infinity")]);
+    assert_eq!(rows[2]["grad"], "-Infinity");
     assert_eq!(points(&world, "grad"), [(1.0, json!("NaN")), (2.0, json!("-Infinity"))]);
 }
 

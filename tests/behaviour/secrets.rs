@@ -27,7 +27,7 @@ sys.exit("cannot log in with " + os.environ["MY_API_TOKEN"] + " at " + os.enviro
         .write(".env", format!("API_KEY={}\n", CANARIES[3]))
         .write("notes.txt", "nothing to hide");
     world.git(&["init", "-q"]);
-    let mut command = world.neronet(&["run", "--", "python3", "train.py", "--token", CANARIES[0]]);
+    let mut command = world.neronet(&["run", "--", "python3", "train.py"]);
     command.env("MY_API_TOKEN", CANARIES[0]).env("DB_PASSWORD", CANARIES[1]);
     command.env("DATABASE_URL", format!("postgres://ada:{}@db.example.org/runs", CANARIES[2]));
     command.env("SSH_KEY_PASSPHRASE", CANARIES[4]);

@@ -50,7 +50,7 @@ fn so_many_at_a_time_as_the_specification_says_and_no_more() {
     let world = World::new();
     world.write("train.py", MARKING);
     world
-        .run_spec("command = ['python3', 'train.py']\n[params]\nseed = { repeat = 8 }\n[sweep]\nparallel = 2\n")
+        .run_spec("command = ['python3', 'train.py']\n[params]\nseed = [0, 1, 2, 3, 4, 5, 6, 7]\n[sweep]\nparallel = 2\n")
         .with_code(0);
     let marks = world.told("marks").expect("they ran");
     let mut at_once = 0;

@@ -76,7 +76,15 @@ fn in_a_command_that_is_a_list() {
 
 #[test]
 fn as_flags() {
-    sees("'python3 dump.py {flags}'", |value| json!(["--value", value]));
+    // A value that looks like a flag must not be taken for one.
+    let like_a_flag = |value: &str| value.starts_with('-') && value != "-";
+    sees("'python3 dump.py {flags}'", |value| {
+        if like_a_flag(value) {
+            json!([format!("--value={value}")])
+        } else {
+            json!(["--value", value])
+        }
+    });
 }
 
 #[test]

@@ -32,7 +32,8 @@ pub(crate) fn copy_to_stderr(file: &mut std::fs::File) {
 }
 
 pub(crate) fn error(text: &str) {
-    let text = text.trim_end();
+    // Names in it may be a script's: nothing of them may steer the terminal.
+    let text = crate::commands::stream::safe(text.trim_end(), false);
     let prefix = if text.starts_with("error:") { "" } else { "error: " };
     writeln!(io::stderr(), "{prefix}{text}").ok();
 }

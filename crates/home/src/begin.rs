@@ -4,8 +4,8 @@ use crate::context::Context;
 use crate::error::HomeError;
 use crate::submit::{environment_of, plain};
 use neronet_capture::{code, secrets};
-use neronet_model::launch::{Launch, Limits};
 use neronet_model::journal::{Code, Sweep};
+use neronet_model::launch::{Launch, Limits};
 use neronet_model::run::Again;
 use neronet_model::{AttemptNo, FORMAT, Params, Run, RunId, SweepId, Uid, UnixMs, Value};
 use neronet_spec::render::{self, Mode, Rendered};
@@ -51,11 +51,11 @@ pub fn begin(
         None => start,
     });
     let environment = environment_of(context, sweep.id);
-    let checkpoint = match again {
-        Some(Again::Resume { checkpoint }) => checkpoint.clone(),
-        _ => None,
+    let (checkpoint, best) = match again {
+        Some(Again::Resume { checkpoint, best }) => (checkpoint.clone(), best.clone()),
+        _ => (None, None),
     };
-    let rendered = rendered(sweep, run, &folder, again, checkpoint.as_deref(), &environment)?;
+    let rendered = rendered(sweep, run, &folder, again, (checkpoint.as_deref(), best.as_deref()), &environment)?;
     let shown = masked(&rendered.shown, &environment);
     if !folder.join("run.json").exists() {
         let frozen = Frozen {
@@ -120,7 +120,7 @@ fn work_folder(context: &Context, sweep: &Sweep, run: RunId) -> Result<PathBuf, 
         code::materialise(&context.home.snapshots(), snapshot, &unfinished, &links, Path::new(&code.top))?;
         std::fs::rename(&unfinished, &work).map_err(neronet_store::StoreError::io("make the work folder", &work))?;
     }
-    Ok(work.join(&code.below))
+    Ok(if code.below.is_empty() { work } else { work.join(&code.below) })
 }
 
 fn seed(params: &Params) -> Option<i64> {
@@ -135,12 +135,12 @@ fn rendered(
     run: &Run,
     folder: &Path,
     again: Option<&Again>,
-    checkpoint: Option<&str>,
+    (checkpoint, best): (Option<&str>, Option<&str>),
     environment: &[(OsString, OsString)],
 ) -> Result<Rendered, HomeError> {
     let run_directory = folder.display().to_string();
     let context =
-        render::Context { run: run.id, run_directory: &run_directory, seed: seed(&run.params), checkpoint, best_checkpoint: checkpoint };
+        render::Context { run: run.id, run_directory: &run_directory, seed: seed(&run.params), checkpoint, best_checkpoint: best };
     let mode = if matches!(again, Some(Again::Resume { .. })) { Mode::Resume } else { Mode::First };
     let shell = default_shell(environment);
     render::command(&sweep.settings, &run.params, &context, mode, &shell)
@@ -149,7 +149,8 @@ fn rendered(
 
 /// bash where present, else sh.
 fn default_shell(environment: &[(OsString, OsString)]) -> String {
-    let path = environment.iter().find(|(name, _)| name == "PATH").map(|(_, value)| value.clone()).unwrap_or_else(|| "/usr/bin:/bin".into());
+    let path =
+        environment.iter().find(|(name, _)| name == "PATH").map(|(_, value)| value.clone()).unwrap_or_else(|| "/usr/bin:/bin".into());
     let found = std::env::split_paths(&path).any(|folder| folder.join("bash").is_file());
     if found { "bash".into() } else { "sh".into() }
 }

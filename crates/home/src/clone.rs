@@ -22,10 +22,7 @@ pub fn clone(context: &Context, view: &View<'_>, folder: &Path) -> Result<Cloned
     let id = view.run.id;
     let frozen = &view.sweep.code;
     refuse_what_is_there(folder)?;
-    let mut cloned = Cloned {
-        folder: folder.join(&frozen.below),
-        ..Cloned::default()
-    };
+    let mut cloned = Cloned { folder: folder.join(&frozen.below), ..Cloned::default() };
     let changes = match &frozen.git {
         Some(git) => format!("commit {}", compare::commit(&git.commit, git.dirty)),
         None => "no git".to_string(),
@@ -33,23 +30,12 @@ pub fn clone(context: &Context, view: &View<'_>, folder: &Path) -> Result<Cloned
     match &frozen.snapshot {
         Some(snapshot) => {
             let below = Path::new(&frozen.below);
-            let links: Vec<String> = view
-                .sweep
-                .settings
-                .code
-                .link
-                .iter()
-                .map(|link| below.join(link).display().to_string())
-                .collect();
+            let links: Vec<String> = view.sweep.settings.code.link.iter().map(|link| below.join(link).display().to_string()).collect();
             code::materialise(&context.home.snapshots(), snapshot, folder, &links, Path::new(&frozen.top))?;
-            cloned
-                .notes
-                .push(format!("the code of run {id} as it was submitted ({changes}), from {}", frozen.top));
+            cloned.notes.push(format!("the code of run {id} as it was submitted ({changes}), from {}", frozen.top));
             if code::diff_text(&context.home.snapshots(), snapshot).is_some_and(|diff| !diff.is_empty()) {
                 let diff = context.home.snapshots().join(snapshot).join("diff.patch");
-                cloned
-                    .notes
-                    .push(format!("what was uncommitted is in it; as a patch it is {}", diff.display()));
+                cloned.notes.push(format!("what was uncommitted is in it; as a patch it is {}", diff.display()));
             }
         }
         None if view.sweep.spec.is_none() => {
@@ -66,10 +52,7 @@ pub fn clone(context: &Context, view: &View<'_>, folder: &Path) -> Result<Cloned
             ));
             if let Some(git) = frozen.git.as_ref().filter(|git| !git.commit.is_empty()) {
                 let word = if git.dirty { ", without what was uncommitted then," } else { "" };
-                cloned.notes.push(format!(
-                    "the commit{word} is at hand with: git -C {} worktree add FOLDER {}",
-                    frozen.top, git.commit
-                ));
+                cloned.notes.push(format!("the commit{word} is at hand with: git -C {} worktree add FOLDER {}", frozen.top, git.commit));
             }
         }
     }
@@ -82,10 +65,7 @@ fn refuse_what_is_there(folder: &Path) -> Result<(), HomeError> {
         Ok(_) if std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_none()) => Ok(()),
         Ok(_) => {
             let shown = std::fs::canonicalize(folder).unwrap_or_else(|_| folder.to_path_buf());
-            Err(HomeError::Words(format!(
-                "{} is not empty; name a folder that does not exist yet",
-                shown.display()
-            )))
+            Err(HomeError::Words(format!("{} is not empty; name a folder that does not exist yet", shown.display())))
         }
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(()),
         Err(e) => Err(HomeError::Words(format!("{} cannot become that folder: {e}", folder.display()))),
@@ -100,9 +80,7 @@ fn write_spec(view: &View<'_>, cloned: &mut Cloned) -> Result<(), HomeError> {
         }
         return Ok(());
     };
-    let name = Path::new(&spec.path)
-        .file_name()
-        .map_or_else(|| "neronet.toml".into(), |name| name.to_string_lossy().into_owned());
+    let name = Path::new(&spec.path).file_name().map_or_else(|| "neronet.toml".into(), |name| name.to_string_lossy().into_owned());
     let mut place = cloned.folder.join(&name);
     let there = std::fs::read_to_string(&place).ok();
     if there.as_deref() != Some(spec.text.as_str()) {
@@ -115,12 +93,7 @@ fn write_spec(view: &View<'_>, cloned: &mut Cloned) -> Result<(), HomeError> {
     }
     let file = place.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or(name);
     cloned.again.push(format!("{file}:{}", view.run.experiment));
-    for (name, value) in view
-        .run
-        .params
-        .iter()
-        .filter(|(name, _)| view.sweep.varying.iter().any(|varying| varying == name))
-    {
+    for (name, value) in view.run.params.iter().filter(|(name, _)| view.sweep.varying.iter().any(|varying| varying == name)) {
         cloned.again.extend(["--set".to_string(), format!("{name}={value}")]);
     }
     Ok(())
@@ -129,13 +102,7 @@ fn write_spec(view: &View<'_>, cloned: &mut Cloned) -> Result<(), HomeError> {
 /// The words as a shell would take them.
 pub fn in_shell(words: &[String]) -> String {
     let plain = |word: &String| !word.is_empty() && word.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_./:=,+@%".contains(&b));
-    let quoted = words.iter().map(|word| {
-        if plain(word) {
-            word.clone()
-        } else {
-            format!("'{}'", word.replace('\'', "'\\''"))
-        }
-    });
+    let quoted = words.iter().map(|word| if plain(word) { word.clone() } else { format!("'{}'", word.replace('\'', "'\\''")) });
     quoted.collect::<Vec<_>>().join(" ")
 }
 

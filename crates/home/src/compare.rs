@@ -56,20 +56,12 @@ pub fn compare(context: &Context, views: &[&View<'_>]) -> Result<Comparison, Hom
         attempts.iter().for_each(|attempt| all.extend(attempt.config.clone()));
         all.into_iter().collect::<Vec<_>>()
     });
-    let params = views.iter().map(|view| {
-        view.run
-            .params
-            .iter()
-            .map(|(name, value)| (name.to_string(), value.to_string()))
-            .collect()
-    });
+    let params = views.iter().map(|view| view.run.params.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect());
     let facts = views.iter().zip(&worlds).map(|(view, world)| facts(view, world));
     let mut names: Vec<&String> = views.iter().flat_map(|view| view.metrics.keys()).collect();
     names.sort_unstable();
     names.dedup();
-    let metrics = names
-        .into_iter()
-        .map(|name| (name.clone(), views.iter().map(|view| view.metrics.get(name).cloned()).collect()));
+    let metrics = names.into_iter().map(|name| (name.clone(), views.iter().map(|view| view.metrics.get(name).cloned()).collect()));
     Ok(Comparison {
         runs: views.iter().map(|view| view.run.id).collect(),
         facts: rows(facts.collect()),
@@ -83,10 +75,7 @@ pub fn compare(context: &Context, views: &[&View<'_>]) -> Result<Comparison, Hom
 
 /// What was recorded of the machine and its software when the run was submitted.
 pub fn world(context: &Context, view: &View<'_>) -> World {
-    files::read_json(&world_file(context, view.run.sweep))
-        .ok()
-        .flatten()
-        .unwrap_or_default()
+    files::read_json(&world_file(context, view.run.sweep)).ok().flatten().unwrap_or_default()
 }
 
 /// Every name that any has, in the order in which they come up.
@@ -97,10 +86,7 @@ fn rows(each: Vec<Vec<(String, String)>>) -> Vec<Row> {
     for (at, pairs) in each.into_iter().enumerate() {
         for (name, value) in pairs {
             let place = *places.entry(name).or_insert_with_key(|name| {
-                rows.push(Row {
-                    name: name.clone(),
-                    values: vec![None; count],
-                });
+                rows.push(Row { name: name.clone(), values: vec![None; count] });
                 rows.len() - 1
             });
             rows[place].values[at] = Some(value);
@@ -122,15 +108,7 @@ fn facts(view: &View<'_>, world: &World) -> Vec<(String, String)> {
         ("os", system.os.clone()),
         ("kernel", system.kernel.clone()),
         ("cpu", system.cpu.clone().unwrap_or_default()),
-        (
-            "python",
-            world
-                .environment
-                .python
-                .as_ref()
-                .and_then(|python| python.version.clone())
-                .unwrap_or_default(),
-        ),
+        ("python", world.environment.python.as_ref().and_then(|python| python.version.clone()).unwrap_or_default()),
         ("gpus", gpus(world)),
         ("driver", world.devices.drivers.join(", ")),
         ("modules", world.environment.modules.join(", ")),
@@ -170,24 +148,12 @@ pub fn gpus(world: &World) -> String {
             None => kinds.push((&gpu.name, 1)),
         }
     }
-    let named = kinds.into_iter().map(|(name, count)| {
-        if count > 1 {
-            format!("{count} × {name}")
-        } else {
-            name.to_string()
-        }
-    });
+    let named = kinds.into_iter().map(|(name, count)| if count > 1 { format!("{count} × {name}") } else { name.to_string() });
     named.collect::<Vec<_>>().join(", ")
 }
 
 fn code_change(context: &Context, first: &View<'_>, other: &View<'_>) -> CodeChange {
-    let mut change = CodeChange {
-        from: first.run.id,
-        to: other.run.id,
-        same: false,
-        changes: Vec::new(),
-        unknown: None,
-    };
+    let mut change = CodeChange { from: first.run.id, to: other.run.id, same: false, changes: Vec::new(), unknown: None };
     match (&first.sweep.code.snapshot, &other.sweep.code.snapshot) {
         (Some(a), Some(b)) if a == b => change.same = true,
         (Some(a), Some(b)) => match code::changed_files(&context.home.snapshots(), a, b) {
@@ -209,21 +175,13 @@ impl Comparison {
     /// Only what differs, unless `all`.
     pub fn json(&self, all: bool) -> Value {
         let table = |rows: &[Row]| -> Map<String, Value> {
-            rows.iter()
-                .filter(|row| all || row.differs())
-                .map(|row| (row.name.clone(), json!(row.values)))
-                .collect()
+            rows.iter().filter(|row| all || row.differs()).map(|row| (row.name.clone(), json!(row.values))).collect()
         };
         let metrics: Map<String, Value> = self
             .metrics
             .iter()
             .filter(|(_, extents)| all || metric_differs(extents))
-            .map(|(name, extents)| {
-                (
-                    name.clone(),
-                    extents.iter().map(|extent| extent.as_ref().map(json::extent)).collect(),
-                )
-            })
+            .map(|(name, extents)| (name.clone(), extents.iter().map(|extent| extent.as_ref().map(json::extent)).collect()))
             .collect();
         let code: Vec<Value> = self
             .code

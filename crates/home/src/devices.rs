@@ -18,8 +18,7 @@ pub fn of(context: &Context, view: &View<'_>) -> Option<String> {
     let named = |name: &String| name.rsplit(['.', '/']).next() == Some("device");
     let told = attempts.iter().rev().find_map(|attempt| {
         let tag = attempt.tags.iter().find(|(name, _)| named(name));
-        tag.or_else(|| attempt.config.iter().find(|(name, value)| named(name) && *value != "auto"))
-            .map(|(_, value)| value.clone())
+        tag.or_else(|| attempt.config.iter().find(|(name, value)| named(name) && *value != "auto")).map(|(_, value)| value.clone())
     });
     told.or_else(|| printed(context, view)).or_else(|| {
         let param = view.run.params.get("device").map(ToString::to_string);
@@ -55,11 +54,7 @@ fn device_in(line: &str) -> Option<String> {
         let apart = low[..at].chars().next_back().is_none_or(|c| !c.is_alphanumeric() && c != '_');
         (apart && !value.is_empty()).then(|| line.len() - value.len())
     })?;
-    let value = line[at..]
-        .split([',', ';', ')', '(', '\t'])
-        .next()?
-        .trim()
-        .trim_matches(['\'', '"', '.']);
+    let value = line[at..].split([',', ';', ')', '(', '\t']).next()?.trim().trim_matches(['\'', '"', '.']);
     (!value.is_empty() && value.len() <= 60 && value != "auto").then(|| value.to_string())
 }
 
@@ -95,10 +90,7 @@ pub fn compare(context: &Context, views: &[&View<'_>], first: Option<&Telling>, 
                 (steps > 0.0).then_some(duration(view, now)?.seconds() / steps)
             });
             let steps: Vec<f64> = steps.collect();
-            let mut values: Vec<f64> = first
-                .iter()
-                .flat_map(|first| group.iter().filter_map(|view| first.value(view)))
-                .collect();
+            let mut values: Vec<f64> = first.iter().flat_map(|first| group.iter().filter_map(|view| first.value(view))).collect();
             if let Some(first) = first {
                 values.sort_by(|a, b| first.order(Some(*a), Some(*b)));
             }

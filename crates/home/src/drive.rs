@@ -65,11 +65,7 @@ struct Live {
     adopted: bool,
 }
 
-fn nursery_of<'n>(
-    nurseries: &'n mut BTreeMap<SweepId, Nursery>,
-    context: &Context,
-    sweep: SweepId,
-) -> Result<&'n Nursery, HomeError> {
+fn nursery_of<'n>(nurseries: &'n mut BTreeMap<SweepId, Nursery>, context: &Context, sweep: SweepId) -> Result<&'n Nursery, HomeError> {
     Ok(match nurseries.entry(sweep) {
         Entry::Occupied(known) => known.into_mut(),
         Entry::Vacant(place) => place.insert(Nursery::open(&context.neronet, &environment_of(context, sweep))?),

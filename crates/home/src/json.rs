@@ -4,7 +4,7 @@ use crate::begin::Frozen;
 use crate::context::Context;
 use crate::submit::{World, world_file};
 use crate::view::View;
-use neronet_model::attempt::Checkpoint;
+use neronet_model::event::Checkpoint;
 use neronet_model::event::Extent;
 use neronet_model::{Attempt, AttemptNo, UnixMs, number};
 use neronet_store::{files, spool};
@@ -74,10 +74,7 @@ pub fn limited(listed: Value, fields: &[String]) -> Value {
 pub fn shown(context: &Context, view: &View<'_>) -> Value {
     let folder = context.home.run(view.run.id);
     let frozen: Option<Frozen> = files::read_json(&folder.join("run.json")).ok().flatten();
-    let world: World = files::read_json(&world_file(context, view.run.sweep))
-        .ok()
-        .flatten()
-        .unwrap_or_default();
+    let world: World = files::read_json(&world_file(context, view.run.sweep)).ok().flatten().unwrap_or_default();
     let attempts = attempts(context, view);
     let mut config = BTreeMap::new();
     attempts.iter().for_each(|attempt| config.extend(attempt.config.clone()));
@@ -111,12 +108,7 @@ pub fn shown(context: &Context, view: &View<'_>) -> Value {
 /// Every checkpoint, the oldest first. One that was written again counts as it is now.
 pub fn checkpoints(attempts: &[Attempt]) -> Vec<&Checkpoint> {
     let mut all: BTreeMap<&str, &Checkpoint> = BTreeMap::new();
-    all.extend(
-        attempts
-            .iter()
-            .flat_map(|attempt| &attempt.checkpoints)
-            .map(|checkpoint| (checkpoint.path.as_str(), checkpoint)),
-    );
+    all.extend(attempts.iter().flat_map(|attempt| &attempt.checkpoints).map(|checkpoint| (checkpoint.path.as_str(), checkpoint)));
     let mut all: Vec<&Checkpoint> = all.into_values().collect();
     all.sort_by_key(|checkpoint| checkpoint.modified);
     all

@@ -13,8 +13,7 @@ use std::path::Path;
 /// The project that a folder belongs to: the name of its git work tree, else its own.
 pub fn project_of(folder: &Path) -> String {
     let top = folder.ancestors().find(|folder| folder.join(".git").exists()).unwrap_or(folder);
-    top.file_name()
-        .map_or_else(|| "default".to_string(), |name| name.to_string_lossy().into_owned())
+    top.file_name().map_or_else(|| "default".to_string(), |name| name.to_string_lossy().into_owned())
 }
 
 /// The runs in the trash.
@@ -32,19 +31,13 @@ pub fn varying(views: &[&View<'_>]) -> Vec<String> {
             names.push(name);
         }
     }
-    let differs = |name: &&str| {
-        views
-            .windows(2)
-            .any(|pair| pair[0].run.params.get(name) != pair[1].run.params.get(name))
-    };
+    let differs = |name: &&str| views.windows(2).any(|pair| pair[0].run.params.get(name) != pair[1].run.params.get(name));
     names.into_iter().filter(differs).map(str::to_string).collect()
 }
 
 /// `lr=0.1 act=relu` of the names given, those that the run has.
 pub fn assignment(view: &View<'_>, names: &[String]) -> String {
-    let pairs = names
-        .iter()
-        .filter_map(|name| view.run.params.get(name).map(|value| format!("{name}={value}")));
+    let pairs = names.iter().filter_map(|name| view.run.params.get(name).map(|value| format!("{name}={value}")));
     pairs.collect::<Vec<_>>().join(" ")
 }
 
@@ -117,10 +110,7 @@ pub const FIELDS: [&str; 17] = [
 /// Refuses fields that none of the runs has.
 pub fn check_fields(views: &[&View<'_>], fields: &[String]) -> Result<(), HomeError> {
     let known = |name: &str| {
-        FIELDS.contains(&name)
-            || views
-                .iter()
-                .any(|view| view.run.params.get(name).is_some() || view.metrics.contains_key(name))
+        FIELDS.contains(&name) || views.iter().any(|view| view.run.params.get(name).is_some() || view.metrics.contains_key(name))
     };
     match fields.iter().find(|field| !known(field)) {
         Some(field) if !views.is_empty() => Err(unknown(views, "no field", field)),
@@ -153,10 +143,7 @@ mod tests {
         let word = Value::from_word;
         let mut values = [Some(word("10")), None, Some(word("9")), Some(word("1e-3"))];
         values.sort_by(|a, b| order(a.as_ref(), b.as_ref()));
-        let shown: Vec<String> = values
-            .iter()
-            .map(|value| value.as_ref().map_or("-".into(), ToString::to_string))
-            .collect();
+        let shown: Vec<String> = values.iter().map(|value| value.as_ref().map_or("-".into(), ToString::to_string)).collect();
         assert_eq!(shown, ["1e-3", "9", "10", "-"]);
     }
 }

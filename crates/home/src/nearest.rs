@@ -2,9 +2,7 @@
 
 /// ` (did you mean 'lr'?)`, or nothing when no candidate is near enough to be worth a guess.
 pub fn did_you_mean<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> String {
-    nearest(word, candidates)
-        .map(|guess| format!(" (did you mean '{guess}'?)"))
-        .unwrap_or_default()
+    nearest(word, candidates).map(|guess| format!(" (did you mean '{guess}'?)")).unwrap_or_default()
 }
 
 pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
@@ -15,16 +13,13 @@ pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
     let low = word.to_lowercase();
     let length = low.chars().count();
     let reach = (length / 3).max(1);
-    let near = candidates
-        .into_iter()
-        .filter(|candidate| candidate.len() <= 100)
-        .filter_map(|candidate| {
-            let other = candidate.to_lowercase();
-            let distance = strsim::osa_distance(&low, &other);
-            // The end of a name with parts: `loss` for `train/loss`.
-            let part = length > 1 && other.split(['/', '.', '_']).any(|part| part == low);
-            (part || distance <= reach && distance < length).then_some((distance, candidate))
-        });
+    let near = candidates.into_iter().filter(|candidate| candidate.len() <= 100).filter_map(|candidate| {
+        let other = candidate.to_lowercase();
+        let distance = strsim::osa_distance(&low, &other);
+        // The end of a name with parts: `loss` for `train/loss`.
+        let part = length > 1 && other.split(['/', '.', '_']).any(|part| part == low);
+        (part || distance <= reach && distance < length).then_some((distance, candidate))
+    });
     near.min_by_key(|(distance, _)| *distance).map(|(_, candidate)| candidate)
 }
 

@@ -21,21 +21,10 @@ pub struct Telling {
 impl Telling {
     /// Any metric by its name, as these runs see it.
     pub fn of(views: &[&View<'_>], metric: &str) -> Telling {
-        let stated = views
-            .iter()
-            .flat_map(|view| &view.sweep.settings.objectives)
-            .find(|objective| objective.metric == metric);
+        let stated = views.iter().flat_map(|view| &view.sweep.settings.objectives).find(|objective| objective.metric == metric);
         match stated {
-            Some(objective) => Telling {
-                metric: metric.to_string(),
-                goal: Some(objective.goal),
-                guessed: false,
-            },
-            None => Telling {
-                metric: metric.to_string(),
-                goal: goal_of(metric),
-                guessed: true,
-            },
+            Some(objective) => Telling { metric: metric.to_string(), goal: Some(objective.goal), guessed: false },
+            None => Telling { metric: metric.to_string(), goal: goal_of(metric), guessed: true },
         }
     }
 
@@ -74,11 +63,8 @@ impl Telling {
     /// The best of several runs, when there are several to choose from and a direction to choose by.
     pub fn best<'v, 'a>(&self, views: &[&'v View<'a>]) -> Option<(&'v View<'a>, f64)> {
         self.goal?;
-        let mut with: Vec<_> = views
-            .iter()
-            .filter_map(|view| Some((*view, self.value(view)?)))
-            .filter(|(_, value)| value.is_finite())
-            .collect();
+        let mut with: Vec<_> =
+            views.iter().filter_map(|view| Some((*view, self.value(view)?))).filter(|(_, value)| value.is_finite()).collect();
         with.sort_by(|a, b| self.order(Some(a.1), Some(b.1)));
         if with.len() > 1 { with.first().copied() } else { None }
     }
@@ -97,11 +83,7 @@ pub fn telling(views: &[&View<'_>]) -> Vec<Telling> {
     let has = |metric: &str| views.iter().any(|view| view.metrics.contains_key(metric));
     for objective in views.iter().flat_map(|view| &view.sweep.settings.objectives) {
         if found.iter().all(|known| known.metric != objective.metric) && has(&objective.metric) {
-            found.push(Telling {
-                metric: objective.metric.clone(),
-                goal: Some(objective.goal),
-                guessed: false,
-            });
+            found.push(Telling { metric: objective.metric.clone(), goal: Some(objective.goal), guessed: false });
         }
     }
     let params: BTreeSet<&str> = views.iter().flat_map(|view| view.run.params.iter().map(|(name, _)| name)).collect();
@@ -123,20 +105,14 @@ pub fn telling(views: &[&View<'_>]) -> Vec<Telling> {
     let plain = found.is_empty() && guesses.first().is_some_and(|guess| guess.0 >= 6);
     let worth = guesses.into_iter().filter(|guess| plain || guess.0 < 6).map(|(.., name)| name);
     let room = MOST.saturating_sub(found.len());
-    found.extend(worth.take(room).map(|name| Telling {
-        metric: name.to_string(),
-        goal: goal_of(name),
-        guessed: true,
-    }));
+    found.extend(worth.take(room).map(|name| Telling { metric: name.to_string(), goal: goal_of(name), guessed: true }));
     found
 }
 
 /// Held-out data before the rest, scores before losses, what has a direction before what has none.
 fn rank(name: &str) -> u8 {
     let parts = parts(name);
-    let held_out = parts
-        .iter()
-        .any(|part| matches!(part.as_str(), "val" | "valid" | "validation" | "test" | "eval" | "dev"));
+    let held_out = parts.iter().any(|part| matches!(part.as_str(), "val" | "valid" | "validation" | "test" | "eval" | "dev"));
     match (goal_of(name), held_out) {
         (Some(Goal::Max), true) => 0,
         (Some(Goal::Min), true) => 1,
@@ -150,10 +126,7 @@ fn rank(name: &str) -> u8 {
 /// What scripts print beside their results.
 fn is_setting(name: &str) -> bool {
     let last = name.rsplit('/').next().unwrap_or(name);
-    matches!(
-        last,
-        "lr" | "learning_rate" | "epoch" | "epochs" | "step" | "steps" | "iter" | "time" | "seed" | "batch_size" | "grad_norm"
-    )
+    matches!(last, "lr" | "learning_rate" | "epoch" | "epochs" | "step" | "steps" | "iter" | "time" | "seed" | "batch_size" | "grad_norm")
 }
 
 /// Which way a metric is better, by its name.
@@ -238,16 +211,7 @@ mod tests {
 
     #[test]
     fn directions_are_read_from_names() {
-        for name in [
-            "loss",
-            "train/loss",
-            "valLoss",
-            "val_error",
-            "error_rate",
-            "test_ppl",
-            "eval_loss",
-            "RMSE",
-        ] {
+        for name in ["loss", "train/loss", "valLoss", "val_error", "error_rate", "test_ppl", "eval_loss", "RMSE"] {
             assert_eq!(goal_of(name), Some(Goal::Min), "{name}");
         }
         for name in ["acc", "test_accuracy", "Acc@1", "acc5", "val/F1", "episode_reward", "top1", "bleu"] {
@@ -261,11 +225,7 @@ mod tests {
 
     #[test]
     fn better_comes_first_and_no_number_last() {
-        let max = Telling {
-            metric: "acc".into(),
-            goal: Some(Goal::Max),
-            guessed: true,
-        };
+        let max = Telling { metric: "acc".into(), goal: Some(Goal::Max), guessed: true };
         let mut values = [Some(f64::NAN), Some(1.0), None, Some(3.0), Some(f64::NEG_INFINITY)];
         values.sort_by(|a, b| max.order(*a, *b));
         assert_eq!(values[..3], [Some(3.0), Some(1.0), Some(f64::NEG_INFINITY)]);

@@ -18,7 +18,8 @@ pub fn reconcile(context: &Context) -> Result<usize, HomeError> {
         if !folder.exists() {
             continue;
         }
-        let attempt = spool::attempt(&folder, n)?;
+        // One that cannot be read must not keep home from the others; `show` says what is wrong with it.
+        let Ok(attempt) = spool::attempt(&folder, n) else { continue };
         match start::watch(&folder, &attempt) {
             Watch::Complete => learned.push(Entry::Ended { run: run.id, end: Box::new(known_end(context, run, attempt)) }),
             // Its keeper began, so there is something to watch or to read to the end.

@@ -4,12 +4,14 @@ use crate::context::Context;
 use crate::drive::Task;
 use crate::error::HomeError;
 use crate::view::{Snapshot, View};
+use neronet_model::event::Checkpoint;
 use neronet_model::journal::{Entry, HomeState};
 use neronet_model::outcome::Cause;
 use neronet_model::run::{Again, Decision, KnownEnd};
+use neronet_model::settings::Goal;
 use neronet_model::{Attempt, AttemptNo, Outcome, RunId, State};
 use neronet_store::spool;
-use neronet_supervise::checkpoints::{self, Verdict};
+use neronet_supervise::checkpoints::{self, Verdict, Writes};
 use neronet_supervise::start::{self, How};
 use std::path::{Path, PathBuf};
 
@@ -52,33 +54,58 @@ pub fn ask(context: &Context, views: &[&View<'_>], how: How) -> Result<Vec<(RunI
     Ok(not_asked)
 }
 
-/// A checkpoint to go on from, with a word on each that was passed over.
+/// The checkpoints to go on from, with a word on each that was passed over.
+#[derive(Debug, Default)]
 pub struct Found {
-    pub path: Option<PathBuf>,
+    pub latest: Option<PathBuf>,
+    /// By the first objective, of those whose value is known.
+    pub best: Option<PathBuf>,
     pub passed_over: Vec<String>,
 }
 
-/// The newest complete checkpoint of a run: what its attempts recorded, looked at again as it is now.
-pub fn latest_checkpoint(context: &Context, view: &View<'_>) -> Result<Found, HomeError> {
-    let mut candidates: Vec<(neronet_model::UnixMs, PathBuf)> = Vec::new();
+/// The complete checkpoints of a run: what its attempts recorded, looked at again as it is now.
+pub fn find_checkpoints(context: &Context, view: &View<'_>) -> Result<Found, HomeError> {
+    let mut candidates: Vec<(PathBuf, Checkpoint, Writes)> = Vec::new();
     for n in 1..=view.run.attempts {
         let folder = context.home.attempt(view.run.id, AttemptNo(n));
         let attempt = spool::attempt(&folder, AttemptNo(n))?;
         let directory = spool::launch(&folder)?.map(|launch| launch.directory).unwrap_or_default();
-        candidates.extend(attempt.checkpoints.iter().map(|checkpoint| (checkpoint.modified, Path::new(&directory).join(&checkpoint.path))));
-    }
-    candidates.sort();
-    candidates.dedup_by(|a, b| a.1 == b.1);
-    let mut found = Found { path: None, passed_over: Vec::new() };
-    for (_, path) in candidates.into_iter().rev() {
-        match checkpoints::inspect(&path, context.now(), true) {
-            Verdict::Complete { .. } => {
-                found.path = Some(path);
-                break;
-            }
-            Verdict::NotYet => found.passed_over.push(format!("{} may still be being written", path.display())),
-            Verdict::Unusable(why) => found.passed_over.push(format!("{}: {why}", path.display())),
+        let writes = Writes::after(&attempt, context.now());
+        for checkpoint in attempt.checkpoints {
+            let path = Path::new(&directory).join(&checkpoint.path);
+            candidates.retain(|(known, _, _)| *known != path);
+            candidates.push((path, checkpoint, writes));
         }
+    }
+    candidates.sort_by_key(|(_, checkpoint, _)| std::cmp::Reverse(checkpoint.modified));
+    let goal = view.sweep.settings.objectives.first().map(|objective| objective.goal);
+    let mut found = Found::default();
+    let mut best: Option<f64> = None;
+    for (path, recorded, writes) in candidates {
+        match checkpoints::inspect(&path, writes) {
+            Verdict::Complete { .. } => {}
+            // As it was when it was seen complete.
+            Verdict::Unusable(_) | Verdict::NotYet if checkpoints::is_as_recorded(&path, &recorded) => {}
+            Verdict::NotYet => {
+                found.passed_over.push(format!("{} may still be being written", path.display()));
+                continue;
+            }
+            Verdict::Unusable(why) => {
+                found.passed_over.push(format!("{}: {why}", path.display()));
+                continue;
+            }
+        }
+        let better = match (recorded.value, best, goal) {
+            (Some(value), Some(best), Some(Goal::Min)) => value < best,
+            (Some(value), Some(best), Some(Goal::Max)) => value > best,
+            (Some(_), None, Some(_)) => true,
+            _ => false,
+        };
+        if better {
+            best = recorded.value;
+            found.best = Some(path.clone());
+        }
+        found.latest.get_or_insert(path);
     }
     Ok(found)
 }
@@ -160,7 +187,7 @@ pub fn dependants(context: &Context, state: &HomeState, runs: &[RunId]) -> Vec<R
     let inside = |path: &str| runs.iter().any(|run| Path::new(path).starts_with(context.home.run(*run)));
     let decisions = state.decisions.values().filter(|decision| !runs.contains(&decision.run));
     decisions
-        .filter(|decision| matches!(&decision.again, Again::Resume { checkpoint: Some(path) } if inside(path)))
+        .filter(|decision| matches!(&decision.again, Again::Resume { checkpoint: Some(path), .. } if inside(path)))
         .map(|decision| decision.run)
         .collect()
 }

@@ -1,6 +1,6 @@
 //! An attempt as a fold over its events. The same `apply` serves live and on replay.
 
-use crate::event::{Event, Process, Stamped, Summary};
+use crate::event::{Checkpoint, Event, Process, Stamped, Summary};
 use crate::id::AttemptNo;
 use crate::outcome::{Cause, Outcome};
 use crate::time::{Millis, UnixMs};
@@ -36,15 +36,6 @@ pub struct Attempt {
     /// From `launch.json`, as is `resumes`.
     pub resumed_from: Option<String>,
     pub resumes: bool,
-}
-
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Checkpoint {
-    pub path: String,
-    pub bytes: u64,
-    pub modified: UnixMs,
-    pub step: Option<i64>,
-    pub epoch: Option<f64>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -101,14 +92,7 @@ impl Attempt {
                 self.asked.get_or_insert(why);
             }
             Event::Killed { .. } => {}
-            Event::Exited {
-                code,
-                signal,
-                user_ms,
-                system_ms,
-                peak_memory_kb,
-                out_of_memory,
-            } => {
+            Event::Exited { code, signal, user_ms, system_ms, peak_memory_kb, out_of_memory } => {
                 self.exit_code = code;
                 self.signal = signal;
                 self.cpu_ms = Some(user_ms + system_ms);
@@ -117,8 +101,7 @@ impl Attempt {
                 self.lasted = Some(stamped.t);
             }
             Event::LeftBehind { processes } => {
-                self.notices
-                    .push(format!("{processes} processes were left running by the command and were ended"));
+                self.notices.push(format!("{processes} processes were left running by the command and were ended"));
             }
             Event::SupervisorDied { generation, how } => {
                 self.supervisors_died += 1;
@@ -130,21 +113,9 @@ impl Attempt {
                     self.notices.push("the keeper was killed while the command ran".into());
                 }
             }
-            Event::Checkpoint {
-                path,
-                bytes,
-                modified,
-                step,
-                epoch,
-            } => {
-                self.checkpoints.retain(|known| known.path != path);
-                self.checkpoints.push(Checkpoint {
-                    path,
-                    bytes,
-                    modified,
-                    step,
-                    epoch,
-                });
+            Event::Checkpoint(checkpoint) => {
+                self.checkpoints.retain(|known| known.path != checkpoint.path);
+                self.checkpoints.push(checkpoint);
             }
             Event::CheckpointSkipped { path, why } => self.notices.push(format!("checkpoint {path} skipped: {why}")),
             Event::CheckpointDeleted { path } => self.checkpoints.retain(|known| known.path != path),
@@ -153,22 +124,9 @@ impl Attempt {
                 self.tags.insert(name, value);
             }
             Event::Dropped { what } => self.notices.push(what),
-            Event::Ended {
-                outcome,
-                cause,
-                at,
-                last_lines,
-                summary,
-                ..
-            } => {
+            Event::Ended { outcome, cause, at, last_lines, summary, .. } => {
                 self.lasted.get_or_insert(stamped.t);
-                self.end = Some(End {
-                    outcome,
-                    cause,
-                    at,
-                    last_lines,
-                    summary,
-                });
+                self.end = Some(End { outcome, cause, at, last_lines, summary });
             }
         }
     }

@@ -30,14 +30,7 @@ pub enum Event {
     /// The grace was over, or a kill was asked for: so many processes were killed.
     Killed { processes: u32 },
     /// The command ended. Exactly one of `code` and `signal` is there.
-    Exited {
-        code: Option<i32>,
-        signal: Option<i32>,
-        user_ms: u64,
-        system_ms: u64,
-        peak_memory_kb: u64,
-        out_of_memory: bool,
-    },
+    Exited { code: Option<i32>, signal: Option<i32>, user_ms: u64, system_ms: u64, peak_memory_kb: u64, out_of_memory: bool },
     /// Processes that the command had left running, which were then ended too.
     LeftBehind { processes: u32 },
     /// A supervisor died; the keeper starts the next generation.
@@ -46,14 +39,8 @@ pub enum Event {
     // By a supervisor.
     /// The keeper is gone while the command may still run.
     KeeperLost,
-    /// A checkpoint is complete. `path` is relative to where the command started, or absolute outside it.
-    Checkpoint {
-        path: String,
-        bytes: u64,
-        modified: UnixMs,
-        step: Option<i64>,
-        epoch: Option<f64>,
-    },
+    /// A checkpoint is complete.
+    Checkpoint(Checkpoint),
     /// A file that matches the checkpoint globs and cannot be used, with the reason.
     CheckpointSkipped { path: String, why: String },
     /// A checkpoint was deleted, as `[checkpoints] keep` says.
@@ -65,14 +52,21 @@ pub enum Event {
     /// Something of the output or the metrics was not kept; a sentence says what and how much.
     Dropped { what: String },
     /// The end, and what the whole spool holds. Nothing follows.
-    Ended {
-        outcome: Outcome,
-        cause: Option<Cause>,
-        at: UnixMs,
-        last_lines: Vec<String>,
-        segments: Vec<Segment>,
-        summary: Summary,
-    },
+    Ended { outcome: Outcome, cause: Option<Cause>, at: UnixMs, last_lines: Vec<String>, segments: Vec<Segment>, summary: Summary },
+}
+
+/// A file or folder from which training can go on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Checkpoint {
+    /// Relative to where the command started, or absolute outside it.
+    pub path: String,
+    pub bytes: u64,
+    pub modified: UnixMs,
+    pub step: Option<i64>,
+    pub epoch: Option<f64>,
+    /// Of the first objective when it was saved, as far as it was known and finite.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<f64>,
 }
 
 /// A process that can be told from every other: pids are used again, these five together never.
@@ -119,13 +113,7 @@ pub struct Extent {
 
 impl Extent {
     pub fn of(value: f64, step: f64) -> Extent {
-        Extent {
-            last: value,
-            min: value,
-            max: value,
-            step,
-            points: 1,
-        }
+        Extent { last: value, min: value, max: value, step, points: 1 }
     }
 
     /// Takes the next point. A NaN is a last value and never an extreme.

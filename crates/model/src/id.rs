@@ -53,9 +53,7 @@ impl Uid {
         for (i, byte) in random.iter().enumerate() {
             bits |= u128::from(*byte) << (8 * (9 - i));
         }
-        let text = (0..26)
-            .map(|i| char::from(CROCKFORD[((bits >> (125 - 5 * i)) & 31) as usize]))
-            .collect();
+        let text = (0..26).map(|i| char::from(CROCKFORD[((bits >> (125 - 5 * i)) & 31) as usize])).collect();
         Uid(text)
     }
 

@@ -50,11 +50,6 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Limits {
-        Limits {
-            output_bytes: 1 << 30,
-            line_bytes: 64 << 10,
-            metrics_bytes: 4 << 30,
-            metric_names: 10_000,
-        }
+        Limits { output_bytes: 1 << 30, line_bytes: 64 << 10, metrics_bytes: 4 << 30, metric_names: 10_000 }
     }
 }

@@ -125,10 +125,7 @@ mod tests {
             ..Row::default()
         };
         let line = serde_json::to_string(&row).expect("serialises");
-        assert_eq!(
-            line,
-            r#"{"t":12,"src":"o","at":99,"step":3,"steps":50,"m":{"loss":"Infinity","train/acc":0.5}}"#
-        );
+        assert_eq!(line, r#"{"t":12,"src":"o","at":99,"step":3,"steps":50,"m":{"loss":"Infinity","train/acc":0.5}}"#);
         assert_eq!(serde_json::from_str::<Row>(&line).expect("reads back"), row);
     }
 }

@@ -61,7 +61,12 @@ pub enum Again {
     /// From scratch.
     Retry,
     /// From this checkpoint, or by the script's own means when there is none to hand over.
-    Resume { checkpoint: Option<String> },
+    Resume {
+        checkpoint: Option<String>,
+        /// The best by the first objective, for those who go on from that.
+        #[serde(default)]
+        best: Option<String>,
+    },
 }
 
 /// An attempt that was decided on.

@@ -190,9 +190,6 @@ pub const STOP_SIGNALS: [&str; 6] = ["TERM", "INT", "USR1", "USR2", "HUP", "QUIT
 
 impl Default for Stop {
     fn default() -> Stop {
-        Stop {
-            signal: "TERM".into(),
-            grace: Millis(30_000),
-        }
+        Stop { signal: "TERM".into(), grace: Millis(30_000) }
     }
 }

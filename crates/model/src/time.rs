@@ -30,11 +30,7 @@ impl Millis {
     /// A value beyond ten thousand years is refused, so that sums of durations cannot overflow.
     pub fn parse(text: &str) -> Option<Millis> {
         let text = text.trim();
-        let seconds = if text.contains(':') {
-            clock_seconds(text)?
-        } else {
-            worded_seconds(text)?
-        };
+        let seconds = if text.contains(':') { clock_seconds(text)? } else { worded_seconds(text)? };
         (seconds.is_finite() && (0.0..3.2e11).contains(&seconds)).then(|| Millis((seconds * 1000.0).round() as u64))
     }
 }
@@ -45,10 +41,7 @@ fn clock_seconds(text: &str) -> Option<f64> {
         Some((days, clock)) => (days.trim().parse::<u32>().ok()?, clock),
         None => (0, text),
     };
-    let parts: Vec<f64> = clock
-        .split(':')
-        .map(|part| part.trim().parse::<u32>().ok().map(f64::from))
-        .collect::<Option<_>>()?;
+    let parts: Vec<f64> = clock.split(':').map(|part| part.trim().parse::<u32>().ok().map(f64::from)).collect::<Option<_>>()?;
     let within_day = match parts[..] {
         [minutes, seconds] => minutes * 60.0 + seconds,
         [hours, minutes, seconds] => hours * 3600.0 + minutes * 60.0 + seconds,

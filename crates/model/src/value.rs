@@ -63,10 +63,7 @@ impl Value {
                 }
                 let numeric =
                     word.bytes().all(|b| b.is_ascii_digit() || b"+-._eE".contains(&b)) && word.bytes().any(|b| b.is_ascii_digit());
-                numeric
-                    .then(|| Value::float(word))
-                    .flatten()
-                    .unwrap_or_else(|| Value::Str(word.to_string()))
+                numeric.then(|| Value::float(word)).flatten().unwrap_or_else(|| Value::Str(word.to_string()))
             }
         }
     }
@@ -137,11 +134,7 @@ fn from_json_text(text: &str) -> Result<Value, String> {
     match text.as_bytes().first() {
         Some(b'[') => {
             let items: Vec<&RawValue> = serde_json::from_str(text).map_err(|e| e.to_string())?;
-            items
-                .iter()
-                .map(|item| from_json_text(item.get()))
-                .collect::<Result<_, _>>()
-                .map(Value::List)
+            items.iter().map(|item| from_json_text(item.get())).collect::<Result<_, _>>().map(Value::List)
         }
         Some(b'"') => serde_json::from_str(text).map(Value::Str).map_err(|e| e.to_string()),
         Some(b't' | b'f') => serde_json::from_str(text).map(Value::Bool).map_err(|e| e.to_string()),

@@ -6,11 +6,21 @@ use std::path::{Path, PathBuf};
 
 #[derive(Debug)]
 pub enum StoreError {
-    Io { doing: &'static str, path: PathBuf, source: io::Error },
+    Io {
+        doing: &'static str,
+        path: PathBuf,
+        source: io::Error,
+    },
     /// Written by a newer neronet.
-    Newer { path: PathBuf, format: u32 },
+    Newer {
+        path: PathBuf,
+        format: u32,
+    },
     /// Not what it should be.
-    Damaged { path: PathBuf, what: String },
+    Damaged {
+        path: PathBuf,
+        what: String,
+    },
 }
 
 impl fmt::Display for StoreError {
@@ -20,7 +30,9 @@ impl fmt::Display for StoreError {
                 write!(f, "cannot {doing} {}: {source}", path.display())?;
                 match source.kind() {
                     io::ErrorKind::StorageFull => f.write_str("; free some space there, or choose another home with NERONET_HOME"),
-                    io::ErrorKind::QuotaExceeded => f.write_str("; your quota is used up: free some space, or choose another home with NERONET_HOME"),
+                    io::ErrorKind::QuotaExceeded => {
+                        f.write_str("; your quota is used up: free some space, or choose another home with NERONET_HOME")
+                    }
                     io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => {
                         f.write_str("; choose a home that you may write to with NERONET_HOME")
                     }

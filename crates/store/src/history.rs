@@ -12,6 +12,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 pub const MOST: usize = 10_000;
+/// How many rows back a second source of metrics may lag.
+const RECENT: usize = 256;
 
 #[derive(Debug, Default)]
 pub struct History {
@@ -103,22 +105,31 @@ impl History {
         }
         // Values without an axis (a summary at the end) belong to the row that is there.
         let within_epoch = within_epoch && !self.rows.is_empty();
-        let same = within_epoch || self.rows.last().is_some_and(|last| key.is_none_or(|key| key == last.key));
-        if !same {
+        let place = match key {
+            Some(key) if !within_epoch => self.place_of(key),
+            _ => self.rows.len().checked_sub(1),
+        };
+        if place.is_none() {
             self.open(key.unwrap_or(1.0));
         }
-        if let Some(last) = self.rows.last_mut() {
-            last.epoch = row.epoch.or(last.epoch);
-            last.step = row.step.or(last.step);
-            last.at = at.seconds();
+        if let Some(known) = place.or(self.rows.len().checked_sub(1)).and_then(|place| self.rows.get_mut(place)) {
+            known.epoch = row.epoch.or(known.epoch);
+            known.step = row.step.or(known.step);
+            known.at = at.seconds();
             for (name, value) in &row.m.0 {
-                match last.values.get_mut(name) {
+                match known.values.get_mut(name) {
                     Some(known) => *known = *value,
-                    None => drop(last.values.insert(name.clone(), *value)),
+                    None => drop(known.values.insert(name.clone(), *value)),
                 }
             }
         }
-        !same
+        place.is_none()
+    }
+
+    /// The row with this key, if it is a recent one: a second source may say of an epoch what the first said rows ago.
+    fn place_of(&self, key: f64) -> Option<usize> {
+        let recent = self.rows.len().saturating_sub(RECENT);
+        self.rows[recent..].iter().rposition(|row| row.key == key).map(|at| recent + at)
     }
 
     fn open(&mut self, key: f64) {
@@ -190,6 +201,21 @@ mod tests {
         history.add(&row(3.0, 0, 2.0), UnixMs(0));
         assert_eq!(history.rows.iter().map(|row| row.key).collect::<Vec<_>>(), [1.0, 2.0, 3.0]);
         assert_eq!(history.rows[2].values["loss"], 2.0);
+    }
+
+    #[test]
+    fn a_second_source_adds_to_the_rows_of_the_first() {
+        let mut history = History::default();
+        history.begin(false);
+        for epoch in 1..=3 {
+            history.add(&row(f64::from(epoch), 0, 1.0), UnixMs(0));
+        }
+        for epoch in 1..=3 {
+            let other = Row { epoch: Some(f64::from(epoch)), m: Values(vec![("acc".into(), 0.5)]), ..Row::default() };
+            assert!(!history.add(&other, UnixMs(0)));
+        }
+        assert_eq!(history.len(), 3);
+        assert!(history.rows.iter().all(|row| row.values.len() == 2));
     }
 
     #[test]

@@ -79,7 +79,8 @@ impl Joined {
             series.counted &= given.is_none();
             let step = given.unwrap_or(series.points.len() as f64 + 1.0);
             // Several ranks print the same point.
-            let repeated = given.is_some() && series.points.last().is_some_and(|last| last.step == step && last.value.to_bits() == value.to_bits());
+            let repeated =
+                given.is_some() && series.points.last().is_some_and(|last| last.step == step && last.value.to_bits() == value.to_bits());
             if !repeated {
                 series.points.push(Point { step, epoch: row.epoch, at, value: *value });
             }

@@ -111,9 +111,15 @@ pub fn attempt(folder: &Path, n: AttemptNo) -> Result<Attempt, StoreError> {
     if unread > 0 {
         attempt.notices.push(format!("{unread} damaged lines of the record were passed over"));
     }
-    if let Some(launch) = launch(folder)? {
-        attempt.resumed_from = launch.resumed_from;
-        attempt.resumes = launch.resumes;
+    match launch(folder) {
+        Ok(Some(launch)) => {
+            attempt.resumed_from = launch.resumed_from;
+            attempt.resumes = launch.resumes;
+        }
+        Ok(None) => {}
+        Err(newer @ StoreError::Newer { .. }) => return Err(newer),
+        // After a power cut; the events still say what happened.
+        Err(e) => attempt.notices.push(e.to_string()),
     }
     Ok(attempt)
 }

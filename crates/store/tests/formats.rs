@@ -88,7 +88,7 @@ fn the_journal_of_format_1_says_what_was_submitted_and_decided() {
     assert!(state.sweeps[&SweepId(3)].detached && !grid.detached);
     let decision = &state.decisions[&RunId(4)];
     assert_eq!(decision.attempt, AttemptNo(2));
-    assert!(matches!(&decision.again, Again::Resume { checkpoint: Some(path) } if path.ends_with("runs/4/work/model.ckpt")));
+    assert!(matches!(&decision.again, Again::Resume { checkpoint: Some(path), .. } if path.ends_with("runs/4/work/model.ckpt")));
 }
 
 #[test]

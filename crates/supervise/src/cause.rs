@@ -23,7 +23,11 @@ pub fn refine(outcome: Outcome, cause: Option<Cause>, lines: &[String]) -> Optio
     let from_the_end = || lines.iter().rev().map(|line| line.trim());
     let found = from_the_end()
         .find_map(missing_module)
-        .or_else(|| from_the_end().find(|line| OUT_OF_MEMORY.iter().any(|sign| line.contains(sign))).map(|line| Cause::FrameworkOutOfMemory(shortened(line))))
+        .or_else(|| {
+            from_the_end()
+                .find(|line| OUT_OF_MEMORY.iter().any(|sign| line.contains(sign)))
+                .map(|line| Cause::FrameworkOutOfMemory(shortened(line)))
+        })
         .or_else(|| match code {
             127 => from_the_end().find_map(not_found),
             126 => from_the_end().find_map(not_executable),
@@ -39,11 +43,12 @@ fn missing_module(line: &str) -> Option<Cause> {
         Some(Cause::MissingModule(shortened(&rest[..rest.find(close)?])))
     };
     let after = |sign: &str| line.find(sign).map(|at| &line[at + sign.len()..]);
-    after("No module named").and_then(|rest| {
-        quoted(rest, '\'', '\'').or_else(|| rest.split_whitespace().next().map(|name| Cause::MissingModule(shortened(name))))
-    })
-    .or_else(|| after("there is no package called").and_then(|rest| quoted(rest, '‘', '’')))
-    .or_else(|| after("ArgumentError: Package").and_then(|rest| Some(Cause::MissingModule(shortened(rest.split_whitespace().next()?)))))
+    after("No module named")
+        .and_then(|rest| {
+            quoted(rest, '\'', '\'').or_else(|| rest.split_whitespace().next().map(|name| Cause::MissingModule(shortened(name))))
+        })
+        .or_else(|| after("there is no package called").and_then(|rest| quoted(rest, '‘', '’')))
+        .or_else(|| after("ArgumentError: Package").and_then(|rest| Some(Cause::MissingModule(shortened(rest.split_whitespace().next()?)))))
 }
 
 /// `bash: line 1: NAME: command not found`, `sh: 1: NAME: not found`, `env: ‘NAME’: No such file or directory`.
@@ -53,7 +58,9 @@ fn not_found(line: &str) -> Option<Cause> {
 }
 
 fn not_executable(line: &str) -> Option<Cause> {
-    let before = ["Permission denied", "cannot execute binary file: Exec format error", "Is a directory"].iter().find_map(|sign| line.strip_suffix(sign))?;
+    let before = ["Permission denied", "cannot execute binary file: Exec format error", "Is a directory"]
+        .iter()
+        .find_map(|sign| line.strip_suffix(sign))?;
     Some(Cause::NotExecutable(subject(before)))
 }
 

@@ -4,10 +4,11 @@
 //! are; safetensors) a half-written file is known for what it is.
 
 use crate::globs::expand;
-use neronet_model::event::{Event, Summary};
+use crate::renames::Renames;
+use neronet_model::event::{Checkpoint, Event, Summary};
 use neronet_model::launch::Launch;
 use neronet_model::settings::{Goal, Keep, Objective};
-use neronet_model::{Millis, UnixMs};
+use neronet_model::{Attempt, Millis, UnixMs};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, Metadata};
 use std::io::{Read, Seek, SeekFrom};
@@ -28,19 +29,60 @@ struct Version {
     changed_ns: i128,
 }
 
+impl Version {
+    fn modified(self) -> UnixMs {
+        UnixMs((self.modified_ns / 1_000_000) as i64)
+    }
+}
+
 #[derive(Debug, Clone, PartialEq)]
 pub enum Verdict {
-    Complete { bytes: u64, modified: UnixMs },
+    Complete {
+        bytes: u64,
+        modified: UnixMs,
+    },
     /// It may still be being written.
     NotYet,
     /// It never will be complete as it is.
     Unusable(String),
 }
 
-/// Looks at a checkpoint. `ended`: whoever wrote it is gone, so what looks half-written stays so.
-pub fn inspect(path: &Path, now: UnixMs, ended: bool) -> Verdict {
+/// Whether whoever writes the checkpoints may still be writing one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Writes {
+    Still {
+        now: UnixMs,
+    },
+    /// It ended by itself: what it had to write is written.
+    NoMore,
+    /// It was cut short: what it was writing then stays half-written.
+    CutShort {
+        at: UnixMs,
+    },
+}
+
+impl Writes {
+    /// Of an attempt whose command has ended.
+    pub fn after(attempt: &Attempt, now: UnixMs) -> Writes {
+        // A shell tells with codes above 128 that what it ran was killed.
+        if attempt.exit_code.is_some_and(|code| code < 128) {
+            return Writes::NoMore;
+        }
+        let lasted = attempt.begun.zip(attempt.lasted).map(|(begun, lasted)| begun.plus(lasted));
+        Writes::CutShort { at: lasted.unwrap_or(now) }
+    }
+}
+
+/// Looks at a checkpoint.
+pub fn inspect(path: &Path, writes: Writes) -> Verdict {
+    inspect_one(path, writes, false)
+}
+
+/// `renamed`: it was seen to be renamed into place and not written to since.
+fn inspect_one(path: &Path, writes: Writes, renamed: bool) -> Verdict {
+    let ended = !matches!(writes, Writes::Still { .. });
     let Some((version, bytes)) = version(path) else { return Verdict::Unusable("it is not there or cannot be read".into()) };
-    let modified = UnixMs((version.modified_ns / 1_000_000) as i64);
+    let modified = version.modified();
     if bytes == 0 {
         return if ended { Verdict::Unusable("it is empty".into()) } else { Verdict::NotYet };
     }
@@ -49,16 +91,25 @@ pub fn inspect(path: &Path, now: UnixMs, ended: bool) -> Verdict {
     {
         return if ended { Verdict::Unusable(why) } else { Verdict::NotYet };
     }
-    // A rename, unlike a write, changes the inode's time and not that of its content.
-    let renamed = version.changed_ns > version.modified_ns;
-    let quiet = now.0 - modified.0 >= QUIET.0 as i64;
-    if renamed || quiet || (ended && tells_its_length(path)) {
-        Verdict::Complete { bytes, modified }
-    } else if ended {
-        Verdict::Unusable("it was being written when the command ended".into())
-    } else {
-        Verdict::NotYet
+    // A rename, unlike a write, changes the inode's time and not that of its content, if the clock's tick lets one see it.
+    let renamed = renamed || version.changed_ns > version.modified_ns;
+    let quiet = |now: UnixMs| now.0 - modified.0 >= QUIET.0 as i64;
+    let complete = match writes {
+        Writes::Still { now } => renamed || quiet(now),
+        Writes::NoMore => true,
+        // Whoever wrote it after that was somebody else.
+        Writes::CutShort { at } => renamed || quiet(at) || modified > at || tells_its_length(path),
+    };
+    match (complete, ended) {
+        (true, _) => Verdict::Complete { bytes, modified },
+        (false, true) => Verdict::Unusable("it was being written when the command ended".into()),
+        (false, false) => Verdict::NotYet,
     }
+}
+
+/// Whether it is untouched since it was recorded as complete.
+pub fn is_as_recorded(path: &Path, recorded: &Checkpoint) -> bool {
+    version(path).is_some_and(|(version, bytes)| version.modified() == recorded.modified && bytes == recorded.bytes)
 }
 
 /// A folder is as new as its newest file and as large as all of them.
@@ -133,6 +184,7 @@ pub(crate) struct Watcher {
     /// The version of each file that was last spoken of.
     known: BTreeMap<PathBuf, Version>,
     kept: Vec<Kept>,
+    renames: Renames,
 }
 
 struct Kept {
@@ -142,7 +194,8 @@ struct Kept {
 }
 
 impl Watcher {
-    pub(crate) fn new(launch: &Launch, attempt_began: UnixMs) -> Watcher {
+    /// `recorded`: the checkpoints on record, of this and of earlier attempts.
+    pub(crate) fn new(launch: &Launch, attempt_began: UnixMs, recorded: &[Checkpoint]) -> Watcher {
         let directory = PathBuf::from(&launch.directory);
         let mut patterns: Vec<(PathBuf, String)> = launch.checkpoints.paths.iter().map(|path| (directory.clone(), path.clone())).collect();
         patterns.push((Path::new(&launch.run_directory).join("checkpoints"), "*".into()));
@@ -153,13 +206,21 @@ impl Watcher {
             objective: launch.objectives.first().cloned(),
             known: BTreeMap::new(),
             kept: Vec::new(),
+            renames: Renames::new(),
         };
-        // What an earlier attempt left is that attempt's.
         for path in watcher.candidates() {
-            if let Some((version, _)) = version(&path)
-                && version.changed_ns < i128::from(attempt_began.0) * 1_000_000
-            {
-                watcher.known.insert(path, version);
+            watcher.renames.watch(path.parent());
+            let Some((version, bytes)) = version(&path) else { continue };
+            let modified = version.modified();
+            let on_record = recorded.iter().rfind(|checkpoint| watcher.directory.join(&checkpoint.path) == path);
+            match on_record.filter(|checkpoint| checkpoint.modified == modified && checkpoint.bytes == bytes) {
+                Some(checkpoint) => {
+                    watcher.kept.push(Kept { path: path.clone(), modified, value: checkpoint.value });
+                    watcher.known.insert(path, version);
+                }
+                // What an earlier attempt left is that attempt's.
+                None if version.changed_ns < i128::from(attempt_began.0) * 1_000_000 => drop(watcher.known.insert(path, version)),
+                None => {}
             }
         }
         watcher
@@ -170,20 +231,27 @@ impl Watcher {
     }
 
     /// What is new since the last look.
-    pub(crate) fn look(&mut self, now: UnixMs, ended: bool, summary: &Summary, epoch: Option<f64>) -> Vec<Event> {
+    pub(crate) fn look(&mut self, writes: Writes, summary: &Summary, epoch: Option<f64>) -> Vec<Event> {
+        for (folder, pattern) in &self.patterns {
+            self.renames.watch(folder.join(pattern).parent());
+        }
+        let renamed = self.renames.since_last().clone();
         let mut events = Vec::new();
         for path in self.candidates() {
             let Some((version, _)) = version(&path) else { continue };
             if self.known.get(&path) == Some(&version) {
                 continue;
             }
+            self.renames.watch(path.parent());
             let shown = path.strip_prefix(&self.directory).unwrap_or(&path).display().to_string();
-            match inspect(&path, now, ended) {
+            match inspect_one(&path, writes, renamed.contains(&path)) {
                 Verdict::NotYet => continue,
                 Verdict::Unusable(why) => events.push(Event::CheckpointSkipped { path: shown, why }),
                 Verdict::Complete { bytes, modified } => {
-                    events.push(Event::Checkpoint { path: shown, bytes, modified, step: summary.steps, epoch });
-                    let value = self.objective.as_ref().and_then(|objective| summary.metrics.get(&objective.metric)).map(|extent| extent.last);
+                    let last =
+                        self.objective.as_ref().and_then(|objective| summary.metrics.get(&objective.metric)).map(|extent| extent.last);
+                    let value = last.filter(|value| value.is_finite());
+                    events.push(Event::Checkpoint(Checkpoint { path: shown, bytes, modified, step: summary.steps, epoch, value }));
                     self.kept.retain(|kept| kept.path != path);
                     self.kept.push(Kept { path: path.clone(), modified, value });
                 }
@@ -243,12 +311,12 @@ mod tests {
         let mut archive = b"PK\x03\x04".to_vec();
         archive.extend([0; 500]);
         fs::write(&path, &archive).expect("written");
-        assert_eq!(inspect(&path, LATER, false), Verdict::NotYet);
-        assert!(matches!(inspect(&path, LATER, true), Verdict::Unusable(_)));
+        assert_eq!(inspect(&path, Writes::Still { now: LATER }), Verdict::NotYet);
+        assert!(matches!(inspect(&path, Writes::NoMore), Verdict::Unusable(_)));
         archive.extend(b"PK\x05\x06");
         archive.extend([0; 18]);
         fs::write(&path, &archive).expect("written");
-        assert!(matches!(inspect(&path, LATER, true), Verdict::Complete { bytes: 526, .. }));
+        assert!(matches!(inspect(&path, Writes::CutShort { at: LATER }), Verdict::Complete { bytes: 526, .. }));
     }
 
     #[test]
@@ -258,14 +326,28 @@ mod tests {
         fs::write(folder.path().join("new"), "weights").expect("written");
         let written = fs::metadata(folder.path().join("new")).expect("there");
         let just_then = UnixMs(written.mtime() * 1000);
-        assert_eq!(inspect(&folder.path().join("new"), just_then, false), Verdict::NotYet);
-        assert!(matches!(inspect(&folder.path().join("new"), LATER, false), Verdict::Complete { .. }));
+        assert_eq!(inspect(&folder.path().join("new"), Writes::Still { now: just_then }), Verdict::NotYet);
+        assert!(matches!(inspect(&folder.path().join("new"), Writes::Still { now: LATER }), Verdict::Complete { .. }));
         // The file system's clock has its own grain: rename until it has moved on.
         while fs::metadata(&path).map_or(true, |meta| (meta.ctime(), meta.ctime_nsec()) <= (meta.mtime(), meta.mtime_nsec())) {
             let from = if path.exists() { path.clone() } else { folder.path().join("new") };
             fs::rename(&from, folder.path().join("between")).expect("renamed");
             fs::rename(folder.path().join("between"), &path).expect("renamed");
         }
-        assert!(matches!(inspect(&path, just_then, false), Verdict::Complete { bytes: 7, .. }));
+        assert!(matches!(inspect(&path, Writes::Still { now: just_then }), Verdict::Complete { bytes: 7, .. }));
+    }
+
+    #[test]
+    fn of_a_command_that_was_killed_only_what_was_surely_written_counts() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = |name: &str| folder.path().join(name);
+        fs::write(path("direct.bin"), "half").expect("written");
+        let at = UnixMs((version(&path("direct.bin")).expect("there").0.modified_ns / 1_000_000) as i64 + 1);
+        assert!(matches!(inspect(&path("direct.bin"), Writes::CutShort { at }), Verdict::Unusable(_)));
+        assert!(matches!(inspect(&path("direct.bin"), Writes::NoMore), Verdict::Complete { .. }));
+        fs::write(path("new.tmp"), "whole").expect("written");
+        fs::rename(path("new.tmp"), path("renamed.bin")).expect("renamed");
+        let at = UnixMs(at.0 + 1);
+        assert!(matches!(inspect_one(&path("renamed.bin"), Writes::CutShort { at }, true), Verdict::Complete { .. }));
     }
 }

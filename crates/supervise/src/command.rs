@@ -116,14 +116,17 @@ fn exec_of(launch: &Launch) -> Result<Exec, Cause> {
             None => drop(env.remove(std::ffi::OsStr::new(name))),
         }
     }
-    let program = launch.argv.first().filter(|program| !program.is_empty()).ok_or_else(|| Cause::NotStarted("the command is empty".into()))?;
+    let program =
+        launch.argv.first().filter(|program| !program.is_empty()).ok_or_else(|| Cause::NotStarted("the command is empty".into()))?;
     let path = env.get(std::ffi::OsStr::new("PATH")).map_or_else(|| "/usr/local/bin:/usr/bin:/bin".into(), OsString::clone);
     let text = |bytes: &[u8]| CString::new(bytes).map_err(|_| Cause::NotStarted("an argument or variable holds a NUL byte".into()));
     let programs = if program.contains('/') {
         vec![text(program.as_bytes())?]
     } else {
         let folders = path.as_bytes().split(|b| *b == b':');
-        folders.map(|folder| text(&[if folder.is_empty() { b"." } else { folder }, b"/", program.as_bytes()].concat())).collect::<Result<_, _>>()?
+        folders
+            .map(|folder| text(&[if folder.is_empty() { b"." } else { folder }, b"/", program.as_bytes()].concat()))
+            .collect::<Result<_, _>>()?
     };
     let argv = launch.argv.iter().map(|word| text(word.as_bytes())).collect::<Result<_, _>>()?;
     let env = env.iter().map(|(name, value)| text(&[name.as_bytes(), b"=", value.as_bytes()].concat())).collect::<Result<_, _>>()?;

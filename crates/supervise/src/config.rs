@@ -126,7 +126,9 @@ mod tests {
 
     #[test]
     fn a_configuration_dump_becomes_dotted_names() {
-        let found = yaml("# made by hydra\noptim:\n  lr: 1e-3   # base\n  betas:\n  - 0.9\n  - 0.999\nmodel:\n  name: 'res net'\nseed: 1\nempty: \n");
+        let found = yaml(
+            "# made by hydra\noptim:\n  lr: 1e-3   # base\n  betas:\n  - 0.9\n  - 0.999\nmodel:\n  name: 'res net'\nseed: 1\nempty: \n",
+        );
         let pairs: Vec<(&str, &str)> = found.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         assert_eq!(pairs, [("model.name", "res net"), ("optim.betas", "0.9, 0.999"), ("optim.lr", "1e-3"), ("seed", "1")]);
     }

@@ -48,7 +48,14 @@ pub(crate) struct Files {
 
 impl Files {
     pub(crate) fn new(directory: &Path, patterns: &[String], metrics: &Path, resumed: bool) -> Files {
-        let ours = Followed { src: "m".into(), reader: Reader::Metrics, inode: 0, lines: Lines::from(0, false, LINE_LIMIT), seen: (0, 0), earlier: 0 };
+        let ours = Followed {
+            src: "m".into(),
+            reader: Reader::Metrics,
+            inode: 0,
+            lines: Lines::from(0, false, LINE_LIMIT),
+            seen: (0, 0),
+            earlier: 0,
+        };
         Files {
             directory: directory.to_path_buf(),
             patterns: patterns.to_vec(),

@@ -18,6 +18,7 @@ pub mod os;
 mod output;
 mod position;
 mod record;
+mod renames;
 mod segment;
 pub mod start;
 mod supervisor;

@@ -35,7 +35,14 @@ impl Nursery {
         let (ours, theirs) = socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC)
             .map_err(|e| StoreError::io("talk to", neronet)(e.into()))?;
         let mut command = Command::new(neronet);
-        command.arg0("neronet").arg(ROLE).arg(" ".repeat(ROOM_FOR_TITLES)).current_dir("/").stdin(theirs).stdout(Stdio::null()).stderr(Stdio::null());
+        command
+            .arg0("neronet")
+            .arg(ROLE)
+            .arg(" ".repeat(ROOM_FOR_TITLES))
+            .current_dir("/")
+            .stdin(theirs)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
         command.env_clear().envs(environment.iter().map(|(name, value)| (name, value)));
         crate::start::detach(&mut command);
         command.spawn().map_err(|source| StoreError::Io { doing: "start", path: neronet.to_path_buf(), source })?;

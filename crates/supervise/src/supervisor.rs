@@ -2,7 +2,7 @@
 //! It never touches the command, and its successor goes on where it was, to the byte.
 
 use crate::cause;
-use crate::checkpoints::Watcher;
+use crate::checkpoints::{Watcher, Writes};
 use crate::config::Configuration;
 use crate::files::Files;
 use crate::lines::{Line, Lines};
@@ -15,7 +15,7 @@ use crate::record;
 use crate::segment::{Writer, sealed_file};
 use crate::start;
 use neronet_capture::secrets;
-use neronet_model::event::{Event, Process, Stamped, Summary};
+use neronet_model::event::{Checkpoint, Event, Process, Stamped, Summary};
 use neronet_model::launch::Launch;
 use neronet_model::outcome::{Cause, Outcome};
 use neronet_model::row::Values;
@@ -146,6 +146,7 @@ impl<'a> Supervisor<'a> {
             None => Some(Millis(clock::boot_now().0.saturating_sub((clock::unix_now().0 - begun.0).max(0) as u64))),
         };
         let streams = streams(folder, &launch)?;
+        let recorded = recorded_checkpoints(&launch, &attempt);
         let metrics = Metrics::new(folder, generation, &launch, begun).map_err(io::Error::other)?;
         let directory = PathBuf::from(&launch.directory);
         let files = Files::new(&directory, &launch.metrics.files, &folder.join("metrics-in.jsonl"), launch.attempt.0 > 1);
@@ -162,7 +163,7 @@ impl<'a> Supervisor<'a> {
             events: Writer::new(folder, format!("events.{generation}.jsonl")),
             output: Output::new(folder, generation, launch.limits.output_bytes)?,
             metrics,
-            checkpoints: Watcher::new(&launch, begun),
+            checkpoints: Watcher::new(&launch, begun, &recorded),
             configuration: Configuration::new(&directory, begun),
             secrets: secret_values(),
             said_dropped: false,
@@ -277,7 +278,9 @@ impl<'a> Supervisor<'a> {
         if self.output.dropped_bytes > 0 && !self.said_dropped {
             self.said_dropped = true;
             let cap = self.launch.limits.output_bytes;
-            self.event(Event::Dropped { what: format!("output beyond {cap} bytes: the first and the last half of that are kept, the middle is not") });
+            self.event(Event::Dropped {
+                what: format!("output beyond {cap} bytes: the first and the last half of that are kept, the middle is not"),
+            });
         }
         let written = self.flush();
         self.metrics.write_history(false);
@@ -314,7 +317,9 @@ impl<'a> Supervisor<'a> {
             };
             got += n;
             let Stream { lines, scraper, spooled, src, last_lines, .. } = stream;
-            let mut take = |line: Line<'_>| take_line(line, t, src, secrets, spooled, last_lines, output, scraper, metrics, events, &mut found, &mut rewrites);
+            let mut take = |line: Line<'_>| {
+                take_line(line, t, src, secrets, spooled, last_lines, output, scraper, metrics, events, &mut found, &mut rewrites);
+            };
             lines.feed(&buffer[..n], &mut take);
             if got >= AT_ONCE {
                 break false;
@@ -322,7 +327,9 @@ impl<'a> Supervisor<'a> {
         };
         let Stream { lines, scraper, spooled, src, last_lines, .. } = stream;
         if ended && all {
-            lines.finish(|line| take_line(line, t, src, secrets, spooled, last_lines, output, scraper, metrics, events, &mut found, &mut rewrites));
+            lines.finish(|line| {
+                take_line(line, t, src, secrets, spooled, last_lines, output, scraper, metrics, events, &mut found, &mut rewrites);
+            });
         }
         scrape_rewrites(&mut rewrites, t, src, scraper, metrics, events, &mut found);
         got
@@ -341,7 +348,12 @@ impl<'a> Supervisor<'a> {
     fn search(&mut self, t: Millis, ended: bool) {
         let began = clock::boot_now();
         let (summary, epoch) = (self.metrics.summary.clone(), self.metrics.epoch);
-        let mut events = self.checkpoints.look(clock::unix_now(), ended, &summary, epoch);
+        let now = clock::unix_now();
+        let writes = match record::read(self.folder, self.launch.attempt) {
+            Ok(attempt) if ended => Writes::after(&attempt, now),
+            _ => Writes::Still { now },
+        };
+        let mut events = self.checkpoints.look(writes, &summary, epoch);
         events.extend(self.configuration.look());
         for event in events {
             self.event(event);
@@ -424,7 +436,10 @@ impl<'a> Supervisor<'a> {
     }
 }
 
-#[expect(clippy::too_many_arguments, reason = "the parts of the supervisor that a line touches, borrowed apart from the stream that it came from")]
+#[expect(
+    clippy::too_many_arguments,
+    reason = "the parts of the supervisor that a line touches, borrowed apart from the stream that it came from"
+)]
 fn take_line(
     line: Line<'_>,
     t: Millis,
@@ -488,7 +503,16 @@ fn scrape_rewrites(
 }
 
 #[expect(clippy::too_many_arguments, reason = "as for take_line")]
-fn scrape(text: &str, end: u64, t: Millis, src: &str, scraper: &mut Scraper, metrics: &mut Metrics, events: &mut Writer, found: &mut Found) {
+fn scrape(
+    text: &str,
+    end: u64,
+    t: Millis,
+    src: &str,
+    scraper: &mut Scraper,
+    metrics: &mut Metrics,
+    events: &mut Writer,
+    found: &mut Found,
+) {
     scraper.line(text, found);
     if !found.is_empty() {
         let values = std::mem::take(&mut found.values);
@@ -505,8 +529,11 @@ fn record_found(found: &Found, values: Vec<(String, f64)>, src: &str, at: u64, t
         events.push(&Stamped { t, event: Event::Tag { name: name.clone(), value: value.clone() } });
     }
     if !found.config.is_empty() {
-        let values: BTreeMap<String, String> =
-            found.config.iter().map(|(name, value)| (name.clone(), if secrets::is_secret_name(name) { "***".into() } else { value.clone() })).collect();
+        let values: BTreeMap<String, String> = found
+            .config
+            .iter()
+            .map(|(name, value)| (name.clone(), if secrets::is_secret_name(name) { "***".into() } else { value.clone() }))
+            .collect();
         events.push(&Stamped { t, event: Event::Config { source: src.to_string(), values } });
     }
     let Found { step, steps, epoch, epochs, time, .. } = *found;
@@ -514,6 +541,13 @@ fn record_found(found: &Found, values: Vec<(String, f64)>, src: &str, at: u64, t
         return;
     }
     metrics.add(Row { t, src: src.to_string(), at, step, steps, epoch, epochs, time, m: Values(values) });
+}
+
+/// Of earlier attempts and of this one, oldest first.
+fn recorded_checkpoints(launch: &Launch, attempt: &Attempt) -> Vec<Checkpoint> {
+    let attempts = Path::new(&launch.run_directory).join("attempts");
+    let earlier = (1..launch.attempt.0).filter_map(|n| spool::attempt(&attempts.join(n.to_string()), neronet_model::AttemptNo(n)).ok());
+    earlier.flat_map(|attempt| attempt.checkpoints).chain(attempt.checkpoints.iter().cloned()).collect()
 }
 
 fn streams(folder: &Path, launch: &Launch) -> io::Result<Vec<Stream>> {
@@ -578,7 +612,10 @@ impl Stream {
 fn secret_values() -> Vec<String> {
     let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
     let variables: Vec<(String, String)> = std::env::vars_os().filter_map(text).collect();
-    secrets::secret_values(&variables).into_iter().filter(|value| value.len() >= 8).collect()
+    let mut values: Vec<String> = secrets::secret_values(&variables).into_iter().filter(|value| value.len() >= 8).collect();
+    // One that holds another goes first, else its rest would stay.
+    values.sort_by_key(|value| std::cmp::Reverse(value.len()));
+    values
 }
 
 fn remove_raw(folder: &Path) {

@@ -20,13 +20,13 @@ pub(crate) fn resume(session: &Session, words: &Words) -> Result<ExitCode, HomeE
              Add for instance [resume] arguments = \"--resume {{checkpoint}}\"; `neronet retry {}` starts it from scratch",
             view.run.id, view.run.id
         ))),
-        Some(Resume::Automatic) => Ok(Again::Resume { checkpoint: None }),
+        Some(Resume::Automatic) => Ok(Again::Resume { checkpoint: None, best: None }),
         Some(_) => {
-            let found = steer::latest_checkpoint(&session.context, view)?;
+            let found = steer::find_checkpoints(&session.context, view)?;
             for word in &found.passed_over {
                 output::notice(&format!("run {}: checkpoint passed over: {word}", view.run.id));
             }
-            let path = found.path.ok_or_else(|| {
+            let path = found.latest.ok_or_else(|| {
                 HomeError::Failed(format!(
                     "run {} has no complete checkpoint to go on from (looked for {}); `neronet retry {}` starts it from scratch",
                     view.run.id,
@@ -35,7 +35,7 @@ pub(crate) fn resume(session: &Session, words: &Words) -> Result<ExitCode, HomeE
                 ))
             })?;
             output::notice(&format!("run {} goes on from {}", view.run.id, path.display()));
-            Ok(Again::Resume { checkpoint: Some(path.display().to_string()) })
+            Ok(Again::Resume { checkpoint: Some(path.display().to_string()), best: found.best.map(|path| path.display().to_string()) })
         }
     })
 }

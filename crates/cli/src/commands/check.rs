@@ -1,4 +1,4 @@
-//! `neronet check`: what a specification would run, or what would be read from a log. Nothing is run, nothing is written.
+//! `neronet check`: what a specification would run, or what would be read from a log. Nothing is run, and home stays as it is.
 
 use crate::args::Check;
 use crate::commands::page::{Page, count};
@@ -28,12 +28,7 @@ pub(crate) fn check(session: &Session, words: &Check) -> Result<ExitCode, HomeEr
         return learned(session, words, log);
     }
     let (plan, start) = read_spec(session, words.spec.as_deref(), &words.set)?;
-    let survey = code::survey(
-        &start,
-        session.context.user_home.as_deref(),
-        &Caps::default(),
-        &session.context.cache,
-    )?;
+    let survey = code::survey(&start, session.context.user_home.as_deref(), &Caps::default(), &session.context.cache)?;
     // The numbers that the runs would get if they were started now.
     let first = RunId(session.context.home.read()?.state.last_run + 1);
     if words.json {
@@ -50,22 +45,10 @@ pub(crate) fn check(session: &Session, words: &Check) -> Result<ExitCode, HomeEr
         plan.warnings.iter().for_each(|warning| page.block(&warning.to_string()));
     }
     let total = plan.experiments.iter().map(Experiment::count).fold(0, u64::saturating_add);
-    let spec = words
-        .spec
-        .as_deref()
-        .filter(|spec| *spec != DEFAULT_SPEC)
-        .map(|spec| format!(" {spec}"))
-        .unwrap_or_default();
-    let set = words
-        .set
-        .iter()
-        .map(|set| format!(" --set {}", neronet_home::clone::in_shell(std::slice::from_ref(set))));
+    let spec = words.spec.as_deref().filter(|spec| *spec != DEFAULT_SPEC).map(|spec| format!(" {spec}")).unwrap_or_default();
+    let set = words.set.iter().map(|set| format!(" --set {}", neronet_home::clone::in_shell(std::slice::from_ref(set))));
     let start = format!("`neronet run{spec}{}`", set.collect::<String>());
-    page.text.push_str(&format!(
-        "\n{}; {start} starts {}\n",
-        many(total),
-        if total == 1 { "it" } else { "them" }
-    ));
+    page.text.push_str(&format!("\n{}; {start} starts {}\n", many(total), if total == 1 { "it" } else { "them" }));
     output::print(&page.text);
     Ok(ExitCode::SUCCESS)
 }
@@ -80,30 +63,18 @@ fn command(session: &Session, settings: &Settings, params: &Params, run: RunId) 
         Some(Value::Int(seed)) => Some(*seed),
         _ => None,
     };
-    let context = render::Context {
-        run,
-        run_directory: &run_directory,
-        seed,
-        checkpoint: None,
-        best_checkpoint: None,
-    };
+    let context = render::Context { run, run_directory: &run_directory, seed, checkpoint: None, best_checkpoint: None };
     let rendered = render::command(settings, params, &context, Mode::First, "sh");
-    rendered
-        .map(|rendered| rendered.shown)
-        .map_err(|why| HomeError::Failed(format!("the command cannot be made: {why}")))
+    rendered.map(|rendered| rendered.shown).map_err(|why| HomeError::Failed(format!("the command cannot be made: {why}")))
 }
 
 fn experiment_of(session: &Session, page: &mut Page<'_>, experiment: &Experiment, first: RunId) -> Result<(), HomeError> {
     let varying = experiment.varying();
     let total = experiment.count();
-    let mut title = format!("{}: {}", words::one_line(&experiment.name, 60), many(total));
+    let mut title = format!("{}: {}", experiment.name, many(total));
     let at_a_time = experiment.parallel.unwrap_or(1);
     if total > 1 {
-        title.push_str(&if at_a_time == 1 {
-            ", one at a time".to_string()
-        } else {
-            format!(", {} at a time", grouped(at_a_time))
-        });
+        title.push_str(&if at_a_time == 1 { ", one at a time".to_string() } else { format!(", {} at a time", grouped(at_a_time)) });
     }
     page.heading(&title);
     let sample: Vec<Params> = experiment.runs().take(SAMPLE as usize).collect();
@@ -127,19 +98,12 @@ fn experiment_of(session: &Session, page: &mut Page<'_>, experiment: &Experiment
 }
 
 fn sample_table(varying: &[String], sample: &[Params]) -> Table {
-    let numeric = |name: &String| {
-        sample
-            .iter()
-            .all(|params| params.get(name).is_none_or(|value| value.number().is_some()))
-    };
+    let numeric = |name: &String| sample.iter().all(|params| params.get(name).is_none_or(|value| value.number().is_some()));
     let column = |name: &String| if numeric(name) { Column::right(name) } else { Column::left(name) };
     let cell = |params: &Params, name: &String| Cell::plain(params.get(name).map(ToString::to_string).unwrap_or_default());
     Table {
         columns: varying.iter().map(column).collect(),
-        rows: sample
-            .iter()
-            .map(|params| varying.iter().map(|name| cell(params, name)).collect())
-            .collect(),
+        rows: sample.iter().map(|params| varying.iter().map(|name| cell(params, name)).collect()).collect(),
     }
 }
 
@@ -149,11 +113,7 @@ fn code_of(page: &mut Page<'_>, plan: &Plan, survey: &Survey) {
     let frozen = match &survey.in_place_because {
         _ if in_place => "is not frozen: in_place = true runs in the work tree itself".to_string(),
         Some(why) => format!("cannot be frozen, runs would execute in place: {why}"),
-        None => format!(
-            "{}, {}, frozen at the start",
-            count(survey.files.len(), "file"),
-            words::bytes(bytes)
-        ),
+        None => format!("{}, {}, frozen at the start", count(survey.files.len(), "file"), words::bytes(bytes)),
     };
     let git = survey.git.as_ref();
     page.facts(&[
@@ -162,10 +122,7 @@ fn code_of(page: &mut Page<'_>, plan: &Plan, survey: &Survey) {
         ("code", frozen),
     ]);
     let left_out = survey.left_out.iter().map(|(path, why)| format!("left out: {path} ({why})"));
-    let large = survey
-        .large
-        .iter()
-        .map(|large| format!("linked, not copied: {} ({})", large.path, words::bytes(large.size)));
+    let large = survey.large.iter().map(|large| format!("linked, not copied: {} ({})", large.path, words::bytes(large.size)));
     let lines: Vec<String> = survey.notes.iter().cloned().chain(left_out).chain(large).collect();
     lines.iter().take(10).for_each(|line| page.line(line, Style::Plain));
     if lines.len() > 10 {
@@ -186,19 +143,9 @@ fn as_json(session: &Session, plan: &Plan, survey: &Survey, first: RunId) -> Res
     }
     let mut findings: Vec<serde_json::Value> = plan.warnings.iter().map(of_problem).collect();
     let finding = |source: &str, message: &str| json!({"source": source, "severity": "warning", "message": message, "evidence": null, "remedies": []});
-    findings.extend(
-        survey
-            .in_place_because
-            .iter()
-            .map(|why| finding("code", &format!("the code cannot be frozen: {why}"))),
-    );
+    findings.extend(survey.in_place_because.iter().map(|why| finding("code", &format!("the code cannot be frozen: {why}"))));
     findings.extend(survey.notes.iter().map(|note| finding("code", note)));
-    findings.extend(
-        survey
-            .left_out
-            .iter()
-            .map(|(path, why)| finding("code", &format!("{path} is not in the snapshot: {why}"))),
-    );
+    findings.extend(survey.left_out.iter().map(|(path, why)| finding("code", &format!("{path} is not in the snapshot: {why}"))));
     output::json(&json!({"count": total, "runs": runs, "findings": findings}));
     Ok(ExitCode::SUCCESS)
 }
@@ -217,11 +164,7 @@ fn learned(session: &Session, words: &Check, log: &Path) -> Result<ExitCode, Hom
     // A specification brings its own patterns; without one only what is built in reads.
     let metrics = if words.spec.is_some() || session.context.folder.join(DEFAULT_SPEC).exists() {
         let (plan, _) = read_spec(session, words.spec.as_deref(), &words.set)?;
-        plan.experiments
-            .into_iter()
-            .next()
-            .map(|experiment| experiment.settings.metrics)
-            .unwrap_or_default()
+        plan.experiments.into_iter().next().map(|experiment| experiment.settings.metrics).unwrap_or_default()
     } else {
         Default::default()
     };
@@ -269,10 +212,7 @@ fn learned_text(session: &Session, learned: &Learned) -> String {
             Column::left("read as"),
             Column::left("example"),
         ];
-        page.table(&Table {
-            columns,
-            rows: rows.collect(),
-        });
+        page.table(&Table { columns, rows: rows.collect() });
     }
     if !learned.config.is_empty() {
         page.heading("Configuration");
@@ -296,9 +236,5 @@ fn learned_text(session: &Session, learned: &Learned) -> String {
 
 /// As TOML writes a text: a literal one where it can be.
 fn toml_text(pattern: &str) -> String {
-    if pattern.contains(['\'', '\n']) {
-        serde_json::to_string(pattern).unwrap_or_default()
-    } else {
-        format!("'{pattern}'")
-    }
+    if pattern.contains(['\'', '\n']) { serde_json::to_string(pattern).unwrap_or_default() } else { format!("'{pattern}'") }
 }

@@ -1,7 +1,7 @@
 //! `neronet clone`.
 
 use crate::args::Clone as Words;
-use crate::commands::read;
+use crate::commands::{read, stream};
 use crate::output;
 use crate::session::Session;
 use neronet_home::HomeError;
@@ -15,11 +15,12 @@ pub(crate) fn clone(session: &Session, words: &Words) -> Result<ExitCode, HomeEr
     let cloned = copy(&session.context, view, &session.context.folder.join(&words.folder))?;
     let place = cloned.folder.strip_prefix(&session.context.folder).unwrap_or(&cloned.folder);
     for note in &cloned.notes {
-        output::print_line(note);
+        output::print_line(&stream::safe(note, false));
     }
     if !cloned.again.is_empty() {
         let place = in_shell(&[place.display().to_string().trim_end_matches('/').to_string()]);
-        output::print_line(&format!("to run it there: cd {place} && neronet run {}", in_shell(&cloned.again)));
+        let again = stream::safe(&in_shell(&cloned.again), false);
+        output::print_line(&format!("to run it there: cd {place} && neronet run {again}"));
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -24,11 +24,7 @@ pub(crate) fn compare(session: &Session, words: &Compare) -> Result<ExitCode, Ho
     let views = snapshot.views(&session.context);
     let chosen = read::chosen(&snapshot, &views, &words.which)?;
     if let [only] = chosen[..] {
-        return Err(HomeError::Words(format!(
-            "'{}' is run {} alone; compare takes two runs or more",
-            words.which.join(" "),
-            only.run.id
-        )));
+        return Err(HomeError::Words(format!("'{}' is run {} alone; compare takes two runs or more", words.which.join(" "), only.run.id)));
     }
     let comparison = compared(&session.context, &chosen)?;
     if words.json {
@@ -56,10 +52,7 @@ pub(crate) fn tables(comparison: &Comparison) -> [(&'static str, &[Row]); 4] {
 
 /// A row for each value that a name has, with the runs that have it: for more runs than there is room for columns.
 pub(crate) fn by_value(comparison: &Comparison, rows: &[Row], all: bool) -> Table {
-    let mut table = Table {
-        columns: ["name", "value", "runs"].map(Column::left).to_vec(),
-        rows: Vec::new(),
-    };
+    let mut table = Table { columns: ["name", "value", "runs"].map(Column::left).to_vec(), rows: Vec::new() };
     for row in rows.iter().filter(|row| all || row.differs()) {
         let mut values: Vec<(&Option<String>, Vec<RunId>)> = Vec::new();
         for (value, run) in row.values.iter().zip(&comparison.runs) {
@@ -72,9 +65,7 @@ pub(crate) fn by_value(comparison: &Comparison, rows: &[Row], all: bool) -> Tabl
             runs.sort_unstable();
             let name = if at == 0 { row.name.as_str() } else { "" };
             let value = value.as_ref().map_or(Cell::styled("-", Style::Faint), Cell::plain);
-            table
-                .rows
-                .push(vec![Cell::plain(name), value, Cell::plain(spans(&runs).replace(' ', ", "))]);
+            table.rows.push(vec![Cell::plain(name), value, Cell::plain(spans(&runs).replace(' ', ", "))]);
         }
     }
     table
@@ -91,18 +82,11 @@ fn table_of(comparison: &Comparison, rows: &[Row], all: bool) -> Table {
         });
         [Cell::plain(row.name.clone())].into_iter().chain(values).collect()
     });
-    Table {
-        columns: [Column::left("name")].into_iter().chain(columns).collect(),
-        rows: rows.collect(),
-    }
+    Table { columns: [Column::left("name")].into_iter().chain(columns).collect(), rows: rows.collect() }
 }
 
 fn rows_of(page: &mut Page<'_>, comparison: &Comparison, title: &str, rows: &[Row], all: bool) {
-    let table = if comparison.runs.len() > COLUMNS {
-        by_value(comparison, rows, all)
-    } else {
-        table_of(comparison, rows, all)
-    };
+    let table = if comparison.runs.len() > COLUMNS { by_value(comparison, rows, all) } else { table_of(comparison, rows, all) };
     if rows.is_empty() {
         return;
     }
@@ -114,19 +98,11 @@ fn rows_of(page: &mut Page<'_>, comparison: &Comparison, title: &str, rows: &[Ro
 }
 
 fn metrics(page: &mut Page<'_>, comparison: &Comparison, all: bool) {
-    let shown: Vec<_> = comparison
-        .metrics
-        .iter()
-        .filter(|(_, extents)| all || metric_differs(extents))
-        .collect();
+    let shown: Vec<_> = comparison.metrics.iter().filter(|(_, extents)| all || metric_differs(extents)).collect();
     if comparison.metrics.is_empty() {
         return;
     }
-    page.heading(if comparison.runs.len() > COLUMNS {
-        "Metrics: last"
-    } else {
-        "Metrics: last (lowest to highest)"
-    });
+    page.heading(if comparison.runs.len() > COLUMNS { "Metrics: last" } else { "Metrics: last (lowest to highest)" });
     if shown.is_empty() {
         return page.line(&format!("no difference ({} the same)", comparison.metrics.len()), Style::Faint);
     }
@@ -137,21 +113,14 @@ fn metrics(page: &mut Page<'_>, comparison: &Comparison, all: bool) {
         let values = extents.iter().map(|extent| match extent {
             Some(extent) => {
                 let [last, min, max] = [extent.last, extent.min, extent.max].map(words::number);
-                Cell::plain(if extent.points > 1 {
-                    format!("{last} ({min} to {max})")
-                } else {
-                    last
-                })
+                Cell::plain(if extent.points > 1 { format!("{last} ({min} to {max})") } else { last })
             }
             None => Cell::styled("-", Style::Faint),
         });
         [Cell::plain(name.clone())].into_iter().chain(values).collect()
     });
     let columns = comparison.runs.iter().map(|run| Column::left(format!("run {run}")));
-    page.table(&Table {
-        columns: [Column::left("name")].into_iter().chain(columns).collect(),
-        rows: rows.collect(),
-    });
+    page.table(&Table { columns: [Column::left("name")].into_iter().chain(columns).collect(), rows: rows.collect() });
 }
 
 /// A row a run, a column a metric.
@@ -160,12 +129,8 @@ fn last_values(comparison: &Comparison, shown: &[&(String, Vec<Option<Extent>>)]
         Some(extent) => Cell::plain(words::number(extent.last)),
         None => Cell::styled("-", Style::Faint),
     };
-    let row = |(at, run): (usize, &RunId)| {
-        [Cell::plain(run.to_string())]
-            .into_iter()
-            .chain(shown.iter().map(|(_, of)| cell(&of[at])))
-            .collect()
-    };
+    let row =
+        |(at, run): (usize, &RunId)| [Cell::plain(run.to_string())].into_iter().chain(shown.iter().map(|(_, of)| cell(&of[at]))).collect();
     let columns = shown.iter().map(|(name, _)| Column::right(name));
     Table {
         columns: [Column::right("run")].into_iter().chain(columns).collect(),

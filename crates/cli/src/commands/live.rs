@@ -120,7 +120,8 @@ impl<'a> Live<'a> {
         if ended.len() == self.announced {
             return;
         }
-        let fresh: Vec<RunId> = ended.keys().filter(|run| self.followed.get(run).is_none_or(|followed| !followed.announced)).copied().collect();
+        let fresh: Vec<RunId> =
+            ended.keys().filter(|run| self.followed.get(run).is_none_or(|followed| !followed.announced)).copied().collect();
         for run in fresh {
             if let Some(end) = ended.get(&run) {
                 output::print_line(&self.verdict(run, end));
@@ -139,9 +140,11 @@ impl<'a> Live<'a> {
         if let Some(lasted) = end.attempt.lasted {
             text += &format!(" after {}", words::duration(lasted));
         }
-        let shown: Vec<String> = self.telling(run, end.metrics.keys()).into_iter().filter_map(|name| {
-            end.metrics.get(&name).map(|extent| format!("{name} {}", words::number(extent.last)))
-        }).collect();
+        let shown: Vec<String> = self
+            .telling(run, end.metrics.keys())
+            .into_iter()
+            .filter_map(|name| end.metrics.get(&name).map(|extent| format!("{name} {}", words::number(extent.last))))
+            .collect();
         if !shown.is_empty() {
             text += &format!(", {}", shown.join(", "));
         }
@@ -164,7 +167,8 @@ impl<'a> Live<'a> {
     /// Up to three metrics that say most: the objectives, then losses, then accuracies, then what there is.
     fn telling<'n>(&self, run: RunId, names: impl Iterator<Item = &'n String>) -> Vec<String> {
         let sweep = self.state.runs.get(&run).and_then(|run| self.state.sweeps.get(&run.sweep));
-        let objectives: Vec<&str> = sweep.map(|sweep| sweep.settings.objectives.iter().map(|objective| objective.metric.as_str()).collect()).unwrap_or_default();
+        let objectives: Vec<&str> =
+            sweep.map(|sweep| sweep.settings.objectives.iter().map(|objective| objective.metric.as_str()).collect()).unwrap_or_default();
         let rank = |name: &str| {
             let lower = name.to_ascii_lowercase();
             match objectives.iter().position(|objective| *objective == name) {
@@ -296,7 +300,7 @@ impl Followed {
             let seconds = Millis(row.t.0.saturating_sub(t.0)).seconds();
             if seconds > 0.0 && done > first {
                 let rate = (done - first) / seconds;
-                parts.push(if rate >= 0.1 { format!("{}/s", words::number(rate)) } else { format!("{} s each", words::number(1.0 / rate)) });
+                parts.push(pace(rate));
                 if let Some(total) = total(row) {
                     let left = Millis(((total - done).max(0.0) / rate * 1000.0) as u64);
                     parts.push(format!("ETA {}", words::duration(left)));
@@ -318,10 +322,16 @@ impl Followed {
     }
 
     fn print_spool(&self) {
-        spool::output(&self.folder, |chunk| {
-            if chunk.src == "e" { output::notice(&chunk.text) } else { output::print(&chunk.text) }
-        })
-        .ok();
+        spool::output(&self.folder, |chunk| if chunk.src == "e" { output::notice(&chunk.text) } else { output::print(&chunk.text) }).ok();
+    }
+}
+
+/// Steps a second, or the time of a step where that reads better.
+fn pace(rate: f64) -> String {
+    match rate {
+        _ if rate >= 10.0 => format!("{rate:.0}/s"),
+        _ if rate >= 0.5 => format!("{rate:.1}/s"),
+        _ => format!("{} each", words::duration(Millis((1000.0 / rate) as u64))),
     }
 }
 

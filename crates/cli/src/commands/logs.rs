@@ -26,42 +26,22 @@ pub(crate) fn logs(session: &Session, words: &Logs) -> Result<ExitCode, HomeErro
     let attempts = spool::attempts_of(&folder)?;
     if let Some(n) = words.attempt.filter(|n| !attempts.contains(&AttemptNo(*n))) {
         let there = attempts.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-        let there = if there.is_empty() {
-            "none has begun".to_string()
-        } else {
-            format!("there are: {there}")
-        };
+        let there = if there.is_empty() { "none has begun".to_string() } else { format!("there are: {there}") };
         return Err(HomeError::Words(format!("run {run} has no attempt {n}; {there}")));
     }
-    let mut printer = Printer {
-        session,
-        words,
-        run,
-        read: BTreeMap::new(),
-        headed: None,
-        tail: words.tail.map(|_| VecDeque::new()),
-        any: false,
-    };
+    let mut printer =
+        Printer { session, words, run, read: BTreeMap::new(), headed: None, tail: words.tail.map(|_| VecDeque::new()), any: false };
     printer.print_new()?;
     printer.print_tail();
     if words.follow && view.state != State::Ended {
         if view.state == State::Queued {
-            output::notice(&format!(
-                "run {run} is queued: {}",
-                view.reason.as_deref().unwrap_or("it waits for its turn")
-            ));
+            output::notice(&format!("run {run} is queued: {}", view.reason.as_deref().unwrap_or("it waits for its turn")));
         }
         follow(session, &mut printer)?;
     }
     if !printer.any {
-        let status = view
-            .reason
-            .as_ref()
-            .map_or_else(|| view.status(), |reason| format!("{}: {reason}", view.status()));
-        output::notice(&format!(
-            "run {run} has printed nothing{} ({status})",
-            if words.stderr { " to standard error" } else { "" }
-        ));
+        let status = view.reason.as_ref().map_or_else(|| view.status(), |reason| format!("{}: {reason}", view.status()));
+        output::notice(&format!("run {run} has printed nothing{} ({status})", if words.stderr { " to standard error" } else { "" }));
     }
     Ok(ExitCode::SUCCESS)
 }

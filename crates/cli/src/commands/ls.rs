@@ -20,11 +20,7 @@ const LONG: usize = 48;
 
 pub(crate) fn ls(session: &Session, words: &Ls) -> Result<ExitCode, HomeError> {
     let snapshot = read::snapshot(session)?;
-    let all = if words.trash {
-        listing::trashed(&session.context, &snapshot)
-    } else {
-        snapshot.views(&session.context)
-    };
+    let all = if words.trash { listing::trashed(&session.context, &snapshot) } else { snapshot.views(&session.context) };
     let project = project_of(&session.context.folder);
     let narrowed = words.which.is_empty() && !words.all && !words.trash;
     let mut views: Vec<&View<'_>> = if words.which.is_empty() {
@@ -51,11 +47,7 @@ pub(crate) fn ls(session: &Session, words: &Ls) -> Result<ExitCode, HomeError> {
     };
     if let Some(limit) = words.limit {
         // Of a sorted list the first are wanted, of one by age the newest.
-        let skip = if words.sort.is_some() {
-            0
-        } else {
-            views.len().saturating_sub(limit)
-        };
+        let skip = if words.sort.is_some() { 0 } else { views.len().saturating_sub(limit) };
         views = views.into_iter().skip(skip).take(limit).collect();
     }
     if words.json {
@@ -70,12 +62,7 @@ pub(crate) fn ls(session: &Session, words: &Ls) -> Result<ExitCode, HomeError> {
         (chosen_fields(session, &views, &words.fields), Vec::new())
     };
     output::print(&table.terminal(session.terminal.then_some(session.width), session.color));
-    let mut below: Vec<String> = told
-        .first()
-        .filter(|_| !words.trash)
-        .and_then(|first| best(first, &views))
-        .into_iter()
-        .collect();
+    let mut below: Vec<String> = told.first().filter(|_| !words.trash).and_then(|first| best(first, &views)).into_iter().collect();
     if views.len() < found {
         below.push(format!("{} of {} shown", views.len(), count(found, "run")));
     }
@@ -88,11 +75,7 @@ pub(crate) fn ls(session: &Session, words: &Ls) -> Result<ExitCode, HomeError> {
 /// The runs that filters match, which may be none: that is an answer too. Nothing where a word is no filter.
 fn of_filters<'v, 'a>(all: &'v [View<'a>], which: &[String]) -> Option<Vec<&'v View<'a>>> {
     let filters: Vec<Filter> = which.iter().map(|word| Filter::parse(word).ok()).collect::<Option<_>>()?;
-    Some(
-        all.iter()
-            .filter(|view| filters.iter().any(|filter| filter.matches(view)))
-            .collect(),
-    )
+    Some(all.iter().filter(|view| filters.iter().any(|filter| filter.matches(view))).collect())
 }
 
 fn nothing(project: &str, others: &BTreeSet<&str>, count_of_others: usize, trash: bool) -> String {
@@ -103,10 +86,7 @@ fn nothing(project: &str, others: &BTreeSet<&str>, count_of_others: usize, trash
         0 => "there are no runs yet; `neronet run -- CMD` makes one, `neronet run` those of neronet.toml".into(),
         _ => {
             let named = neronet_home::nearest::some_of(others.iter().copied(), 5);
-            format!(
-                "project {project} has no runs; {} in {named}: `neronet ls -a`",
-                count(count_of_others, "run")
-            )
+            format!("project {project} has no runs; {} in {named}: `neronet ls -a`", count(count_of_others, "run"))
         }
     }
 }
@@ -153,45 +133,22 @@ fn usual(session: &Session, views: &[&View<'_>], told: &[Telling], trash: bool) 
     add(Column::left("state"), &state);
     for name in varying(views) {
         let align = align(views.iter().filter_map(|view| Some(view.run.params.get(&name)?.number().is_some())));
-        add(
-            Column {
-                title: name.clone(),
-                align,
-            },
-            &|view| {
-                Cell::plain(
-                    view.run
-                        .params
-                        .get(&name)
-                        .map(|value| words::one_line(&value.to_string(), LONG))
-                        .unwrap_or_default(),
-                )
-            },
-        );
+        add(Column { title: name.clone(), align }, &|view| {
+            Cell::plain(view.run.params.get(&name).map(|value| words::one_line(&value.to_string(), LONG)).unwrap_or_default())
+        });
     }
     for telling in told {
         let best = telling.best(views).map(|(view, _)| view.run.id);
-        add(Column::right(telling.title()), &|view| {
-            metric(telling.value(view), best == Some(view.run.id))
-        });
+        add(Column::right(telling.title()), &|view| metric(telling.value(view), best == Some(view.run.id)));
     }
-    add(Column::right("took"), &|view| {
-        Cell::plain(duration(view, session.now()).map(words::duration).unwrap_or_default())
-    });
+    add(Column::right("took"), &|view| Cell::plain(duration(view, session.now()).map(words::duration).unwrap_or_default()));
     if trash {
-        add(Column::left("removed"), &|view| {
-            Cell::plain(view.run.trashed.map(|at| words::age(at, session.now())).unwrap_or_default())
-        });
+        add(Column::left("removed"), &|view| Cell::plain(view.run.trashed.map(|at| words::age(at, session.now())).unwrap_or_default()));
     } else {
         add(Column::left("age"), &|view| Cell::plain(age(view.run.created, session)));
     }
-    if views
-        .iter()
-        .any(|view| view.outcome != Some(Outcome::Finished) && view.reason.is_some())
-    {
-        add(Column::left("why"), &|view| {
-            Cell::plain(words::one_line(view.reason.as_deref().unwrap_or_default(), LONG * 2))
-        });
+    if views.iter().any(|view| view.outcome != Some(Outcome::Finished) && view.reason.is_some()) {
+        add(Column::left("why"), &|view| Cell::plain(words::one_line(view.reason.as_deref().unwrap_or_default(), LONG * 2)));
     }
     if views.iter().any(|view| !view.run.tags.is_empty()) {
         add(Column::left("tags"), &|view| Cell::plain(tags(view)));
@@ -242,14 +199,9 @@ fn chosen_fields(session: &Session, views: &[&View<'_>], fields: &[String]) -> T
         columns: fields
             .iter()
             .zip(&columns)
-            .map(|(name, cells)| Column {
-                title: name.clone(),
-                align: align(cells.iter().map(|(_, numeric)| *numeric)),
-            })
+            .map(|(name, cells)| Column { title: name.clone(), align: align(cells.iter().map(|(_, numeric)| *numeric)) })
             .collect(),
-        rows: (0..views.len())
-            .map(|at| columns.iter().map(|cells| Cell::plain(&cells[at].0)).collect())
-            .collect(),
+        rows: (0..views.len()).map(|at| columns.iter().map(|cells| Cell::plain(&cells[at].0)).collect()).collect(),
     }
 }
 
@@ -269,10 +221,7 @@ fn field(session: &Session, views: &[&View<'_>], view: &View<'_>, name: &str) ->
         "state" => text(view.status()),
         "outcome" => text(view.outcome.map(|outcome| outcome.to_string()).unwrap_or_default()),
         "reason" => text(view.reason.clone().unwrap_or_default()),
-        "params" => text(assignment(
-            view,
-            &view.run.params.iter().map(|(name, _)| name.to_string()).collect::<Vec<_>>(),
-        )),
+        "params" => text(assignment(view, &view.run.params.iter().map(|(name, _)| name.to_string()).collect::<Vec<_>>())),
         "tags" => text(tags(view)),
         "target" => text("local".into()),
         "created" => time(Some(view.run.created)),
@@ -281,10 +230,7 @@ fn field(session: &Session, views: &[&View<'_>], view: &View<'_>, name: &str) ->
         "attempts" => (view.run.attempts.to_string(), true),
         "duration" => (duration(view, session.now()).map(words::duration).unwrap_or_default(), true),
         "metrics" => {
-            let pairs = view
-                .metrics
-                .iter()
-                .map(|(name, extent)| format!("{name}={}", words::number(extent.last)));
+            let pairs = view.metrics.iter().map(|(name, extent)| format!("{name}={}", words::number(extent.last)));
             text(pairs.collect::<Vec<_>>().join(" "))
         }
         metric => (Telling::of(views, metric).value(view).map(words::number).unwrap_or_default(), true),

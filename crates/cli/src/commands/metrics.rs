@@ -28,13 +28,7 @@ pub(crate) fn metrics(session: &Session, words: &Metrics) -> Result<ExitCode, Ho
 
 fn list(session: &Session, view: &View<'_>, as_json: bool) {
     if as_json {
-        output::json(
-            &view
-                .metrics
-                .iter()
-                .map(|(name, extent)| (name.clone(), json::extent(extent)))
-                .collect(),
-        );
+        output::json(&view.metrics.iter().map(|(name, extent)| (name.clone(), json::extent(extent))).collect());
     } else if view.metrics.is_empty() {
         output::notice(&none(view));
     } else {
@@ -51,10 +45,8 @@ fn points(session: &Session, view: &View<'_>, name: &str, words: &Metrics) -> Re
         points.sort_by_key(|(point, _)| point.at);
     }
     if words.json {
-        let points: Vec<Value> = points
-            .iter()
-            .map(|(point, _)| json!([number::json(point.step), point.at.seconds(), number::json(point.value)]))
-            .collect();
+        let points: Vec<Value> =
+            points.iter().map(|(point, _)| json!([number::json(point.step), point.at.seconds(), number::json(point.value)])).collect();
         // A point a line: a million of them are read by programs, and by people only in part.
         let lines: Vec<String> = points.iter().map(ToString::to_string).collect();
         output::print_line(&format!("[{}]", lines.join(",\n ")));
@@ -63,18 +55,9 @@ fn points(session: &Session, view: &View<'_>, name: &str, words: &Metrics) -> Re
     let zone = TimeZone::system();
     let mut text = String::new();
     for (point, superseded) in points {
-        let stamp = jiff::Timestamp::from_millisecond(point.at.0)
-            .unwrap_or_default()
-            .to_zoned(zone.clone());
+        let stamp = jiff::Timestamp::from_millisecond(point.at.0).unwrap_or_default().to_zoned(zone.clone());
         let mark = if superseded { "  superseded" } else { "" };
-        writeln!(
-            text,
-            "{}  {}  {}{mark}",
-            shortest(point.step),
-            stamp.strftime("%Y-%m-%d %H:%M:%S%.3f"),
-            shortest(point.value)
-        )
-        .ok();
+        writeln!(text, "{}  {}  {}{mark}", shortest(point.step), stamp.strftime("%Y-%m-%d %H:%M:%S%.3f"), shortest(point.value)).ok();
     }
     output::print(&text);
     Ok(())
@@ -107,10 +90,7 @@ pub(crate) fn unknown(views: &[&View<'_>], name: &str) -> HomeError {
         _ => {
             let guess = nearest::did_you_mean(name, names.iter().copied());
             let shown = words::one_line(&nearest::some_of(names, 20), 1000);
-            HomeError::Words(format!(
-                "{who} {has} no metric '{}'{guess}; there is: {shown}",
-                words::one_line(name, 60)
-            ))
+            HomeError::Words(format!("{who} {has} no metric '{}'{guess}; there is: {shown}", words::one_line(name, 60)))
         }
     }
 }

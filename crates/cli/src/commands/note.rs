@@ -16,11 +16,7 @@ pub(crate) fn note(session: &Session, words: &Note) -> Result<ExitCode, HomeErro
         (Some(text), _) => {
             let text = text.trim();
             let note = (!text.is_empty()).then(|| text.to_string());
-            output::print_line(&if note.is_some() {
-                format!("note on run {id} written")
-            } else {
-                format!("note on run {id} removed")
-            });
+            output::print_line(&if note.is_some() { format!("note on run {id} written") } else { format!("note on run {id} removed") });
             steer::note(&session.context, id, note)?;
         }
         (None, Some(note)) => output::print_line(&stream::safe(note, false)),

@@ -13,15 +13,13 @@ pub(crate) struct Page<'s> {
 
 impl<'s> Page<'s> {
     pub(crate) fn new(session: &'s Session) -> Page<'s> {
-        Page {
-            session,
-            text: String::new(),
-        }
+        Page { session, text: String::new() }
     }
 
     pub(crate) fn heading(&mut self, title: &str) {
+        let title = words::one_line(title, LONGEST);
         let gap = if self.text.is_empty() { "" } else { "\n" };
-        self.text.push_str(&format!("{gap}{}\n", paint(self.session, title, Style::Strong)));
+        self.text.push_str(&format!("{gap}{}\n", paint(self.session, &title, Style::Strong)));
     }
 
     pub(crate) fn line(&mut self, text: &str, style: Style) {
@@ -51,8 +49,10 @@ impl<'s> Page<'s> {
 
     /// Names and values, the values in one column. Values that are empty are left out; none is cut, since paths are there to be copied.
     pub(crate) fn facts(&mut self, facts: &[(&str, String)]) {
+        let facts: Vec<(String, &String)> =
+            facts.iter().filter(|(_, value)| !value.is_empty()).map(|(name, value)| (words::one_line(name, 60), value)).collect();
         let width = facts.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
-        for (name, value) in facts.iter().filter(|(_, value)| !value.is_empty()) {
+        for (name, value) in facts {
             let value = words::one_line(value, LONGEST);
             let name = paint(self.session, &format!("{name:width$}"), Style::Faint);
             self.text.push_str(&format!("  {name}  {value}\n"));
@@ -86,9 +86,5 @@ pub(crate) fn paint(session: &Session, text: &str, style: Style) -> String {
 
 /// 1 run, 2 runs.
 pub(crate) fn count(n: usize, noun: &str) -> String {
-    format!(
-        "{} {noun}{}",
-        crate::commands::run::grouped(n as u64),
-        if n == 1 { "" } else { "s" }
-    )
+    format!("{} {noun}{}", crate::commands::run::grouped(n as u64), if n == 1 { "" } else { "s" })
 }

@@ -2,8 +2,8 @@
 
 use crate::args::Plot;
 use crate::commands::metrics::unknown;
-use crate::commands::read;
 use crate::commands::show::label;
+use crate::commands::{read, stream};
 use crate::output;
 use crate::session::Session;
 use neronet_home::HomeError;
@@ -20,9 +20,7 @@ const PIXELS: (u32, u32) = (960, 540);
 
 pub(crate) fn plot(session: &Session, words: &Plot) -> Result<ExitCode, HomeError> {
     if let Some(weight) = words.smooth.filter(|weight| !(0.0..1.0).contains(weight)) {
-        return Err(HomeError::Words(format!(
-            "--smooth {weight}: the weight is from 0 (not at all) to below 1, such as 0.9"
-        )));
+        return Err(HomeError::Words(format!("--smooth {weight}: the weight is from 0 (not at all) to below 1, such as 0.9")));
     }
     let size = words.size.as_deref().map(parse_size).transpose()?;
     let kind = words.output.as_deref().map(ending).transpose()?;
@@ -48,18 +46,14 @@ fn metrics(views: &[&View<'_>], asked: &[String]) -> Result<Vec<String>, HomeErr
     }
     // A curve is wanted: what was only said once, at the end, is none.
     let told = telling(views);
-    let curve = |name: &str| {
-        views
-            .iter()
-            .filter_map(|view| view.metrics.get(name))
-            .any(|extent| extent.points > 1)
-    };
+    let curve = |name: &str| views.iter().filter_map(|view| view.metrics.get(name)).any(|extent| extent.points > 1);
     let first = told.iter().find(|telling| curve(&telling.metric)).or(told.first());
     let Some(first) = first else { return Err(unknown(views, "")) };
     if first.guessed {
         output::notice(&format!(
             "drawing {} (guessed; -m NAME draws another, `neronet metrics {}` lists them)",
-            first.metric, views[0].run.id
+            stream::safe(&first.metric, false),
+            views[0].run.id
         ));
     }
     Ok(vec![first.metric.clone()])
@@ -83,11 +77,7 @@ fn chart(session: &Session, views: &[&View<'_>], metrics: &[String], words: &Plo
             }
             by_epoch &= found.by_epoch;
             let superseded = if words.superseded { found.superseded } else { Vec::new() };
-            drawn.push(Series {
-                label,
-                points: found.points,
-                superseded,
-            });
+            drawn.push(Series { label, points: found.points, superseded });
         }
     }
     if drawn.is_empty() {
@@ -109,9 +99,10 @@ fn chart(session: &Session, views: &[&View<'_>], metrics: &[String], words: &Plo
 }
 
 fn missing(view: &View<'_>, metric: &str, x: &str) -> String {
+    let shown = stream::safe(metric, false);
     match (view.metrics.contains_key(metric), x) {
-        (true, "epoch") => format!("gives no epoch with {metric}; --x step or --x time can draw it"),
-        _ => format!("has no points of {metric} ({})", view.status()),
+        (true, "epoch") => format!("gives no epoch with {shown}; --x step or --x time can draw it"),
+        _ => format!("has no points of {shown} ({})", view.status()),
     }
 }
 
@@ -124,9 +115,7 @@ pub(crate) struct Curve {
 }
 
 pub(crate) fn curve(session: &Session, view: &View<'_>, metric: &str, x: &str) -> Result<Curve, HomeError> {
-    let found = series::of_run(&session.context.home.run(view.run.id), Some(metric))?
-        .remove(metric)
-        .unwrap_or_default();
+    let found = series::of_run(&session.context.home.run(view.run.id), Some(metric))?.remove(metric).unwrap_or_default();
     let began = view.started.map_or(0, |at| at.0);
     let place = |point: &Point| match x {
         "epoch" => point.epoch,
@@ -149,33 +138,20 @@ enum Ending {
 }
 
 fn ending(path: &Path) -> Result<Ending, HomeError> {
-    match path
-        .extension()
-        .and_then(|ending| ending.to_str())
-        .map(str::to_lowercase)
-        .as_deref()
-    {
+    match path.extension().and_then(|ending| ending.to_str()).map(str::to_lowercase).as_deref() {
         Some("svg") => Ok(Ending::Svg),
         Some("png") => Ok(Ending::Png),
         Some("html" | "htm") => Ok(Ending::Html),
-        _ => Err(HomeError::Words(format!(
-            "-o {}: the name must end in .svg, .png or .html",
-            path.display()
-        ))),
+        _ => Err(HomeError::Words(format!("-o {}: the name must end in .svg, .png or .html", path.display()))),
     }
 }
 
 fn parse_size(text: &str) -> Result<(u32, u32), HomeError> {
-    let parsed = text
-        .split_once(['x', 'X', '×'])
-        .and_then(|(width, height)| Some((width.trim().parse().ok()?, height.trim().parse().ok()?)));
-    parsed
-        .filter(|(width, height)| (1..=10_000).contains(width) && (1..=10_000).contains(height))
-        .ok_or_else(|| {
-            HomeError::Words(format!(
-                "--size {text}: write it as WIDTHxHEIGHT, such as 960x540 for a picture or 100x20 for the terminal"
-            ))
-        })
+    let parsed =
+        text.split_once(['x', 'X', '×']).and_then(|(width, height)| Some((width.trim().parse().ok()?, height.trim().parse().ok()?)));
+    parsed.filter(|(width, height)| (1..=10_000).contains(width) && (1..=10_000).contains(height)).ok_or_else(|| {
+        HomeError::Words(format!("--size {text}: write it as WIDTHxHEIGHT, such as 960x540 for a picture or 100x20 for the terminal"))
+    })
 }
 
 fn write(chart: &Chart, path: &Path, ending: Ending, size: Option<(u32, u32)>) -> Result<(), HomeError> {

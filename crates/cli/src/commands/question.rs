@@ -14,10 +14,7 @@ pub(crate) fn confirmed(yes: bool, question: &str, what: &str) -> Result<bool, H
     }
     write!(io::stderr(), "{question} [y/N] ").and_then(|()| io::stderr().flush()).ok();
     let mut answer = String::new();
-    io::stdin()
-        .lock()
-        .read_line(&mut answer)
-        .map_err(|e| HomeError::Failed(format!("the answer cannot be read: {e}")))?;
+    io::stdin().lock().read_line(&mut answer).map_err(|e| HomeError::Failed(format!("the answer cannot be read: {e}")))?;
     let agreed = matches!(answer.trim().to_lowercase().as_str(), "y" | "yes");
     if !agreed {
         output::notice("nothing was done");

@@ -17,9 +17,7 @@ pub(crate) fn snapshot(session: &Session) -> Result<Snapshot, HomeError> {
             Ok(0) => {}
             Ok(_) => snapshot = Snapshot::read(&session.context)?,
             // A home on a full or read-only disk can still be read.
-            Err(e) => output::notice(&format!(
-                "warning: home could not be brought up to date, what follows may be old: {e}"
-            )),
+            Err(e) => output::notice(&format!("warning: home could not be brought up to date, what follows may be old: {e}")),
         }
     }
     for damage in &snapshot.damage {
@@ -45,12 +43,15 @@ fn refuse_absent(snapshot: &Snapshot, views: &[View<'_>], word: &str) -> Result<
     if snapshot.state.runs.is_empty() {
         return Err(HomeError::Words("there are no runs yet; `neronet run -- CMD` makes one".into()));
     }
+    if views.is_empty() && snapshot.state.runs.values().all(|run| run.trashed.is_some()) {
+        return Err(HomeError::Words(
+            "all runs are in the trash; `neronet ls --trash` lists them, `neronet restore` takes them out".into(),
+        ));
+    }
     if let Ok(filter) = Filter::parse(word)
         && !views.iter().any(|view| filter.matches(view))
     {
-        return Err(HomeError::Words(format!(
-            "no run matches '{word}'; `neronet ls -a` lists all of them"
-        )));
+        return Err(HomeError::Words(format!("no run matches '{word}'; `neronet ls -a` lists all of them")));
     }
     let Ok(id) = word.parse::<u64>() else { return Ok(()) };
     if views.iter().any(|view| view.run.id == RunId(id)) {

@@ -20,10 +20,7 @@ pub(crate) fn reference() -> Result<ExitCode, HomeError> {
         write!(text, "{about}\n\n").ok();
     }
     write!(text, "| command | |\n| --- | --- |\n").ok();
-    let shown: Vec<&Command> = root
-        .get_subcommands()
-        .filter(|command| !command.is_hide_set() && command.get_name() != "help")
-        .collect();
+    let shown: Vec<&Command> = root.get_subcommands().filter(|command| !command.is_hide_set() && command.get_name() != "help").collect();
     for command in &shown {
         writeln!(text, "| [`{0}`](#neronet-{0}) | {1} |", command.get_name(), about(command)).ok();
     }
@@ -65,45 +62,19 @@ fn options(command: &Command, global: bool) -> String {
 }
 
 fn option(arg: &Arg) -> String {
-    let values = arg
-        .get_value_names()
-        .unwrap_or_default()
-        .iter()
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join(" ");
+    let values = arg.get_value_names().unwrap_or_default().iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
     let takes_value = arg.get_action().takes_values();
-    let names: Vec<String> = arg
-        .get_short()
-        .map(|short| format!("-{short}"))
-        .into_iter()
-        .chain(arg.get_long().map(|long| format!("--{long}")))
-        .collect();
+    let names: Vec<String> =
+        arg.get_short().map(|short| format!("-{short}")).into_iter().chain(arg.get_long().map(|long| format!("--{long}"))).collect();
     let shown = match (names.is_empty(), takes_value) {
         (true, _) => values,
         (false, true) => format!("{} {values}", names.join(", ")),
         (false, false) => names.join(", "),
     };
     let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
-    let default: Vec<String> = arg
-        .get_default_values()
-        .iter()
-        .map(|value| value.to_string_lossy().into_owned())
-        .collect();
-    let default = if default.is_empty() || !takes_value {
-        String::new()
-    } else {
-        format!(" (default: `{}`)", default.join(" "))
-    };
-    let possible: Vec<String> = arg
-        .get_possible_values()
-        .iter()
-        .map(|value| format!("`{}`", value.get_name()))
-        .collect();
-    let possible = if possible.is_empty() || !takes_value {
-        String::new()
-    } else {
-        format!("; one of {}", possible.join(", "))
-    };
+    let default: Vec<String> = arg.get_default_values().iter().map(|value| value.to_string_lossy().into_owned()).collect();
+    let default = if default.is_empty() || !takes_value { String::new() } else { format!(" (default: `{}`)", default.join(" ")) };
+    let possible: Vec<String> = arg.get_possible_values().iter().map(|value| format!("`{}`", value.get_name())).collect();
+    let possible = if possible.is_empty() || !takes_value { String::new() } else { format!("; one of {}", possible.join(", ")) };
     format!("- `{shown}`: {help}{possible}{default}\n")
 }

@@ -63,11 +63,7 @@ fn runs(session: &Session, views: &[&View<'_>], told: &[Telling]) -> Section {
         let mut row = vec![Cell::plain(view.run.id.to_string())];
         row.extend(several.then(|| Cell::plain(&view.run.experiment)));
         row.push(state(view));
-        row.extend(
-            names
-                .iter()
-                .map(|name| Cell::plain(view.run.params.get(name).map(ToString::to_string).unwrap_or_default())),
-        );
+        row.extend(names.iter().map(|name| Cell::plain(view.run.params.get(name).map(ToString::to_string).unwrap_or_default())));
         row.extend(told.iter().enumerate().map(|(nth, telling)| {
             let value = telling.value(view);
             let style = match value {
@@ -81,10 +77,7 @@ fn runs(session: &Session, views: &[&View<'_>], told: &[Telling]) -> Section {
         row.extend(why.then(|| Cell::plain(view.reason.clone().unwrap_or_default())));
         row
     });
-    let table = Table {
-        columns,
-        rows: rows.collect(),
-    };
+    let table = Table { columns, rows: rows.collect() };
     let best = told.first().and_then(|first| Some((first, first.best(views)?)));
     let text = best.map(|(first, (view, value))| {
         let with = assignment(view, &names);
@@ -92,24 +85,13 @@ fn runs(session: &Session, views: &[&View<'_>], told: &[Telling]) -> Section {
         let how = match first.guessed {
             true => {
                 let order = if first.goal == Some(Goal::Max) { "highest" } else { "lowest" };
-                format!(
-                    "last {}, {order} first: a guess from its name, since no objective was given",
-                    first.metric
-                )
+                format!("last {}, {order} first: a guess from its name, since no objective was given", first.metric)
             }
             false => first.title(),
         };
-        Part::Text(format!(
-            "Best: run {}{with} with {} {}. Sorted by {how}.",
-            view.run.id,
-            first.metric,
-            words::number(value)
-        ))
+        Part::Text(format!("Best: run {}{with} with {} {}. Sorted by {how}.", view.run.id, first.metric, words::number(value)))
     });
-    Section {
-        heading: "Runs".into(),
-        parts: text.into_iter().chain([Part::Table(table)]).collect(),
-    }
+    Section { heading: "Runs".into(), parts: text.into_iter().chain([Part::Table(table)]).collect() }
 }
 
 fn curves(session: &Session, views: &[&View<'_>], told: &[Telling]) -> Result<Section, HomeError> {
@@ -123,11 +105,7 @@ fn curves(session: &Session, views: &[&View<'_>], told: &[Telling]) -> Result<Se
             // What was said once, at the end, is in the table.
             if found.points.len() > 1 {
                 by_epoch &= found.by_epoch;
-                series.push(Series {
-                    label: label(view, &names),
-                    points: found.points,
-                    superseded: found.superseded,
-                });
+                series.push(Series { label: label(view, &names), points: found.points, superseded: found.superseded });
             }
         }
         if !series.is_empty() {
@@ -140,10 +118,7 @@ fn curves(session: &Session, views: &[&View<'_>], told: &[Telling]) -> Result<Se
             }));
         }
     }
-    Ok(Section {
-        heading: "Curves".into(),
-        parts,
-    })
+    Ok(Section { heading: "Curves".into(), parts })
 }
 
 /// When runs were made on different devices: how these compare.
@@ -153,12 +128,8 @@ fn by_device(session: &Session, views: &[&View<'_>], first: Option<&Telling>) ->
         return None;
     }
     let seconds = |value: Option<f64>| value.map(|value| format!("{} s", words::number(value))).unwrap_or_default();
-    let mut columns = vec![
-        Column::left("device"),
-        Column::right("runs"),
-        Column::right("mean duration"),
-        Column::right("mean time per step"),
-    ];
+    let mut columns =
+        vec![Column::left("device"), Column::right("runs"), Column::right("mean duration"), Column::right("mean time per step")];
     columns.extend(first.map(|first| Column::right(format!("best {}", first.metric))));
     let rows = devices.iter().map(|device| {
         let mut row = vec![Cell::plain(&device.name), Cell::plain(device.runs.len().to_string())];
@@ -167,29 +138,18 @@ fn by_device(session: &Session, views: &[&View<'_>], first: Option<&Telling>) ->
         row.extend(first.map(|_| Cell::plain(device.best.map(words::number).unwrap_or_default())));
         row
     });
-    let table = Table {
-        columns,
-        rows: rows.collect(),
-    };
+    let table = Table { columns, rows: rows.collect() };
     let text = "Means over the runs that finished. Runs that differ in more than the device differ in their durations for that too.";
-    Some(Section {
-        heading: "Devices".into(),
-        parts: vec![Part::Table(table), Part::Text(text.into())],
-    })
+    Some(Section { heading: "Devices".into(), parts: vec![Part::Table(table), Part::Text(text.into())] })
 }
 
 fn common(comparison: &Comparison) -> Section {
     let same = |rows: &[Row]| -> Vec<(String, String)> {
         let same = rows.iter().filter(|row| !row.differs());
-        same.filter_map(|row| Some((row.name.clone(), row.values.first()?.clone()?)))
-            .collect()
+        same.filter_map(|row| Some((row.name.clone(), row.values.first()?.clone()?))).collect()
     };
     let mut facts = same(&comparison.params);
-    facts.extend(
-        same(&comparison.facts)
-            .into_iter()
-            .filter(|(name, _)| !matches!(name.as_str(), "state" | "attempts" | "reason")),
-    );
+    facts.extend(same(&comparison.facts).into_iter().filter(|(name, _)| !matches!(name.as_str(), "state" | "attempts" | "reason")));
     if comparison.runs.len() == 1 || facts.is_empty() {
         return Section::default();
     }
@@ -200,21 +160,14 @@ fn common(comparison: &Comparison) -> Section {
     };
     facts.push(("code".into(), code.into()));
     facts.extend((!comparison.packages.is_empty()).then(|| ("packages".into(), format!("{} the same", same(&comparison.packages).len()))));
-    Section {
-        heading: "In common".into(),
-        parts: vec![Part::Facts(facts)],
-    }
+    Section { heading: "In common".into(), parts: vec![Part::Facts(facts)] }
 }
 
 fn differences(comparison: &Comparison) -> Section {
     let mut parts = Vec::new();
     for (title, rows) in tables(comparison) {
         // Parameters and outcomes are in the first table already.
-        let rows: Vec<Row> = rows
-            .iter()
-            .filter(|row| !matches!(row.name.as_str(), "state" | "reason"))
-            .cloned()
-            .collect();
+        let rows: Vec<Row> = rows.iter().filter(|row| !matches!(row.name.as_str(), "state" | "reason")).cloned().collect();
         let table = by_value(comparison, &rows, false);
         if title != "Parameters" && !table.rows.is_empty() {
             parts.push(Part::Text(format!("{title}:")));
@@ -227,10 +180,7 @@ fn differences(comparison: &Comparison) -> Section {
         let what = change.unknown.clone().unwrap_or_else(|| neronet_home::nearest::some_of(files, 20));
         parts.push(Part::Text(format!("Code from run {} to run {}: {what}", change.from, change.to)));
     }
-    Section {
-        heading: "Differences".into(),
-        parts,
-    }
+    Section { heading: "Differences".into(), parts }
 }
 
 fn facts(session: &Session, views: &[&View<'_>]) -> Vec<Section> {
@@ -240,44 +190,20 @@ fn facts(session: &Session, views: &[&View<'_>]) -> Vec<Section> {
 fn one(session: &Session, view: &View<'_>) -> Section {
     let git = view.sweep.code.git.as_ref();
     let devices = devices::of(&session.context, view);
-    let mut facts: Vec<(String, String)> = view
-        .run
-        .params
-        .iter()
-        .map(|(name, value)| (name.to_string(), value.to_string()))
-        .collect();
+    let mut facts: Vec<(String, String)> = view.run.params.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
     let mut add = |name: &str, value: String| facts.extend((!value.is_empty()).then(|| (name.to_string(), value)));
-    add(
-        "state",
-        view.reason
-            .as_ref()
-            .map_or_else(|| view.status(), |reason| format!("{}: {reason}", view.status())),
-    );
+    add("state", view.reason.as_ref().map_or_else(|| view.status(), |reason| format!("{}: {reason}", view.status())));
     add("started", view.started.map(words::local_time).unwrap_or_default());
     add("took", duration(view, session.now()).map(words::duration).unwrap_or_default());
     add("attempts", view.run.attempts.to_string());
     add("host", view.sweep.host.clone());
     add("device", devices.unwrap_or_default());
-    add(
-        "commit",
-        git.map(|git| neronet_home::compare::commit(&git.commit, git.dirty))
-            .unwrap_or_default(),
-    );
+    add("commit", git.map(|git| neronet_home::compare::commit(&git.commit, git.dirty)).unwrap_or_default());
     add("tags", view.run.tags.iter().cloned().collect::<Vec<_>>().join(", "));
     add("note", view.run.note.clone().unwrap_or_default());
     for (name, extent) in view.metrics.iter().filter(|(name, _)| !name.starts_with("sys/")).take(50) {
         let [last, min, max] = [extent.last, extent.min, extent.max].map(words::number);
-        add(
-            name,
-            if extent.points > 1 {
-                format!("{last} ({min} to {max})")
-            } else {
-                last
-            },
-        );
+        add(name, if extent.points > 1 { format!("{last} ({min} to {max})") } else { last });
     }
-    Section {
-        heading: format!("Run {}", view.run.id),
-        parts: vec![Part::Facts(facts)],
-    }
+    Section { heading: format!("Run {}", view.run.id), parts: vec![Part::Facts(facts)] }
 }

@@ -10,6 +10,7 @@ use neronet_home::view::{Snapshot, View};
 use neronet_home::{HomeError, nearest, select, steer};
 use neronet_model::{RunId, State};
 use neronet_report::words;
+use neronet_supervise::os::process::{self, Alive};
 use std::process::ExitCode;
 
 pub(crate) fn rm(session: &Session, words: &Rm) -> Result<ExitCode, HomeError> {
@@ -19,28 +20,20 @@ pub(crate) fn rm(session: &Session, words: &Rm) -> Result<ExitCode, HomeError> {
     }
     let views = snapshot.views(&session.context);
     let chosen = read::chosen(&snapshot, &views, &words.which)?;
-    if let Some(view) = chosen.iter().find(|view| matches!(view.state, State::Running | State::Starting)) {
+    // A queued run would be started all the same, as long as somebody is there to start it.
+    let awaited = |view: &View<'_>| view.state == State::Queued && process::alive(&view.sweep.driver) != Alive::No;
+    if let Some(view) = chosen.iter().find(|view| matches!(view.state, State::Running | State::Starting) || awaited(view)) {
         let id = view.run.id;
-        return Err(HomeError::Failed(format!(
-            "run {id} is {}: nothing was removed; `neronet stop {id}` first",
-            view.state
-        )));
+        return Err(HomeError::Failed(format!("run {id} is {}: nothing was removed; `neronet stop {id}` first", view.state)));
     }
     let ids = ids(&chosen);
     let size = words::bytes(size(session, &chosen));
     let sized = named(&ids, Some(&size));
     warn_of_dependants(session, &snapshot, &ids);
-    if question::confirmed(
-        words.yes,
-        &format!("put {sized} in the trash?"),
-        &format!("{sized} would go to the trash"),
-    )? {
+    if question::confirmed(words.yes, &format!("put {sized} in the trash?"), &format!("{sized} would go to the trash"))? {
         steer::trash(&session.context, &chosen)?;
         let them = if ids.len() == 1 { "it" } else { "them" };
-        output::print_line(&format!(
-            "{sized} put in the trash; `neronet restore {}` takes {them} out",
-            spans(&ids)
-        ));
+        output::print_line(&format!("{sized} put in the trash; `neronet restore {}` takes {them} out", spans(&ids)));
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -51,23 +44,15 @@ fn purge(session: &Session, snapshot: &Snapshot, words: &Rm) -> Result<ExitCode,
     let chosen = match select::select(&views, &words.which) {
         Ok(chosen) => chosen,
         Err(e) => {
-            let there = select::select(&kept, &words.which)
-                .ok()
-                .and_then(|there| there.first().map(|view| view.run.id));
-            return Err(there.map_or(e, |id| {
-                HomeError::Words(format!("run {id} is not in the trash: `neronet rm {id}` first"))
-            }));
+            let there = select::select(&kept, &words.which).ok().and_then(|there| there.first().map(|view| view.run.id));
+            return Err(there.map_or(e, |id| HomeError::Words(format!("run {id} is not in the trash: `neronet rm {id}` first"))));
         }
     };
     let ids = ids(&chosen);
     let size = words::bytes(size(session, &chosen));
     let sized = named(&ids, Some(&size));
     warn_of_dependants(session, snapshot, &ids);
-    if question::confirmed(
-        words.yes,
-        &format!("take {sized} from the disk for good?"),
-        &format!("{sized} would be gone for good"),
-    )? {
+    if question::confirmed(words.yes, &format!("take {sized} from the disk for good?"), &format!("{sized} would be gone for good"))? {
         let named = named(&ids, None);
         steer::purge(&session.context, ids)?;
         output::print_line(&format!("{named} gone for good, {size} freed"));
@@ -82,9 +67,9 @@ pub(crate) fn restore(session: &Session, words: &Which) -> Result<ExitCode, Home
         return Err(HomeError::Words("the trash is empty".into()));
     }
     let chosen = select::select(&views, &words.which).map_err(|e| match (e, &words.which[..]) {
-        (HomeError::Words(text), [word]) if text.starts_with("no run") => HomeError::Words(format!(
-            "no run in the trash is called '{word}'; `neronet ls --trash` lists what is there"
-        )),
+        (HomeError::Words(text), [word]) if text.starts_with("no run") => {
+            HomeError::Words(format!("no run in the trash is called '{word}'; `neronet ls --trash` lists what is there"))
+        }
         (e, _) => e,
     })?;
     let ids = ids(&chosen);
@@ -106,10 +91,7 @@ fn ids(views: &[&View<'_>]) -> Vec<RunId> {
 }
 
 fn size(session: &Session, views: &[&View<'_>]) -> u64 {
-    views
-        .iter()
-        .map(|view| steer::disk_use(&session.context.home.run(view.run.id)))
-        .sum()
+    views.iter().map(|view| steer::disk_use(&session.context.home.run(view.run.id))).sum()
 }
 
 /// `run 3`, `run 3 (94 kB)`, `2 runs (3, 5; 94 kB)`.

@@ -50,8 +50,7 @@ pub(crate) fn run(session: &Session, words: &Run) -> Result<ExitCode, HomeError>
     }
     // Executed now, it is ready when the submission is.
     let nursery = if words.detach { None } else { Some(Nursery::open(&session.context.neronet, &session.context.environment)?) };
-    let request =
-        Request { plan: &plan, start: &start, project: words.project.clone(), detached: words.detach, parallel: words.parallel };
+    let request = Request { plan: &plan, start: &start, project: words.project.clone(), detached: words.detach, parallel: words.parallel };
     let receipt = submit::submit(&session.context, &request)?;
     for note in &receipt.notes {
         output::notice(&if note.starts_with("warning") { note.clone() } else { format!("note: {note}") });

@@ -25,11 +25,7 @@ pub(crate) fn show(session: &Session, words: &Show) -> Result<ExitCode, HomeErro
     let snapshot = read::snapshot(session)?;
     let mut views = snapshot.views(&session.context);
     // What is in the trash can still be looked at.
-    views.extend(
-        neronet_home::listing::trashed(&session.context, &snapshot)
-            .into_iter()
-            .filter(|_| words.run != "last"),
-    );
+    views.extend(neronet_home::listing::trashed(&session.context, &snapshot).into_iter().filter(|_| words.run != "last"));
     let view = read::one(&snapshot, &views, &words.run)?;
     if words.json {
         output::json(&json::shown(&session.context, view));
@@ -37,9 +33,7 @@ pub(crate) fn show(session: &Session, words: &Show) -> Result<ExitCode, HomeErro
     }
     let attempts = json::attempts(&session.context, view);
     let world = world(&session.context, view);
-    let frozen: Option<Frozen> = files::read_json(&session.context.home.run(view.run.id).join("run.json"))
-        .ok()
-        .flatten();
+    let frozen: Option<Frozen> = files::read_json(&session.context.home.run(view.run.id).join("run.json")).ok().flatten();
     let mut page = Page::new(session);
     what(session, &mut page, view);
     state_of(session, &mut page, view, &attempts);
@@ -57,8 +51,7 @@ pub(crate) fn show(session: &Session, words: &Show) -> Result<ExitCode, HomeErro
 }
 
 fn when(session: &Session, at: Option<UnixMs>) -> String {
-    at.map(|at| format!("{} ({})", words::local_time(at), words::age(at, session.now())))
-        .unwrap_or_default()
+    at.map(|at| format!("{} ({})", words::local_time(at), words::age(at, session.now()))).unwrap_or_default()
 }
 
 fn what(session: &Session, page: &mut Page<'_>, view: &View<'_>) {
@@ -69,17 +62,11 @@ fn what(session: &Session, page: &mut Page<'_>, view: &View<'_>) {
         ("sweep", format!("{} (`neronet ls sweep:{}`)", view.run.sweep, view.run.sweep)),
         ("submitted", when(session, Some(view.run.created))),
         ("by", format!("{} on {}", view.sweep.user, view.sweep.host)),
-        (
-            "tags",
-            view.run.tags.iter().map(|tag| format!("@{tag}")).collect::<Vec<_>>().join(" "),
-        ),
+        ("tags", view.run.tags.iter().map(|tag| format!("@{tag}")).collect::<Vec<_>>().join(" ")),
         ("note", view.run.note.clone().unwrap_or_default()),
         (
             "trash",
-            view.run
-                .trashed
-                .map(|at| format!("since {}; `neronet restore {}`", words::local_time(at), view.run.id))
-                .unwrap_or_default(),
+            view.run.trashed.map(|at| format!("since {}; `neronet restore {}`", words::local_time(at), view.run.id)).unwrap_or_default(),
         ),
         ("uid", view.run.uid.to_string()),
         ("folder", session.context.home.run(view.run.id).display().to_string()),
@@ -98,30 +85,14 @@ fn state_of(session: &Session, page: &mut Page<'_>, view: &View<'_>, attempts: &
         ("ended", when(session, view.ended)),
         ("took", duration(view, session.now()).map(words::duration).unwrap_or_default()),
     ]);
-    let last_lines = attempts
-        .last()
-        .and_then(|attempt| attempt.end.as_ref())
-        .map(|end| end.last_lines.as_slice())
-        .unwrap_or_default();
+    let last_lines = attempts.last().and_then(|attempt| attempt.end.as_ref()).map(|end| end.last_lines.as_slice()).unwrap_or_default();
     if view.outcome.is_some_and(|outcome| outcome != Outcome::Finished) && !last_lines.is_empty() {
         page.line("its last lines:", Style::Plain);
-        page.block(
-            &last_lines[last_lines.len().saturating_sub(SOME)..]
-                .iter()
-                .map(|line| format!("| {line}\n"))
-                .collect::<String>(),
-        );
+        page.block(&last_lines[last_lines.len().saturating_sub(SOME)..].iter().map(|line| format!("| {line}\n")).collect::<String>());
     }
-    let commands = hints(view)
-        .into_iter()
-        .map(|(command, does)| (format!("neronet {command} {}", view.run.id), does.to_string()));
+    let commands = hints(view).into_iter().map(|(command, does)| (format!("neronet {command} {}", view.run.id), does.to_string()));
     let commands: Vec<(String, String)> = commands.collect();
-    page.facts(
-        &commands
-            .iter()
-            .map(|(command, does)| (command.as_str(), does.clone()))
-            .collect::<Vec<_>>(),
-    );
+    page.facts(&commands.iter().map(|(command, does)| (command.as_str(), does.clone())).collect::<Vec<_>>());
 }
 
 /// What can be done about it: commands, and what they do.
@@ -130,10 +101,7 @@ fn hints(view: &View<'_>) -> Vec<(&'static str, &'static str)> {
     match (view.state, view.outcome) {
         (State::Running | State::Starting, _) => vec![("logs -f", "follows it"), ("stop", "asks it to stop")],
         (State::Ended, Some(Outcome::Finished) | None) | (State::Queued, _) => Vec::new(),
-        (State::Ended, _) if resumable => vec![
-            ("resume", "goes on from its latest checkpoint"),
-            ("retry", "starts it from scratch"),
-        ],
+        (State::Ended, _) if resumable => vec![("resume", "goes on from its latest checkpoint"), ("retry", "starts it from scratch")],
         (State::Ended, _) => vec![("logs", "prints all of its output"), ("retry", "starts it from scratch")],
     }
 }
@@ -144,12 +112,8 @@ fn params(page: &mut Page<'_>, view: &View<'_>) {
     }
     page.heading("Parameters");
     let varies = |name: &str| view.sweep.varying.iter().any(|varying| varying == name);
-    let facts: Vec<(&str, String)> = view
-        .run
-        .params
-        .iter()
-        .map(|(name, value)| (name, format!("{value}{}", if varies(name) { "  (varies)" } else { "" })))
-        .collect();
+    let facts: Vec<(&str, String)> =
+        view.run.params.iter().map(|(name, value)| (name, format!("{value}{}", if varies(name) { "  (varies)" } else { "" }))).collect();
     page.facts(&facts);
 }
 
@@ -162,16 +126,8 @@ fn command(page: &mut Page<'_>, view: &View<'_>, frozen: Option<&Frozen>) {
         (None, Command::Argv(words)) => words.join(" "),
     });
     page.facts(&[
-        (
-            "in",
-            frozen
-                .map(|frozen| frozen.directory.trim_end_matches('/').to_string())
-                .unwrap_or_default(),
-        ),
-        (
-            "specification",
-            view.sweep.spec.as_ref().map(|spec| spec.path.clone()).unwrap_or_default(),
-        ),
+        ("in", frozen.map(|frozen| frozen.directory.trim_end_matches('/').to_string()).unwrap_or_default()),
+        ("specification", view.sweep.spec.as_ref().map(|spec| spec.path.clone()).unwrap_or_default()),
     ]);
 }
 
@@ -191,10 +147,7 @@ fn code(session: &Session, page: &mut Page<'_>, view: &View<'_>, world: &World) 
         ("snapshot", frozen),
     ]);
     let left_out = world.left_out.iter().map(|(path, why)| format!("left out: {path} ({why})"));
-    let large = world
-        .large
-        .iter()
-        .map(|(path, size)| format!("linked, not copied: {path} ({})", words::bytes(*size)));
+    let large = world.large.iter().map(|(path, size)| format!("linked, not copied: {path} ({})", words::bytes(*size)));
     some(page, left_out.chain(large).collect());
 }
 
@@ -214,15 +167,9 @@ fn environment(page: &mut Page<'_>, world: &World) {
         format!("{version}{}", python.interpreter.display())
     });
     let system = &environment.system;
-    let cpu = system
-        .cpu
-        .as_ref()
-        .map(|cpu| format!("{cpu}, {}", count(system.cores as usize, "core")));
-    let packages = if environment.packages.is_empty() {
-        String::new()
-    } else {
-        format!("{} (--json lists them)", environment.packages.len())
-    };
+    let cpu = system.cpu.as_ref().map(|cpu| format!("{cpu}, {}", count(system.cores as usize, "core")));
+    let packages =
+        if environment.packages.is_empty() { String::new() } else { format!("{} (--json lists them)", environment.packages.len()) };
     page.facts(&[
         ("python", python.unwrap_or_default()),
         ("packages", packages),
@@ -233,10 +180,7 @@ fn environment(page: &mut Page<'_>, world: &World) {
         ("gpus", gpus(world)),
         ("driver", world.devices.drivers.join(", ")),
     ]);
-    let editable = environment
-        .editable
-        .iter()
-        .map(|(name, folder)| format!("editable: {name} from {}", folder.display()));
+    let editable = environment.editable.iter().map(|(name, folder)| format!("editable: {name} from {}", folder.display()));
     some(page, editable.collect());
 }
 
@@ -252,24 +196,12 @@ pub(crate) fn metrics_table(view: &View<'_>) -> Table {
     let number = |value: f64| Cell::styled(words::number(value), if value.is_finite() { Style::Plain } else { Style::Bad });
     let rows = view.metrics.iter().map(|(name, extent)| {
         let goal = view.sweep.settings.objectives.iter().find(|objective| objective.metric == *name);
-        let name = goal.map_or(name.clone(), |objective| {
-            format!("{name} ({})", neronet_home::objective::word(objective.goal))
-        });
+        let name = goal.map_or(name.clone(), |objective| format!("{name} ({})", neronet_home::objective::word(objective.goal)));
         let [last, min, max] = [extent.last, extent.min, extent.max].map(number);
-        vec![
-            Cell::plain(name),
-            last,
-            min,
-            max,
-            Cell::plain(words::number(extent.step)),
-            Cell::plain(extent.points.to_string()),
-        ]
+        vec![Cell::plain(name), last, min, max, Cell::plain(words::number(extent.step)), Cell::plain(extent.points.to_string())]
     });
     Table {
-        columns: [Column::left("name")]
-            .into_iter()
-            .chain(["last", "min", "max", "at step", "points"].map(Column::right))
-            .collect(),
+        columns: [Column::left("name")].into_iter().chain(["last", "min", "max", "at step", "points"].map(Column::right)).collect(),
         rows: rows.collect(),
     }
 }
@@ -277,9 +209,7 @@ pub(crate) fn metrics_table(view: &View<'_>) -> Table {
 fn attempts_of(page: &mut Page<'_>, attempts: &[Attempt]) {
     page.heading("Attempts");
     let table = Table {
-        columns: ["n", "outcome", "started", "took", "cpu", "memory", "how it ended"]
-            .map(Column::left)
-            .to_vec(),
+        columns: ["n", "outcome", "started", "took", "cpu", "memory", "how it ended"].map(Column::left).to_vec(),
         rows: attempts.iter().map(attempt_row).collect(),
     };
     page.table(&table);
@@ -290,11 +220,7 @@ fn attempts_of(page: &mut Page<'_>, attempts: &[Attempt]) {
 
 fn attempt_row(attempt: &Attempt) -> Vec<Cell> {
     let end = attempt.end.as_ref();
-    let mut how: Vec<String> = end
-        .and_then(|end| end.cause.as_ref())
-        .map(ToString::to_string)
-        .into_iter()
-        .collect();
+    let mut how: Vec<String> = end.and_then(|end| end.cause.as_ref()).map(ToString::to_string).into_iter().collect();
     if let Some(from) = &attempt.resumed_from {
         how.push(format!("went on from {from}"));
     }
@@ -330,16 +256,8 @@ fn checkpoints(session: &Session, page: &mut Page<'_>, attempts: &[Attempt]) {
             Cell::plain(words::age(checkpoint.modified, session.now())),
         ]
     });
-    let columns = vec![
-        Column::left("path"),
-        Column::left("at"),
-        Column::right("size"),
-        Column::left("saved"),
-    ];
-    page.table(&Table {
-        columns,
-        rows: rows.collect(),
-    });
+    let columns = vec![Column::left("path"), Column::left("at"), Column::right("size"), Column::left("saved")];
+    page.table(&Table { columns, rows: rows.collect() });
     if all.len() > SOME {
         page.line(&format!("and {} older", all.len() - SOME), Style::Faint);
     }
@@ -360,10 +278,7 @@ fn config(page: &mut Page<'_>, attempts: &[Attempt]) {
 }
 
 fn notices(page: &mut Page<'_>, attempts: &[Attempt]) {
-    let tags = attempts
-        .iter()
-        .flat_map(|attempt| &attempt.tags)
-        .map(|(name, value)| format!("{name}: {value}"));
+    let tags = attempts.iter().flat_map(|attempt| &attempt.tags).map(|(name, value)| format!("{name}: {value}"));
     let tags: Vec<String> = tags.collect::<std::collections::BTreeSet<_>>().into_iter().collect();
     if !tags.is_empty() {
         page.heading("Values that are no numbers");
@@ -371,13 +286,7 @@ fn notices(page: &mut Page<'_>, attempts: &[Attempt]) {
     }
     let several = attempts.len() > 1;
     let all = attempts.iter().flat_map(|attempt| {
-        attempt.notices.iter().map(move |notice| {
-            if several {
-                format!("attempt {}: {notice}", attempt.n)
-            } else {
-                notice.clone()
-            }
-        })
+        attempt.notices.iter().map(move |notice| if several { format!("attempt {}: {notice}", attempt.n) } else { notice.clone() })
     });
     let all: Vec<String> = all.collect();
     if !all.is_empty() {
@@ -389,9 +298,5 @@ fn notices(page: &mut Page<'_>, attempts: &[Attempt]) {
 /// For whoever shows several runs: what each is called.
 pub(crate) fn label(view: &View<'_>, names: &[String]) -> String {
     let assignment = assignment(view, names);
-    if assignment.is_empty() {
-        format!("run {}", view.run.id)
-    } else {
-        format!("run {} {assignment}", view.run.id)
-    }
+    if assignment.is_empty() { format!("run {}", view.run.id) } else { format!("run {} {assignment}", view.run.id) }
 }

@@ -15,11 +15,7 @@ pub(crate) fn tag(session: &Session, words: &Tag) -> Result<ExitCode, HomeError>
     let chosen = read::chosen(&snapshot, &views, std::slice::from_ref(&words.which))?;
     let runs: Vec<RunId> = chosen.iter().map(|view| view.run.id).collect();
     // `@keep` selects, so people write it here too.
-    let tags: Vec<String> = words
-        .tags
-        .iter()
-        .map(|tag| tag.strip_prefix('@').unwrap_or(tag).to_string())
-        .collect();
+    let tags: Vec<String> = words.tags.iter().map(|tag| tag.strip_prefix('@').unwrap_or(tag).to_string()).collect();
     let named = tags.iter().map(|tag| format!("@{tag}")).collect::<Vec<_>>().join(" ");
     let of = match runs[..] {
         [run] => format!("run {run}"),
@@ -27,10 +23,6 @@ pub(crate) fn tag(session: &Session, words: &Tag) -> Result<ExitCode, HomeError>
     };
     let (add, remove) = if words.remove { (Vec::new(), tags) } else { (tags, Vec::new()) };
     steer::tag(&session.context, &runs, add, remove)?;
-    output::print_line(&if words.remove {
-        format!("{of} no longer tagged {named}")
-    } else {
-        format!("{of} tagged {named}")
-    });
+    output::print_line(&if words.remove { format!("{of} no longer tagged {named}") } else { format!("{of} tagged {named}") });
     Ok(ExitCode::SUCCESS)
 }

@@ -9,10 +9,7 @@ fn removed_runs_go_to_the_trash_and_come_back() {
     world.compare("rm", &world.neronet(&["rm", "2-3", "--yes"]).succeeded());
     world.compare("rm_gone", &world.neronet(&["logs", "2"]).refused(2));
     world.compare("rm_listed", &world.neronet(&["ls", "--trash"]).succeeded());
-    assert_eq!(
-        world.json(&["ls", "--json", "--fields", "id"]),
-        serde_json::json!([{"id": 1}, {"id": 4}])
-    );
+    assert_eq!(world.json(&["ls", "--json", "--fields", "id"]), serde_json::json!([{"id": 1}, {"id": 4}]));
     world.compare("restore", &world.neronet(&["restore", "2"]).succeeded());
     assert_eq!(world.json(&["show", "2", "--json"])["id"], 2);
     world.compare("restore_not_there", &world.neronet(&["restore", "4"]).refused(2));
@@ -36,9 +33,7 @@ fn only_what_is_in_the_trash_is_removed_for_good() {
 #[test]
 fn a_running_run_is_not_removed() {
     let world = World::new();
-    world
-        .neronet(&["run", "--detach", "--", "sh", "-c", "until [ -e go ]; do sleep 0.05; done"])
-        .succeeded();
+    world.neronet(&["run", "--detach", "--", "sh", "-c", "until [ -e go ]; do sleep 0.05; done"]).succeeded();
     let attempt = world.path("home/runs/1/attempts/1/keeper.jsonl");
     while !std::fs::read_to_string(&attempt).is_ok_and(|text| text.contains("started")) {
         std::thread::yield_now();
@@ -53,20 +48,11 @@ fn a_running_run_is_not_removed() {
 #[test]
 fn tags_and_notes_are_written_and_taken_away() {
     let world = World::with_sweep();
-    assert_eq!(
-        world.neronet(&["tag", "1-2", "keep", "@best"]).succeeded().out,
-        "2 runs tagged @keep @best\n"
-    );
-    assert_eq!(
-        world.neronet(&["tag", "@best", "keep", "--remove"]).succeeded().out,
-        "2 runs no longer tagged @keep\n"
-    );
+    assert_eq!(world.neronet(&["tag", "1-2", "keep", "@best"]).succeeded().out, "2 runs tagged @keep @best\n");
+    assert_eq!(world.neronet(&["tag", "@best", "keep", "--remove"]).succeeded().out, "2 runs no longer tagged @keep\n");
     assert_eq!(world.json(&["show", "1", "--json"])["tags"], serde_json::json!(["best"]));
     world.neronet(&["tag", "1", "two words"]).refused(2);
-    assert_eq!(
-        world.neronet(&["note", "2", "diverged at 3"]).succeeded().out,
-        "note on run 2 written\n"
-    );
+    assert_eq!(world.neronet(&["note", "2", "diverged at 3"]).succeeded().out, "note on run 2 written\n");
     assert_eq!(world.neronet(&["note", "2"]).succeeded().out, "diverged at 3\n");
     world.neronet(&["note", "2", ""]).succeeded();
     assert!(world.neronet(&["note", "2"]).succeeded().err.contains("has no note"));
@@ -79,13 +65,7 @@ fn a_clone_runs_again_with_the_same_parameters() {
     world.compare("clone", &world.neronet(&["clone", "3", "../copy"]).succeeded());
     let copy = world.path("copy");
     assert!(std::fs::read_to_string(copy.join("train.sh")).unwrap().contains("test_acc"));
-    world
-        .neronet_in(
-            &copy,
-            &["run", "-q", "neronet.toml:toy", "--set", "lr=0.2", "--set", "act=relu"],
-            &[],
-        )
-        .succeeded();
+    world.neronet_in(&copy, &["run", "-q", "neronet.toml:toy", "--set", "lr=0.2", "--set", "act=relu"], &[]).succeeded();
     assert_eq!(world.json(&["show", "5", "--json"])["metrics"]["test_acc"]["last"], 94.0);
     world.compare("clone_not_empty", &world.neronet(&["clone", "3", "../copy"]).refused(2));
 }

@@ -6,10 +6,7 @@ use crate::world::World;
 fn a_specification_is_explained_and_nothing_is_run() {
     let world = World::new();
     world.compare("check", &world.neronet(&["check"]).succeeded());
-    world.compare(
-        "check_set",
-        &world.neronet(&["check", "--set", "lr=0.1,0.2,0.3,0.4,0.5,0.6"]).succeeded(),
-    );
+    world.compare("check_set", &world.neronet(&["check", "--set", "lr=0.1,0.2,0.3,0.4,0.5,0.6"]).succeeded());
     assert!(!world.path("home").exists(), "check has written to home");
 }
 
@@ -17,10 +14,8 @@ fn a_specification_is_explained_and_nothing_is_run() {
 fn a_hundred_thousand_combinations_are_counted_and_sampled() {
     let world = World::new();
     let ten = "[1, 2, 3, 4, 5, 6, 7, 8, 9, 10]";
-    world.write(
-        "neronet.toml",
-        &format!("command = \"echo {{flags}}\"\n[params]\na = {ten}\nb = {ten}\nc = {ten}\nd = {ten}\ne = {ten}\n"),
-    );
+    world
+        .write("neronet.toml", &format!("command = \"echo {{flags}}\"\n[params]\na = {ten}\nb = {ten}\nc = {ten}\nd = {ten}\ne = {ten}\n"));
     world.compare("check_many", &world.neronet(&["check"]).succeeded());
     let json = world.json(&["check", "--json"]);
     assert_eq!(json["count"], 100_000);
@@ -41,10 +36,7 @@ fn what_is_wrong_is_shown_where_it_is() {
 #[test]
 fn a_log_shows_what_would_be_read_from_it() {
     let world = World::new();
-    world.write(
-        "log.txt",
-        "Epoch 1/2 loss: 0.5\n[0003] widget -> 0.7 gadgets\nEpoch 2/2 loss: 0.4\n[0004] widget -> 0.8 gadgets\n",
-    );
+    world.write("log.txt", "Epoch 1/2 loss: 0.5\n[0003] widget -> 0.7 gadgets\nEpoch 2/2 loss: 0.4\n[0004] widget -> 0.8 gadgets\n");
     world.compare("learn", &world.neronet(&["check", "--learn", "log.txt"]).succeeded());
     let json = world.json(&["check", "--learn", "log.txt", "--json"]);
     assert_eq!(json["series"][0]["name"], "loss");

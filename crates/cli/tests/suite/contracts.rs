@@ -38,10 +38,7 @@ fn a_listing_has_these_keys() {
     assert_eq!(run["reason"], Value::Null);
     assert_eq!(run["params"], json!({"lr": 0.1, "act": "relu"}));
     assert_eq!(run["tags"], json!([]));
-    assert_eq!(
-        run["metrics"]["test_acc"],
-        json!({"last": 92.0, "min": 90.5, "max": 92.0, "step": 4.0, "points": 4})
-    );
+    assert_eq!(run["metrics"]["test_acc"], json!({"last": 92.0, "min": 90.5, "max": 92.0, "step": 4.0, "points": 4}));
     for time in ["created", "started", "ended"] {
         assert!(run[time].as_str().unwrap().ends_with('Z'), "{}", run[time]);
     }
@@ -55,19 +52,9 @@ fn a_listing_has_these_keys() {
 fn a_run_shown_has_all_else() {
     let world = World::with_sweep();
     let shown = world.json(&["show", "2", "--json"]);
-    for key in [
-        "command",
-        "directory",
-        "host",
-        "git",
-        "environment",
-        "inputs",
-        "config",
-        "attempts",
-        "checkpoints",
-        "artifacts",
-        "findings",
-    ] {
+    for key in
+        ["command", "directory", "host", "git", "environment", "inputs", "config", "attempts", "checkpoints", "artifacts", "findings"]
+    {
         assert!(shown.get(key).is_some(), "{key} is not there");
     }
     assert_eq!(shown["command"], "sh train.sh 0.1 none");
@@ -79,40 +66,18 @@ fn a_run_shown_has_all_else() {
     }
     assert_eq!([&attempt["n"], &attempt["exit_code"]], [&json!(1), &json!(0)]);
     assert_eq!(attempt["outcome"], "finished");
-    assert_eq!(
-        [&shown["findings"], &shown["artifacts"], &shown["inputs"]],
-        [&json!([]), &json!([]), &json!([])]
-    );
+    assert_eq!([&shown["findings"], &shown["artifacts"], &shown["inputs"]], [&json!([]), &json!([]), &json!([])]);
 }
 
 #[test]
 fn points_are_step_time_and_value_and_no_number_is_a_word() {
     let world = World::new();
-    world
-        .neronet(&[
-            "run",
-            "-q",
-            "--",
-            "sh",
-            "-c",
-            "echo step 1 loss 0.5; echo step 2 loss nan; echo step 3 loss -inf",
-        ])
-        .succeeded();
+    world.neronet(&["run", "-q", "--", "sh", "-c", "echo step 1 loss 0.5; echo step 2 loss nan; echo step 3 loss -inf"]).succeeded();
     let points = world.json(&["metrics", "1", "loss", "--json"]);
     let points = points.as_array().unwrap();
     let pairs: Vec<(&Value, &Value)> = points.iter().map(|point| (&point[0], &point[2])).collect();
-    assert_eq!(
-        pairs,
-        [
-            (&json!(1.0), &json!(0.5)),
-            (&json!(2.0), &json!("NaN")),
-            (&json!(3.0), &json!("-Infinity"))
-        ]
-    );
-    assert!(
-        points.iter().all(|point| point[1].as_f64().unwrap() > 1.7e9),
-        "a time is in Unix seconds"
-    );
+    assert_eq!(pairs, [(&json!(1.0), &json!(0.5)), (&json!(2.0), &json!("NaN")), (&json!(3.0), &json!("-Infinity"))]);
+    assert!(points.iter().all(|point| point[1].as_f64().unwrap() > 1.7e9), "a time is in Unix seconds");
     assert_eq!(world.json(&["metrics", "1", "--json"])["loss"]["last"], "-Infinity");
 }
 

@@ -5,22 +5,11 @@ use crate::world::World;
 #[test]
 fn curves_are_drawn_in_the_terminal() {
     let world = World::with_sweep();
-    world.compare(
-        "plot",
-        &world.neronet(&["plot", "1", "3", "-m", "loss", "--size", "72x16"]).succeeded(),
-    );
+    world.compare("plot", &world.neronet(&["plot", "1", "3", "-m", "loss", "--size", "72x16"]).succeeded());
     let guessed = world.neronet(&["plot", "1"]).succeeded();
     assert!(guessed.err.contains("drawing test_acc (guessed"), "{}", guessed.err);
-    let by_time = world
-        .neronet(&[
-            "plot", "1", "--x", "time", "-m", "loss", "-m", "test_acc", "--log", "--smooth", "0.5",
-        ])
-        .succeeded();
-    assert!(
-        by_time.out.contains("time (s)") && by_time.out.contains("test_acc"),
-        "{}",
-        by_time.out
-    );
+    let by_time = world.neronet(&["plot", "1", "--x", "time", "-m", "loss", "-m", "test_acc", "--log", "--smooth", "0.5"]).succeeded();
+    assert!(by_time.out.contains("time (s)") && by_time.out.contains("test_acc"), "{}", by_time.out);
 }
 
 #[test]

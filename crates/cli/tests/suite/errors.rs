@@ -40,10 +40,7 @@ fn what_cannot_be_done_fails_with_the_reason() {
     let world = World::new();
     world.neronet(&["run", "-q", "--", "true"]).succeeded();
     world.compare("error_no_metrics", &world.neronet(&["plot", "1"]).refused(1));
-    world.compare(
-        "error_unwritable",
-        &world.neronet(&["report", "1", "-o", "no/such/folder.html"]).refused(1),
-    );
+    world.compare("error_unwritable", &world.neronet(&["report", "1", "-o", "no/such/folder.html"]).refused(1));
     world.compare("nothing_printed", &world.neronet(&["logs", "1"]).succeeded());
 }
 
@@ -51,10 +48,37 @@ fn what_cannot_be_done_fails_with_the_reason() {
 fn a_home_of_a_newer_neronet_is_left_alone() {
     let world = World::with_sweep();
     let identity = world.path("home/home.json");
-    let newer = std::fs::read_to_string(&identity)
-        .unwrap()
-        .replace("\"format\": 1", "\"format\": 99");
+    let newer = std::fs::read_to_string(&identity).unwrap().replace("\"format\": 1", "\"format\": 99");
     std::fs::write(&identity, newer).unwrap();
     let refused = world.neronet(&["ls"]).refused(3);
     assert!(refused.err.contains("newer"), "{}", refused.err);
+}
+
+/// What a specification or a script brings is shown, and never steers the terminal.
+#[test]
+fn no_name_and_no_value_reaches_the_terminal_with_its_control_sequences() {
+    let world = World::new();
+    let script = r#"printf '{"step": 1, "lo\\u001b[2Jss": 2, "tag\\u001b[2J": "x\\u001b[2J"}\n' >> "$NERONET_METRICS"; printf 'a\033[2Jb\n'; exit 1"#;
+    world.write("train.sh", script);
+    world.write("neronet.toml", "command = \"sh train.sh {flags}\"\n[params]\nact = [\"re\\u001b[2Jlu\", \"none\"]\n");
+    world.neronet(&["run", "-q"]).refused(1);
+    assert!(world.neronet(&["metrics", "1", "--json"]).succeeded().out.contains("\\u001b"), "the metric was not recorded");
+    for words in [
+        &["ls"][..],
+        &["ls", "--fields", "act,metrics,params"],
+        &["show", "1"],
+        &["metrics", "1"],
+        &["metrics", "1", "nothing"],
+        &["plot", "1"],
+        &["plot", "1-2", "-m", "nothing"],
+        &["compare", "1", "2"],
+        &["check"],
+        &["ls", "--sort", "nothing"],
+        &["clone", "1", "../copy"],
+    ] {
+        let answer = world.neronet(words);
+        for text in [&answer.out, &answer.err] {
+            assert!(!text.contains('\x1b'), "{words:?}: {text:?}");
+        }
+    }
 }

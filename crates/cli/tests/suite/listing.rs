@@ -5,9 +5,7 @@ use crate::world::World;
 /// A sweep, a failed run, one of another project.
 fn world() -> World {
     let world = World::with_sweep();
-    world
-        .neronet(&["run", "--", "sh", "-c", "echo before; echo 'it broke' >&2; exit 3"])
-        .refused(1);
+    world.neronet(&["run", "--", "sh", "-c", "echo before; echo 'it broke' >&2; exit 3"]).refused(1);
     world.neronet(&["run", "--quiet", "--project", "other", "--", "true"]).succeeded();
     world
 }

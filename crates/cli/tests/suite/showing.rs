@@ -13,15 +13,7 @@ fn everything_about_a_run_is_one_page() {
 #[test]
 fn a_failed_run_shows_its_last_lines_and_what_to_do() {
     let world = World::new();
-    world
-        .neronet(&[
-            "run",
-            "--",
-            "sh",
-            "-c",
-            r"printf 'loading\n\033]0;title\007\033[31mit broke\033[0m\n' >&2; exit 3",
-        ])
-        .refused(1);
+    world.neronet(&["run", "--", "sh", "-c", r"printf 'loading\n\033]0;title\007\033[31mit broke\033[0m\n' >&2; exit 3"]).refused(1);
     let shown = world.neronet(&["show"]).succeeded();
     assert!(!shown.out.contains('\x1b'), "control sequences of the script's reach the terminal");
     world.compare("show_failed", &shown);
@@ -49,16 +41,10 @@ fn resumed() -> World {
 fn a_resumed_run_joins_its_curve_and_keeps_what_was_superseded() {
     let world = resumed();
     world.compare("metrics_joined", &world.neronet(&["metrics", "1", "loss"]).succeeded());
-    world.compare(
-        "metrics_superseded",
-        &world.neronet(&["metrics", "1", "loss", "--superseded"]).succeeded(),
-    );
+    world.compare("metrics_superseded", &world.neronet(&["metrics", "1", "loss", "--superseded"]).succeeded());
     world.compare("metrics_names", &world.neronet(&["metrics", "1"]).succeeded());
     world.compare("logs_of_attempts", &world.neronet(&["logs", "1"]).succeeded());
-    world.compare(
-        "logs_tail",
-        &world.neronet(&["logs", "1", "--tail", "1", "--attempt", "1"]).succeeded(),
-    );
+    world.compare("logs_tail", &world.neronet(&["logs", "1", "--tail", "1", "--attempt", "1"]).succeeded());
     world.compare("show_resumed", &world.neronet(&["show", "1"]).succeeded());
 }
 
@@ -86,9 +72,7 @@ fn following_ends_with_the_run() {
 #[test]
 fn output_is_passed_on_as_it_came_where_no_terminal_can_be_harmed() {
     let world = World::new();
-    world
-        .neronet(&["run", "-q", "--", "printf", "\\033[31mred\\033[0m\\033]0;title\\007\\n"])
-        .succeeded();
+    world.neronet(&["run", "-q", "--", "printf", "\\033[31mred\\033[0m\\033]0;title\\007\\n"]).succeeded();
     assert_eq!(world.neronet(&["logs"]).succeeded().out, "\x1b[31mred\x1b[0m\x1b]0;title\x07\n");
 }
 
@@ -108,8 +92,5 @@ fn runs_are_compared_in_all_that_may_differ() {
     assert_eq!(json["params"], serde_json::json!({}));
     assert_eq!(json["code"][0]["same"], false);
     assert_eq!(json["code"][0]["changes"][0]["path"], "train.sh");
-    assert!(
-        json["code"][0]["changes"][0]["diff"].as_str().unwrap().contains("+  echo"),
-        "{json:#}"
-    );
+    assert!(json["code"][0]["changes"][0]["diff"].as_str().unwrap().contains("+  echo"), "{json:#}");
 }

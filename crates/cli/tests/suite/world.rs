@@ -33,9 +33,7 @@ pub(crate) struct Answer {
 impl World {
     /// A project in git, with nothing run yet.
     pub(crate) fn new() -> World {
-        let world = World {
-            folder: tempfile::tempdir().unwrap(),
-        };
+        let world = World { folder: tempfile::tempdir().unwrap() };
         std::fs::create_dir_all(world.project()).unwrap();
         world.write("train.sh", TRAIN);
         world.write("neronet.toml", SPEC);
@@ -95,16 +93,9 @@ impl World {
 
     pub(crate) fn neronet_in(&self, folder: &Path, words: &[&str], variables: &[(&str, &str)]) -> Answer {
         let mut command = self.command(env!("CARGO_BIN_EXE_neronet"), folder);
-        command
-            .args(words)
-            .envs(variables.iter().copied())
-            .stdin(std::process::Stdio::null());
+        command.args(words).envs(variables.iter().copied()).stdin(std::process::Stdio::null());
         let Output { status, stdout, stderr } = command.output().unwrap();
-        Answer {
-            code: status.code().unwrap_or(-1),
-            out: String::from_utf8(stdout).unwrap(),
-            err: String::from_utf8(stderr).unwrap(),
-        }
+        Answer { code: status.code().unwrap_or(-1), out: String::from_utf8(stdout).unwrap(), err: String::from_utf8(stderr).unwrap() }
     }
 
     pub(crate) fn json(&self, words: &[&str]) -> serde_json::Value {
@@ -152,16 +143,8 @@ impl Answer {
     }
 
     fn whole(&self) -> String {
-        let err = if self.err.is_empty() {
-            String::new()
-        } else {
-            format!("--- standard error\n{}", self.err)
-        };
-        let code = if self.code == 0 {
-            String::new()
-        } else {
-            format!("--- exit code {}\n", self.code)
-        };
+        let err = if self.err.is_empty() { String::new() } else { format!("--- standard error\n{}", self.err) };
+        let code = if self.code == 0 { String::new() } else { format!("--- exit code {}\n", self.code) };
         format!("{}{err}{code}", self.out)
     }
 }
