@@ -116,7 +116,7 @@ impl Scraper {
         if !self.state.columns.is_empty() && grid::row(line, &self.state.columns, found) {
             return;
         }
-        if is_noise(start) {
+        if is_noise(start) || within_json(start) {
             return;
         }
         if config::namespace(line, found) {
@@ -207,6 +207,11 @@ impl Scraper {
             self.state.steps = found.steps.filter(|_| header);
         }
     }
+}
+
+/// A line of a JSON document that is printed over several: a configuration, or data. Results come as one line each.
+fn within_json(start: &str) -> bool {
+    start.starts_with('"') && start.contains("\":")
 }
 
 /// `going on after epoch 5`, `best model from epoch 3 loaded`: an epoch is named, and it is not the one that we are in.

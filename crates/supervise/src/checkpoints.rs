@@ -4,8 +4,9 @@
 //! are; safetensors) a half-written file is known for what it is.
 
 use crate::globs::expand;
+use crate::marks::{Mark, Marks};
 use crate::renames::Renames;
-use neronet_model::event::{Checkpoint, Event, Summary};
+use neronet_model::event::{Checkpoint, Event};
 use neronet_model::launch::Launch;
 use neronet_model::settings::{Goal, Keep, Objective};
 use neronet_model::{Attempt, Millis, UnixMs};
@@ -231,7 +232,7 @@ impl Watcher {
     }
 
     /// What is new since the last look.
-    pub(crate) fn look(&mut self, writes: Writes, summary: &Summary, epoch: Option<f64>) -> Vec<Event> {
+    pub(crate) fn look(&mut self, writes: Writes, marks: &Marks) -> Vec<Event> {
         for (folder, pattern) in &self.patterns {
             self.renames.watch(folder.join(pattern).parent());
         }
@@ -248,10 +249,8 @@ impl Watcher {
                 Verdict::NotYet => continue,
                 Verdict::Unusable(why) => events.push(Event::CheckpointSkipped { path: shown, why }),
                 Verdict::Complete { bytes, modified } => {
-                    let last =
-                        self.objective.as_ref().and_then(|objective| summary.metrics.get(&objective.metric)).map(|extent| extent.last);
-                    let value = last.filter(|value| value.is_finite());
-                    events.push(Event::Checkpoint(Checkpoint { path: shown, bytes, modified, step: summary.steps, epoch, value }));
+                    let Mark { step, epoch, value } = marks.as_of(modified);
+                    events.push(Event::Checkpoint(Checkpoint { path: shown, bytes, modified, step, epoch, value }));
                     self.kept.retain(|kept| kept.path != path);
                     self.kept.push(Kept { path: path.clone(), modified, value });
                 }

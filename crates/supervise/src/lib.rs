@@ -12,6 +12,7 @@ mod files;
 mod globs;
 mod keeper;
 mod lines;
+mod marks;
 mod metrics;
 mod nursery;
 pub mod os;

@@ -1,6 +1,7 @@
 //! The rows of an attempt as they are kept: each source byte recorded once, names and bytes bounded, the summary and the
 //! history kept up to date beside them.
 
+use crate::marks::{Mark, Marks};
 use crate::segment::Writer;
 use neronet_model::event::{Segment, Summary};
 use neronet_model::launch::Launch;
@@ -27,7 +28,7 @@ pub(crate) struct Metrics {
     rows: u64,
     steps: Steps,
     pub(crate) summary: Summary,
-    pub(crate) epoch: Option<f64>,
+    pub(crate) marks: Marks,
     history: History,
     history_at: Option<Instant>,
     history_cost: Duration,
@@ -56,7 +57,7 @@ impl Metrics {
             rows: 0,
             steps: Steps::default(),
             summary: Summary::default(),
-            epoch: None,
+            marks: Marks::default(),
             history,
             history_at: None,
             history_cost: Duration::ZERO,
@@ -87,7 +88,9 @@ impl Metrics {
         }
         let step = self.steps.of(row);
         self.summary.steps = step.or(self.summary.steps);
-        self.epoch = row.epoch.or(self.epoch);
+        let objective = self.launch.objectives.first().map(|objective| objective.metric.as_str());
+        let value = row.m.0.iter().rev().find(|(name, value)| Some(name.as_str()) == objective && value.is_finite()).map(|(_, value)| *value);
+        self.marks.add(self.begun.plus(row.t), Mark { step, epoch: row.epoch, value });
         self.summary.add(&row.m, step.map(|step| step as f64).or(row.epoch));
         self.history_stale |= self.history.add(row, self.begun.plus(row.t));
         self.rows += 1;

@@ -347,13 +347,12 @@ impl<'a> Supervisor<'a> {
 
     fn search(&mut self, t: Millis, ended: bool) {
         let began = clock::boot_now();
-        let (summary, epoch) = (self.metrics.summary.clone(), self.metrics.epoch);
         let now = clock::unix_now();
         let writes = match record::read(self.folder, self.launch.attempt) {
             Ok(attempt) if ended => Writes::after(&attempt, now),
             _ => Writes::Still { now },
         };
-        let mut events = self.checkpoints.look(writes, &summary, epoch);
+        let mut events = self.checkpoints.look(writes, &self.metrics.marks);
         events.extend(self.configuration.look());
         for event in events {
             self.event(event);
