@@ -10,17 +10,12 @@ fn six_runs_at_once_that_write_the_same_file_keep_six() {
     let script = "import os, sys, time\nmarks = os.environ['WORLD'] + '/marks'\nos.makedirs(marks, exist_ok=True)\nopen(marks + '/' + sys.argv[1], 'w').close()\n\
                   while len(os.listdir(marks)) < 6: time.sleep(0.01)\nopen('./model.pt', 'w').write('weights of ' + sys.argv[1])\n";
     world.write("train.py", script).write("model.pt", "the one in the project");
-    world
-        .run_spec("command = 'python3 train.py {seed}'\n[params]\nseed = [0, 1, 2, 3, 4, 5]\n[sweep]\nparallel = 6\n")
-        .with_code(0);
+    world.run_spec("command = 'python3 train.py {seed}'\n[params]\nseed = [0, 1, 2, 3, 4, 5]\n[sweep]\nparallel = 6\n").with_code(0);
     for run in 1..=6 {
         let kept = std::fs::read_to_string(world.home().join(format!("runs/{run}/work/model.pt"))).expect("kept");
         assert_eq!(kept, format!("weights of {}", run - 1));
     }
-    assert_eq!(
-        std::fs::read_to_string(world.project().join("model.pt")).expect("there"),
-        "the one in the project"
-    );
+    assert_eq!(std::fs::read_to_string(world.project().join("model.pt")).expect("there"), "the one in the project");
 }
 
 #[test]
@@ -28,20 +23,11 @@ fn editing_and_deleting_the_source_changes_nothing_in_a_sweep_that_runs() {
     let world = World::new();
     let script = "import os, sys, time, helper\nworld = os.environ['WORLD']\nopen(world + '/ready', 'w').close()\n\
                   while not os.path.exists(world + '/go'): time.sleep(0.01)\nprint(helper.WORD, open('data/input.txt').read())\n";
-    world
-        .write("train.py", script)
-        .write("helper.py", "WORD = 'first'\n")
-        .write("data/input.txt", "original");
-    world.write(
-        "neronet.toml",
-        "command = 'python3 train.py {x}'\n[params]\nx = [1, 2]\n[sweep]\nparallel = 1\n",
-    );
+    world.write("train.py", script).write("helper.py", "WORD = 'first'\n").write("data/input.txt", "original");
+    world.write("neronet.toml", "command = 'python3 train.py {x}'\n[params]\nx = [1, 2]\n[sweep]\nparallel = 1\n");
     let cli = world.start(&["run"]);
     world.wait_told("ready");
-    world
-        .write("helper.py", "WORD = 'second'\n")
-        .write("data/input.txt", "edited")
-        .write("neronet.toml", "command = 'false'\n");
+    world.write("helper.py", "WORD = 'second'\n").write("data/input.txt", "edited").write("neronet.toml", "command = 'false'\n");
     std::fs::remove_file(world.project().join("train.py")).expect("there");
     world.tell("go");
     end_of(cli).with_code(0);
@@ -62,16 +48,10 @@ fn repository(world: &World) {
 fn commit_branch_and_uncommitted_changes_are_on_record() {
     let world = World::new();
     repository(&world);
-    world
-        .write("train.py", "print('trained more')\n")
-        .write("new.py", "untracked = True\n");
+    world.write("train.py", "print('trained more')\n").write("new.py", "untracked = True\n");
     let (run, said) = world.run(&["python3", "train.py"]);
     assert!(said.with_code(0).out.contains("trained more"));
-    assert_eq!(
-        (&run["git"]["branch"], &run["git"]["dirty"]),
-        (&"main".into(), &true.into()),
-        "{run:#}"
-    );
+    assert_eq!((&run["git"]["branch"], &run["git"]["dirty"]), (&"main".into(), &true.into()), "{run:#}");
     assert_eq!(run["git"]["commit"].as_str().map(str::len), Some(40));
     assert!(world.home().join("runs/1/work/new.py").exists());
     assert!(run["code"]["snapshot"].is_string(), "{run:#}");
@@ -85,18 +65,10 @@ fn it_works_without_git() {
     let programs = world.path("bin");
     std::fs::create_dir(&programs).expect("made");
     for name in ["python3", "bash", "sh", "cat"] {
-        let found = Command::new("sh")
-            .args(["-c", "command -v \"$0\"", name])
-            .env("PATH", world_path(&world))
-            .output()
-            .expect("sh starts");
+        let found = Command::new("sh").args(["-c", "command -v \"$0\"", name]).env("PATH", world_path(&world)).output().expect("sh starts");
         std::os::unix::fs::symlink(String::from_utf8_lossy(&found.stdout).trim(), programs.join(name)).expect("linked");
     }
-    let said = world
-        .neronet(&["run", "--", "python3", "train.py"])
-        .env("PATH", &programs)
-        .output()
-        .expect("neronet starts");
+    let said = world.neronet(&["run", "--", "python3", "train.py"]).env("PATH", &programs).output().expect("neronet starts");
     assert!(said.status.success(), "{said:?}");
     assert_eq!(world.output(1, 1), "trained\n");
     assert!(world.home().join("runs/1/work/train.py").exists());
@@ -111,12 +83,7 @@ fn it_works_without_git() {
 fn world_path(world: &World) -> String {
     let mut command = Command::new("true");
     world.settle(&mut command);
-    command
-        .get_envs()
-        .find(|(name, _)| *name == "PATH")
-        .and_then(|(_, path)| path?.to_str())
-        .expect("set")
-        .to_string()
+    command.get_envs().find(|(name, _)| *name == "PATH").and_then(|(_, path)| path?.to_str()).expect("set").to_string()
 }
 
 #[test]
@@ -140,9 +107,7 @@ fn what_the_home_holds_is_for_its_owner_alone() {
 fn in_place_runs_in_the_work_tree_and_the_record_says_so() {
     let world = World::new();
     repository(&world);
-    world
-        .run_spec("command = 'pwd -P; touch made-here'\n[code]\nin_place = true\n")
-        .with_code(0);
+    world.run_spec("command = 'pwd -P; touch made-here'\n[code]\nin_place = true\n").with_code(0);
     let project = world.project().canonicalize().expect("there");
     assert_eq!(world.output(1, 1), format!("{}\n", project.display()));
     assert!(project.join("made-here").exists());
@@ -158,18 +123,13 @@ fn folders_that_are_linked_are_read_where_they_lie() {
     repository(&world);
     world.write("data/train.bin", "numbers").write("secret.log", "ignored");
     world.write("code/train.sh", "cat ../data/train.bin; ls ..\n");
-    world
-        .run_spec("command = ['sh', 'train.sh']\n[code]\nlink = ['data/']\ndirectory = 'code'\n")
-        .with_code(0);
+    world.run_spec("command = ['sh', 'train.sh']\n[code]\nlink = ['data/']\ndirectory = 'code'\n").with_code(0);
     let output = world.output(1, 1);
     assert!(output.starts_with("numbers"), "{output}");
     assert!(!output.contains("secret.log"), "{output}");
     let link = world.home().join("runs/1/work/data");
     assert!(link.symlink_metadata().expect("there").is_symlink());
-    assert_eq!(
-        link.canonicalize().expect("there"),
-        world.project().canonicalize().expect("there").join("data")
-    );
+    assert_eq!(link.canonicalize().expect("there"), world.project().canonicalize().expect("there").join("data"));
 }
 
 #[test]
@@ -179,10 +139,7 @@ fn a_snapshot_of_twenty_gigabytes_is_not_taken_and_the_largest_are_named() {
     // Holes: they count by their length and cost nothing.
     let sparse = |name: String, bytes: u64| {
         world.write(&name, "");
-        let file = std::fs::OpenOptions::new()
-            .write(true)
-            .open(world.project().join(name))
-            .expect("ours");
+        let file = std::fs::OpenOptions::new().write(true).open(world.project().join(name)).expect("ours");
         file.set_len(bytes).expect("a sparse file");
     };
     sparse("huge.bin".into(), 20 << 30);
@@ -190,14 +147,8 @@ fn a_snapshot_of_twenty_gigabytes_is_not_taken_and_the_largest_are_named() {
     (0..3000).for_each(|i| sparse(format!("many/{i}.txt"), 10));
     let (run, said) = world.run(&["sh", "-c", "pwd -P"]);
     let said = said.with_code(0);
-    assert_eq!(
-        said.out.trim(),
-        world.project().canonicalize().expect("there").display().to_string()
-    );
-    assert!(
-        said.err.contains("the code is not frozen") && said.err.contains("shards"),
-        "{said:#?}"
-    );
+    assert_eq!(said.out.trim(), world.project().canonicalize().expect("there").display().to_string());
+    assert!(said.err.contains("the code is not frozen") && said.err.contains("shards"), "{said:#?}");
     assert!(text(&run["code"]["in_place"]).contains("MB"), "{run:#}");
     assert!(crate::world::disk_use(&world.home()) < 2 << 20);
 }
@@ -246,9 +197,6 @@ fn a_submodule_that_is_not_checked_out_is_named() {
     assert_eq!(said.with_code(0).out, "X = 1\n");
     world.git(&["submodule", "--quiet", "deinit", "--force", "--all"]);
     let said = world.say(&["run", "--", "python3", "train.py"]).with_code(0);
-    assert!(
-        said.err.contains("vendor/lib") && said.err.contains("git submodule update --init vendor/lib"),
-        "{said:#?}"
-    );
+    assert!(said.err.contains("vendor/lib") && said.err.contains("git submodule update --init vendor/lib"), "{said:#?}");
     assert!(text(&world.show(2)["code"]["left_out"]).contains("vendor/lib"));
 }

@@ -10,10 +10,7 @@ fn a_home_on_a_full_disk_takes_no_run_and_works_when_there_is_room() {
         small_disk(&world.home(), 2 << 20);
         fill(&world.home());
         let said = world.say(&["run", "--", "true"]).with_code(3);
-        assert!(
-            said.err.contains("No space left") && said.err.contains("free some space"),
-            "{said:#?}"
-        );
+        assert!(said.err.contains("No space left") && said.err.contains("free some space"), "{said:#?}");
         assert_eq!(world.say(&["ls", "-a", "--json"]).with_code(0).json(), serde_json::json!([]));
         free(&world.home());
         world.say(&["run", "--", "echo", "one"]).with_code(0);
@@ -31,50 +28,44 @@ fn a_home_on_a_full_disk_takes_no_run_and_works_when_there_is_room() {
 
 #[test]
 fn a_disk_that_fills_at_any_point_of_the_start_leaves_a_home_that_works() {
-    with_own_mounts(
-        "disks::a_disk_that_fills_at_any_point_of_the_start_leaves_a_home_that_works",
-        || {
-            let world = World::new();
-            small_disk(&world.home(), 1 << 20);
-            world.write("train.py", "print('step 1 loss 0.5')\n");
-            for pages in 0..24 {
-                fill(&world.home());
-                let file = std::fs::OpenOptions::new()
-                    .write(true)
-                    .open(world.home().join("filler"))
-                    .expect("there");
-                let bytes = file.metadata().expect("there").len();
-                file.set_len(bytes.saturating_sub(pages * 4096)).expect("ours");
-                let mut cli = world.start(&["run", "--", "python3", "train.py"]);
-                // Refused at once, or waiting for room to write down how it ended, or through.
-                let begun = std::time::Instant::now();
-                while cli.try_wait().expect("ours").is_none() && begun.elapsed().as_millis() < 1_500 {
-                    std::thread::sleep(std::time::Duration::from_millis(20));
-                }
-                free(&world.home());
-                let said = end_of(cli);
-                assert!(matches!(said.code, Some(0 | 1 | 3)), "{pages} pages: {said:#?}");
-                assert!(!said.err.contains("panicked"), "{pages} pages: {said:#?}");
-                if said.code != Some(0) {
-                    assert!(said.err.contains("No space left"), "{pages} pages: {said:#?}");
-                }
-                std::fs::remove_dir_all(world.home().join("snapshots")).ok();
+    with_own_mounts("disks::a_disk_that_fills_at_any_point_of_the_start_leaves_a_home_that_works", || {
+        let world = World::new();
+        small_disk(&world.home(), 1 << 20);
+        world.write("train.py", "print('step 1 loss 0.5')\n");
+        for pages in 0..24 {
+            fill(&world.home());
+            let file = std::fs::OpenOptions::new().write(true).open(world.home().join("filler")).expect("there");
+            let bytes = file.metadata().expect("there").len();
+            file.set_len(bytes.saturating_sub(pages * 4096)).expect("ours");
+            let mut cli = world.start(&["run", "--", "python3", "train.py"]);
+            // Refused at once, or waiting for room to write down how it ended, or through.
+            let begun = std::time::Instant::now();
+            while cli.try_wait().expect("ours").is_none() && begun.elapsed().as_millis() < 1_500 {
+                std::thread::sleep(std::time::Duration::from_millis(20));
             }
-            let before = world.list();
-            world.say(&["run", "--", "echo", "whole"]).with_code(0);
-            let runs = world.list();
-            assert_eq!(runs.len(), before.len() + 1);
-            let ids: Vec<u64> = runs.iter().filter_map(|run| run["id"].as_u64()).collect();
-            let expected: std::collections::BTreeSet<u64> = (1..=runs.len() as u64).collect();
-            assert_eq!(ids.into_iter().collect::<std::collections::BTreeSet<_>>(), expected);
-            for run in &runs {
-                assert_eq!(run["state"], "ended", "{run:#}");
-                if run["outcome"] == "finished" && run["id"] != runs.len() {
-                    assert_eq!(world.output(run["id"].as_u64().expect("a number"), 1), "step 1 loss 0.5\n");
-                }
+            free(&world.home());
+            let said = end_of(cli);
+            assert!(matches!(said.code, Some(0 | 1 | 3)), "{pages} pages: {said:#?}");
+            assert!(!said.err.contains("panicked"), "{pages} pages: {said:#?}");
+            if said.code != Some(0) {
+                assert!(said.err.contains("No space left"), "{pages} pages: {said:#?}");
             }
-        },
-    );
+            std::fs::remove_dir_all(world.home().join("snapshots")).ok();
+        }
+        let before = world.list();
+        world.say(&["run", "--", "echo", "whole"]).with_code(0);
+        let runs = world.list();
+        assert_eq!(runs.len(), before.len() + 1);
+        let ids: Vec<u64> = runs.iter().filter_map(|run| run["id"].as_u64()).collect();
+        let expected: std::collections::BTreeSet<u64> = (1..=runs.len() as u64).collect();
+        assert_eq!(ids.into_iter().collect::<std::collections::BTreeSet<_>>(), expected);
+        for run in &runs {
+            assert_eq!(run["state"], "ended", "{run:#}");
+            if run["outcome"] == "finished" && run["id"] != runs.len() {
+                assert_eq!(world.output(run["id"].as_u64().expect("a number"), 1), "step 1 loss 0.5\n");
+            }
+        }
+    });
 }
 
 /// Prints lines until told to stop, and notes on another disk which ones the system took whole.
@@ -106,9 +97,7 @@ fn a_disk_that_fills_while_a_run_runs_costs_no_line_and_doubles_none() {
     with_own_mounts("disks::a_disk_that_fills_while_a_run_runs_costs_no_line_and_doubles_none", || {
         let world = World::new();
         small_disk(&world.home(), 2 << 20);
-        let cli = world
-            .write("train.py", PRINTER)
-            .start(&["run", "--quiet", "--", "python3", "train.py"]);
+        let cli = world.write("train.py", PRINTER).start(&["run", "--quiet", "--", "python3", "train.py"]);
         world.wait_told("ready");
         wait_until("lines on record", || !world.output(1, 1).is_empty());
         fill(&world.home());
@@ -127,9 +116,7 @@ fn a_run_that_ends_on_a_full_disk_is_on_record_once_there_is_room() {
     with_own_mounts("disks::a_run_that_ends_on_a_full_disk_is_on_record_once_there_is_room", || {
         let world = World::new();
         small_disk(&world.home(), 2 << 20);
-        let mut cli = world
-            .write("train.py", PRINTER)
-            .start(&["run", "--quiet", "--", "python3", "train.py"]);
+        let mut cli = world.write("train.py", PRINTER).start(&["run", "--quiet", "--", "python3", "train.py"]);
         world.wait_told("ready");
         let command = world.pid(1, "started", "command");
         fill(&world.home());
@@ -146,33 +133,15 @@ fn a_run_that_ends_on_a_full_disk_is_on_record_once_there_is_room() {
 
 fn compare(world: &World) {
     let run = world.show(1);
-    assert_eq!(
-        (&run["outcome"], &run["attempts"][0]["exit_code"]),
-        (&"finished".into(), &0.into()),
-        "{run:#}"
-    );
-    let taken: Vec<u64> = world
-        .told("taken")
-        .expect("there")
-        .lines()
-        .filter_map(|line| line.parse().ok())
-        .collect();
+    assert_eq!((&run["outcome"], &run["attempts"][0]["exit_code"]), (&"finished".into(), &0.into()), "{run:#}");
+    let taken: Vec<u64> = world.told("taken").expect("there").lines().filter_map(|line| line.parse().ok()).collect();
     let recorded = world.output(1, 1);
     let whole = |line: &&str| line.contains(" loss=");
-    let recorded: Vec<u64> = recorded
-        .lines()
-        .filter(whole)
-        .filter_map(|line| line.split(' ').nth(1)?.parse().ok())
-        .collect();
+    let recorded: Vec<u64> = recorded.lines().filter(whole).filter_map(|line| line.split(' ').nth(1)?.parse().ok()).collect();
     let missing: Vec<&u64> = taken.iter().filter(|number| !recorded.contains(number)).collect();
     assert!(missing.is_empty(), "lost: {missing:?}");
     assert!(recorded.windows(2).all(|pair| pair[0] < pair[1]), "doubled or out of order");
-    assert!(
-        recorded.len() <= taken.len() + 1,
-        "{} printed, {} recorded",
-        taken.len(),
-        recorded.len()
-    );
+    assert!(recorded.len() <= taken.len() + 1, "{} printed, {} recorded", taken.len(), recorded.len());
 }
 
 #[test]
@@ -223,12 +192,7 @@ fn a_home_of_a_newer_version_is_left_alone() {
 
 /// Where the frames of the journal begin.
 fn frames(journal: &[u8]) -> Vec<usize> {
-    journal
-        .windows(4)
-        .enumerate()
-        .filter(|(_, window)| window == b"NRJ1")
-        .map(|(at, _)| at)
-        .collect()
+    journal.windows(4).enumerate().filter(|(_, window)| window == b"NRJ1").map(|(at, _)| at).collect()
 }
 
 #[test]
@@ -240,23 +204,14 @@ fn damage_within_the_journal_costs_only_what_it_hit_and_is_told() {
     let path = world.home().join("journal/1.log");
     let mut journal = std::fs::read(&path).expect("there");
     let frames = frames(&journal);
-    let second = frames.iter().find(|at| {
-        String::from_utf8_lossy(&journal[**at..])
-            .split("NRJ1")
-            .nth(1)
-            .is_some_and(|frame| frame.contains("\"two\""))
-    });
+    let second = frames
+        .iter()
+        .find(|at| String::from_utf8_lossy(&journal[**at..]).split("NRJ1").nth(1).is_some_and(|frame| frame.contains("\"two\"")));
     let second = *second.expect("the submission of the second run");
     journal[second + 40] ^= 0xff;
     std::fs::write(&path, &journal).expect("written");
     let said = world.say(&["ls", "-a", "--json"]).with_code(0);
-    let listed: Vec<u64> = said
-        .json()
-        .as_array()
-        .expect("an array")
-        .iter()
-        .filter_map(|run| run["id"].as_u64())
-        .collect();
+    let listed: Vec<u64> = said.json().as_array().expect("an array").iter().filter_map(|run| run["id"].as_u64()).collect();
     assert!(listed.contains(&1) && listed.contains(&3) && !listed.contains(&2), "{listed:?}");
     assert!(said.err.contains("damaged"), "{said:#?}");
     assert_eq!(world.show(1)["outcome"], "finished");

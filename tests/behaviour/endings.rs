@@ -7,9 +7,7 @@ use std::path::{Path, PathBuf};
 /// Runs words and looks at outcome and cause.
 fn ends(words: &[&str], outcome: &str, cause: &str) -> serde_json::Value {
     let world = World::new();
-    world
-        .write("plain.txt", "no program\n")
-        .script("strange", "#!/no/such/interpreter\n");
+    world.write("plain.txt", "no program\n").script("strange", "#!/no/such/interpreter\n");
     let (run, said) = world.run(words);
     assert_eq!(said.code, Some(i32::from(outcome != "finished")), "{said:#?}");
     assert_eq!((&run["state"], &run["outcome"]), (&"ended".into(), &outcome.into()), "{run:#}");
@@ -35,27 +33,15 @@ fn an_exit_code_and_the_last_words_are_kept() {
 
 #[test]
 fn a_signal_is_named() {
-    let attempt = ends(
-        &["python3", "-c", "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)"],
-        "failed",
-        "SEGV",
-    );
+    let attempt = ends(&["python3", "-c", "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)"], "failed", "SEGV");
     assert_eq!((&attempt["signal"], &attempt["exit_code"]), (&11.into(), &serde_json::Value::Null));
 }
 
 #[test]
 fn a_program_that_is_not_there_is_named() {
     ends(&["no-such-program", "--lr", "1"], "failed", "program not found: no-such-program");
-    ends(
-        &["bash", "-c", "no-such-program --lr 1"],
-        "failed",
-        "program not found: no-such-program",
-    );
-    ends(
-        &["./strange"],
-        "failed",
-        "./strange names an interpreter in its first line that is not there",
-    );
+    ends(&["bash", "-c", "no-such-program --lr 1"], "failed", "program not found: no-such-program");
+    ends(&["./strange"], "failed", "./strange names an interpreter in its first line that is not there");
 }
 
 #[test]
@@ -66,11 +52,7 @@ fn a_file_that_may_not_be_executed_is_named() {
 
 #[test]
 fn a_module_that_the_environment_lacks_is_named() {
-    ends(
-        &["python3", "-c", "import no_such_module.deep"],
-        "failed",
-        "missing module: no_such_module",
-    );
+    ends(&["python3", "-c", "import no_such_module.deep"], "failed", "missing module: no_such_module");
     ends(&["python3", "-m", "no_such_module"], "failed", "missing module: no_such_module");
 }
 
@@ -82,11 +64,7 @@ class OutOfMemoryError(RuntimeError): pass
 OutOfMemoryError.__module__ = "torch"
 raise OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a total capacity of 7.79 GiB")
 "#;
-    ends(
-        &["python3", "-c", script],
-        "failed",
-        "out of memory (torch.OutOfMemoryError: CUDA out of memory.",
-    );
+    ends(&["python3", "-c", script], "failed", "out of memory (torch.OutOfMemoryError: CUDA out of memory.");
 }
 
 #[test]
@@ -99,9 +77,7 @@ fn a_command_that_the_kernel_kills_for_memory_is_out_of_memory() {
     world.write("hog.py", "hoard = []\nwhile True: hoard.append(bytearray(b'x') * (1 << 20))\n");
     let mut inside = std::process::Command::new("sh");
     world.settle(&mut inside);
-    inside
-        .args(["-c", "echo $$ > \"$0/cgroup.procs\" && exec \"$NERONET\" run -- python3 hog.py"])
-        .arg(&group.0);
+    inside.args(["-c", "echo $$ > \"$0/cgroup.procs\" && exec \"$NERONET\" run -- python3 hog.py"]).arg(&group.0);
     let said = crate::world::Said::from(inside.output().expect("sh starts")).with_code(1);
     let run = world.show(1);
     assert_eq!(run["reason"], "out of memory (killed by the kernel)", "{run:#}\n{said:#?}");
@@ -116,11 +92,7 @@ struct Group(PathBuf);
 
 impl Group {
     fn with_limit(world: &World, bytes: u64) -> Result<Group, String> {
-        let name = world
-            .path("")
-            .file_name()
-            .map(|name| name.to_string_lossy().into_owned())
-            .unwrap_or_default();
+        let name = world.path("").file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let advice = "run the tests as root where control groups can be made (a container: --privileged)";
         let v1 = Path::new("/sys/fs/cgroup/memory");
         let v2 = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"].map(Path::new);
@@ -163,9 +135,7 @@ for step in range(2, 1001): print(f"step {step} loss {1 / step}")
 #[test]
 fn a_killed_supervisor_is_replaced_and_the_record_says_so() {
     let world = World::new();
-    let cli = world
-        .write("train.py", PATIENT)
-        .start(&["run", "--quiet", "--", "python3", "train.py"]);
+    let cli = world.write("train.py", PATIENT).start(&["run", "--quiet", "--", "python3", "train.py"]);
     world.wait_told("begun");
     let first = world.pid(1, "watched", "supervisor");
     signal(first, Signal::SIGKILL);
@@ -183,19 +153,13 @@ fn a_killed_supervisor_is_replaced_and_the_record_says_so() {
 #[test]
 fn a_killed_keeper_leaves_the_training_alone_and_the_record_does_not_guess() {
     let world = World::new();
-    let cli = world
-        .write("train.py", PATIENT)
-        .start(&["run", "--quiet", "--", "python3", "train.py"]);
+    let cli = world.write("train.py", PATIENT).start(&["run", "--quiet", "--", "python3", "train.py"]);
     world.wait_told("begun");
     signal(world.pid(1, "begun", "keeper"), Signal::SIGKILL);
     world.tell("go");
     end_of(cli).with_code(1);
     let run = world.show(1);
-    assert_eq!(
-        (&run["outcome"], &run["attempts"][0]["outcome"]),
-        (&"lost".into(), &"unknown".into()),
-        "{run:#}"
-    );
+    assert_eq!((&run["outcome"], &run["attempts"][0]["outcome"]), (&"lost".into(), &"unknown".into()), "{run:#}");
     assert_eq!(run["reason"], "status unknown: the keeper was killed", "{run:#}");
     assert_eq!(run["metrics"]["loss"]["points"], 1000, "{run:#}");
     let shown = world.say(&["show", "1"]).with_code(0).out;
@@ -205,9 +169,7 @@ fn a_killed_keeper_leaves_the_training_alone_and_the_record_does_not_guess() {
 #[test]
 fn a_clock_that_jumps_changes_no_duration() {
     let world = World::new();
-    let cli = world
-        .write("train.py", PATIENT)
-        .start(&["run", "--quiet", "--", "python3", "train.py"]);
+    let cli = world.write("train.py", PATIENT).start(&["run", "--quiet", "--", "python3", "train.py"]);
     world.wait_told("begun");
     world.pid(1, "watched", "supervisor");
     // As if the wall clock had been three hours ahead when the run began, and was then set right.

@@ -17,12 +17,7 @@ fn column(rows: &[Value], name: &str) -> Vec<Value> {
 /// The points that `metrics RUN NAME --json` prints, without their times.
 fn points(world: &World, name: &str) -> Vec<(f64, Value)> {
     let points = world.say(&["metrics", "1", name, "--json"]).with_code(0).json();
-    points
-        .as_array()
-        .expect("an array")
-        .iter()
-        .map(|point| (point[0].as_f64().expect("a step"), point[2].clone()))
-        .collect()
+    points.as_array().expect("an array").iter().map(|point| (point[0].as_f64().expect("a step"), point[2].clone())).collect()
 }
 
 #[test]
@@ -32,11 +27,7 @@ fn what_a_script_prints_becomes_curves_and_a_history_with_a_row_an_epoch() {
                   print(f'Epoch {epoch}/4 val_acc={epoch / 10}')\n";
     world.write("train.py", script).run(&["python3", "train.py"]).1.with_code(0);
     let run = world.show(1);
-    assert_eq!(
-        (&run["metrics"]["loss"]["points"], &run["metrics"]["val_acc"]["last"]),
-        (&12.into(), &0.4.into()),
-        "{run:#}"
-    );
+    assert_eq!((&run["metrics"]["loss"]["points"], &run["metrics"]["val_acc"]["last"]), (&12.into(), &0.4.into()), "{run:#}");
     let rows = history(&world);
     assert_eq!(column(&rows, "epoch"), [1.0, 2.0, 3.0, 4.0]);
     assert_eq!(column(&rows, "val_acc"), [0.1, 0.2, 0.3, 0.4]);
@@ -61,9 +52,8 @@ for child in children: assert os.waitpid(child, 0)[1] == 0
     world.write("train.py", script).run(&["python3", "train.py"]).1.with_code(0);
     for worker in 0..8 {
         let points = points(&world, &format!("worker{worker}/loss"));
-        let expected: Vec<(f64, Value)> = (0..500)
-            .map(|step| (f64::from(step), json!(f64::from(worker) + f64::from(step) / 1000.0)))
-            .collect();
+        let expected: Vec<(f64, Value)> =
+            (0..500).map(|step| (f64::from(step), json!(f64::from(worker) + f64::from(step) / 1000.0))).collect();
         assert_eq!(points, expected, "worker {worker}");
     }
     assert_eq!(world.show(1)["attempts"][0]["tags"]["phase"], "warm");
@@ -91,11 +81,7 @@ for epoch in range(1, 6):
 fn table_is_read_once(how: &str) {
     let world = World::new();
     world.write("train.py", TABLE);
-    world
-        .run_spec(&format!(
-            "command = ['python3', 'train.py', '{how}']\n[metrics]\nfiles = ['log.csv']\n"
-        ))
-        .with_code(0);
+    world.run_spec(&format!("command = ['python3', 'train.py', '{how}']\n[metrics]\nfiles = ['log.csv']\n")).with_code(0);
     let expected: Vec<(f64, Value)> = (1..6).map(|epoch| (f64::from(epoch), json!(f64::from(epoch) / 8.0))).collect();
     assert_eq!(points(&world, "acc"), expected);
     assert_eq!(column(&history(&world), "epoch"), [1.0, 2.0, 3.0, 4.0, 5.0]);
@@ -118,9 +104,7 @@ fn a_json_file_of_results_is_read() {
     let script = "import json, os\nos.makedirs('results')\njson.dump({'test_acc': 0.97, 'note': 'good'}, open('results/final.json', 'w'))\n\
                   json.dump([{'epoch': 1, 'loss': 0.5}, {'epoch': 2, 'loss': 0.25}], open('results/epochs.json', 'w'))\n";
     world.write("train.py", script);
-    world
-        .run_spec("command = ['python3', 'train.py']\n[metrics]\nfiles = ['results/*.json']\n")
-        .with_code(0);
+    world.run_spec("command = ['python3', 'train.py']\n[metrics]\nfiles = ['results/*.json']\n").with_code(0);
     let run = world.show(1);
     assert_eq!(run["metrics"]["test_acc"]["last"], 0.97, "{run:#}");
     assert_eq!(points(&world, "loss"), [(1.0, json!(0.5)), (2.0, json!(0.25))]);

@@ -12,28 +12,15 @@ pub(crate) fn with_own_mounts(test: &str, body: impl FnOnce()) {
         return body();
     }
     let me = std::env::current_exe().expect("known");
-    let attempt = |how: &str| {
-        Command::new("unshare")
-            .args([how, "true"])
-            .output()
-            .is_ok_and(|said| said.status.success())
-    };
+    let attempt = |how: &str| Command::new("unshare").args([how, "true"]).output().is_ok_and(|said| said.status.success());
     let Some(how) = ["-m", "-rm"].into_iter().find(|how| attempt(how)) else {
         let missing = "`unshare -m` and `unshare -rm` are refused; run the tests as root, or allow unprivileged user namespaces";
         return cannot_be_tested(test, missing);
     };
-    let said = Command::new("unshare")
-        .arg(how)
-        .arg(me)
-        .args(["--exact", test, "--nocapture"])
-        .env(INSIDE, "1")
-        .output()
-        .expect("it starts");
+    let said =
+        Command::new("unshare").arg(how).arg(me).args(["--exact", test, "--nocapture"]).env(INSIDE, "1").output().expect("it starts");
     let told = format!("{}{}", String::from_utf8_lossy(&said.stdout), String::from_utf8_lossy(&said.stderr));
-    assert!(
-        said.status.success() && told.contains("1 passed"),
-        "inside a mount namespace:\n{told}"
-    );
+    assert!(said.status.success() && told.contains("1 passed"), "inside a mount namespace:\n{told}");
 }
 
 pub(crate) fn mount(words: &[&str]) {
@@ -44,14 +31,7 @@ pub(crate) fn mount(words: &[&str]) {
 /// A file system of so many bytes at `folder`.
 pub(crate) fn small_disk(folder: &Path, bytes: u64) {
     std::fs::create_dir_all(folder).expect("made");
-    mount(&[
-        "-t",
-        "tmpfs",
-        "-o",
-        &format!("size={bytes},mode=700"),
-        "tmpfs",
-        &folder.display().to_string(),
-    ]);
+    mount(&["-t", "tmpfs", "-o", &format!("size={bytes},mode=700"), "tmpfs", &folder.display().to_string()]);
 }
 
 /// Takes all the room that is left.

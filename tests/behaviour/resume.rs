@@ -30,15 +30,9 @@ fn called(world: &World, attempt: u64) -> Value {
 }
 
 fn points(world: &World, words: &[&str]) -> Vec<(f64, f64)> {
-    let points = world
-        .say(&[&["metrics", "1", "loss", "--json"], words].concat())
-        .with_code(0)
-        .json();
+    let points = world.say(&[&["metrics", "1", "loss", "--json"], words].concat()).with_code(0).json();
     let points = points.as_array().expect("an array").clone();
-    points
-        .iter()
-        .filter_map(|point| Some((point[0].as_f64()?, point[2].as_f64()?)))
-        .collect()
+    points.iter().filter_map(|point| Some((point[0].as_f64()?, point[2].as_f64()?))).collect()
 }
 
 #[test]
@@ -53,15 +47,10 @@ fn a_killed_run_goes_on_from_its_checkpoint_and_its_curve_is_one() {
     assert_eq!(second["start"], 6);
     assert_eq!(second["argv"], serde_json::json!(["7", "--resume", second["from"]]));
     let run = world.show(1);
-    assert_eq!(
-        (&run["outcome"], &run["attempts"][1]["resumed_from"]),
-        (&"finished".into(), &second["from"]),
-        "{run:#}"
-    );
+    assert_eq!((&run["outcome"], &run["attempts"][1]["resumed_from"]), (&"finished".into(), &second["from"]), "{run:#}");
     let joined = points(&world, &[]);
-    let expected: Vec<(f64, f64)> = (1..=8)
-        .map(|epoch| (f64::from(epoch), if epoch < 7 { 1.0 } else { 2.0 } + f64::from(epoch) / 100.0))
-        .collect();
+    let expected: Vec<(f64, f64)> =
+        (1..=8).map(|epoch| (f64::from(epoch), if epoch < 7 { 1.0 } else { 2.0 } + f64::from(epoch) / 100.0)).collect();
     assert_eq!(joined, expected, "neither a gap nor a point twice");
     assert_eq!(run["metrics"]["loss"]["points"], 8, "{run:#}");
     // The seventh epoch of the first attempt was superseded: kept, shown on request.
@@ -70,18 +59,13 @@ fn a_killed_run_goes_on_from_its_checkpoint_and_its_curve_is_one() {
     assert!(all.contains(&(7.0, 1.07)) && all.contains(&(7.0, 2.07)), "{all:?}");
     let history: Value =
         serde_json::from_str(&std::fs::read_to_string(world.home().join("runs/1/history.json")).expect("there")).expect("JSON");
-    let losses: Vec<f64> = history["history"]
-        .as_array()
-        .expect("rows")
-        .iter()
-        .filter_map(|row| row["loss"].as_f64())
-        .collect();
+    let losses: Vec<f64> = history["history"].as_array().expect("rows").iter().filter_map(|row| row["loss"].as_f64()).collect();
     assert_eq!(losses, expected.iter().map(|(_, loss)| *loss).collect::<Vec<_>>());
 }
 
 /// Archives as `.npz` and `.pt` are: whole for the first two epochs, torn for the third. Epoch and file are the arguments.
 const ARCHIVES: &str = r#"
-import os, signal, sys, zipfile
+import os, signal, sys, time, zipfile
 if "--resume" in sys.argv:
     print("resumed from", zipfile.ZipFile(sys.argv[-1]).read("epoch").decode())
     sys.exit()
@@ -90,6 +74,8 @@ for epoch in (1, 2, 3):
     with zipfile.ZipFile("whole.tmp", "w") as archive:
         archive.writestr("epoch", str(epoch))
         archive.writestr("weights", os.urandom(50_000))
+    # Files that are made in one tick of the file system's clock have one time.
+    time.sleep(0.02)
     if epoch < 3: os.rename("whole.tmp", f"ckpt/{epoch}.npz")
 whole = open("whole.tmp", "rb").read()
 with open("ckpt/3.npz", "wb") as torn: torn.write(whole[: len(whole) // 2])
@@ -125,10 +111,7 @@ fn a_checkpoint_that_was_damaged_since_is_passed_over_when_it_is_needed() {
     let whole = std::fs::read(&second).expect("there");
     std::fs::write(&second, &whole[..whole.len() / 2]).expect("written");
     let said = world.say(&["resume", "1"]).with_code(0);
-    assert!(
-        said.err.contains("checkpoint passed over") && said.err.contains("half-written"),
-        "{said:#?}"
-    );
+    assert!(said.err.contains("checkpoint passed over") && said.err.contains("half-written"), "{said:#?}");
     assert_eq!(world.output(1, 2), "resumed from 1\n");
 }
 
@@ -139,11 +122,7 @@ fn without_a_checkpoint_resume_says_so_and_starts_nothing() {
         .run_spec("command = 'exit 1'\n[checkpoints]\npaths = ['*.pt', 'state.json']\n[resume]\narguments = '--resume {checkpoint}'\n")
         .with_code(1);
     let said = world.say(&["resume", "1"]).with_code(1);
-    assert!(
-        said.err
-            .contains("run 1 has no complete checkpoint to go on from (looked for *.pt, state.json)"),
-        "{said:#?}"
-    );
+    assert!(said.err.contains("run 1 has no complete checkpoint to go on from (looked for *.pt, state.json)"), "{said:#?}");
     assert!(said.err.contains("neronet retry 1"), "{said:#?}");
     assert_eq!(world.show(1)["attempts"].as_array().map(Vec::len), Some(1));
 }
@@ -153,10 +132,7 @@ fn without_a_way_to_resume_the_message_shows_one() {
     let world = World::new();
     world.run_spec("command = 'exit 1'\n").with_code(1);
     let said = world.say(&["resume", "1"]).with_code(1);
-    assert!(
-        said.err.contains("no [resume]") && said.err.contains("arguments = \"--resume {checkpoint}\""),
-        "{said:#?}"
-    );
+    assert!(said.err.contains("no [resume]") && said.err.contains("arguments = \"--resume {checkpoint}\""), "{said:#?}");
 }
 
 #[test]
@@ -164,9 +140,7 @@ fn a_script_that_finds_its_own_checkpoint_is_just_started_again() {
     let world = World::new();
     let script = "import os, sys\nif os.path.exists('mine'): print('epoch 2 loss 0.2'); sys.exit()\nprint('epoch 1 loss 0.1')\nopen('mine', 'w').close()\nsys.exit(1)\n";
     world.write("train.py", script);
-    world
-        .run_spec("command = ['python3', 'train.py']\n[resume]\nautomatic = true\n")
-        .with_code(1);
+    world.run_spec("command = ['python3', 'train.py']\n[resume]\nautomatic = true\n").with_code(1);
     world.say(&["resume", "1"]).with_code(0);
     assert_eq!(points(&world, &[]), [(1.0, 0.1), (2.0, 0.2)]);
 }
@@ -178,10 +152,7 @@ fn retry_begins_anew() {
     world.run_spec(SPEC).with_code(1);
     world.say(&["retry", "1"]).with_code(0);
     let second = called(&world, 2);
-    assert_eq!(
-        (&second["argv"], &second["from"], &second["start"]),
-        (&serde_json::json!(["7"]), &Value::Null, &0.into())
-    );
+    assert_eq!((&second["argv"], &second["from"], &second["start"]), (&serde_json::json!(["7"]), &Value::Null, &0.into()));
     let expected: Vec<(f64, f64)> = (1..=8).map(|epoch| (f64::from(epoch), 2.0 + f64::from(epoch) / 100.0)).collect();
     assert_eq!(points(&world, &[]), expected);
 }
@@ -194,10 +165,7 @@ fn a_run_that_runs_or_is_not_there_is_not_begun_again() {
         assert!(said.err.contains(words), "{said:#?}");
     };
     refused(world.say(&["retry", "7"]), 2, "7");
-    world.write(
-        "wait.sh",
-        "touch \"$WORLD/ready\"; while [ ! -e \"$WORLD/go\" ]; do sleep 0.02; done\n",
-    );
+    world.write("wait.sh", "touch \"$WORLD/ready\"; while [ ! -e \"$WORLD/go\" ]; do sleep 0.02; done\n");
     let cli = world.start(&["run", "--", "sh", "wait.sh"]);
     world.wait_told("ready");
     refused(world.say(&["retry", "1"]), 1, "run 1 is running: `neronet stop 1` first");
@@ -221,24 +189,14 @@ for epoch in range(1, 7):
     while not os.path.exists(record) or f"ckpt/{epoch}.npz" not in open(record).read(): time.sleep(0.02)
 "#;
     world.write("train.py", script);
-    world
-        .run_spec("command = ['python3', 'train.py']\n[checkpoints]\npaths = ['ckpt/*.npz']\nkeep = { last = 2 }\n")
-        .with_code(0);
+    world.run_spec("command = ['python3', 'train.py']\n[checkpoints]\npaths = ['ckpt/*.npz']\nkeep = { last = 2 }\n").with_code(0);
     let work = world.home().join("runs/1/work");
-    let mut left: Vec<String> = std::fs::read_dir(work.join("ckpt"))
-        .expect("there")
-        .flatten()
-        .map(|e| e.file_name().to_string_lossy().into_owned())
-        .collect();
+    let mut left: Vec<String> =
+        std::fs::read_dir(work.join("ckpt")).expect("there").flatten().map(|e| e.file_name().to_string_lossy().into_owned()).collect();
     left.sort();
     assert_eq!(left, ["5.npz", "6.npz", "notes.txt"]);
     assert!(work.join("model.npz").exists());
     let run = world.show(1);
-    let kept: Vec<String> = run["checkpoints"]
-        .as_array()
-        .expect("a list")
-        .iter()
-        .map(|known| text(&known["path"]))
-        .collect();
+    let kept: Vec<String> = run["checkpoints"].as_array().expect("a list").iter().map(|known| text(&known["path"])).collect();
     assert_eq!(kept, ["ckpt/5.npz", "ckpt/6.npz"], "{run:#}");
 }

@@ -3,13 +3,7 @@
 use crate::world::{World, all_below};
 use std::os::unix::fs::PermissionsExt;
 
-const CANARIES: [&str; 5] = [
-    "canary-token-91f3",
-    "canary-password-27c8",
-    "canary-address-5d10",
-    "canary-dotenv-aa64",
-    "canary-word-77e1",
-];
+const CANARIES: [&str; 5] = ["canary-token-91f3", "canary-password-27c8", "canary-address-5d10", "canary-dotenv-aa64", "canary-word-77e1"];
 
 #[test]
 fn secrets_are_on_no_record_but_the_submitters_own_environment() {
@@ -22,10 +16,7 @@ print(dict(os.environ))
 print("epoch 1 loss 0.5")
 sys.exit("cannot log in with " + os.environ["MY_API_TOKEN"] + " at " + os.environ["DATABASE_URL"])
 "#;
-    world
-        .write("train.py", script)
-        .write(".env", format!("API_KEY={}\n", CANARIES[3]))
-        .write("notes.txt", "nothing to hide");
+    world.write("train.py", script).write(".env", format!("API_KEY={}\n", CANARIES[3])).write("notes.txt", "nothing to hide");
     world.git(&["init", "-q"]);
     let mut command = world.neronet(&["run", "--", "python3", "train.py"]);
     command.env("MY_API_TOKEN", CANARIES[0]).env("DB_PASSWORD", CANARIES[1]);
@@ -34,10 +25,7 @@ sys.exit("cannot log in with " + os.environ["MY_API_TOKEN"] + " at " + os.enviro
     let said = command.output().expect("neronet starts");
     assert_eq!(said.status.code(), Some(1));
     let output = world.output(1, 1);
-    assert!(
-        output.contains("using MY_API_TOKEN ***") && output.contains("epoch 1 loss 0.5"),
-        "{output}"
-    );
+    assert!(output.contains("using MY_API_TOKEN ***") && output.contains("epoch 1 loss 0.5"), "{output}");
     let mut in_private = 0;
     let mut found = Vec::new();
     for path in all_below(&world.home()) {
@@ -54,13 +42,7 @@ sys.exit("cannot log in with " + os.environ["MY_API_TOKEN"] + " at " + os.enviro
     }
     assert!(found.is_empty(), "{found:#?}");
     assert_eq!(in_private, 4, "a retry needs them");
-    for words in [
-        &["show", "1"][..],
-        &["show", "1", "--json"],
-        &["ls", "-a"],
-        &["ls", "-a", "--json"],
-        &["logs", "1"],
-    ] {
+    for words in [&["show", "1"][..], &["show", "1", "--json"], &["ls", "-a"], &["ls", "-a", "--json"], &["logs", "1"]] {
         let said = world.say(words);
         let told = said.out + &said.err;
         assert!(!CANARIES.iter().any(|canary| told.contains(canary)), "{words:?}: {told}");

@@ -4,10 +4,7 @@ use crate::world::{Said, World, end_of, signal};
 use nix::sys::signal::Signal;
 
 fn nothing_was_started(world: &World) {
-    assert!(
-        !world.home().join("runs").exists() && !world.home().join("journal").exists(),
-        "nothing was started"
-    );
+    assert!(!world.home().join("runs").exists() && !world.home().join("journal").exists(), "nothing was started");
 }
 
 /// Refused with exit code 2, in words that name the file, and without a trace of a run.
@@ -56,10 +53,7 @@ fn a_half_written_one() {
 fn one_that_is_not_there_or_is_a_folder() {
     let world = World::new();
     let said = world.say(&["run"]).with_code(2);
-    assert!(
-        said.err.contains("there is no neronet.toml in ") && said.err.contains("neronet run -- CMD"),
-        "{said:#?}"
-    );
+    assert!(said.err.contains("there is no neronet.toml in ") && said.err.contains("neronet run -- CMD"), "{said:#?}");
     assert!(world.say(&["run", "nosuch.toml"]).with_code(2).err.contains("nosuch.toml"));
     std::fs::create_dir(world.project().join("folder.toml")).expect("made");
     assert!(world.say(&["run", "folder.toml"]).with_code(2).err.contains("folder.toml"));
@@ -69,23 +63,17 @@ fn one_that_is_not_there_or_is_a_folder() {
 
 #[test]
 fn an_unknown_key_is_shown_where_it_stands_with_what_may_be_meant() {
-    let said = refused(
-        "command = 'true'\n\n[resources]\ntme = '1h'\n",
-        "neronet.toml:4:1: unknown key 'tme'",
-    );
+    let said = refused("command = 'true'\n\n[resources]\ntme = '1h'\n", "neronet.toml:4:1: unknown key 'tme'");
     assert!(said.err.contains("did you mean 'time'?") && said.err.contains("^^^"), "{said:#?}");
 }
 
 #[test]
 fn nothing_is_started_when_only_the_second_experiment_is_wrong() {
     refused(
-        "command = 'true'\n[[experiment]]\nname = 'good'\n[[experiment]]\nname = 'bad'\nparams.x = { linear = 3 }\n",
+        "command = 'true'\n[[experiment]]\nname = 'good'\n[[experiment]]\nname = 'bad'\ncommand = 'train {missing}'\n",
         "neronet.toml:6:",
     );
-    refused(
-        "command = 'true'\n[[experiment]]\nname = 'twin'\n[[experiment]]\nname = 'twin'\n",
-        "twin",
-    );
+    refused("command = 'true'\n[[experiment]]\nname = 'twin'\n[[experiment]]\nname = 'twin'\n", "twin");
     refused("command = 'train {lr} {missing}'\n[params]\nlr = 1\n", "missing");
 }
 
@@ -101,12 +89,8 @@ fn a_parameter_may_be_named_like_a_key() {
 #[test]
 fn a_hundred_thousand_combinations_need_a_yes() {
     let world = World::new();
-    let axes: String = ('a'..='e')
-        .map(|name| format!("{name} = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]\n"))
-        .collect();
-    let said = world
-        .run_spec(&format!("command = 'true {{flags}}'\n[params]\n{axes}"))
-        .with_code(2);
+    let axes: String = ('a'..='e').map(|name| format!("{name} = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]\n")).collect();
+    let said = world.run_spec(&format!("command = 'true {{flags}}'\n[params]\n{axes}")).with_code(2);
     assert!(said.err.contains("100,000 runs") && said.err.contains("--yes"), "{said:#?}");
     nothing_was_started(&world);
     let check = world.say(&["check"]);
@@ -118,10 +102,7 @@ fn two_thousand_runs_are_one_record_of_the_journal() {
     let world = World::new();
     world.write("wait.sh", "touch \"$WORLD/ready\"; exec sleep 3600\n");
     let values: Vec<String> = (0..2_000).map(|i| i.to_string()).collect();
-    world.write(
-        "neronet.toml",
-        format!("command = 'sh wait.sh {{x}}'\n[params]\nx = [{}]\n", values.join(", ")),
-    );
+    world.write("neronet.toml", format!("command = 'sh wait.sh {{x}}'\n[params]\nx = [{}]\n", values.join(", ")));
     let said = world.say(&["run"]).with_code(2);
     assert!(said.err.contains("2,000 runs"), "{said:#?}");
     let cli = world.start(&["run", "--yes", "--quiet"]);

@@ -22,27 +22,16 @@ stay()
 "#;
 
 fn pids(world: &World) -> Vec<i32> {
-    world
-        .told("pids")
-        .unwrap_or_default()
-        .lines()
-        .filter_map(|line| line.parse().ok())
-        .collect()
+    world.told("pids").unwrap_or_default().lines().filter_map(|line| line.parse().ok()).collect()
 }
 
 #[test]
 fn a_time_limit_ends_the_whole_tree_wherever_it_went() {
     let world = World::new();
     world.write("tree.py", STUBBORN_TREE);
-    let said = world
-        .run_spec("command = ['python3', 'tree.py']\n[resources]\ntime = '5s'\n[stop]\ngrace = '200ms'\n")
-        .with_code(1);
+    let said = world.run_spec("command = ['python3', 'tree.py']\n[resources]\ntime = '5s'\n[stop]\ngrace = '200ms'\n").with_code(1);
     let run = world.show(1);
-    assert_eq!(
-        (&run["outcome"], &run["reason"]),
-        (&"failed".into(), &"time limit".into()),
-        "{run:#}"
-    );
+    assert_eq!((&run["outcome"], &run["reason"]), (&"failed".into(), &"time limit".into()), "{run:#}");
     assert!(said.err.contains("time limit"), "{said:#?}");
     let pids = pids(&world);
     assert_eq!(pids.len(), 3, "the tree was whole when the time was over");
@@ -52,10 +41,7 @@ fn a_time_limit_ends_the_whole_tree_wherever_it_went() {
 #[test]
 fn what_a_command_leaves_running_is_ended_and_told() {
     let world = World::new();
-    world.write(
-        "leave.py",
-        "import subprocess\nchild = subprocess.Popen(['sleep', '3600'], start_new_session=True)\nprint(child.pid)\n",
-    );
+    world.write("leave.py", "import subprocess\nchild = subprocess.Popen(['sleep', '3600'], start_new_session=True)\nprint(child.pid)\n");
     let (run, said) = world.run(&["python3", "leave.py"]);
     assert_eq!(run["outcome"], "finished", "{run:#}\n{said:#?}");
     assert!(text(&run["attempts"][0]["notices"]).contains("left running"), "{run:#}");
@@ -78,17 +64,12 @@ while True: time.sleep(3600)
 #[test]
 fn ctrl_c_once_lets_the_script_save_and_starts_nothing_more() {
     let world = World::new();
-    world
-        .write("train.py", POLITE)
-        .write("neronet.toml", "command = 'python3 train.py'\n[params]\nx = [1, 2, 3]\n");
+    world.write("train.py", POLITE).write("neronet.toml", "command = 'python3 train.py'\n[params]\nx = [1, 2, 3]\n");
     let cli = world.start(&["run"]);
     world.wait_told("ready");
     signal(cli.id() as i32, Signal::SIGINT);
     let said = end_of(cli).with_code(1);
-    assert!(
-        said.err.contains("asking the runs to stop; Ctrl-C once more kills them"),
-        "{said:#?}"
-    );
+    assert!(said.err.contains("asking the runs to stop; Ctrl-C once more kills them"), "{said:#?}");
     assert_eq!(world.told("saved").as_deref(), Some("weights"));
     for run in world.list() {
         assert_eq!(run["outcome"], "stopped", "{run:#}");
@@ -120,11 +101,7 @@ fn ctrl_c_twice_kills() {
     let said = end_of(cli).with_code(1);
     assert!(said.err.contains("killing the runs"), "{said:#?}");
     let run = world.show(1);
-    assert_eq!(
-        (&run["outcome"], &run["attempts"][0]["signal"]),
-        (&"stopped".into(), &9.into()),
-        "{run:#}"
-    );
+    assert_eq!((&run["outcome"], &run["attempts"][0]["signal"]), (&"stopped".into(), &9.into()), "{run:#}");
 }
 
 #[test]
@@ -159,11 +136,7 @@ fn stop_asks_and_kill_ends_at_once_from_another_terminal() {
     let said = end_of(cli).with_code(1);
     assert!(said.err.contains("stopped"), "{said:#?}");
     let run = world.show(1);
-    assert_eq!(
-        (&run["outcome"], &run["attempts"][0]["signal"]),
-        (&"stopped".into(), &9.into()),
-        "{run:#}"
-    );
+    assert_eq!((&run["outcome"], &run["attempts"][0]["signal"]), (&"stopped".into(), &9.into()), "{run:#}");
     let again = world.say(&["stop", "1"]).with_code(1);
     assert!(again.err.contains("it has ended (stopped)"), "{again:#?}");
 }
@@ -173,29 +146,21 @@ fn a_queued_run_that_was_stopped_never_starts() {
     let world = World::new();
     let script = "import os, sys, time\nworld = os.environ['WORLD']\nopen(world + '/ran-' + sys.argv[1], 'w').close()\n\
                   while not os.path.exists(world + '/go'): time.sleep(0.01)\n";
-    world.write("train.py", script).write(
-        "neronet.toml",
-        "command = 'python3 train.py {x}'\n[params]\nx = [1, 2, 3]\n[sweep]\nparallel = 1\n",
-    );
+    world
+        .write("train.py", script)
+        .write("neronet.toml", "command = 'python3 train.py {x}'\n[params]\nx = [1, 2, 3]\n[sweep]\nparallel = 1\n");
     let cli = world.start(&["run"]);
     world.wait_told("ran-1");
     let waiting = world.show(2);
     assert_eq!(waiting["state"], "queued");
-    assert!(
-        text(&waiting["reason"]).contains("waits for its turn: one at a time"),
-        "{waiting:#}"
-    );
+    assert!(text(&waiting["reason"]).contains("waits for its turn: one at a time"), "{waiting:#}");
     world.say(&["stop", "2"]).with_code(0);
     world.tell("go");
     end_of(cli).with_code(1);
     let outcomes: Vec<String> = world.list().iter().map(|run| text(&run["outcome"])).collect();
     assert_eq!(world.told("ran-2"), None);
     assert_eq!(world.show(2)["outcome"], "stopped", "{outcomes:?}");
-    assert_eq!(
-        (&world.show(1)["outcome"], &world.show(3)["outcome"]),
-        (&"finished".into(), &"finished".into()),
-        "{outcomes:?}"
-    );
+    assert_eq!((&world.show(1)["outcome"], &world.show(3)["outcome"]), (&"finished".into(), &"finished".into()), "{outcomes:?}");
 }
 
 #[test]
@@ -204,9 +169,7 @@ fn a_signal_of_the_researcher_is_chosen_in_the_specification() {
     let script = "import os, signal, sys, time\nworld = os.environ['WORLD']\n\
                   signal.signal(signal.SIGUSR1, lambda *_: (open(world + '/usr1', 'w').close(), sys.exit(3)))\n\
                   open(world + '/ready', 'w').close()\nwhile True: time.sleep(3600)\n";
-    world
-        .write("train.py", script)
-        .write("neronet.toml", "command = ['python3', 'train.py']\n[stop]\nsignal = 'USR1'\n");
+    world.write("train.py", script).write("neronet.toml", "command = ['python3', 'train.py']\n[stop]\nsignal = 'USR1'\n");
     let cli = world.start(&["run"]);
     world.wait_told("ready");
     world.say(&["stop", "1"]).with_code(0);

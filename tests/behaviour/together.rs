@@ -24,11 +24,7 @@ fn two_neronets_in_one_home_give_every_run_its_own_number_and_record() {
     for run in &runs {
         assert_eq!(run["outcome"], "finished", "{run:#}");
         let what = format!("{}-{}", run["experiment"].as_str().expect("a name"), run["params"]["x"]);
-        assert_eq!(
-            world.told(&format!("out-{}", run["id"])).as_deref(),
-            Some(format!("{what}\n").as_str()),
-            "{run:#}"
-        );
+        assert_eq!(world.told(&format!("out-{}", run["id"])).as_deref(), Some(format!("{what}\n").as_str()), "{run:#}");
         assignments.insert(what);
     }
     assert_eq!(assignments.len(), 40);
@@ -49,9 +45,7 @@ os.write(marks, b">")
 fn so_many_at_a_time_as_the_specification_says_and_no_more() {
     let world = World::new();
     world.write("train.py", MARKING);
-    world
-        .run_spec("command = ['python3', 'train.py']\n[params]\nseed = [0, 1, 2, 3, 4, 5, 6, 7]\n[sweep]\nparallel = 2\n")
-        .with_code(0);
+    world.run_spec("command = ['python3', 'train.py']\n[params]\nseed = [0, 1, 2, 3, 4, 5, 6, 7]\n[sweep]\nparallel = 2\n").with_code(0);
     let marks = world.told("marks").expect("they ran");
     let mut at_once = 0;
     let mut most = 0;
@@ -71,12 +65,7 @@ fn a_sweep_tells_each_end_and_what_came_of_all() {
     let by_code: BTreeMap<u64, String> = world
         .list()
         .iter()
-        .map(|run| {
-            (
-                run["id"].as_u64().expect("a number"),
-                run["outcome"].as_str().unwrap_or_default().into(),
-            )
-        })
+        .map(|run| (run["id"].as_u64().expect("a number"), run["outcome"].as_str().unwrap_or_default().into()))
         .collect();
     assert_eq!(by_code[&2], "failed");
     assert_eq!((by_code[&1].as_str(), by_code[&3].as_str()), ("finished", "finished"));

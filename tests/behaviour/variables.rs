@@ -18,9 +18,7 @@ fn a_run_knows_who_it_is_and_where_things_belong() {
     world.git(&["init", "-q"]);
     world.git(&["add", "."]);
     world.git(&["commit", "-qm", "first"]);
-    world
-        .run_spec("command = ['python3', 'dump.py', '{flags}']\n[params]\nlr = 0.01\noptim.momentum = 0.9\nseed = [5]\n")
-        .with_code(0);
+    world.run_spec("command = ['python3', 'dump.py', '{flags}']\n[params]\nlr = 0.01\noptim.momentum = 0.9\nseed = [5]\n").with_code(0);
     let found = environ(&world, 1);
     let folder = world.home().join("runs/1");
     let is = |name: &str, expected: &str| assert_eq!(found[name], expected, "{name}");
@@ -56,11 +54,7 @@ fn env_has_the_last_word() {
 fn the_submitters_environment_is_the_runs_also_when_it_is_retried_from_elsewhere() {
     let world = World::new();
     world.write("dump.py", DUMP);
-    let started = world
-        .neronet(&["run", "--", "python3", "dump.py"])
-        .env("CONDA_PREFIX", "/opt/conda")
-        .status()
-        .expect("neronet starts");
+    let started = world.neronet(&["run", "--", "python3", "dump.py"]).env("CONDA_PREFIX", "/opt/conda").status().expect("neronet starts");
     assert!(started.success());
     assert_eq!(environ(&world, 1)["CONDA_PREFIX"], "/opt/conda");
     std::fs::remove_file(world.path("environ-1")).expect("there");
@@ -72,12 +66,8 @@ fn the_submitters_environment_is_the_runs_also_when_it_is_retried_from_elsewhere
 #[test]
 fn a_virtual_environment_of_the_specification_comes_first() {
     let world = World::new();
-    world
-        .script(".venv/bin/python3", "#!/bin/sh\necho mine; exit 0\n")
-        .write(".gitignore", ".venv/\n");
-    world
-        .run_spec("command = 'python3 --version; echo $VIRTUAL_ENV'\n[environment]\npython = '.venv'\n")
-        .with_code(0);
+    world.script(".venv/bin/python3", "#!/bin/sh\necho mine; exit 0\n").write(".gitignore", ".venv/\n");
+    world.run_spec("command = 'python3 --version; echo $VIRTUAL_ENV'\n[environment]\npython = '.venv'\n").with_code(0);
     let venv = world.project().canonicalize().expect("there").join(".venv");
     assert_eq!(world.output(1, 1), format!("mine\n{}\n", venv.display()));
 }
@@ -85,9 +75,7 @@ fn a_virtual_environment_of_the_specification_comes_first() {
 #[test]
 fn set_up_lines_run_before_the_command_in_the_same_shell() {
     let world = World::new();
-    world
-        .run_spec("command = 'echo $LOADED in $0'\n[environment]\nsetup = ['export LOADED=cuda', 'true']\n")
-        .with_code(0);
+    world.run_spec("command = 'echo $LOADED in $0'\n[environment]\nsetup = ['export LOADED=cuda', 'true']\n").with_code(0);
     assert!(world.output(1, 1).starts_with("cuda in "), "{}", world.output(1, 1));
     let failing = World::new();
     failing.run_spec("command = 'echo reached'\n[environment]\nsetup = ['no-such-module load']\n");

@@ -27,11 +27,7 @@ pub(crate) struct Said {
 impl From<Output> for Said {
     fn from(output: Output) -> Said {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        Said {
-            code: output.status.code(),
-            out: text(&output.stdout),
-            err: text(&output.stderr),
-        }
+        Said { code: output.status.code(), out: text(&output.stdout), err: text(&output.stderr) }
     }
 }
 
@@ -47,9 +43,7 @@ impl Said {
 
 impl World {
     pub(crate) fn new() -> World {
-        let world = World {
-            folder: tempfile::Builder::new().prefix("neronet-behaviour-").tempdir().expect("a folder"),
-        };
+        let world = World { folder: tempfile::Builder::new().prefix("neronet-behaviour-").tempdir().expect("a folder") };
         std::fs::create_dir(world.project()).expect("made");
         std::fs::create_dir(world.path("user")).expect("made");
         world
@@ -108,10 +102,7 @@ impl World {
         for name in outer.filter(|name| name.to_string_lossy().starts_with("NERONET_") || name.to_string_lossy().starts_with("XDG_")) {
             command.env_remove(name);
         }
-        command
-            .env("HOME", self.path("user"))
-            .env("NERONET_HOME", self.home())
-            .env("WORLD", self.folder.path());
+        command.env("HOME", self.path("user")).env("NERONET_HOME", self.home()).env("WORLD", self.folder.path());
         command.env("NERONET", env!("CARGO_BIN_EXE_neronet")).env("PATH", search_path());
         command.env("GIT_CONFIG_GLOBAL", "/dev/null").env("GIT_CONFIG_NOSYSTEM", "1");
         command.current_dir(self.project()).stdin(Stdio::null());
@@ -123,11 +114,7 @@ impl World {
 
     /// In the background, its words piped.
     pub(crate) fn start<S: AsRef<std::ffi::OsStr>>(&self, words: &[S]) -> Child {
-        self.neronet(words)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("neronet starts")
+        self.neronet(words).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("neronet starts")
     }
 
     pub(crate) fn show(&self, run: u64) -> Value {
@@ -137,18 +124,11 @@ impl World {
         shown
     }
     pub(crate) fn list(&self) -> Vec<Value> {
-        self.say(&["ls", "-a", "--json"])
-            .with_code(0)
-            .json()
-            .as_array()
-            .expect("an array")
-            .clone()
+        self.say(&["ls", "-a", "--json"]).with_code(0).json().as_array().expect("an array").clone()
     }
     /// A run once it has ended.
     pub(crate) fn ended(&self, run: u64) -> Value {
-        wait_for(&format!("the end of run {run}"), || {
-            Some(self.show(run)).filter(|run| run["state"] == "ended")
-        })
+        wait_for(&format!("the end of run {run}"), || Some(self.show(run)).filter(|run| run["state"] == "ended"))
     }
 
     /// Runs a command to its end: what `show` says of it, and what neronet said.
@@ -178,13 +158,7 @@ impl World {
             "-c",
             "init.defaultBranch=main",
         ];
-        let said: Said = command
-            .current_dir(folder)
-            .args(me)
-            .args(words)
-            .output()
-            .expect("git starts")
-            .into();
+        let said: Said = command.current_dir(folder).args(me).args(words).output().expect("git starts").into();
         said.with_code(0);
     }
 
@@ -201,27 +175,17 @@ impl World {
 
     /// The rows of metrics as the spool has them.
     pub(crate) fn rows(&self, run: u64, n: u64) -> Vec<Value> {
-        segments(&self.attempt(run, n), "metrics.")
-            .iter()
-            .flat_map(|segment| json_lines(segment))
-            .collect()
+        segments(&self.attempt(run, n), "metrics.").iter().flat_map(|segment| json_lines(segment)).collect()
     }
 
     /// The keeper's events, whose only key says which they are.
     pub(crate) fn keeper_events(&self, run: u64, n: u64) -> Vec<Value> {
-        json_lines(&self.attempt(run, n).join("keeper.jsonl"))
-            .into_iter()
-            .map(|mut line| line["event"].take())
-            .collect()
+        json_lines(&self.attempt(run, n).join("keeper.jsonl")).into_iter().map(|mut line| line["event"].take()).collect()
     }
     /// The pid of the keeper (`begun`), of its supervisor (`watched`) or of the command (`started`), once it is there.
     pub(crate) fn pid(&self, run: u64, event: &str, role: &str) -> i32 {
         wait_for(&format!("{event} of run {run}"), || {
-            self.keeper_events(run, 1)
-                .iter()
-                .rev()
-                .find_map(|known| known[event][role]["pid"].as_i64())
-                .map(|pid| pid as i32)
+            self.keeper_events(run, 1).iter().rev().find_map(|known| known[event][role]["pid"].as_i64()).map(|pid| pid as i32)
         })
     }
 }
@@ -267,10 +231,7 @@ pub(crate) fn signal(pid: i32, signal: Signal) {
 
 fn all_pids() -> Vec<i32> {
     let entries = std::fs::read_dir("/proc").expect("Linux");
-    entries
-        .flatten()
-        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
-        .collect()
+    entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
 }
 
 /// Whether a process runs; a zombie does not.
@@ -284,10 +245,7 @@ fn search_path() -> &'static str {
     static PATH: OnceLock<String> = OnceLock::new();
     PATH.get_or_init(|| {
         let inherited = std::env::var("PATH").expect("a search path");
-        let found = Command::new("python3")
-            .args(["-c", "import sys; print(sys.executable)"])
-            .output()
-            .expect("python3 is needed");
+        let found = Command::new("python3").args(["-c", "import sys; print(sys.executable)"]).output().expect("python3 is needed");
         let python = String::from_utf8(found.stdout).expect("UTF-8");
         let folder = Path::new(python.trim()).parent().expect("in a folder").display().to_string();
         format!("{folder}:{inherited}")
@@ -298,17 +256,7 @@ fn segments(folder: &Path, prefix: &str) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
     let mut found: Vec<(Vec<u64>, PathBuf)> = entries
         .filter(|entry| entry.file_name().to_string_lossy().starts_with(prefix))
-        .map(|entry| {
-            (
-                entry
-                    .file_name()
-                    .to_string_lossy()
-                    .split('.')
-                    .filter_map(|part| part.parse().ok())
-                    .collect(),
-                entry.path(),
-            )
-        })
+        .map(|entry| (entry.file_name().to_string_lossy().split('.').filter_map(|part| part.parse().ok()).collect(), entry.path()))
         .collect();
     found.sort();
     found.into_iter().map(|(_, path)| path).collect()
@@ -318,10 +266,7 @@ fn segments(folder: &Path, prefix: &str) -> Vec<PathBuf> {
 fn json_lines(path: &Path) -> Vec<Value> {
     let text = std::fs::read_to_string(path).unwrap_or_default();
     let whole = text.rfind('\n').map_or("", |end| &text[..end]);
-    whole
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{}: {e}: {line}", path.display())))
-        .collect()
+    whole.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{}: {e}: {line}", path.display()))).collect()
 }
 
 /// Every file and folder below, symlinks not followed.
@@ -342,11 +287,7 @@ pub(crate) fn all_below(folder: &Path) -> Vec<PathBuf> {
 /// Bytes that a folder takes on the disk, holes not counted.
 pub(crate) fn disk_use(folder: &Path) -> u64 {
     use std::os::unix::fs::MetadataExt;
-    all_below(folder)
-        .iter()
-        .filter_map(|path| path.symlink_metadata().ok())
-        .map(|meta| meta.blocks() * 512)
-        .sum()
+    all_below(folder).iter().filter_map(|path| path.symlink_metadata().ok()).map(|meta| meta.blocks() * 512).sum()
 }
 
 /// For what this machine does not let be tested: said aloud, and no success where everything has to be there.

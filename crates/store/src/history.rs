@@ -25,6 +25,10 @@ pub struct History {
     begun: u64,
     /// The current attempt has added nothing yet and is to be joined.
     joins: Option<bool>,
+    /// Each name's number, by which the rows know it: ten thousand rows must fit into little memory.
+    names: BTreeMap<String, u32>,
+    /// The greatest key so far.
+    highest: Option<f64>,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -33,21 +37,37 @@ struct HistoryRow {
     epoch: Option<f64>,
     step: Option<i64>,
     at: f64,
-    values: BTreeMap<String, f64>,
+    /// By the number of the name.
+    values: Vec<(u32, f64)>,
 }
 
-impl Serialize for HistoryRow {
+impl HistoryRow {
+    fn set(&mut self, name: u32, value: f64) {
+        match self.values.binary_search_by_key(&name, |(known, _)| *known) {
+            Ok(at) => self.values[at].1 = value,
+            Err(at) => self.values.insert(at, (name, value)),
+        }
+    }
+}
+
+/// A row with its names, which are in the order of their numbers.
+struct Named<'a>(&'a HistoryRow, &'a [&'a str]);
+
+impl Serialize for Named<'_> {
     fn serialize<S: Serializer>(&self, out: S) -> Result<S::Ok, S::Error> {
+        let Named(row, names) = self;
         let mut map = out.serialize_map(None)?;
-        if let Some(epoch) = self.epoch {
+        if let Some(epoch) = row.epoch {
             map.serialize_entry("epoch", &epoch)?;
         }
-        if let Some(step) = self.step {
+        if let Some(step) = row.step {
             map.serialize_entry("step", &step)?;
         }
-        map.serialize_entry("time", &self.at)?;
-        for (name, value) in &self.values {
-            map.serialize_entry(name, &Num(*value))?;
+        map.serialize_entry("time", &row.at)?;
+        let mut values: Vec<(&str, f64)> = row.values.iter().map(|(name, value)| (names[*name as usize], *value)).collect();
+        values.sort_unstable_by_key(|(name, _)| *name);
+        for (name, value) in values {
+            map.serialize_entry(name, &Num(value))?;
         }
         map.end()
     }
@@ -57,7 +77,7 @@ impl Serialize for HistoryRow {
 struct Document<'a> {
     version: u32,
     run: RunId,
-    history: &'a [HistoryRow],
+    history: Vec<Named<'a>>,
 }
 
 impl History {
@@ -116,11 +136,13 @@ impl History {
             known.epoch = row.epoch.or(known.epoch);
             known.step = row.step.or(known.step);
             known.at = at.seconds();
+            if known.values.is_empty() {
+                known.values.reserve_exact(row.m.0.len());
+            }
             for (name, value) in &row.m.0 {
-                match known.values.get_mut(name) {
-                    Some(known) => *known = *value,
-                    None => drop(known.values.insert(name.clone(), *value)),
-                }
+                let next = self.names.len() as u32;
+                let name = self.names.get(name).copied().unwrap_or_else(|| *self.names.entry(name.clone()).or_insert(next));
+                known.set(name, *value);
             }
         }
         place.is_none()
@@ -128,18 +150,22 @@ impl History {
 
     /// The row with this key, if it is a recent one: a second source may say of an epoch what the first said rows ago.
     fn place_of(&self, key: f64) -> Option<usize> {
+        if self.highest.is_none_or(|highest| key > highest) {
+            return None;
+        }
         let recent = self.rows.len().saturating_sub(RECENT);
         self.rows[recent..].iter().rposition(|row| row.key == key).map(|at| recent + at)
     }
 
     fn open(&mut self, key: f64) {
         self.stride = self.stride.max(1);
-        // The row that was last so far stays only if it is one of the evenly spaced.
-        if self.begun > 0 && !(self.begun - 1).is_multiple_of(self.stride) {
-            self.rows.pop();
-        }
+        // The row that was last so far stays only if it is one of the evenly spaced; else the new one takes its memory.
+        let surplus = if self.begun > 0 && !(self.begun - 1).is_multiple_of(self.stride) { self.rows.pop() } else { None };
+        let mut values = surplus.map(|row| row.values).unwrap_or_default();
+        values.clear();
         self.begun += 1;
-        self.rows.push(HistoryRow { key, ..HistoryRow::default() });
+        self.highest = Some(self.highest.map_or(key, |highest| highest.max(key)));
+        self.rows.push(HistoryRow { key, values, ..HistoryRow::default() });
         if self.rows.len() > MOST {
             self.stride *= 2;
             let last = self.rows.pop();
@@ -153,7 +179,12 @@ impl History {
     }
 
     pub fn write(&self, run_folder: &Path, run: RunId) -> Result<(), StoreError> {
-        let document = Document { version: neronet_model::FORMAT, run, history: &self.rows };
+        let mut names = vec![""; self.names.len()];
+        for (name, number) in &self.names {
+            names[*number as usize] = name;
+        }
+        let history = self.rows.iter().map(|row| Named(row, &names)).collect();
+        let document = Document { version: neronet_model::FORMAT, run, history };
         files::replace_json(&run_folder.join("history.json"), &document, Durability::Renamed)
     }
 
@@ -174,6 +205,11 @@ mod tests {
         Row { epoch: Some(epoch), step: Some(step), m: Values(vec![("loss".into(), value)]), ..Row::default() }
     }
 
+    fn values(history: &History, name: &str) -> Vec<f64> {
+        let number = history.names[name];
+        history.rows.iter().filter_map(|row| row.values.iter().find(|(known, _)| *known == number)).map(|(_, value)| *value).collect()
+    }
+
     #[test]
     fn a_row_an_epoch_holds_the_last_value() {
         let mut history = History::default();
@@ -181,8 +217,7 @@ mod tests {
         for step in 0..30 {
             history.add(&row((step / 10) as f64, step, step as f64), UnixMs(step * 1000));
         }
-        let last: Vec<f64> = history.rows.iter().map(|row| row.values["loss"]).collect();
-        assert_eq!(last, [9.0, 19.0, 29.0]);
+        assert_eq!(values(&history, "loss"), [9.0, 19.0, 29.0]);
     }
 
     #[test]
@@ -194,13 +229,13 @@ mod tests {
             history.add(&row(f64::from(epoch), 0, 1.0), UnixMs(0));
             history.add(&step(10 * i64::from(epoch), f64::from(epoch)), UnixMs(0));
         }
-        assert_eq!(history.rows.iter().map(|row| row.values["grad"]).collect::<Vec<_>>(), [1.0, 2.0, 3.0]);
+        assert_eq!(values(&history, "grad"), [1.0, 2.0, 3.0]);
         // A resumed attempt that first tells a step.
         history.begin(true);
         history.add(&step(25, 9.0), UnixMs(0));
         history.add(&row(3.0, 0, 2.0), UnixMs(0));
         assert_eq!(history.rows.iter().map(|row| row.key).collect::<Vec<_>>(), [1.0, 2.0, 3.0]);
-        assert_eq!(history.rows[2].values["loss"], 2.0);
+        assert_eq!(values(&history, "loss"), [1.0, 1.0, 2.0]);
     }
 
     #[test]
@@ -242,6 +277,6 @@ mod tests {
         history.add(&row(4.0, 0, 2.0), UnixMs(0));
         let keys: Vec<f64> = history.rows.iter().map(|row| row.key).collect();
         assert_eq!(keys, [1.0, 2.0, 3.0, 4.0]);
-        assert_eq!(history.rows[3].values["loss"], 2.0);
+        assert_eq!(values(&history, "loss"), [1.0, 1.0, 1.0, 2.0]);
     }
 }

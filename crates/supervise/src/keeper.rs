@@ -31,6 +31,7 @@ pub(crate) fn keep(folder: &Path) -> i32 {
         Ok(Some(mut keeper)) => {
             keeper.start_command();
             keeper.attend();
+            keeper.record.close();
             0
         }
         // Another keeper was here before: an attempt is begun once.
@@ -84,7 +85,7 @@ impl Keeper<'_> {
     fn begin(folder: &Path) -> io::Result<Option<Keeper<'_>>> {
         let launch = spool::launch(folder).map_err(io::Error::other)?.ok_or_else(|| io::Error::other("there is no launch.json"))?;
         let begun = clock::boot_now();
-        std::fs::create_dir_all(folder.join("raw"))?;
+        files::make_folder(&folder.join("raw")).map_err(io::Error::other)?;
         let mut record = match Record::create(folder, begun) {
             Ok(record) => record,
             Err(e) if e.kind() == io::ErrorKind::AlreadyExists => return Ok(None),

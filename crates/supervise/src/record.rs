@@ -47,6 +47,11 @@ impl Record {
     pub(crate) fn sync(&mut self) -> io::Result<()> {
         self.file.sync_data()
     }
+
+    /// Nothing follows: gives back what was taken and not needed.
+    pub(crate) fn close(&mut self) {
+        self.file.metadata().and_then(|meta| self.file.set_len(meta.len())).ok();
+    }
 }
 
 /// What the keeper's record says so far.

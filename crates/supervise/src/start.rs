@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -65,7 +65,7 @@ impl Started {
 pub fn start(nursery: &Nursery, folder: &Path, launch: &Launch) -> Result<Started, StoreError> {
     files::make_folder(folder.parent().unwrap_or(folder))?;
     // The claim: of two that want to start the same attempt, one makes the folder.
-    std::fs::create_dir(folder).map_err(StoreError::io("begin the attempt in", folder))?;
+    std::fs::DirBuilder::new().mode(0o700).create(folder).map_err(StoreError::io("begin the attempt in", folder))?;
     files::replace_json(&folder.join(spool::LAUNCH), launch, Durability::Renamed)?;
     let gone = nursery.keep(folder).map_err(|e| StoreError::io("start the keeper of", folder)(e.into()))?;
     Ok(Started { gone, child: None })

@@ -37,7 +37,7 @@ const BUSY: Millis = Millis(250);
 const IDLE: Millis = Millis(1_000);
 const CALM: Millis = Millis(10_000);
 /// Read of one stream at one look.
-const AT_ONCE: usize = 512 << 10;
+const AT_ONCE: usize = 256 << 10;
 const BUFFER: usize = 64 << 10;
 /// Of a burst of rewrites only so many are looked into for metrics.
 const REWRITES: usize = 64;
