@@ -24,12 +24,14 @@ _root = None
 
 
 def root():
-    """A fresh folder on the disk, outside of any work tree. Removed at the end and never before: some file systems are
-    slow for minutes after many files were deleted beside what is measured. BENCH_FOLDER names another disk."""
+    """A fresh folder on the disk, outside of any work tree. Nothing in it is removed while anything is still measured: ext4
+    makes files slowly for minutes after many were deleted. bench.sh removes those of all benchmarks together."""
     global _root
     if _root is None:
-        _root = Path(tempfile.mkdtemp(prefix="neronet-bench-", dir=os.environ.get("BENCH_FOLDER", "/var/tmp")))
-        atexit.register(shutil.rmtree, _root, ignore_errors=True)
+        together = os.environ.get("BENCH_FOLDER")
+        _root = Path(tempfile.mkdtemp(prefix="neronet-bench-", dir=together or "/var/tmp"))
+        if not together:
+            atexit.register(shutil.rmtree, _root, ignore_errors=True)
     return _root
 
 
@@ -45,17 +47,26 @@ def environment(home, cache, **more):
     return {**env, "NERONET_HOME": str(home), "XDG_CACHE_HOME": str(cache), **{name: str(value) for name, value in more.items()}}
 
 
-def run(words, cwd=None, env=None, session=False):
-    """Runs to the end without a terminal and gives the seconds that it took. `session`: in a session of its own, as neronet
-    starts commands, so that the scheduler treats both alike."""
+def run(words, cwd=None, env=None):
+    """Runs to the end without a terminal and gives the seconds that it took."""
     began = time.perf_counter()
-    done = subprocess.run(
-        words, cwd=cwd, env=env, start_new_session=session, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
-    )
+    done = subprocess.run(words, cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     took = time.perf_counter() - began
     if done.returncode != 0:
         fail(f"{' '.join(map(str, words))} ended with {done.returncode}: {done.stderr.decode(errors='replace').strip()}")
     return took
+
+
+def run_with_memory(words, cwd=None, env=None):
+    """As `run`, with the most memory that the process itself had, in bytes."""
+    began = time.perf_counter()
+    child = subprocess.Popen(words, cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    _, status, used = os.wait4(child.pid, 0)
+    took = time.perf_counter() - began
+    child.returncode = os.waitstatus_to_exitcode(status)
+    if child.returncode != 0:
+        fail(f"{' '.join(map(str, words))} ended with {child.returncode}")
+    return took, 1024 * used.ru_maxrss
 
 
 def listed(env, cwd=None):

@@ -1,5 +1,6 @@
 """What neronet costs a script that prints metrics, and what keeper and supervisor need themselves."""
 
+import os
 import statistics
 import subprocess
 import sys
@@ -100,22 +101,27 @@ class Watched:
         return tuple(1024 * sum(both) for both in sums)
 
     def cpu(self):
-        """Seconds of user and system time of both together."""
+        """Seconds of user and system time of both together; nothing when one has ended."""
         ticks = 0
-        for pid in self.pids:
-            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-            ticks += int(fields[11]) + int(fields[12])
-        return ticks / 100
+        try:
+            for pid in self.pids:
+                fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+                ticks += int(fields[11]) + int(fields[12])
+        except OSError:
+            return None
+        return ticks / os.sysconf("SC_CLK_TCK")
 
-    def most_memory_until_the_end(self):
-        most = (0, 0)
+    def until_the_end(self):
+        """The most memory that both had, and the processor time that they used, as far as it was to be seen."""
+        most, used = (0, 0), 0
         while self.driver.poll() is None:
-            now = self.memory()
-            most = tuple(map(max, most, now)) if now else most
+            memory = self.memory()
+            most = tuple(map(max, most, memory)) if memory else most
+            used = self.cpu() or used
             time.sleep(0.02)
         if self.driver.returncode != 0:
             bench.fail(f"a run that was watched ended with {self.driver.returncode}")
-        return most
+        return most, used
 
 
 def numbers(paths):
@@ -132,8 +138,8 @@ def megabytes(memory):
 
 
 times = bench.alternate(PAIRS, file=to_a_file, neronet=under_neronet)
-busiest = Watched(prints()).most_memory_until_the_end()
-bars = Watched([*PYTHON, str(work / "rewrites.py"), str(REWRITES)]).most_memory_until_the_end()
+busiest, used = Watched(prints()).until_the_end()
+bars, _ = Watched([*PYTHON, str(work / "rewrites.py"), str(REWRITES)]).until_the_end()
 
 calm = Watched([*PYTHON, str(work / "rate.py"), str(RATE), str(SECONDS + 6)])
 time.sleep(3)
@@ -144,7 +150,7 @@ while time.monotonic() < began + SECONDS:
     time.sleep(1)
     steady.append(calm.memory() or bench.fail("the run at a steady rate ended too early"))
 share = (calm.cpu() - before) / (time.monotonic() - began)
-calm.most_memory_until_the_end()
+calm.until_the_end()
 
 runs = bench.expect_finished(env, PAIRS + 1 + 3, work)
 points = {one["id"]: one["metrics"]["loss"]["points"] for one in runs}
@@ -159,6 +165,7 @@ typical = max(steady)
 bench.say(f"{LINES:,} lines printed to a file", bench.spread(times["file"], "s", 1))
 bench.say(f"{LINES:,} lines printed under neronet", bench.spread(times["neronet"], "s", 1))
 bench.say("the whole run, from the command to its last record", bench.spread(recorded[1:], "s", 1))
+bench.say("lines that a second of supervisor's processor time records", f"{LINES / used:,.0f}")
 bench.say(f"keeper and supervisor, most while {LINES:,} lines come", megabytes(busiest))
 bench.say(f"keeper and supervisor, most while {REWRITES:,} rewrites come", megabytes(bars))
 bench.say(f"keeper and supervisor, most at {RATE} lines a second", megabytes(typical))
@@ -168,5 +175,6 @@ bench.promise(f"{LINES:,} metric lines beside a file", "1.05 x", bench.ratio_spr
 bench.promise(f"keeper and supervisor at {RATE} lines/s", "under 12 MB", megabytes(typical), typical[0] < 12e6)
 bench.promise(f"keeper and supervisor at {RATE} lines/s", "under 1 % of a core", f"{100 * share:.2f} %", share < 0.01)
 bench.promise(f"keeper and supervisor at {LINES:,} lines", "under 12 MB", megabytes(busiest), busiest[0] < 12e6)
+bench.remark("lines a second of the supervisor's processor time", f"{LINES / used:,.0f}")
 bench.remark(f"the same at {REWRITES:,} rewrites by \\r", megabytes(bars))
 bench.finish()

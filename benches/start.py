@@ -4,7 +4,7 @@ import statistics
 
 import _bench as bench
 
-ROUNDS = 40
+ROUNDS = 30
 COLD_ROUNDS = 5
 TRUE = ["/bin/true"]
 RUN = [bench.NERONET, "run", "--quiet", "--", "/bin/true"]

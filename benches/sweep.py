@@ -30,12 +30,13 @@ for env in homes:
 # How long 100,000 combinations take to be read and shown, of which nothing is started.
 many = bench.folder("many")
 (many / "neronet.toml").write_text(SPEC.format(numbers=", ".join(map(str, range(MANY)))))
-check = [bench.run([bench.NERONET, "check"], many, homes[0]) for _ in range(3)]
+check = [bench.run_with_memory([bench.NERONET, "check"], many, homes[0]) for _ in range(3)]
+seconds, memory = bench.spread([took for took, _ in check]), f"{max(most for _, most in check) / 1e6:.0f} MB"
 
 ratios = [sweep / xargs for sweep, xargs in zip(times["sweep"], times["xargs"])]
 bench.say(f"{RUNS} /bin/true by xargs -P2, a task", bench.spread([t / RUNS for t in times["xargs"]]))
 bench.say(f"{RUNS} recorded runs, two at a time, a run", bench.spread([t / RUNS for t in times["sweep"]]))
-bench.say(f"check of {MANY:,} combinations", bench.spread(check))
+bench.say(f"check of {MANY:,} combinations", f"{seconds}, {memory}")
 bench.promise(f"{RUNS} recorded runs beside xargs -P2", "5 x", bench.ratio_spread(ratios), statistics.median(ratios) <= 5)
-bench.remark(f"check of {MANY:,} combinations", bench.spread(check))
+bench.remark(f"check of {MANY:,} combinations", f"{seconds}, {memory}")
 bench.finish()

@@ -1,12 +1,17 @@
 #!/usr/bin/env bash
 # Every benchmark in benches/ (*.py, *.sh) against the release binary, whose path they find in $NERONET. Prints ratios, judges nothing.
 # `bench.sh NAME…` runs only these.
+# BENCH_DISK=FOLDER measures on another disk than that of /var/tmp.
 . "$(dirname "$0")/lib.sh"
 
 scripts/setup.sh demo
 cargo build --release --quiet --package neronet
 export NERONET=$PWD/target/release/neronet
 say "$("$NERONET" --version), $(uname -sr), $(nproc) cores, load $(cut -d ' ' -f 1 /proc/loadavg)"
+BENCH_FOLDER=$(mktemp -d "${BENCH_DISK:-/var/tmp}/neronet-bench-XXXXXX") # of all benchmarks, removed when nothing is measured any more
+BENCH_ROWS=$BENCH_FOLDER/rows.csv
+export BENCH_FOLDER BENCH_ROWS
+trap 'rm -rf "$BENCH_FOLDER"' EXIT
 found=0
 for file in benches/*.py benches/*.sh; do
     [ -e "$file" ] || continue
@@ -21,3 +26,5 @@ for file in benches/*.py benches/*.sh; do
     esac
 done
 [ $found = 1 ] || die "no benchmark in benches/ with the name asked for: $*"
+say "== all figures, load now $(cut -d ' ' -f 1 /proc/loadavg)"
+"$CACHE/venv/bin/python" benches/_bench.py

@@ -41,6 +41,13 @@ pub(crate) fn fill(folder: &Path) {
     while file.write_all(&[0; 4096]).is_ok() {}
 }
 
+/// Gives back so much of it.
+pub(crate) fn leave(folder: &Path, bytes: u64) {
+    let filler = std::fs::OpenOptions::new().write(true).open(folder.join("filler")).expect("there");
+    let length = filler.metadata().expect("there").len();
+    filler.set_len(length.saturating_sub(bytes)).expect("ours");
+}
+
 pub(crate) fn free(folder: &Path) {
     std::fs::remove_file(folder.join("filler")).expect("there");
 }

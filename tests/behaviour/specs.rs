@@ -116,3 +116,18 @@ fn two_thousand_runs_are_one_record_of_the_journal() {
     assert_eq!(runs.len(), 2_000);
     assert!(runs.iter().all(|run| run["outcome"] == "stopped"));
 }
+
+#[test]
+fn one_experiment_of_a_file_and_values_from_the_command_line() {
+    let world = World::new();
+    let spec = "command = 'echo {lr} {width}'\n[params]\nlr = 1\nwidth = 8\n[[experiment]]\nname = 'narrow'\n[[experiment]]\nname = 'wide'\nparams.width = 64\n";
+    world.write("lab.toml", spec);
+    let said = world.say(&["run", "lab.toml:wide", "--set", "lr=0.1,0.01", "--json"]).with_code(0);
+    let runs = said.json();
+    let runs = runs.as_array().expect("an array");
+    assert_eq!(runs.len(), 2, "{said:#?}");
+    assert!(runs.iter().all(|run| run["experiment"] == "wide" && run["outcome"] == "finished"), "{said:#?}");
+    assert_eq!([world.output(1, 1), world.output(2, 1)], ["0.1 64\n", "0.01 64\n"]);
+    let said = world.say(&["run", "lab.toml:wdie"]).with_code(2);
+    assert!(said.err.contains("wdie") && said.err.contains("wide"), "{said:#?}");
+}

@@ -78,6 +78,7 @@ fn set_up_lines_run_before_the_command_in_the_same_shell() {
     world.run_spec("command = 'echo $LOADED in $0'\n[environment]\nsetup = ['export LOADED=cuda', 'true']\n").with_code(0);
     assert!(world.output(1, 1).starts_with("cuda in "), "{}", world.output(1, 1));
     let failing = World::new();
-    failing.run_spec("command = 'echo reached'\n[environment]\nsetup = ['no-such-module load']\n");
-    eprintln!("{}", failing.output(1, 1));
+    failing.run_spec("command = 'echo reached'\n[environment]\nsetup = ['no-such-module load']\n").with_code(1);
+    let output = failing.output(1, 1);
+    assert!(output.contains("setup failed, the command was not started: no-such-module load") && !output.contains("reached"), "{output}");
 }

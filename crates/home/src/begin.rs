@@ -52,7 +52,7 @@ pub fn begin(
     });
     let environment = environment_of(context, sweep.id);
     let (checkpoint, best) = match again {
-        Some(Again::Resume { checkpoint, best }) => (checkpoint.clone(), best.clone()),
+        Some(Again::Resume { checkpoint, best }) => (checkpoint.clone(), best.clone().or_else(|| checkpoint.clone())),
         _ => (None, None),
     };
     let rendered = rendered(sweep, run, &folder, again, (checkpoint.as_deref(), best.as_deref()), &environment)?;

@@ -48,7 +48,8 @@ pub struct Drive<'a> {
     /// By sweep: each has its own environment.
     nurseries: BTreeMap<SweepId, Nursery>,
     state: HomeState,
-    queue: VecDeque<Task>,
+    /// By sweep: each starts its own, so many at a time.
+    queues: BTreeMap<SweepId, VecDeque<Task>>,
     running: Vec<Live>,
     ended: BTreeMap<RunId, KnownEnd>,
     unlearned: Vec<RunId>,
@@ -84,11 +85,17 @@ impl<'a> Drive<'a> {
     pub fn new(context: &'a Context, tasks: Vec<Task>, nursery: Option<Nursery>) -> Result<Drive<'a>, HomeError> {
         let state = context.home.read()?.state;
         let first = tasks.first().and_then(|task| state.runs.get(&task.run)).map(|run| run.sweep);
+        let mut queues: BTreeMap<SweepId, VecDeque<Task>> = BTreeMap::new();
+        for task in tasks {
+            if let Some(run) = state.runs.get(&task.run) {
+                queues.entry(run.sweep).or_default().push_back(task);
+            }
+        }
         Ok(Drive {
             context,
             nurseries: first.zip(nursery).into_iter().collect(),
             state,
-            queue: tasks.into(),
+            queues,
             running: Vec::new(),
             ended: BTreeMap::new(),
             unlearned: Vec::new(),
@@ -106,7 +113,7 @@ impl<'a> Drive<'a> {
         loop {
             self.start_what_may();
             let progress = Progress {
-                queued: self.queue.len(),
+                queued: self.queues.values().map(VecDeque::len).sum(),
                 running: self.running.iter().map(|live| (live.run, live.attempt)).collect(),
                 ended: &self.ended,
             };
@@ -116,14 +123,15 @@ impl<'a> Drive<'a> {
                 return Ok(self.ended);
             }
             self.fulfil(wish)?;
-            if self.queue.is_empty() && self.running.is_empty() {
+            if self.queues.values().all(VecDeque::is_empty) && self.running.is_empty() {
                 self.learn()?;
                 return Ok(self.ended);
             }
             self.wait(wake);
             self.collect();
             if self.learned_at.elapsed() >= LEARN_EVERY {
-                self.learn()?;
+                // A disk that is full for a while must not end the sweep: it is tried again, and told at the end.
+                self.learn().ok();
             }
         }
     }
@@ -132,37 +140,46 @@ impl<'a> Drive<'a> {
         if self.asked != Wish::GoOn {
             return;
         }
-        let mut waiting = VecDeque::new();
-        while let Some(task) = self.queue.pop_front() {
-            let Some((run, sweep)) = self.state.runs.get(&task.run).and_then(|run| Some((run, self.state.sweeps.get(&run.sweep)?))) else {
-                continue;
-            };
-            let at_work = self.running.iter().filter(|live| live.sweep == sweep.id).count() as u64;
-            if at_work >= sweep.parallel {
-                waiting.push_back(task);
-                continue;
-            }
-            let started = nursery_of(&mut self.nurseries, self.context, sweep.id)
-                .and_then(|nursery| begin(self.context, nursery, sweep, run, task.attempt, task.again.as_ref()));
-            match started {
-                Ok(started) => self.running.push(Live {
-                    run: run.id,
-                    sweep: sweep.id,
-                    attempt: task.attempt,
-                    folder: self.context.home.attempt(run.id, task.attempt),
-                    started,
-                    adopted: false,
-                }),
-                Err(e) => match self.ended_elsewhere(task.run) {
-                    Some(end) => drop(self.ended.insert(task.run, end)),
-                    None => {
-                        let end = self.not_started(&task, Outcome::Failed, Cause::NotStarted(e.to_string()));
-                        self.ended(task.run, end);
-                    }
-                },
+        let sweeps: Vec<SweepId> = self.queues.keys().copied().collect();
+        for sweep in sweeps {
+            while let Some(task) = self.next_of(sweep) {
+                self.start(&task);
             }
         }
-        self.queue = waiting;
+    }
+
+    /// The next task of a sweep, if that may start one more.
+    fn next_of(&mut self, sweep: SweepId) -> Option<Task> {
+        let at_work = self.running.iter().filter(|live| live.sweep == sweep).count() as u64;
+        if at_work >= self.state.sweeps.get(&sweep)?.parallel {
+            return None;
+        }
+        self.queues.get_mut(&sweep)?.pop_front()
+    }
+
+    fn start(&mut self, task: &Task) {
+        let Some((run, sweep)) = self.state.runs.get(&task.run).and_then(|run| Some((run, self.state.sweeps.get(&run.sweep)?))) else {
+            return;
+        };
+        let started = nursery_of(&mut self.nurseries, self.context, sweep.id)
+            .and_then(|nursery| begin(self.context, nursery, sweep, run, task.attempt, task.again.as_ref()));
+        match started {
+            Ok(started) => self.running.push(Live {
+                run: run.id,
+                sweep: sweep.id,
+                attempt: task.attempt,
+                folder: self.context.home.attempt(run.id, task.attempt),
+                started,
+                adopted: false,
+            }),
+            Err(e) => match self.ended_elsewhere(task.run) {
+                Some(end) => drop(self.ended.insert(task.run, end)),
+                None => {
+                    let end = self.not_started(task, Outcome::Failed, Cause::NotStarted(e.to_string()));
+                    self.ended(task.run, end);
+                }
+            },
+        }
     }
 
     /// Somebody stopped it while it was queued.
@@ -187,7 +204,7 @@ impl<'a> Drive<'a> {
         for live in &self.running {
             start::ask(&live.folder, live.attempt, &who, how)?;
         }
-        for task in std::mem::take(&mut self.queue) {
+        for task in std::mem::take(&mut self.queues).into_values().flatten() {
             let end = self.not_started(&task, Outcome::Stopped, Cause::Asked(format!("{who} before it started")));
             self.ended(task.run, end);
         }
@@ -265,10 +282,11 @@ impl<'a> Drive<'a> {
             return Ok(());
         }
         let mut home = self.context.lock()?;
-        for run in std::mem::take(&mut self.unlearned) {
+        while let Some(run) = self.unlearned.last().copied() {
             if let Some(end) = self.ended.get(&run) {
                 home.learn(JournalEntry::Ended { run, end: Box::new(end.clone()) })?;
             }
+            self.unlearned.pop();
         }
         Ok(())
     }

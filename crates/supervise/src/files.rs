@@ -89,7 +89,7 @@ impl Files {
     }
 
     /// Reads what is new. `each` gets the source, the offset behind the row, and the row. True when more is there.
-    pub(crate) fn read(&mut self, last: bool, mut each: impl FnMut(&str, u64, &Found)) -> bool {
+    pub(crate) fn read(&mut self, last: bool, mut each: impl FnMut(&str, u64, &mut Found)) -> bool {
         let mut more = false;
         for (path, followed) in &mut self.followed {
             // A file that vanished or cannot be read now is looked at again next time.
@@ -100,7 +100,7 @@ impl Files {
 }
 
 impl Followed {
-    fn read(&mut self, path: &Path, last: bool, each: &mut impl FnMut(&str, u64, &Found)) -> io::Result<bool> {
+    fn read(&mut self, path: &Path, last: bool, each: &mut impl FnMut(&str, u64, &mut Found)) -> io::Result<bool> {
         let meta = fs::metadata(path)?;
         if let Reader::Document = self.reader {
             return self.read_document(path, &meta, each).map(|()| false);
@@ -132,7 +132,7 @@ impl Followed {
                 _ => {}
             }
             if line.end > *earlier && !found.is_empty() {
-                each(src, line.end, &found);
+                each(src, line.end, &mut found);
             }
         };
         lines.feed(&bytes, &mut line_of);
@@ -143,17 +143,17 @@ impl Followed {
         Ok(more)
     }
 
-    fn read_document(&mut self, path: &Path, meta: &fs::Metadata, each: &mut impl FnMut(&str, u64, &Found)) -> io::Result<()> {
+    fn read_document(&mut self, path: &Path, meta: &fs::Metadata, each: &mut impl FnMut(&str, u64, &mut Found)) -> io::Result<()> {
         let seen = (meta.len(), i128::from(meta.mtime()) * 1_000_000_000 + i128::from(meta.mtime_nsec()));
         if seen == self.seen || meta.len() > DOCUMENT_LIMIT {
             return Ok(());
         }
         let text = String::from_utf8_lossy(&fs::read(path)?).into_owned();
         // Half-written JSON does not parse; it is read when it does.
-        let Ok(rows) = json_rows(&text).or_else(|_| one_object(&text)) else { return Ok(()) };
+        let Ok(mut rows) = json_rows(&text).or_else(|_| one_object(&text)) else { return Ok(()) };
         self.seen = seen;
         let list = rows.len() > 1;
-        for (i, found) in rows.iter().enumerate() {
+        for (i, found) in rows.iter_mut().enumerate() {
             // A list grows: its rows are counted. A single object is replaced: its time tells the versions apart.
             let at = if list { i as u64 + 1 } else { (seen.1 / 1_000_000) as u64 };
             if !found.is_empty() && (self.earlier == 0 || !list) {

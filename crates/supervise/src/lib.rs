@@ -21,7 +21,9 @@ mod position;
 mod record;
 mod renames;
 mod segment;
+mod spooler;
 pub mod start;
+mod stream;
 mod supervisor;
 
 pub use nursery::{Nursery, nurse};

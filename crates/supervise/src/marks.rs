@@ -24,8 +24,7 @@ impl Marks {
     /// What is known from `at` on; what is `None` stays as it was.
     pub(crate) fn add(&mut self, at: UnixMs, mark: Mark) {
         let last = self.0.back().map(|(_, mark)| *mark).unwrap_or_default();
-        let mark =
-            Mark { step: mark.step.or(last.step), epoch: mark.epoch.or(last.epoch), value: mark.value.or(last.value) };
+        let mark = Mark { step: mark.step.or(last.step), epoch: mark.epoch.or(last.epoch), value: mark.value.or(last.value) };
         match self.0.back_mut().filter(|(last, _)| *last == at) {
             Some(entry) => entry.1 = mark,
             None => self.0.push_back((at, mark)),

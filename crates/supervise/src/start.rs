@@ -122,7 +122,7 @@ const SUPERVISOR_LOCK: &str = "supervisor.lock";
 
 /// Of several supervisors of one attempt, one works.
 pub(crate) fn supervisor_lock(folder: &Path) -> io::Result<Option<Flock<File>>> {
-    let file = OpenOptions::new().write(true).create(true).truncate(false).open(folder.join(SUPERVISOR_LOCK))?;
+    let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(folder.join(SUPERVISOR_LOCK))?;
     match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
         Ok(lock) => Ok(Some(lock)),
         Err((_, nix::errno::Errno::EWOULDBLOCK)) => Ok(None),

@@ -1,0 +1,79 @@
+//! The spool of an attempt as its supervisor writes it: events, output and metrics, each in segments of its own.
+
+use crate::metrics::Metrics;
+use crate::output::Output;
+use crate::segment::Writer;
+use neronet_capture::secrets;
+use neronet_model::event::{Event, Stamped};
+use neronet_model::row::Values;
+use neronet_model::{Millis, Row};
+use neronet_scrape::Found;
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::io;
+
+pub(crate) struct Spooler {
+    pub(crate) events: Writer,
+    pub(crate) output: Output,
+    pub(crate) metrics: Metrics,
+    /// Values that must not reach the record.
+    pub(crate) secrets: Vec<String>,
+}
+
+impl Spooler {
+    pub(crate) fn event(&mut self, t: Millis, event: Event) {
+        self.events.push(&Stamped { t, event });
+    }
+
+    /// Takes what one piece of a source says. The values are taken out of `found`; `at` is the byte behind the piece.
+    pub(crate) fn found(&mut self, found: &mut Found, src: &str, at: u64, t: Millis) {
+        if found.is_empty() || self.metrics.has(src, at) {
+            return;
+        }
+        for (name, value) in found.tags.drain(..) {
+            self.event(t, Event::Tag { name, value });
+        }
+        if !found.config.is_empty() {
+            let shown = |name: &str, value: String| if secrets::is_secret_name(name) { secrets::MASK.to_string() } else { value };
+            let values: BTreeMap<String, String> =
+                found.config.drain(..).map(|(name, value)| (name.clone(), shown(&name, value))).collect();
+            self.event(t, Event::Config { source: src.to_string(), values });
+        }
+        let values = std::mem::take(&mut found.values);
+        let Found { step, steps, epoch, epochs, time, .. } = *found;
+        if !values.is_empty() || step.is_some() || epoch.is_some() {
+            self.metrics.add(Row { t, src: src.to_string(), at, step, steps, epoch, epochs, time, m: Values(values) });
+        }
+    }
+
+    /// Known values only: what merely looks like a secret may as well be a metric's name.
+    pub(crate) fn masked<'a>(&self, text: Cow<'a, str>) -> Cow<'a, str> {
+        self.secrets.iter().fold(text, |text, secret| if text.contains(secret) { text.replace(secret, secrets::MASK).into() } else { text })
+    }
+
+    pub(crate) fn nothing_waits(&self) -> bool {
+        self.events.waiting() + self.output.waiting() + self.metrics.waiting() == 0
+    }
+
+    pub(crate) fn flush(&mut self) -> io::Result<()> {
+        self.output.flush()?;
+        self.metrics.flush()?;
+        self.events.flush()
+    }
+
+    pub(crate) fn sync(&mut self) -> io::Result<()> {
+        self.output.sync()?;
+        self.metrics.sync()?;
+        self.events.sync()
+    }
+}
+
+/// Values that must not reach the record by way of the output. Short ones are words that stand everywhere.
+pub(crate) fn secret_values() -> Vec<String> {
+    let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
+    let variables: Vec<(String, String)> = std::env::vars_os().filter_map(text).collect();
+    let mut values: Vec<String> = secrets::secret_values(&variables).into_iter().filter(|value| value.len() >= 8).collect();
+    // One that holds another goes first, else its rest would stay.
+    values.sort_by_key(|value| std::cmp::Reverse(value.len()));
+    values
+}
