@@ -168,24 +168,30 @@ fn a_killed_keeper_leaves_the_training_alone_and_the_record_does_not_guess() {
 
 #[test]
 fn a_clock_that_jumps_changes_no_duration() {
+    clock_jumps(&["supervisor"]);
+    // Whoever takes up the attempt then learns of its beginning from the record alone.
+    clock_jumps(&["keeper", "supervisor"]);
+}
+
+fn clock_jumps(killed: &[&str]) {
     let world = World::new();
     let cli = world.write("train.py", PATIENT).start(&["run", "--quiet", "--", "python3", "train.py"]);
     world.wait_told("begun");
-    world.pid(1, "watched", "supervisor");
-    // As if the wall clock had been three hours ahead when the run began, and was then set right.
+    let first = world.pid(1, "watched", "supervisor");
+    // As if the wall clock had been three hours slow when the run began, and was then set right.
     let record = world.attempt(1, 1).join("keeper.jsonl");
     let text = std::fs::read_to_string(&record).expect("there");
     let at = world.keeper_events(1, 1)[0]["begun"]["at"].as_i64().expect("a time");
-    let jumped = text.replacen(&format!("\"at\":{at}"), &format!("\"at\":{}", at + 3 * 3_600_000), 1);
-    assert_eq!(jumped.len(), text.len());
+    let jumped = text.replacen(&format!("\"at\":{at}"), &format!("\"at\":{}", at - 3 * 3_600_000), 1);
+    assert!(jumped.len() == text.len() && jumped != text);
     let file = std::fs::OpenOptions::new().write(true).open(&record).expect("ours");
     std::os::unix::fs::FileExt::write_all_at(&file, jumped.as_bytes(), 0).expect("written");
-    // A new supervisor learns of the beginning from the record alone.
-    let first = world.pid(1, "watched", "supervisor");
-    signal(first, Signal::SIGKILL);
-    wait_until("another supervisor", || world.pid(1, "watched", "supervisor") != first);
+    let keeper = world.pid(1, "begun", "keeper");
+    killed.iter().for_each(|who| signal(if *who == "keeper" { keeper } else { first }, Signal::SIGKILL));
+    let next_events = world.attempt(1, 1).join("events.2.jsonl");
+    wait_until("another supervisor", || world.pid(1, "watched", "supervisor") != first || next_events.exists());
     world.tell("go");
-    end_of(cli).with_code(0);
+    end_of(cli).with_code(i32::from(killed.len() > 1));
     let run = world.show(1);
     let seconds = |name: &str| {
         let time: jiff::Timestamp = run[name].as_str().expect("a time").parse().expect("RFC 3339");

@@ -6,7 +6,7 @@ use serde_json::Value;
 /// Eight epochs with a checkpoint after every second one. Without `die_at` among its words it goes to the end; with it, it
 /// is killed after that epoch was printed. Leaves what it was called with.
 const TRAIN: &str = r#"
-import json, os, signal, sys
+import json, os, signal, sys, time
 words = sys.argv[1:]
 start = 0
 if "--resume" in words:
@@ -19,6 +19,9 @@ for epoch in range(start + 1, 9):
     if epoch % 2 == 0:
         with open("state.tmp", "w") as file: json.dump({"epoch": epoch}, file)
         os.rename("state.tmp", "state.json")
+    # A training lasts longer than it takes neronet to see its first checkpoint.
+    record = os.environ["NERONET_RUN_DIR"] + "/attempts/1/events.1.jsonl"
+    while epoch == 2 and not (os.path.exists(record) and "state.json" in open(record).read()): time.sleep(0.01)
     if attempt == "1" and epoch == int(words[0]): os.kill(os.getpid(), signal.SIGKILL)
 "#;
 

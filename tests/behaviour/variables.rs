@@ -35,8 +35,17 @@ fn a_run_knows_who_it_is_and_where_things_belong() {
     assert_eq!(found.get("NERONET_RESUME_FROM"), None);
     assert!(Path::new(found["NERONET_CHECKPOINTS"].as_str().expect("set")).is_dir());
     assert!(Path::new(found["NERONET_METRICS"].as_str().expect("set")).starts_with(&folder));
-    // A run started from within a run is a run of its own.
-    assert_eq!(found["PWD"].as_str().map(Path::new).is_some_and(Path::is_absolute), true);
+}
+
+#[test]
+fn a_run_started_from_within_a_run_is_a_run_of_its_own() {
+    let world = World::new();
+    world.write("dump.py", DUMP);
+    world.run_spec("command = '\"$NERONET\" run -- python3 dump.py {lr} {seed}'\n[params]\nlr = 0.5\nseed = 3\n").with_code(0);
+    let found = environ(&world, 2);
+    assert_eq!((&found["NERONET_RUN"], &found["NERONET_ATTEMPT"]), (&"2".into(), &"1".into()));
+    assert!(found["NERONET_RUN_DIR"].as_str().is_some_and(|folder| folder.ends_with("/runs/2")), "{found:#}");
+    assert_eq!((found.get("NERONET_PARAM_LR"), found.get("NERONET_SEED")), (None, None));
 }
 
 #[test]

@@ -118,7 +118,8 @@ impl World {
         run["attempts_list"] = run["attempts"].take();
         let nobody_left = self.processes().is_empty();
         let ended = run["state"] == "ended";
-        (nobody_left && (ended || run["reason"].as_str().is_some_and(|reason| reason.contains("retry")))).then(|| Record::read(&self.home(), run))
+        (nobody_left && (ended || run["reason"].as_str().is_some_and(|reason| reason.contains("retry"))))
+            .then(|| Record::read(&self.home(), run))
     }
 
     pub(crate) fn describe(&self) -> String {

@@ -37,11 +37,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 fn measure(scratch: &Path, tree: &Path, venv: &Path, round: usize) -> Result<Vec<(&'static str, f64)>, Box<dyn Error>> {
-    let (cache, snapshots, work) = (
-        scratch.join("cache"),
-        scratch.join("snapshots"),
-        scratch.join(format!("work{round}")),
-    );
+    let (cache, snapshots, work) = (scratch.join("cache"), scratch.join("snapshots"), scratch.join(format!("work{round}")));
     let env: Vec<(String, String)> = std::env::vars().collect();
     let mut steps = Vec::new();
     let all = Instant::now();
@@ -104,10 +100,7 @@ fn make_venv(venv: &Path) -> Result<(), Box<dyn Error>> {
     for i in 0..PACKAGES {
         let info = site.join(format!("package_{i}-1.{i}.0.dist-info"));
         std::fs::create_dir_all(&info)?;
-        std::fs::write(
-            info.join("METADATA"),
-            format!("Metadata-Version: 2.1\nName: package-{i}\nVersion: 1.{i}.0\n"),
-        )?;
+        std::fs::write(info.join("METADATA"), format!("Metadata-Version: 2.1\nName: package-{i}\nVersion: 1.{i}.0\n"))?;
         std::fs::create_dir_all(site.join(format!("package_{i}")))?;
     }
     std::fs::write(venv.join("pyvenv.cfg"), "home = /usr/bin\nversion = 3.11.2\n")?;

@@ -32,11 +32,7 @@ fn describe_under(root: &Path, cuda_visible_devices: Option<String>) -> Devices 
     let (mut gpus, mut drivers) = (Vec::new(), Vec::new());
     nvidia(&root.join("proc/driver/nvidia"), &mut gpus, &mut drivers);
     amd(root, &mut gpus, &mut drivers);
-    Devices {
-        gpus,
-        drivers,
-        cuda_visible_devices,
-    }
+    Devices { gpus, drivers, cuda_visible_devices }
 }
 
 fn nvidia(folder: &Path, gpus: &mut Vec<Gpu>, drivers: &mut Vec<String>) {
@@ -50,9 +46,7 @@ fn nvidia(folder: &Path, gpus: &mut Vec<Gpu>, drivers: &mut Vec<String>) {
             continue;
         };
         let field = |wanted: &str| {
-            let value = information
-                .lines()
-                .find_map(|line| line.strip_prefix(wanted)?.trim_start().strip_prefix(':'))?;
+            let value = information.lines().find_map(|line| line.strip_prefix(wanted)?.trim_start().strip_prefix(':'))?;
             Some(value.trim().to_string()).filter(|value| !value.is_empty())
         };
         gpus.push(Gpu {
@@ -84,10 +78,7 @@ fn amd(root: &Path, gpus: &mut Vec<Gpu>, drivers: &mut Vec<String>) {
             vendor: "amd".to_string(),
             name: text(&device.join("product_name")).unwrap_or_else(|| format!("AMD GPU {number}")),
             uuid: text(&device.join("unique_id")),
-            bus: uevent
-                .lines()
-                .find_map(|line| line.strip_prefix("PCI_SLOT_NAME="))
-                .map(str::to_string),
+            bus: uevent.lines().find_map(|line| line.strip_prefix("PCI_SLOT_NAME=")).map(str::to_string),
             memory_bytes: text(&device.join("mem_info_vram_total")).and_then(|bytes| bytes.parse().ok()),
         });
     }
@@ -137,20 +128,13 @@ mod tests {
         put(root, "sys/class/drm/card1/device/vendor", "0x1002\n");
         put(root, "sys/class/drm/card1/device/device", "0x74a1\n");
         put(root, "sys/class/drm/card1/device/mem_info_vram_total", "206141652992\n");
-        put(
-            root,
-            "sys/class/drm/card1/device/uevent",
-            "DRIVER=amdgpu\nPCI_SLOT_NAME=0000:05:00.0\n",
-        );
+        put(root, "sys/class/drm/card1/device/uevent", "DRIVER=amdgpu\nPCI_SLOT_NAME=0000:05:00.0\n");
         put(root, "sys/class/drm/card0/device/vendor", "0x8086\n");
         put(root, "sys/module/amdgpu/version", "6.8.5\n");
         let devices = describe_under(root, Some("0".into()));
         assert_eq!(devices.drivers, ["nvidia 560.35.03", "amdgpu 6.8.5"]);
-        let short: Vec<_> = devices
-            .gpus
-            .iter()
-            .map(|gpu| (gpu.name.as_str(), gpu.uuid.as_deref(), gpu.bus.as_deref(), gpu.memory_bytes))
-            .collect();
+        let short: Vec<_> =
+            devices.gpus.iter().map(|gpu| (gpu.name.as_str(), gpu.uuid.as_deref(), gpu.bus.as_deref(), gpu.memory_bytes)).collect();
         assert_eq!(
             short,
             [

@@ -106,11 +106,8 @@ pub fn describe(env: &[(String, String)], python: Option<&Path>, cache: &Path) -
         Some(python) => packages::of(&site_folders(python, get("HOME"), get("PYTHONNOUSERSITE")), cache),
         None => Packages::default(),
     };
-    let relevant = |name: &str| {
-        RELEVANT
-            .iter()
-            .any(|known| known.strip_suffix('*').map_or(name == *known, |start| name.starts_with(start)))
-    };
+    let relevant =
+        |name: &str| RELEVANT.iter().any(|known| known.strip_suffix('*').map_or(name == *known, |start| name.starts_with(start)));
     // Masked as a whole, so that a secret of one variable is found in the others.
     let mut variables: Vec<(String, String)> = mask_env(env).into_iter().filter(|(name, _)| relevant(name)).collect();
     variables.sort();
@@ -118,38 +115,23 @@ pub fn describe(env: &[(String, String)], python: Option<&Path>, cache: &Path) -
         python,
         packages,
         editable,
-        modules: get("LOADEDMODULES")
-            .unwrap_or_default()
-            .split(':')
-            .filter(|module| !module.is_empty())
-            .map(str::to_string)
-            .collect(),
+        modules: get("LOADEDMODULES").unwrap_or_default().split(':').filter(|module| !module.is_empty()).map(str::to_string).collect(),
         variables,
         system: system::describe(),
     }
 }
 
 fn interpreter_in(folder: &Path) -> Option<PathBuf> {
-    ["bin/python", "bin/python3"]
-        .iter()
-        .map(|name| folder.join(name))
-        .find(|place| place.exists())
+    ["bin/python", "bin/python3"].iter().map(|name| folder.join(name)).find(|place| place.exists())
 }
 
 fn on_path(path: &str) -> Option<PathBuf> {
-    let places = |name: &'static str| {
-        path.split(':')
-            .filter(|folder| !folder.is_empty())
-            .map(move |folder| Path::new(folder).join(name))
-    };
+    let places = |name: &'static str| path.split(':').filter(|folder| !folder.is_empty()).map(move |folder| Path::new(folder).join(name));
     places("python").chain(places("python3")).find(|place| place.is_file())
 }
 
 fn describe_python(interpreter: PathBuf, folder: Option<&Path>, conda_name: Option<&str>) -> Python {
-    let prefix = folder
-        .or_else(|| interpreter.parent()?.parent())
-        .map(Path::to_path_buf)
-        .unwrap_or_default();
+    let prefix = folder.or_else(|| interpreter.parent()?.parent()).map(Path::to_path_buf).unwrap_or_default();
     let folder_name = || prefix.file_name().map(|name| name.to_string_lossy().into_owned());
     if let Ok(config) = std::fs::read_to_string(prefix.join("pyvenv.cfg")) {
         let version = config_value(&config, "version").or_else(|| config_value(&config, "version_info"));
@@ -158,9 +140,7 @@ fn describe_python(interpreter: PathBuf, folder: Option<&Path>, conda_name: Opti
             // `3.12.1.final.0` is 3.12.1.
             version: version.map(|version| version.split('.').take(3).collect::<Vec<_>>().join(".")),
             kind: PythonKind::Venv,
-            name: config_value(&config, "prompt")
-                .map(|name| name.trim_matches(['\'', '"']).to_string())
-                .or_else(folder_name),
+            name: config_value(&config, "prompt").map(|name| name.trim_matches(['\'', '"']).to_string()).or_else(folder_name),
             folder: Some(prefix),
         };
     }
@@ -179,17 +159,8 @@ fn describe_python(interpreter: PathBuf, folder: Option<&Path>, conda_name: Opti
         };
     }
     let real = interpreter.canonicalize().unwrap_or_else(|_| interpreter.clone());
-    let version = real
-        .file_name()
-        .and_then(|name| name.to_str()?.strip_prefix("python"))
-        .filter(|rest| rest.contains('.'));
-    Python {
-        version: version.map(str::to_string),
-        interpreter,
-        kind: PythonKind::System,
-        name: None,
-        folder: None,
-    }
+    let version = real.file_name().and_then(|name| name.to_str()?.strip_prefix("python")).filter(|rest| rest.contains('.'));
+    Python { version: version.map(str::to_string), interpreter, kind: PythonKind::System, name: None, folder: None }
 }
 
 fn config_value(config: &str, wanted: &str) -> Option<String> {
@@ -226,14 +197,9 @@ fn site_folders(python: &Python, home: Option<&str>, no_user_site: Option<&str>)
         folders.extend(below(&Path::new(home).join(".local")));
     }
     // Of several Pythons side by side only the folders of this one.
-    let minor: Option<String> = python
-        .version
-        .as_ref()
-        .map(|version| version.split('.').take(2).collect::<Vec<_>>().join("."));
+    let minor: Option<String> = python.version.as_ref().map(|version| version.split('.').take(2).collect::<Vec<_>>().join("."));
     folders.retain(|folder| {
-        let of = folder
-            .components()
-            .find_map(|part| part.as_os_str().to_str()?.strip_prefix("python").filter(|rest| rest.contains('.')));
+        let of = folder.components().find_map(|part| part.as_os_str().to_str()?.strip_prefix("python").filter(|rest| rest.contains('.')));
         of.is_none() || minor.is_none() || of.map(|of| of.trim_end_matches('t')) == minor.as_deref()
     });
     folders.sort();
@@ -252,10 +218,7 @@ fn below(prefix: &Path) -> Vec<PathBuf> {
         for entry in std::fs::read_dir(lib).into_iter().flatten().flatten() {
             if entry.file_name().to_string_lossy().starts_with("python3") {
                 found.extend(
-                    ["site-packages", "dist-packages"]
-                        .map(|name| entry.path().join(name))
-                        .into_iter()
-                        .filter(|place| place.is_dir()),
+                    ["site-packages", "dist-packages"].map(|name| entry.path().join(name)).into_iter().filter(|place| place.is_dir()),
                 );
             }
         }

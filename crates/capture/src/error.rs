@@ -14,11 +14,7 @@ pub struct CaptureError {
 
 impl CaptureError {
     pub(crate) fn new(what: impl Into<String>, place: &Path, remedy: impl Into<String>) -> CaptureError {
-        CaptureError {
-            what: what.into(),
-            place: place.to_path_buf(),
-            remedy: remedy.into(),
-        }
+        CaptureError { what: what.into(), place: place.to_path_buf(), remedy: remedy.into() }
     }
 
     /// An input or output error. The remedy follows from its kind.

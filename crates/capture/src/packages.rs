@@ -22,9 +22,7 @@ pub(crate) fn of(folders: &[PathBuf], cache: &Path) -> Packages {
     let signs: Vec<(PathBuf, Option<Sign>)> = folders.iter().map(|folder| (folder.clone(), Sign::at(folder))).collect();
     let key: Vec<&[u8]> = folders.iter().map(|folder| folder.as_os_str().as_encoded_bytes()).collect();
     let place = cache.join(format!("packages-{}.json", &hash(&key.join(&0))[..16]));
-    let remembered = std::fs::read(&place)
-        .ok()
-        .and_then(|bytes| serde_json::from_slice::<Remembered>(&bytes).ok());
+    let remembered = std::fs::read(&place).ok().and_then(|bytes| serde_json::from_slice::<Remembered>(&bytes).ok());
     if let Some(remembered) = remembered.filter(|remembered| remembered.folders == signs) {
         return remembered.packages;
     }
@@ -32,10 +30,7 @@ pub(crate) fn of(folders: &[PathBuf], cache: &Path) -> Packages {
     let packages = read(folders);
     let settled = |draft: &Draft| signs.iter().all(|(_, sign)| sign.as_ref().is_none_or(|sign| draft.is_after(sign)));
     if let Some(draft) = draft.filter(settled) {
-        let remembered = Remembered {
-            folders: signs,
-            packages: packages.clone(),
-        };
+        let remembered = Remembered { folders: signs, packages: packages.clone() };
         if let Ok(bytes) = serde_json::to_vec(&remembered) {
             draft.save(&bytes);
         }
@@ -72,10 +67,7 @@ fn read(folders: &[PathBuf]) -> Packages {
     }
     let mut editable: Vec<(String, PathBuf)> = editable.into_iter().map(|(path, name)| (name, path)).collect();
     editable.sort();
-    Packages {
-        packages: packages.into_values().collect(),
-        editable,
-    }
+    Packages { packages: packages.into_values().collect(), editable }
 }
 
 /// `name-version.dist-info` and `name-version-py3.11.egg-info`.
@@ -114,9 +106,7 @@ fn percent_decoded(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((first, after)) = rest.split_first() {
-        let code = after
-            .get(..2)
-            .and_then(|digits| u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok());
+        let code = after.get(..2).and_then(|digits| u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok());
         match code.filter(|_| *first == b'%') {
             Some(code) => {
                 bytes.push(code);
@@ -136,10 +126,7 @@ fn paths_in(file: &Path, site: &Path) -> Vec<PathBuf> {
     let text = std::fs::read_to_string(file).unwrap_or_default();
     let mut found: Vec<PathBuf> = Vec::new();
     for line in text.lines().map(str::trim) {
-        if let Some(module) = line
-            .strip_prefix("import __editable__")
-            .and_then(|rest| rest.split([';', ' ']).next())
-        {
+        if let Some(module) = line.strip_prefix("import __editable__").and_then(|rest| rest.split([';', ' ']).next()) {
             let finder = std::fs::read_to_string(site.join(format!("__editable__{module}.py"))).unwrap_or_default();
             let mapping = finder.lines().find(|line| line.starts_with("MAPPING")).unwrap_or_default();
             found.extend(mapping.split(['\'', '"']).filter(|word| word.starts_with('/')).map(PathBuf::from));

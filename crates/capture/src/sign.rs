@@ -19,13 +19,7 @@ pub(crate) struct Sign(u64, i64, i64, u64, u32);
 impl Sign {
     pub(crate) fn of(meta: &Metadata) -> Sign {
         let ns = |seconds: i64, rest: i64| seconds.wrapping_mul(SECOND_NS).wrapping_add(rest);
-        Sign(
-            meta.size(),
-            ns(meta.mtime(), meta.mtime_nsec()),
-            ns(meta.ctime(), meta.ctime_nsec()),
-            meta.ino(),
-            meta.mode(),
-        )
+        Sign(meta.size(), ns(meta.mtime(), meta.mtime_nsec()), ns(meta.ctime(), meta.ctime_nsec()), meta.ino(), meta.mode())
     }
 
     pub(crate) fn at(path: &Path) -> Option<Sign> {
@@ -89,9 +83,5 @@ pub(crate) fn hash(bytes: &[u8]) -> String {
 
 pub(crate) fn hex(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    bytes
-        .iter()
-        .flat_map(|byte| [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]])
-        .map(char::from)
-        .collect()
+    bytes.iter().flat_map(|byte| [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]).map(char::from).collect()
 }

@@ -19,14 +19,7 @@ pub(crate) fn describe() -> System {
     let release = text("/etc/os-release");
     let pretty = release.lines().find_map(|line| line.strip_prefix("PRETTY_NAME="));
     let memory = text("/proc/meminfo");
-    let kilobytes = memory.lines().find_map(|line| {
-        line.strip_prefix("MemTotal:")?
-            .trim()
-            .strip_suffix("kB")?
-            .trim()
-            .parse::<u64>()
-            .ok()
-    });
+    let kilobytes = memory.lines().find_map(|line| line.strip_prefix("MemTotal:")?.trim().strip_suffix("kB")?.trim().parse::<u64>().ok());
     System {
         os: pretty.map_or_else(|| std::env::consts::OS.to_string(), |name| name.trim_matches('"').to_string()),
         kernel: text("/proc/sys/kernel/osrelease"),
@@ -66,10 +59,7 @@ fn cores(online: &str) -> u32 {
 
 #[cfg(target_env = "gnu")]
 fn glibc() -> Option<String> {
-    #[expect(
-        unsafe_code,
-        reason = "gnu_get_libc_version takes nothing and returns a constant text that ends in a zero byte"
-    )]
+    #[expect(unsafe_code, reason = "gnu_get_libc_version takes nothing and returns a constant text that ends in a zero byte")]
     let version = unsafe { std::ffi::CStr::from_ptr(libc::gnu_get_libc_version()) };
     version.to_str().ok().map(str::to_string)
 }

@@ -167,7 +167,12 @@ fn variables(
     let run_directory = folder.display().to_string();
     let context =
         render::Context { run: run.id, run_directory: &run_directory, seed: seed(&run.params), checkpoint, best_checkpoint: checkpoint };
-    let mut all: Vec<(String, Option<String>)> = Vec::new();
+    // Of an outer run, if we are started from within one: what is ours is set below.
+    let outer = |name: &str| {
+        name.starts_with("NERONET_PARAM_") || ["NERONET_SEED", "NERONET_COMMIT", "NERONET_BRANCH", "NERONET_RESUME_FROM"].contains(&name)
+    };
+    let inherited = environment.iter().filter_map(|(name, _)| name.to_str());
+    let mut all: Vec<(String, Option<String>)> = inherited.filter(|name| outer(name)).map(|name| (name.into(), None)).collect();
     let mut set = |name: &str, value: String| all.push((name.to_string(), Some(value)));
     set("PYTHONUNBUFFERED", "1".into());
     set("NERONET_RUN", run.id.to_string());
@@ -195,10 +200,6 @@ fn variables(
         set("PATH", format!("{}:{}", venv.join("bin").display(), path.unwrap_or_else(|| "/usr/bin:/bin".into())));
         set("VIRTUAL_ENV", venv.display().to_string());
         all.push(("PYTHONHOME".into(), None));
-    }
-    // Of an outer run, if we are started from within one.
-    if checkpoint.is_none() {
-        all.push(("NERONET_RESUME_FROM".into(), None));
     }
     all.extend(checkpoint.map(|path| ("NERONET_RESUME_FROM".to_string(), Some(path.to_string()))));
     let own = render::env(&sweep.settings, &run.params, &context).map_err(HomeError::Failed)?;

@@ -37,11 +37,7 @@ impl Axis {
         let size = low.abs().max(high.abs());
         let (a, b) = (warp(low, log), warp(high, log));
         // What differs only by rounding is one value: an axis around it, wide enough for readable numbers.
-        let same = if log {
-            b - a < 1e-9
-        } else {
-            (b - a) * 2.0 < (size * 1e-12).max(1e-290)
-        };
+        let same = if log { b - a < 1e-9 } else { (b - a) * 2.0 < (size * 1e-12).max(1e-290) };
         let margin = match (same, log) {
             (false, _) => (b - a) * margin,
             (true, true) => 0.3,
@@ -53,11 +49,7 @@ impl Axis {
         if !log && low >= 0.0 && !same && (start < 0.0 || low < high * 0.15) && margin > 0.0 {
             start = 0.0;
         }
-        Some(Axis {
-            log,
-            low: start,
-            high: end,
-        })
+        Some(Axis { log, low: start, high: end })
     }
 
     /// Where a value lies: 0 at the low end, 1 at the high end.
@@ -92,11 +84,7 @@ impl Axis {
             .flat_map(|exponent| factors.iter().map(move |&factor| (factor, exponent)))
             .map(|(factor, exponent)| {
                 let value = f64::from(factor) * power(exponent);
-                let label = if (-3..4).contains(&exponent) {
-                    words::number(value)
-                } else {
-                    format!("{factor}e{exponent}")
-                };
+                let label = if (-3..4).contains(&exponent) { words::number(value) } else { format!("{factor}e{exponent}") };
                 Tick { value, label }
             })
             .filter(|tick| (self.low..=self.high).contains(&tick.value))
@@ -202,10 +190,7 @@ mod tests {
     #[test]
     fn ticks_are_round_and_as_precise_as_their_step() {
         assert_eq!(labels(0.0, 1.0, false), "0 0.2 0.4 0.6 0.8 1.0");
-        assert_eq!(
-            labels(0.973_12, 0.973_15, false),
-            "0.973120 0.973125 0.973130 0.973135 0.973140 0.973145 0.973150"
-        );
+        assert_eq!(labels(0.973_12, 0.973_15, false), "0.973120 0.973125 0.973130 0.973135 0.973140 0.973145 0.973150");
         assert_eq!(labels(-3.0, 97.0, false), "0 20 40 60 80");
         assert_eq!(labels(0.0, 50_000.0, false), "0 10k 20k 30k 40k 50k");
         assert_eq!(labels(0.0, 2.6e9, false), "0 0.5G 1.0G 1.5G 2.0G 2.5G");

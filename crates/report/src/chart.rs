@@ -39,9 +39,7 @@ impl Chart {
     /// The picture that [`Chart::svg`] describes, as PNG. Up to 4,000 × 4,000 pixels.
     pub fn png(&self, width: u32, height: u32) -> Result<Vec<u8>, String> {
         if width > 4000 || height > 4000 {
-            return Err(format!(
-                "{width} × {height} pixels are too many for a PNG picture: 4000 × 4000 is the most"
-            ));
+            return Err(format!("{width} × {height} pixels are too many for a PNG picture: 4000 × 4000 is the most"));
         }
         png::render(&self.svg(width, height))
     }

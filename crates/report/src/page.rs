@@ -10,11 +10,7 @@ const SCRIPT: &str = include_str!("../assets/chart.js");
 pub(crate) fn page(title: &str, subtitle: &str, body: &str) -> String {
     let scripted = body.contains("<figure class=\"chart\"");
     let script_source = if scripted { fingerprint(SCRIPT) } else { "'none'".to_owned() };
-    let script = if scripted {
-        format!("<script>{SCRIPT}</script>\n")
-    } else {
-        String::new()
-    };
+    let script = if scripted { format!("<script>{SCRIPT}</script>\n") } else { String::new() };
     let title = escape(title);
     let subtitle = match subtitle {
         "" => String::new(),
@@ -39,10 +35,7 @@ fn base64(bytes: &[u8]) -> String {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut out = String::with_capacity(bytes.len().div_ceil(3) * 4);
     for group in bytes.chunks(3) {
-        let bits = group
-            .iter()
-            .enumerate()
-            .fold(0u32, |bits, (at, byte)| bits | u32::from(*byte) << (16 - 8 * at));
+        let bits = group.iter().enumerate().fold(0u32, |bits, (at, byte)| bits | u32::from(*byte) << (16 - 8 * at));
         for at in 0..4 {
             let letter = ALPHABET[(bits >> (18 - 6 * at) & 63) as usize];
             out.push(if at <= group.len() { char::from(letter) } else { '=' });

@@ -58,25 +58,14 @@ impl Plot {
             notes.take(&curve.label, &left_out);
             curves.push(curve);
         }
-        let points = || {
-            curves
-                .iter()
-                .flat_map(|c| [&c.main, &c.raw, &c.superseded])
-                .flatten()
-                .flatten()
-                .copied()
-        };
+        let points = || curves.iter().flat_map(|c| [&c.main, &c.raw, &c.superseded]).flatten().flatten().copied();
         // A mark needs its place across even where no point is near.
         let broken_x = curves.iter().flat_map(|c| &c.broken).map(|b| b.x);
         let x = Axis::around(points().map(|p| p.0).chain(broken_x), chart.log_x, 0.0);
         let y = Axis::around(points().map(|p| p.1), chart.log_y, MARGIN);
         let mut notes = notes.written(curves.len() == 1);
         notes.extend(what_is_faint(chart, &curves));
-        Plot {
-            axes: x.zip(y),
-            curves,
-            notes,
-        }
+        Plot { axes: x.zip(y), curves, notes }
     }
 }
 
@@ -141,11 +130,7 @@ fn hide_what_has_no_logarithm(points: &mut [(f64, f64)], log: bool) -> usize {
 }
 
 fn lines(points: &[(f64, f64)]) -> Line {
-    points
-        .split(|(_, y)| !y.is_finite())
-        .filter(|part| !part.is_empty())
-        .map(<[_]>::to_vec)
-        .collect()
+    points.split(|(_, y)| !y.is_finite()).filter(|part| !part.is_empty()).map(<[_]>::to_vec).collect()
 }
 
 /// Explains the faint curves, where there are any.
@@ -215,10 +200,7 @@ impl Notes {
             notes.push(format!("× {}", named.join("; ")));
         }
         if self.not_above_zero > 0 {
-            notes.push(format!(
-                "{} left out: at or below 0, which a logarithmic axis cannot show",
-                points(self.not_above_zero)
-            ));
+            notes.push(format!("{} left out: at or below 0, which a logarithmic axis cannot show", points(self.not_above_zero)));
         }
         if self.no_x > 0 {
             notes.push(format!("{} left out: no number on the horizontal axis", points(self.no_x)));
@@ -228,9 +210,5 @@ impl Notes {
 }
 
 fn points(count: usize) -> String {
-    if count == 1 {
-        "1 point".to_owned()
-    } else {
-        format!("{count} points")
-    }
+    if count == 1 { "1 point".to_owned() } else { format!("{count} points") }
 }

@@ -36,11 +36,7 @@ fn drawable(svg: &str) -> String {
 
 pub(crate) fn render(svg: &str) -> Result<Vec<u8>, String> {
     let failed = |what: &str, why: &dyn std::fmt::Display| format!("the picture could not be made as PNG ({what}: {why}); try SVG");
-    let options = usvg::Options {
-        fontdb: FONTS.clone(),
-        font_family: "DejaVu Sans".to_owned(),
-        ..usvg::Options::default()
-    };
+    let options = usvg::Options { fontdb: FONTS.clone(), font_family: "DejaVu Sans".to_owned(), ..usvg::Options::default() };
     let tree = usvg::Tree::from_str(&drawable(svg), &options).map_err(|e| failed("reading the SVG", &e))?;
     let size = tree.size().to_int_size();
     let mut pixels = tiny_skia::Pixmap::new(size.width(), size.height())

@@ -52,10 +52,8 @@ impl Part {
         match self {
             Part::Text(text) => paragraphs(text),
             Part::Facts(facts) => {
-                let facts: String = facts
-                    .iter()
-                    .map(|(name, value)| format!("<dt>{}</dt><dd>{}</dd>\n", escape(name), escape(value)))
-                    .collect();
+                let facts: String =
+                    facts.iter().map(|(name, value)| format!("<dt>{}</dt><dd>{}</dd>\n", escape(name), escape(value))).collect();
                 format!("<dl>\n{facts}</dl>\n")
             }
             Part::Table(table) => table.html(),

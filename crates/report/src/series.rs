@@ -40,12 +40,7 @@ pub fn smooth(points: &[(f64, f64)], weight: f64) -> Vec<(f64, f64)> {
 /// The median of the distances between neighbours that lie apart; 1 when there are none.
 fn median_distance(points: &[(f64, f64)]) -> f64 {
     let finite = points.iter().filter(|(x, y)| x.is_finite() && y.is_finite()).map(|&(x, _)| x);
-    let mut distances: Vec<f64> = finite
-        .clone()
-        .zip(finite.skip(1))
-        .map(|(a, b)| b - a)
-        .filter(|d| *d > 0.0 && d.is_finite())
-        .collect();
+    let mut distances: Vec<f64> = finite.clone().zip(finite.skip(1)).map(|(a, b)| b - a).filter(|d| *d > 0.0 && d.is_finite()).collect();
     if distances.is_empty() {
         return 1.0;
     }
@@ -105,10 +100,7 @@ fn keep_extremes(points: &[(f64, f64)], kept: &mut Vec<(f64, f64)>) {
             highest = Some(at);
         }
     }
-    let mut stay: Vec<usize> = [Some(0), Some(points.len() - 1), lowest, highest, broken]
-        .into_iter()
-        .flatten()
-        .collect();
+    let mut stay: Vec<usize> = [Some(0), Some(points.len() - 1), lowest, highest, broken].into_iter().flatten().collect();
     stay.sort_unstable();
     stay.dedup();
     kept.extend(stay.into_iter().map(|at| points[at]));

@@ -56,23 +56,12 @@ struct Drawing<'a> {
 
 impl<'a> Drawing<'a> {
     fn new(chart: &'a Chart, plot: &'a Plot, width: f64, height: f64) -> Drawing<'a> {
-        Drawing {
-            chart,
-            plot,
-            width,
-            height,
-            out: String::new(),
-        }
+        Drawing { chart, plot, width, height, out: String::new() }
     }
 
     fn with_names(mut self) -> (String, Option<Frame>) {
         self.open();
-        let _ = write!(
-            self.out,
-            r##"<rect width="{}" height="{}" fill="#ffffff"/>"##,
-            n(self.width),
-            n(self.height)
-        );
+        let _ = write!(self.out, r##"<rect width="{}" height="{}" fill="#ffffff"/>"##, n(self.width), n(self.height));
         let title = one_line(&self.chart.title, 300);
         let mut top = 10.0;
         if !title.is_empty() {
@@ -90,10 +79,7 @@ impl<'a> Drawing<'a> {
         let at_end = named.len() <= NAMED_AT_END && named.len() as f64 * ROW < bottom - top - 60.0;
         let mut right = self.width - 16.0;
         if at_end && !named.is_empty() {
-            let longest = named
-                .iter()
-                .map(|at| pixels(&self.plot.curves[*at].label, NAME))
-                .fold(0.0, f64::max);
+            let longest = named.iter().map(|at| pixels(&self.plot.curves[*at].label, NAME)).fold(0.0, f64::max);
             right = self.width - (longest + SWATCH + 20.0).min(self.width * 0.34);
         } else if !named.is_empty() {
             bottom = self.legend_below(&named, bottom, top);
@@ -160,12 +146,7 @@ impl<'a> Drawing<'a> {
         let height = frame_bottom - frame_top;
         let y_ticks = y.ticks((height / 48.0) as usize);
         let left = y_ticks.iter().map(|tick| pixels(&tick.label, SMALL)).fold(12.0, f64::max) + 24.0;
-        let frame = Frame {
-            left,
-            top: frame_top,
-            width: (right - left).max(40.0),
-            height,
-        };
+        let frame = Frame { left, top: frame_top, width: (right - left).max(40.0), height };
 
         if !y_label.is_empty() {
             let label = cut_to_pixels(&y_label, NAME, self.width - 24.0);
@@ -206,14 +187,7 @@ impl<'a> Drawing<'a> {
     }
 
     fn grid(&mut self, x1: f64, y1: f64, x2: f64, y2: f64) {
-        let _ = writeln!(
-            self.out,
-            r#"<path class="grid" d="M{} {}L{} {}" stroke="{GRID}" fill="none"/>"#,
-            n(x1),
-            n(y1),
-            n(x2),
-            n(y2)
-        );
+        let _ = writeln!(self.out, r#"<path class="grid" d="M{} {}L{} {}" stroke="{GRID}" fill="none"/>"#, n(x1), n(y1), n(x2), n(y2));
     }
 
     fn curve(&mut self, at: usize, curve: &Curve, frame: &Frame, axes: (&Axis, &Axis)) {
@@ -224,12 +198,7 @@ impl<'a> Drawing<'a> {
             palette::colour(at),
             escape(&curve.label)
         );
-        self.path(
-            &curve.superseded,
-            frame,
-            axes,
-            r#" stroke-width="1.4" stroke-opacity="0.6" stroke-dasharray="1.5 3""#,
-        );
+        self.path(&curve.superseded, frame, axes, r#" stroke-width="1.4" stroke-opacity="0.6" stroke-dasharray="1.5 3""#);
         self.path(&curve.raw, frame, axes, r#" stroke-width="1" stroke-opacity="0.25""#);
         let dash = match palette::dash(at) {
             "" => String::new(),
@@ -238,12 +207,7 @@ impl<'a> Drawing<'a> {
         self.path(&curve.main, frame, axes, &format!(r#" stroke-width="1.8"{dash}"#));
         for (x, y) in dotted(&curve.main) {
             let (x, y) = frame.place(axes, x, y);
-            let _ = write!(
-                self.out,
-                r#"<circle cx="{}" cy="{}" r="2.6" fill="currentColor" stroke="none"/>"#,
-                n(x),
-                n(y)
-            );
+            let _ = write!(self.out, r#"<circle cx="{}" cy="{}" r="2.6" fill="currentColor" stroke="none"/>"#, n(x), n(y));
         }
         // Marks that would run into each other are drawn once.
         let mut last = [f64::NEG_INFINITY; 2];
@@ -254,16 +218,9 @@ impl<'a> Drawing<'a> {
                 continue;
             }
             *last = x;
-            let y = if broken.upwards {
-                frame.top + 4.0
-            } else {
-                frame.top + frame.height - 4.0
-            };
+            let y = if broken.upwards { frame.top + 4.0 } else { frame.top + frame.height - 4.0 };
             let (x1, x2, y1, y2) = (n(x - 3.5), n(x + 3.5), n(y - 3.5), n(y + 3.5));
-            let _ = write!(
-                self.out,
-                r#"<path d="M{x1} {y1}L{x2} {y2}M{x1} {y2}L{x2} {y1}" stroke-width="1.6"/>"#
-            );
+            let _ = write!(self.out, r#"<path d="M{x1} {y1}L{x2} {y2}M{x1} {y2}L{x2} {y1}" stroke-width="1.6"/>"#);
         }
         self.out.push_str("</g>\n");
     }
@@ -305,12 +262,7 @@ impl<'a> Drawing<'a> {
         };
         let mut places: Vec<(usize, f64)> = named.iter().map(|at| (*at, end(at))).collect();
         places.sort_by(|a, b| a.1.total_cmp(&b.1));
-        let heights = spread(
-            &places.iter().map(|p| p.1).collect::<Vec<_>>(),
-            ROW,
-            frame.top,
-            frame.top + frame.height,
-        );
+        let heights = spread(&places.iter().map(|p| p.1).collect::<Vec<_>>(), ROW, frame.top, frame.top + frame.height);
         let x = frame.left + frame.width + 8.0;
         for ((at, _), y) in places.into_iter().zip(heights) {
             self.name(at, x, y + 4.0, self.width - x - 6.0);
@@ -319,27 +271,15 @@ impl<'a> Drawing<'a> {
 
     /// Names in columns above `bottom`, on at most two fifths of the height; gives the new bottom.
     fn legend_below(&mut self, named: &[usize], bottom: f64, top: f64) -> f64 {
-        let longest = named
-            .iter()
-            .map(|at| pixels(&self.plot.curves[*at].label, NAME))
-            .fold(0.0, f64::max);
+        let longest = named.iter().map(|at| pixels(&self.plot.curves[*at].label, NAME)).fold(0.0, f64::max);
         let room = self.width - 24.0;
         let column = (longest + SWATCH + 18.0).min(room);
         let columns = ((room / column) as usize).max(1);
         let most_rows = (((bottom - top) * 0.4 / ROW) as usize).max(1);
         let rows = named.len().div_ceil(columns).min(most_rows);
-        let shown = if rows * columns < named.len() {
-            (rows * columns).saturating_sub(1)
-        } else {
-            named.len()
-        };
+        let shown = if rows * columns < named.len() { (rows * columns).saturating_sub(1) } else { named.len() };
         let start = bottom - rows as f64 * ROW;
-        let place = |cell: usize| {
-            (
-                12.0 + (cell % columns) as f64 * column,
-                start + (cell / columns) as f64 * ROW + 12.0,
-            )
-        };
+        let place = |cell: usize| (12.0 + (cell % columns) as f64 * column, start + (cell / columns) as f64 * ROW + 12.0);
         for (cell, at) in named[..shown].iter().enumerate() {
             let (x, y) = place(cell);
             self.name(*at, x, y, column - 12.0);
@@ -354,21 +294,14 @@ impl<'a> Drawing<'a> {
 
 impl Frame {
     fn place(&self, (x_axis, y_axis): (&Axis, &Axis), x: f64, y: f64) -> (f64, f64) {
-        (
-            self.left + x_axis.place(x) * self.width,
-            self.top + (1.0 - y_axis.place(y)) * self.height,
-        )
+        (self.left + x_axis.place(x) * self.width, self.top + (1.0 - y_axis.place(y)) * self.height)
     }
 }
 
 /// The points that need a dot: all of a short curve, else those that stand alone between gaps.
 fn dotted(line: &Line) -> Vec<(f64, f64)> {
     let all: usize = line.iter().map(Vec::len).sum();
-    line.iter()
-        .filter(|part| all <= DOTTED || part.len() == 1)
-        .flatten()
-        .copied()
-        .collect()
+    line.iter().filter(|part| all <= DOTTED || part.len() == 1).flatten().copied().collect()
 }
 
 /// Moves heights (ascending) apart, to `gap` at least, within `low` and `high` as far as that is possible.

@@ -23,17 +23,11 @@ pub struct Column {
 
 impl Column {
     pub fn left(title: impl Into<String>) -> Column {
-        Column {
-            title: title.into(),
-            align: Align::Left,
-        }
+        Column { title: title.into(), align: Align::Left }
     }
     /// For numbers.
     pub fn right(title: impl Into<String>) -> Column {
-        Column {
-            title: title.into(),
-            align: Align::Right,
-        }
+        Column { title: title.into(), align: Align::Right }
     }
 }
 
@@ -84,10 +78,7 @@ impl Table {
 
     /// As many cells as there are columns, each on one line.
     fn shown(&self, row: &[Cell]) -> Vec<Cell> {
-        let cell = |at: usize| {
-            row.get(at)
-                .map_or_else(Cell::default, |cell| Cell::styled(text::one_line(&cell.text, LONGEST), cell.style))
-        };
+        let cell = |at: usize| row.get(at).map_or_else(Cell::default, |cell| Cell::styled(text::one_line(&cell.text, LONGEST), cell.style));
         (0..self.columns.len()).map(cell).collect()
     }
 
@@ -98,11 +89,7 @@ impl Table {
         for ((cell, column), width) in cells.iter().zip(&self.columns).zip(widths) {
             // Names and paths differ at their ends; sentences and numbers are read from the front.
             let is_name = column.align == Align::Left && !cell.text.contains(' ');
-            let shown = if is_name {
-                text::cut_middle(&cell.text, *width)
-            } else {
-                text::cut_end(&cell.text, *width)
-            };
+            let shown = if is_name { text::cut_middle(&cell.text, *width) } else { text::cut_end(&cell.text, *width) };
             let padding = width - text::columns(&shown);
             let (before, after) = if column.align == Align::Right { (padding, 0) } else { (0, padding) };
             blanks += before;
@@ -119,11 +106,7 @@ impl Table {
     /// A `<table>`, to be placed in a page.
     pub fn html(&self) -> String {
         let class = |column: &Column| if column.align == Align::Right { " class=\"right\"" } else { "" };
-        let titles: String = self
-            .columns
-            .iter()
-            .map(|c| format!("<th scope=\"col\"{}>{}</th>", class(c), escape(&c.title)))
-            .collect();
+        let titles: String = self.columns.iter().map(|c| format!("<th scope=\"col\"{}>{}</th>", class(c), escape(&c.title))).collect();
         let row = |row: &Vec<Cell>| {
             let cells: String = self
                 .columns
@@ -170,12 +153,7 @@ impl Style {
 fn shrink(widths: &mut [usize], room: usize) {
     let mut over = widths.iter().sum::<usize>().saturating_sub(room);
     while over > 0 {
-        let Some(widest) = widths
-            .iter_mut()
-            .rev()
-            .max_by_key(|width| **width)
-            .filter(|width| **width > NARROWEST)
-        else {
+        let Some(widest) = widths.iter_mut().rev().max_by_key(|width| **width).filter(|width| **width > NARROWEST) else {
             return;
         };
         *widest -= 1;

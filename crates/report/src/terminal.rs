@@ -13,15 +13,9 @@ const LEAST_ROWS: usize = 4;
 const DOTS: [[u8; 2]; 4] = [[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]];
 
 pub(crate) fn draw(chart: &Chart, width: usize, height: usize, color: bool) -> String {
-    let (width, height) = (
-        width.clamp(*WIDTHS.start(), *WIDTHS.end()),
-        height.clamp(*HEIGHTS.start(), *HEIGHTS.end()),
-    );
+    let (width, height) = (width.clamp(*WIDTHS.start(), *WIDTHS.end()), height.clamp(*HEIGHTS.start(), *HEIGHTS.end()));
     let plot = Plot::new(chart, width * 2);
-    let pen = Pen {
-        color,
-        letters: plot.curves.len() > if color { palette::COLOUR_COUNT } else { 1 },
-    };
+    let pen = Pen { color, letters: plot.curves.len() > if color { palette::COLOUR_COUNT } else { 1 } };
     let title = text::one_line(&chart.title, width);
     let mut out = Screen::default();
 
@@ -51,32 +45,21 @@ pub(crate) fn draw(chart: &Chart, width: usize, height: usize, color: bool) -> S
     let y_ticks: Vec<(usize, String)> = y
         .ticks((rows / 3).max(2))
         .into_iter()
-        .map(|tick| {
-            (
-                ((1.0 - y.place(tick.value)) * (rows * 4 - 1) as f64).round() as usize / 4,
-                tick.label,
-            )
-        })
+        .map(|tick| (((1.0 - y.place(tick.value)) * (rows * 4 - 1) as f64).round() as usize / 4, tick.label))
         .collect();
     let margin = y_ticks.iter().map(|(_, label)| text::columns(label)).max().unwrap_or(0);
     let columns = width.saturating_sub(margin + 2).max(8);
     let canvas = Canvas::of(&plot, (&x, &y), (columns, rows), &pen);
     for row in 0..rows {
         let tick = y_ticks.iter().find(|(at, _)| *at == row);
-        let edge = format!(
-            "{:>margin$} {}",
-            tick.map_or("", |(_, label)| label),
-            if tick.is_some() { '┤' } else { '│' }
-        );
+        let edge = format!("{:>margin$} {}", tick.map_or("", |(_, label)| label), if tick.is_some() { '┤' } else { '│' });
         out.line(&format!("{}{}", pen.faint(&edge), canvas.row(row, &pen)));
     }
     let (ruler, numbers) = x_ruler(&x, margin + 1, columns);
     out.line(&pen.faint(&ruler));
     out.line(&pen.faint(&numbers));
     if !x_label.is_empty() {
-        let indent = (margin + 2 + columns / 2)
-            .saturating_sub(text::columns(&x_label) / 2)
-            .min(width - text::columns(&x_label));
+        let indent = (margin + 2 + columns / 2).saturating_sub(text::columns(&x_label) / 2).min(width - text::columns(&x_label));
         out.line(&format!("{}{}", " ".repeat(indent), pen.faint(&x_label)));
     }
     for row in &legend.rows {
@@ -151,11 +134,7 @@ impl Legend {
 fn legend(plot: &Plot, chart: &Chart, pen: &Pen, width: usize) -> Legend {
     let curves = plot.curves.len();
     if curves == 0 || curves == 1 && (plot.curves[0].label.is_empty() || plot.curves[0].label == text::one_line(&chart.title, 200)) {
-        return Legend {
-            rows: Vec::new(),
-            per_row: 1,
-            curves,
-        };
+        return Legend { rows: Vec::new(), per_row: 1, curves };
     }
     let longest = plot.curves.iter().map(|curve| text::columns(&curve.label)).max().unwrap_or(0);
     let mark_width = 3;
@@ -164,19 +143,11 @@ fn legend(plot: &Plot, chart: &Chart, pen: &Pen, width: usize) -> Legend {
     let entry = |(at, curve): (usize, &Curve)| {
         let label = text::cut_middle(&curve.label, room);
         let padding = " ".repeat(room - text::columns(&label));
-        let mark = if pen.letters {
-            format!("{}  ", letter(at))
-        } else {
-            "── ".to_owned()
-        };
+        let mark = if pen.letters { format!("{}  ", letter(at)) } else { "── ".to_owned() };
         format!("{}{label}{padding}", pen.curve(at, false, &mark))
     };
     let entries: Vec<String> = plot.curves.iter().enumerate().map(entry).collect();
-    Legend {
-        rows: entries.chunks(per_row).map(|row| row.join("  ")).collect(),
-        per_row,
-        curves,
-    }
+    Legend { rows: entries.chunks(per_row).map(|row| row.join("  ")).collect(), per_row, curves }
 }
 
 /// The lower axis and the numbers below it; numbers that would touch are left out.
@@ -186,9 +157,7 @@ fn x_ruler(x: &Axis, margin: usize, columns: usize) -> (String, String) {
     for tick in x.ticks((columns / 12).max(2)) {
         let at = (x.place(tick.value) * (columns * 2 - 1) as f64).round() as usize / 2;
         let length = tick.label.len();
-        let start = (margin + 1 + at)
-            .saturating_sub(length / 2)
-            .min(margin + 1 + columns - length.min(columns));
+        let start = (margin + 1 + at).saturating_sub(length / 2).min(margin + 1 + columns - length.min(columns));
         let used = numbers.len();
         if used > 0 && start < used + 2 {
             continue;
@@ -217,11 +186,7 @@ struct Canvas {
 
 impl Canvas {
     fn of(plot: &Plot, axes: (&Axis, &Axis), size: (usize, usize), pen: &Pen) -> Canvas {
-        let mut canvas = Canvas {
-            columns: size.0,
-            rows: size.1,
-            spots: vec![Spot::default(); size.0 * size.1],
-        };
+        let mut canvas = Canvas { columns: size.0, rows: size.1, spots: vec![Spot::default(); size.0 * size.1] };
         for (at, curve) in plot.curves.iter().enumerate() {
             // What lies behind shows as loose dots, so that the curve stands out without colours as well.
             for &(x, y) in curve.raw.iter().chain(&curve.superseded).flatten() {
@@ -262,12 +227,7 @@ impl Canvas {
 
     fn sign(&mut self, column: usize, row: usize, sign: char, curve: usize) {
         let spot = &mut self.spots[row * self.columns + column];
-        *spot = Spot {
-            sign: Some(sign),
-            curve,
-            faint: false,
-            ..*spot
-        };
+        *spot = Spot { sign: Some(sign), curve, faint: false, ..*spot };
     }
 
     fn line(&mut self, line: &Line, axes: (&Axis, &Axis), curve: usize) {
@@ -293,24 +253,15 @@ impl Canvas {
 
     /// The curve's letter at its end and here and there along it, each curve's at other places.
     fn letters(&mut self, line: &Line, axes: (&Axis, &Axis), curve: usize, curves: usize) {
-        let points: Vec<(usize, usize)> = line
-            .iter()
-            .flatten()
-            .map(|&(x, y)| self.dot(axes, x, y))
-            .map(|(x, y)| (x / 2, y / 4))
-            .collect();
+        let points: Vec<(usize, usize)> = line.iter().flatten().map(|&(x, y)| self.dot(axes, x, y)).map(|(x, y)| (x / 2, y / 4)).collect();
         let Some(&last) = points.last() else { return };
         let every = (self.columns / 4).max(8);
         let first = every * (curve % curves.max(1)) / curves.max(1) + 1;
         let until = last.0.saturating_sub(3);
-        let along = (first..until)
-            .step_by(every)
-            .filter_map(|column| points.iter().copied().find(|(x, _)| (column..until).contains(x)));
+        let along = (first..until).step_by(every).filter_map(|column| points.iter().copied().find(|(x, _)| (column..until).contains(x)));
         for (column, row) in along.chain([last]).collect::<Vec<_>>() {
             // The end may be taken by another curve's letter: a little before it then.
-            let free = (0..=3.min(column))
-                .map(|back| column - back)
-                .find(|column| self.spots[row * self.columns + column].sign.is_none());
+            let free = (0..=3.min(column)).map(|back| column - back).find(|column| self.spots[row * self.columns + column].sign.is_none());
             if let Some(column) = free {
                 self.sign(column, row, letter(curve), curve);
             }

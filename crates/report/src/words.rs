@@ -23,11 +23,7 @@ pub fn age(from: UnixMs, now: UnixMs) -> String {
         _ if apart < 730 * DAY => many(apart / (30 * DAY), "month"),
         _ => many(apart / (365 * DAY), "year"),
     };
-    if from > now {
-        format!("in {length}")
-    } else {
-        format!("{length} ago")
-    }
+    if from > now { format!("in {length}") } else { format!("{length} ago") }
 }
 
 /// A length of time by its two largest units: `45 ms`, `0.3 s`, `12 s`, `3 min 05 s`, `1 h 03 min`, `2 d 04 h`.
@@ -157,14 +153,8 @@ mod tests {
 
     #[test]
     fn sizes_count_in_thousands() {
-        for (count, words) in [
-            (0, "0 B"),
-            (999, "999 B"),
-            (1234, "1.2 kB"),
-            (999_999, "1 MB"),
-            (34_000_000, "34 MB"),
-            (u64::MAX, "18 EB"),
-        ] {
+        for (count, words) in [(0, "0 B"), (999, "999 B"), (1234, "1.2 kB"), (999_999, "1 MB"), (34_000_000, "34 MB"), (u64::MAX, "18 EB")]
+        {
             assert_eq!(bytes(count), words);
         }
     }

@@ -96,9 +96,7 @@ pub(crate) fn is_header(line: &str) -> bool {
 fn entry(line: &str) -> Option<(usize, &str, &str)> {
     let body = line.trim_start_matches([' ', '\t', '-', '|', '*', '>']);
     let indent = line.len() - body.len();
-    let end = body
-        .find(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '.' | '-' | '/')))
-        .unwrap_or(body.len());
+    let end = body.find(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '.' | '-' | '/'))).unwrap_or(body.len());
     let (name, rest) = body.split_at(end);
     let rest = rest.trim_start().strip_prefix([':', '='])?;
     if name.is_empty() || name.starts_with(|c: char| c.is_ascii_digit()) || rest.starts_with(['/', ':']) {
@@ -117,12 +115,7 @@ pub(crate) fn block_line(line: &str, block: &mut Block, found: &mut Found) -> bo
     }
     let Some((indent, name, value)) = entry(line) else { return false };
     let numeric = value.starts_with(|c: char| c.is_ascii_digit() || c == '-' || c == '.');
-    if numeric
-        && matches!(
-            judge(name).meaning,
-            Meaning::Result | Meaning::Epoch | Meaning::Step | Meaning::GlobalStep
-        )
-    {
+    if numeric && matches!(judge(name).meaning, Meaning::Result | Meaning::Epoch | Meaning::Step | Meaning::GlobalStep) {
         return false;
     }
     let indent = u16::try_from(indent).unwrap_or(u16::MAX);
@@ -136,22 +129,14 @@ pub(crate) fn block_line(line: &str, block: &mut Block, found: &mut Found) -> bo
         return true;
     }
     // What an option's printer says of its default is not the value.
-    let value = value
-        .split("[default:")
-        .next()
-        .unwrap_or(value)
-        .trim_end()
-        .trim_end_matches([',', '|'])
-        .trim_end();
+    let value = value.split("[default:").next().unwrap_or(value).trim_end().trim_end_matches([',', '|']).trim_end();
     let mut full = String::new();
     for (_, parent) in &block.parents {
         full.push_str(parent);
         full.push('.');
     }
     full.push_str(name);
-    let hash = full
-        .bytes()
-        .fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
+    let hash = full.bytes().fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
     if block.seen.contains(&hash) || block.seen.len() >= MOST {
         return false;
     }

@@ -23,10 +23,7 @@ pub(crate) fn cells(line: &str) -> Option<Vec<&str>> {
 /// Whether a line is only drawn, such as `+-----+` or `└────┘`.
 pub(crate) fn is_rule(line: &str) -> bool {
     let line = line.trim();
-    line.len() > 2
-        && line
-            .chars()
-            .all(|c| matches!(c, '-' | '=' | '+' | '|' | ' ' | ':' | '\u{2500}'..='\u{257f}'))
+    line.len() > 2 && line.chars().all(|c| matches!(c, '-' | '=' | '+' | '|' | ' ' | ':' | '\u{2500}'..='\u{257f}'))
 }
 
 /// Takes a row of two cells into a box. False: it is none.
@@ -92,10 +89,7 @@ pub(crate) fn header(line: &str) -> Option<Vec<String>> {
     }
     if class {
         // `Class  Images  Instances  Box(P  R  mAP50  mAP50-95): 100%|…`
-        let map = words
-            .iter()
-            .position(|word| word.ends_with("):") || word.ends_with(':'))
-            .unwrap_or(words.len() - 1);
+        let map = words.iter().position(|word| word.ends_with("):") || word.ends_with(':')).unwrap_or(words.len() - 1);
         let named = words.first() == Some(&"Class") && words.iter().take(map + 1).any(|word| word.starts_with("mAP"));
         let clean = |word: &&str| word.rsplit('(').next().unwrap_or(word).trim_end_matches([':', ')']).to_string();
         return named.then(|| words.iter().take(map + 1).map(clean).collect());
@@ -108,12 +102,7 @@ pub(crate) fn header(line: &str) -> Option<Vec<String>> {
         return None;
     }
     let result = words.iter().skip(1).any(|word| judge(word).meaning == Meaning::Result);
-    result.then(|| {
-        words
-            .iter()
-            .map(|word| word.split_whitespace().collect::<Vec<_>>().join("_"))
-            .collect()
-    })
+    result.then(|| words.iter().map(|word| word.split_whitespace().collect::<Vec<_>>().join("_")).collect())
 }
 
 /// Reads a row under known columns. False: the line is none.
@@ -129,12 +118,7 @@ pub(crate) fn row(line: &str, columns: &[String], found: &mut Found) -> bool {
     }
     let cell_is_fit =
         |word: &&str| number(word).is_some() || matches!(*word, "-" | "None" | "—" | "") || word.starts_with(|c: char| c.is_ascii_digit());
-    if !words
-        .iter()
-        .take(columns.len())
-        .skip(1)
-        .all(|word| cell_is_fit(&word.trim_end_matches(':')))
-    {
+    if !words.iter().take(columns.len()).skip(1).all(|word| cell_is_fit(&word.trim_end_matches(':'))) {
         return false;
     }
     if columns[0] == "Class" {

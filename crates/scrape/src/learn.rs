@@ -113,12 +113,7 @@ pub fn learn<R: BufRead>(mut log: R, patterns: &[String], ignore: &[String]) -> 
                 Some(at) => learned.unread[*at].lines += 1,
                 None if learned.unread.len() < SHAPES && buffer.iter().any(|token| matches!(token.kind, Kind::Number { .. })) => {
                     shapes.insert(shape.clone(), learned.unread.len());
-                    learned.unread.push(Unread {
-                        shape,
-                        lines: 1,
-                        example: example(&line),
-                        pattern: None,
-                    });
+                    learned.unread.push(Unread { shape, lines: 1, example: example(&line), pattern: None });
                 }
                 None => {}
             }
@@ -235,20 +230,12 @@ fn group(words: &str, names: &mut Vec<String>) -> Option<String> {
         Meaning::Epoch => "epoch".to_string(),
         Meaning::Step | Meaning::GlobalStep => "step".to_string(),
         Meaning::Rejected if verdict.text.is_empty() => return None,
-        _ => verdict
-            .text
-            .replace(|c: char| !c.is_ascii_alphanumeric(), "_")
-            .trim_matches('_')
-            .to_string(),
+        _ => verdict.text.replace(|c: char| !c.is_ascii_alphanumeric(), "_").trim_matches('_').to_string(),
     };
     if !base.starts_with(|c: char| c.is_ascii_alphabetic()) {
         return None;
     }
-    let name = if names.contains(&base) {
-        format!("{base}_{}", names.len() + 1)
-    } else {
-        base
-    };
+    let name = if names.contains(&base) { format!("{base}_{}", names.len() + 1) } else { base };
     names.push(name.clone());
     Some(name)
 }
@@ -256,13 +243,7 @@ fn group(words: &str, names: &mut Vec<String>) -> Option<String> {
 impl fmt::Display for Learned {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{} lines, {} series would be recorded", self.lines, self.series.len())?;
-        let width = self
-            .series
-            .iter()
-            .map(|series| series.name.chars().count())
-            .max()
-            .unwrap_or(0)
-            .min(40);
+        let width = self.series.iter().map(|series| series.name.chars().count()).max().unwrap_or(0).min(40);
         for series in &self.series {
             writeln!(
                 f,

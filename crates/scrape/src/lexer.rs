@@ -63,9 +63,7 @@ pub(crate) fn tokens(line: &str, out: &mut Vec<Token>) {
         let (kind, end) = token(line, at);
         // Quotes around names are as good as none.
         let quote = matches!(bytes[at], b'"' | b'\'')
-            && (bytes
-                .get(end)
-                .is_some_and(|b| b.is_ascii_alphabetic() || matches!(b, b':' | b'=' | b'_')));
+            && (bytes.get(end).is_some_and(|b| b.is_ascii_alphabetic() || matches!(b, b':' | b'=' | b'_')));
         if !quote {
             out.push(Token { kind, start: at, end, gap });
         }
@@ -181,11 +179,7 @@ fn digits(bytes: &[u8], mut at: usize) -> usize {
 fn decimal(bytes: &[u8], at: usize) -> (usize, bool) {
     let mut end = digits(bytes, at);
     let mut whole = true;
-    if bytes.get(end) == Some(&b'.')
-        && bytes
-            .get(end + 1)
-            .is_none_or(|b| !b.is_ascii_alphabetic() || matches!(b, b'e' | b'E'))
-    {
+    if bytes.get(end) == Some(&b'.') && bytes.get(end + 1).is_none_or(|b| !b.is_ascii_alphabetic() || matches!(b, b'e' | b'E')) {
         let fraction = digits(bytes, end + 1);
         // A full stop after a whole number ends a sentence; before anything but a blank it is a fraction without digits.
         whole = false;
@@ -226,11 +220,7 @@ fn number(line: &str, at: usize) -> (Kind, usize) {
         _ if next.is_ascii_alphabetic() => {
             let unit_end = end + bytes[end..].iter().take_while(|b| b.is_ascii_alphabetic() || **b == b'/').count();
             let bounded = bytes.get(unit_end).is_none_or(|b| !is_word(*b) && *b != b':');
-            if bounded && is_unit(&line[end..unit_end]) {
-                (Kind::Quantity, unit_end)
-            } else {
-                opaque(end)
-            }
+            if bounded && is_unit(&line[end..unit_end]) { (Kind::Quantity, unit_end) } else { opaque(end) }
         }
         _ => opaque(end),
     }

@@ -230,11 +230,7 @@ impl Parser<'_> {
     fn call(&mut self, name: String, start: usize, depth: usize) -> Result<Literal, String> {
         self.at += 1;
         self.space();
-        let first = if self.peek() == Some(b')') {
-            Literal::Null
-        } else {
-            self.value(depth + 1)?
-        };
+        let first = if self.peek() == Some(b')') { Literal::Null } else { self.value(depth + 1)? };
         // The other arguments say on which device it is and the like.
         let mut open = 1;
         while open > 0 {

@@ -147,25 +147,11 @@ pub(crate) fn judge(raw: &str) -> Name {
         None => meaning(&low_text),
     };
     let sectioned = low_text.split(|c: char| !c.is_alphanumeric()).any(|part| SECTIONS.contains(&part));
-    Name {
-        text,
-        meaning,
-        words,
-        prose: cut > 0,
-        section,
-        sectioned,
-    }
+    Name { text, meaning, words, prose: cut > 0, section, sectioned }
 }
 
 fn rejected() -> Name {
-    Name {
-        text: String::new(),
-        meaning: Meaning::Rejected,
-        words: 0,
-        prose: true,
-        section: None,
-        sectioned: false,
-    }
+    Name { text: String::new(), meaning: Meaning::Rejected, words: 0, prose: true, section: None, sectioned: false }
 }
 
 fn meaning(name: &str) -> Meaning {
@@ -173,13 +159,9 @@ fn meaning(name: &str) -> Meaning {
     let (Some(first), Some(last)) = (parts.first(), parts.last()) else {
         return Meaning::Rejected;
     };
-    let file = [
-        ".py", ".cpp", ".cc", ".cu", ".c", ".h", ".rs", ".js", ".go", ".java", ".so", ".pt", ".pth", ".txt", ".yaml", ".json",
-    ];
+    let file = [".py", ".cpp", ".cc", ".cu", ".c", ".h", ".rs", ".js", ".go", ".java", ".so", ".pt", ".pth", ".txt", ".yaml", ".json"];
     let exception = ["warning", "exception", "interrupt"].iter().any(|end| name.ends_with(end))
-        || name
-            .strip_suffix("error")
-            .is_some_and(|kind| kind.ends_with(|c: char| c.is_alphabetic()) && !kind.ends_with("misclass"));
+        || name.strip_suffix("error").is_some_and(|kind| kind.ends_with(|c: char| c.is_alphabetic()) && !kind.ends_with("misclass"));
     if file.iter().any(|end| name.ends_with(end)) || (exception && name != "merror") || name.chars().nth(1).is_none() {
         return Meaning::Rejected;
     }
@@ -187,9 +169,7 @@ fn meaning(name: &str) -> Meaning {
     if rate {
         return Meaning::Rate;
     }
-    let technical = parts
-        .iter()
-        .any(|part| matches!(*part, "time" | "eta" | "mem" | "memory" | "elapsed" | "runtime" | "second" | "fps"));
+    let technical = parts.iter().any(|part| matches!(*part, "time" | "eta" | "mem" | "memory" | "elapsed" | "runtime" | "second" | "fps"));
     if technical || name.ends_with("/s") || name.starts_with("ms/") || name.starts_with("s/") || REJECTED.contains(&name) {
         return Meaning::Rejected;
     }

@@ -177,10 +177,7 @@ impl Reading<'_> {
 
     fn section_of(&self, name: u32, first: usize) -> Option<(usize, usize)> {
         let name: &Name = self.judge.name(name);
-        name.section
-            .as_ref()
-            .and_then(|_| self.tokens.get(first))
-            .map(|token| (token.start, token.end))
+        name.section.as_ref().and_then(|_| self.tokens.get(first)).map(|token| (token.start, token.end))
     }
 
     /// The token after the group that opens at `open`. Brackets within are counted whatever their kind.
@@ -261,22 +258,9 @@ impl Reading<'_> {
         }
         let text = self.tokens.get(i).map_or((0, 0), |token| (token.start, token.end));
         let followed = self.tokens.get(next).copied();
-        let unit = matches!(
-            followed,
-            Some(Token {
-                kind: Kind::Word,
-                gap: 1,
-                ..
-            })
-        ) && is_unit(self.text(next));
+        let unit = matches!(followed, Some(Token { kind: Kind::Word, gap: 1, .. })) && is_unit(self.text(next));
         // `Fold 2: …` is a label; `12,` and `12)` are not.
-        let label = matches!(
-            followed,
-            Some(Token {
-                kind: Kind::Mark(b':' | b'='),
-                ..
-            })
-        );
+        let label = matches!(followed, Some(Token { kind: Kind::Mark(b':' | b'='), .. }));
         if unit {
             next += 1;
         }
@@ -289,15 +273,7 @@ impl Reading<'_> {
         }
         if !unit && !label {
             let section = if sectioned { None } else { self.section };
-            self.candidates.push(Candidate {
-                name,
-                section,
-                text,
-                value,
-                whole,
-                percent,
-                by,
-            });
+            self.candidates.push(Candidate { name, section, text, value, whole, percent, by });
         }
         next
     }
@@ -414,11 +390,7 @@ impl Reading<'_> {
 
     fn parenthesis(&mut self, i: usize) -> usize {
         let Some((first, _)) = self.run else {
-            let remark = i > 0
-                && matches!(
-                    self.kind(i - 1),
-                    Some(Kind::Number { .. } | Kind::Ratio { .. } | Kind::Mark(b'%' | b')'))
-                );
+            let remark = i > 0 && matches!(self.kind(i - 1), Some(Kind::Number { .. } | Kind::Ratio { .. } | Kind::Mark(b'%' | b')')));
             return if remark { self.behind_group(i) } else { i + 1 };
         };
         let behind = self.behind_group(i);
@@ -454,8 +426,7 @@ impl Reading<'_> {
 
 /// `ValueError`, `UserWarning`: written together, unlike `Val Error`.
 fn is_exception(word: &str) -> bool {
-    ["Error", "Warning", "Exception"].iter().any(|end| {
-        word.strip_suffix(end)
-            .is_some_and(|kind| kind.ends_with(|c: char| c.is_ascii_lowercase()))
-    })
+    ["Error", "Warning", "Exception"]
+        .iter()
+        .any(|end| word.strip_suffix(end).is_some_and(|kind| kind.ends_with(|c: char| c.is_ascii_lowercase())))
 }

@@ -28,11 +28,7 @@ pub struct Scraper {
 impl Scraper {
     /// `patterns` are regular expressions with named groups, `ignore` names (exact, or with `*`) that are never recorded.
     pub fn new(patterns: &[String], ignore: &[String]) -> Result<Scraper, String> {
-        Ok(Scraper {
-            patterns: Patterns::new(patterns)?,
-            ignore: Ignore::new(ignore),
-            ..Scraper::default()
-        })
+        Ok(Scraper { patterns: Patterns::new(patterns)?, ignore: Ignore::new(ignore), ..Scraper::default() })
     }
 
     /// Reads one line of output, without its newline. `found` is cleared first.
@@ -298,7 +294,5 @@ fn is_noise(start: &str) -> bool {
 /// Whether a line speaks of the whole training rather than of its last epoch.
 fn is_final(line: &str) -> bool {
     let start = line.trim_start();
-    ["best", "final", "overall"]
-        .iter()
-        .any(|word| start.get(..word.len()).is_some_and(|head| head.eq_ignore_ascii_case(word)))
+    ["best", "final", "overall"].iter().any(|word| start.get(..word.len()).is_some_and(|head| head.eq_ignore_ascii_case(word)))
 }

@@ -69,17 +69,12 @@ pub(crate) fn printed(text: &str, judge: &mut Judge, found: &mut Found) -> bool 
         },
     };
     let names: Vec<Meaning> = entries.iter().map(|(name, _)| judge.meaning(name)).collect();
-    let axis = entries
-        .iter()
-        .any(|(name, _)| axis(name, Axes::Usual).is_some_and(|axis| axis != Axis::Time));
+    let axis = entries.iter().any(|(name, _)| axis(name, Axes::Usual).is_some_and(|axis| axis != Axis::Time));
     let any = |meaning| names.contains(&meaning);
     // A logging library's own record: only what is surely a result may count.
-    let record = entries.iter().any(|(name, _)| {
-        matches!(
-            name.as_str(),
-            "level" | "levelname" | "severity" | "msg" | "message" | "logger" | "lineno"
-        )
-    });
+    let record = entries
+        .iter()
+        .any(|(name, _)| matches!(name.as_str(), "level" | "levelname" | "severity" | "msg" | "message" | "logger" | "lineno"));
     if !axis && !any(Meaning::Result) && (any(Meaning::Config) || any(Meaning::Total)) {
         let mut flat = Vec::new();
         flatten(String::new(), '.', Literal::Map(entries), &mut flat);
@@ -105,10 +100,7 @@ pub(crate) fn printed(text: &str, judge: &mut Judge, found: &mut Found) -> bool 
 fn object(text: &str) -> Result<Vec<(String, Literal)>, String> {
     match parse(text, Dialect::Json)? {
         Literal::Map(entries) => Ok(entries),
-        other => Err(format!(
-            "'{}' is no JSON object; one like {{\"step\": 12, \"loss\": 0.31}} is expected",
-            cut(other.text())
-        )),
+        other => Err(format!("'{}' is no JSON object; one like {{\"step\": 12, \"loss\": 0.31}} is expected", cut(other.text()))),
     }
 }
 
@@ -136,18 +128,7 @@ pub(crate) fn axis(name: &str, axes: Axes) -> Option<Axis> {
         _ => {}
     }
     let is = |names: &[&str]| names.iter().any(|known| known.eq_ignore_ascii_case(name));
-    if is(&[
-        "step",
-        "steps",
-        "_step",
-        "iter",
-        "iters",
-        "iteration",
-        "global_step",
-        "trainer/global_step",
-        "batch",
-        "num_updates",
-    ]) {
+    if is(&["step", "steps", "_step", "iter", "iters", "iteration", "global_step", "trainer/global_step", "batch", "num_updates"]) {
         Some(Axis::Step)
     } else if is(&["epoch", "epochs"]) {
         Some(Axis::Epoch)
@@ -211,11 +192,7 @@ fn flatten(prefix: String, joint: char, value: Literal, out: &mut Vec<(String, L
     match value {
         Literal::Map(entries) => {
             for (name, value) in entries {
-                let name = if prefix.is_empty() {
-                    name
-                } else {
-                    format!("{prefix}{joint}{name}")
-                };
+                let name = if prefix.is_empty() { name } else { format!("{prefix}{joint}{name}") };
                 flatten(name, joint, value, out);
             }
         }

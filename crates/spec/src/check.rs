@@ -97,11 +97,7 @@ fn one(template: &Written, params: &[&str], ansi: bool, found: &mut Found<'_>) {
                     ),
                 };
                 refuse(
-                    Refusal {
-                        at: hole.clone(),
-                        message: format!("{{{name}}} must stand alone, outside of quotes"),
-                        hint: Some(hint),
-                    },
+                    Refusal { at: hole.clone(), message: format!("{{{name}}} must stand alone, outside of quotes"), hint: Some(hint) },
                     found,
                 );
             }
@@ -143,10 +139,7 @@ fn unused(settings: &Settings, axes: &[Axis], found: &mut Found<'_>) {
     for axis in axes {
         // The seed is in the environment of every run.
         if !names.contains(&axis.name) && axis.name != "seed" {
-            let hint = format!(
-                "write {{{}}} or {{flags}} in the command, unless the script reads $NERONET_PARAMS",
-                axis.name
-            );
+            let hint = format!("write {{{}}} or {{flags}} in the command, unless the script reads $NERONET_PARAMS", axis.name);
             found.warning(axis.span, format!("parameter {} is used nowhere", quoted(&axis.name)), hint);
         }
     }

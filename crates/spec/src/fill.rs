@@ -75,10 +75,7 @@ fn unknown(name: &str, params: &[&str]) -> Mistake {
             }
         }
     });
-    (
-        format!("unknown placeholder {}: no parameter has this name", quoted(&format!("{{{name}}}"))),
-        Some(hint),
-    )
+    (format!("unknown placeholder {}: no parameter has this name", quoted(&format!("{{{name}}}"))), Some(hint))
 }
 
 /// The names that a run's command uses, itself or beside it, so that `{flags}` leaves them out.

@@ -105,18 +105,10 @@ pub(crate) fn level(table: &Table, in_experiment: bool, found: &mut Found<'_>) {
         let name = key.name.as_str();
         match name {
             "experiment" if in_experiment => {
-                found.error(
-                    key.span,
-                    "nested experiments come later; this version takes one level of [[experiment]]",
-                    None,
-                );
+                found.error(key.span, "nested experiments come later; this version takes one level of [[experiment]]", None);
             }
             "project" | "include_self" if in_experiment => {
-                found.error(
-                    key.span,
-                    format!("'{name}' belongs to the top of the file, not to an [[experiment]]"),
-                    None,
-                );
+                found.error(key.span, format!("'{name}' belongs to the top of the file, not to an [[experiment]]"), None);
             }
             "unset" | "after" | "match" if !in_experiment => {
                 found.error(key.span, format!("'{name}' belongs to an [[experiment]]"), None);
@@ -140,11 +132,7 @@ pub(crate) fn level(table: &Table, in_experiment: bool, found: &mut Found<'_>) {
 }
 
 fn one(section: &Section, name: &str, span: crate::source::Span, node: &Node, found: &mut Found<'_>) {
-    let place = if section.name.is_empty() {
-        String::new()
-    } else {
-        format!(" in [{}]", section.name)
-    };
+    let place = if section.name.is_empty() { String::new() } else { format!(" in [{}]", section.name) };
     if section.now.contains(&name) || found.is_full() {
         return;
     }
@@ -152,11 +140,7 @@ fn one(section: &Section, name: &str, span: crate::source::Span, node: &Node, fo
         let hint = "what it asks for would be left out, so nothing is started".to_string();
         found.error(span, format!("'{name}'{place} is known, but not carried out by this version"), hint);
     } else if section.later.contains(&name) {
-        found.warning(
-            span,
-            format!("'{name}'{place} is known, but not carried out by this version; it is left out"),
-            None,
-        );
+        found.warning(span, format!("'{name}'{place} is known, but not carried out by this version; it is left out"), None);
     } else {
         found.error(span, format!("unknown key {}{place}", quoted(name)), unknown(section, name, node));
     }
@@ -170,10 +154,7 @@ fn unknown(section: &Section, name: &str, node: &Node) -> Option<String> {
     if !section.name.is_empty() && TOP.all().any(|key| key == name) {
         return Some(format!("'{name}' belongs above the first [table], or in an [[experiment]]"));
     }
-    if let Some(home) = SECTIONS
-        .iter()
-        .find(|other| other.name != section.name && other.all().any(|key| key == name))
-    {
+    if let Some(home) = SECTIONS.iter().find(|other| other.name != section.name && other.all().any(|key| key == name)) {
         return Some(format!("'{name}' is a key of [{}]", home.name));
     }
     if section.name.is_empty() && !matches!(node.tree, Tree::Table(_)) {

@@ -61,11 +61,7 @@ impl Experiment {
 
     /// The parameters with more than one value.
     pub fn varying(&self) -> Vec<String> {
-        self.axes
-            .iter()
-            .filter(|(_, values)| values.len() > 1)
-            .map(|(name, _)| name.clone())
-            .collect()
+        self.axes.iter().filter(|(_, values)| values.len() > 1).map(|(name, _)| name.clone()).collect()
     }
 
     /// The parameters of each run, the last name fastest. Made one at a time: a grid may be far larger than memory.

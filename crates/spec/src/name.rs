@@ -84,11 +84,7 @@ pub(crate) fn of_words(words: &[&str]) -> String {
         rest = &arguments[next..];
         name = stem(rest[0]);
     }
-    let clean: String = name
-        .chars()
-        .take(60)
-        .map(|c| if c.is_alphanumeric() || "-_.+".contains(c) { c } else { '-' })
-        .collect();
+    let clean: String = name.chars().take(60).map(|c| if c.is_alphanumeric() || "-_.+".contains(c) { c } else { '-' }).collect();
     let clean = clean.trim_start_matches(['-', '.']);
     match refusal(clean) {
         None => clean.to_string(),

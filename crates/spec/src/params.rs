@@ -41,12 +41,7 @@ fn collect(table: &Table, prefix: &str, entries: &mut Vec<Entry>) {
         let name = format!("{prefix}{}", key.name);
         match &node.tree {
             Tree::Table(inner) if inner.special().is_none() => collect(inner, &format!("{name}."), entries),
-            _ => entries.push(Entry {
-                name,
-                span: key.span,
-                place: key.place,
-                node: node.clone(),
-            }),
+            _ => entries.push(Entry { name, span: key.span, place: key.place, node: node.clone() }),
         }
     }
 }
@@ -55,12 +50,7 @@ fn collect(table: &Table, prefix: &str, entries: &mut Vec<Entry>) {
 pub(crate) fn set(entries: &mut Vec<Entry>, name: &str, span: Span, node: Node) {
     match entries.iter_mut().find(|entry| entry.name == name) {
         Some(entry) => (entry.span, entry.node) = (span, node),
-        None => entries.push(Entry {
-            name: name.to_string(),
-            span,
-            place: span,
-            node,
-        }),
+        None => entries.push(Entry { name: name.to_string(), span, place: span, node }),
     }
 }
 
@@ -69,11 +59,7 @@ pub(crate) fn axes(entries: &[Entry], found: &mut Found<'_>) -> Vec<Axis> {
     let mut axes: Vec<Axis> = Vec::new();
     if let Some(entry) = entries.get(MOST_PARAMS) {
         let hint = "what does not vary between runs belongs in a file that the script reads".to_string();
-        found.error(
-            entry.span,
-            format!("{} parameters, over the limit of {MOST_PARAMS}", entries.len()),
-            hint,
-        );
+        found.error(entry.span, format!("{} parameters, over the limit of {MOST_PARAMS}", entries.len()), hint);
         return axes;
     }
     let mut names = std::collections::BTreeSet::new();
@@ -89,32 +75,13 @@ pub(crate) fn axes(entries: &[Entry], found: &mut Found<'_>) -> Vec<Axis> {
             found.error(entry.span, format!("duplicate parameter {}", quoted(&entry.name)), None);
             continue;
         }
-        axes.push(Axis {
-            name: entry.name.clone(),
-            span: entry.span,
-            values: values(entry, found),
-        });
+        axes.push(Axis { name: entry.name.clone(), span: entry.span, values: values(entry, found) });
     }
-    let runs = axes.iter().try_fold(1_u64, |runs, axis| {
-        runs.checked_mul(axis.values.len() as u64).filter(|runs| *runs <= MOST_RUNS)
-    });
+    let runs = axes.iter().try_fold(1_u64, |runs, axis| runs.checked_mul(axis.values.len() as u64).filter(|runs| *runs <= MOST_RUNS));
     if let (None, Some(axis)) = (runs, axes.iter().rfind(|axis| axis.values.len() > 1)) {
-        let sizes: Vec<String> = axes
-            .iter()
-            .map(|axis| axis.values.len())
-            .filter(|len| *len > 1)
-            .map(|len| len.to_string())
-            .collect();
-        let shown = if sizes.len() > 12 {
-            format!("{} × …", sizes[..12].join(" × "))
-        } else {
-            sizes.join(" × ")
-        };
-        found.error(
-            axis.span,
-            format!("the grid has {shown} runs, over the limit of 10^12"),
-            "vary fewer parameters at once".to_string(),
-        );
+        let sizes: Vec<String> = axes.iter().map(|axis| axis.values.len()).filter(|len| *len > 1).map(|len| len.to_string()).collect();
+        let shown = if sizes.len() > 12 { format!("{} × …", sizes[..12].join(" × ")) } else { sizes.join(" × ") };
+        found.error(axis.span, format!("the grid has {shown} runs, over the limit of 10^12"), "vary fewer parameters at once".to_string());
     }
     axes
 }
@@ -139,11 +106,7 @@ fn values(entry: &Entry, found: &mut Found<'_>) -> Vec<Value> {
             Some((key, _)) => {
                 found.error(
                     key.span,
-                    format!(
-                        "'{}' of parameter {} is known, but not carried out by this version",
-                        key.name,
-                        quoted(&entry.name)
-                    ),
+                    format!("'{}' of parameter {} is known, but not carried out by this version", key.name, quoted(&entry.name)),
                     "write the values in a list".to_string(),
                 );
                 Vec::new()
@@ -162,11 +125,8 @@ fn repeated(entry: &Entry, items: &[Node], values: &[Value], found: &mut Found<'
     let mut seen = std::collections::BTreeSet::new();
     for (item, value) in items.iter().zip(values) {
         if !seen.insert(format!("{value:?}")) {
-            let message = format!(
-                "{} is twice in the list of {}: the same runs are made twice",
-                quoted(&value.to_string()),
-                quoted(&entry.name)
-            );
+            let message =
+                format!("{} is twice in the list of {}: the same runs are made twice", quoted(&value.to_string()), quoted(&entry.name));
             found.warning(item.span, message, None);
             return;
         }
@@ -191,11 +151,7 @@ fn scalar(node: &Node, name: &str, found: &mut Found<'_>) -> Option<Value> {
     if let Value::Str(text) = &value
         && text.contains('\0')
     {
-        found.error(
-            node.span,
-            format!("parameter {} holds a NUL character, which no process can be given", quoted(name)),
-            None,
-        );
+        found.error(node.span, format!("parameter {} holds a NUL character, which no process can be given", quoted(name)), None);
     }
     Some(value)
 }

@@ -47,18 +47,11 @@ pub(crate) fn of_text(written: &str, path: &str, only: Option<&str>, set: &[Stri
         project: None,
         experiments: Vec::new(),
         warnings: Vec::new(),
-        source: Some(SpecSource {
-            path: path.to_string(),
-            text: written.to_string(),
-        }),
+        source: Some(SpecSource { path: path.to_string(), text: written.to_string() }),
     };
     if let Some(at) = text.find('\0') {
         let span = Span::file(at..at + 1);
-        found.error(
-            span,
-            "this is no text file: it holds a NUL byte",
-            "a specification is a TOML file".to_string(),
-        );
+        found.error(span, "this is no text file: it holds a NUL byte", "a specification is a TOML file".to_string());
     } else if let Some(table) = syntax::read(&text, &mut found) {
         keys::check(&table, &mut found);
         let shared = table.without(&["experiment", "include_self"]);
@@ -72,18 +65,9 @@ pub(crate) fn of_words(words: &[String], set: &[String]) -> Result<Plan, Problem
     let joined = words.join(" ");
     let sources = Sources::of_words("the command", &joined, set);
     let mut found = Found::new(&sources);
-    let mut plan = Plan {
-        project: None,
-        experiments: Vec::new(),
-        warnings: Vec::new(),
-        source: None,
-    };
+    let mut plan = Plan { project: None, experiments: Vec::new(), warnings: Vec::new(), source: None };
     if words.is_empty() {
-        found.error(
-            Span::START,
-            "no command",
-            "write it behind --, as in -- python train.py --lr 0.1".to_string(),
-        );
+        found.error(Span::START, "no command", "write it behind --, as in -- python train.py --lr 0.1".to_string());
         return finish(plan, found);
     }
     let named: Vec<String> = words.iter().flat_map(|word| template::names(word)).collect();
@@ -105,12 +89,7 @@ pub(crate) fn of_words(words: &[String], set: &[String]) -> Result<Plan, Problem
     let whole = Span::file(0..joined.len());
     table.entries.push((Key::new("command", whole), Node { span: whole, tree }));
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    let draft = Draft {
-        name: Some(name::of_words(&words)),
-        span: whole,
-        shared: &table,
-        own: None,
-    };
+    let draft = Draft { name: Some(name::of_words(&words)), span: whole, shared: &table, own: None };
     carry_out(&[draft], &changes, true, &mut plan, &mut found);
     finish(plan, found)
 }
@@ -132,10 +111,7 @@ fn drafts<'t>(table: &'t Table, shared: &'t Table, only: Option<&str>, found: &m
         Some(_) => return Vec::new(),
         None => &[],
     };
-    let include_self = table
-        .get("include_self")
-        .and_then(|node| Reader { found }.flag(node, "include_self"))
-        .unwrap_or(false);
+    let include_self = table.get("include_self").and_then(|node| Reader { found }.flag(node, "include_self")).unwrap_or(false);
     let mut drafts = Vec::new();
     if items.is_empty() || include_self {
         let span = shared.get("name").map_or(Span::START, |node| node.span);
@@ -143,35 +119,19 @@ fn drafts<'t>(table: &'t Table, shared: &'t Table, only: Option<&str>, found: &m
     }
     if let Some(item) = items.get(MOST_EXPERIMENTS) {
         let message = format!("{} experiments are more than one file may hold ({MOST_EXPERIMENTS})", items.len());
-        found.error(
-            item.span,
-            message,
-            "what differs only in values is one experiment with lists below [params]".to_string(),
-        );
+        found.error(item.span, message, "what differs only in values is one experiment with lists below [params]".to_string());
         return Vec::new();
     }
     if shared.size().saturating_mul(items.len()) > MOST_INHERITED {
-        let message = format!(
-            "{} experiments inherit {} values each, more than one file may hold",
-            items.len(),
-            shared.size()
-        );
-        found.error(
-            Span::START,
-            message,
-            "long lists of values belong to the experiment that varies them".to_string(),
-        );
+        let message = format!("{} experiments inherit {} values each, more than one file may hold", items.len(), shared.size());
+        found.error(Span::START, message, "long lists of values belong to the experiment that varies them".to_string());
         return Vec::new();
     }
     for item in items {
         let Tree::Table(experiment) = &item.tree else { continue };
         let name = experiment.get("name");
         if name.is_none() {
-            found.error(
-                item.span,
-                "an [[experiment]] needs a name",
-                "write name = \"…\" below it".to_string(),
-            );
+            found.error(item.span, "an [[experiment]] needs a name", "write name = \"…\" below it".to_string());
         }
         let span = name.map_or(item.span, |node| node.span);
         drafts.push(draft(shared, Some(experiment), name, span, found));
@@ -216,12 +176,7 @@ fn read(table: &Table, drafts: &[Draft<'_>], set: &[String], plan: &mut Plan, fo
     let mut known = std::collections::BTreeSet::new();
     for draft in drafts.iter().filter(|_| !set.is_empty()) {
         let entries = draft.table().table("params").map(params::flatten).unwrap_or_default();
-        names.extend(
-            entries
-                .into_iter()
-                .map(|entry| entry.name)
-                .filter(|name| known.insert(name.clone())),
-        );
+        names.extend(entries.into_iter().map(|entry| entry.name).filter(|name| known.insert(name.clone())));
     }
     let changes = set::read(set, &names, false, found);
     plan.project = table.get("project").and_then(|node| named(node, "project", found));
@@ -236,11 +191,7 @@ fn carry_out(drafts: &[Draft<'_>], changes: &[Change], adds: bool, plan: &mut Pl
     }
     let renamed = changed.get("name").and_then(|node| named(node, "name", found));
     if let (Some(node), true) = (changed.get("name"), drafts.len() > 1) {
-        found.error(
-            node.span,
-            "one name for several experiments",
-            "take one of them with FILE:NAME".to_string(),
-        );
+        found.error(node.span, "one name for several experiments", "take one of them with FILE:NAME".to_string());
     }
     for draft in drafts {
         let mut table = draft.table();
@@ -268,12 +219,7 @@ fn suggested(command: &Command) -> String {
         Command::Argv(words) => name::of_words(&words.iter().map(String::as_str).collect::<Vec<_>>()),
         Command::Shell(text) => {
             let line = text.lines().find(|line| !line.trim().is_empty()).unwrap_or("");
-            name::of_words(
-                &line
-                    .split_whitespace()
-                    .take_while(|word| !matches!(*word, "&&" | "||" | "|" | ";" | "&"))
-                    .collect::<Vec<_>>(),
-            )
+            name::of_words(&line.split_whitespace().take_while(|word| !matches!(*word, "&&" | "||" | "|" | ";" | "&")).collect::<Vec<_>>())
         }
     }
 }

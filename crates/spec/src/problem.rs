@@ -61,11 +61,7 @@ impl Excerpt {
         let end = end.clamp(start, text.len());
         let before = text[..start].chars().count();
         let marked = text[start..end].chars().count();
-        let lead = if before + marked.min(WIDTH / 2) > WIDTH {
-            before - WIDTH / 4
-        } else {
-            0
-        };
+        let lead = if before + marked.min(WIDTH / 2) > WIDTH { before - WIDTH / 4 } else { 0 };
         let mut line_text = if lead > 0 { String::from("…") } else { String::new() };
         line_text.extend(text.chars().skip(lead).take(WIDTH).map(visible));
         if text.chars().nth(lead + WIDTH).is_some() {

@@ -60,9 +60,5 @@ pub(crate) fn split(tokens: &[Token]) -> Result<Vec<Vec<Token>>, &'static str> {
         }
     }
     words.extend(word);
-    if quote.is_some() {
-        Err("a quote is never closed")
-    } else {
-        Ok(words)
-    }
+    if quote.is_some() { Err("a quote is never closed") } else { Ok(words) }
 }

@@ -15,8 +15,7 @@ impl Reader<'_, '_> {
             Tree::Word(word) => quoted(word),
             _ => node.kind().to_string(),
         };
-        self.found
-            .error(node.span, format!("expected {wanted} for '{key}', found {what}"), hint);
+        self.found.error(node.span, format!("expected {wanted} for '{key}', found {what}"), hint);
     }
 
     /// A sub-table, which may be missing.
@@ -25,12 +24,7 @@ impl Reader<'_, '_> {
         match &node.tree {
             Tree::Table(section) => Some(section),
             _ => {
-                self.wrong(
-                    node,
-                    "a table",
-                    name,
-                    Some(format!("write [{name}] on a line of its own and the keys below it")),
-                );
+                self.wrong(node, "a table", name, Some(format!("write [{name}] on a line of its own and the keys below it")));
                 None
             }
         }
@@ -56,11 +50,7 @@ impl Reader<'_, '_> {
     pub(crate) fn filled(&mut self, node: &Node, key: &str) -> Option<String> {
         let text = self.text(node, key)?;
         if text.trim().is_empty() {
-            self.found.error(
-                node.span,
-                format!("'{key}' is empty"),
-                "leave the key out, or fill it in".to_string(),
-            );
+            self.found.error(node.span, format!("'{key}' is empty"), "leave the key out, or fill it in".to_string());
             return None;
         }
         Some(text)
@@ -103,8 +93,7 @@ impl Reader<'_, '_> {
         match u64::try_from(number) {
             Ok(number) if number >= least => Some(number),
             _ => {
-                self.found
-                    .error(node.span, format!("expected at least {least} for '{key}', found {number}"), None);
+                self.found.error(node.span, format!("expected at least {least} for '{key}', found {number}"), None);
                 None
             }
         }
@@ -114,11 +103,7 @@ impl Reader<'_, '_> {
     pub(crate) fn duration(&mut self, node: &Node, key: &str) -> Option<Millis> {
         let duration = self.duration_or_none(node, key)?;
         if duration.0 == 0 {
-            self.found.error(
-                node.span,
-                format!("'{key}' is no time at all"),
-                "leave the key out for no limit".to_string(),
-            );
+            self.found.error(node.span, format!("'{key}' is no time at all"), "leave the key out for no limit".to_string());
             return None;
         }
         Some(duration)
@@ -137,8 +122,7 @@ impl Reader<'_, '_> {
         };
         let duration = Millis::parse(&text);
         if duration.is_none() {
-            self.found
-                .error(node.span, format!("expected a duration for '{key}', found {}", quoted(&text)), hint);
+            self.found.error(node.span, format!("expected a duration for '{key}', found {}", quoted(&text)), hint);
         }
         duration
     }
@@ -183,8 +167,7 @@ impl Reader<'_, '_> {
     fn is_path(&mut self, path: &str, span: Span, key: &str) -> bool {
         if path.starts_with('~') || path.contains('$') {
             let hint = "it is taken as it is written: write the whole path, or one relative to the specification".to_string();
-            self.found
-                .error(span, format!("'~' and '$' mean nothing in '{key}', found {}", quoted(path)), hint);
+            self.found.error(span, format!("'~' and '$' mean nothing in '{key}', found {}", quoted(path)), hint);
             return false;
         }
         if path.chars().any(char::is_control) {
@@ -200,8 +183,7 @@ impl Reader<'_, '_> {
             match globset::Glob::new(&glob) {
                 Err(error) => {
                     let hint = "*, ?, [a-z], {a,b} and ** are special; a backslash takes that away".to_string();
-                    self.found
-                        .error(span, format!("the pattern of '{key}' cannot be read: {}", error.kind()), hint);
+                    self.found.error(span, format!("the pattern of '{key}' cannot be read: {}", error.kind()), hint);
                 }
                 Ok(_) => {
                     if self.is_path(&glob, span, key) {

@@ -50,12 +50,7 @@ pub fn command(settings: &Settings, params: &Params, context: &Context<'_>, mode
         _ => None,
     };
     let used = fill::used(settings, resume.is_some());
-    let values = Values {
-        params,
-        context,
-        settings,
-        used,
-    };
+    let values = Values { params, context, settings, used };
     let part = if resume.is_some() { Part::Resume } else { Part::Command };
     let setup = &settings.environment.setup;
     match base {
@@ -92,12 +87,7 @@ pub fn command(settings: &Settings, params: &Params, context: &Context<'_>, mode
 /// The variables of `[env]`, in the order of the file.
 pub fn env(settings: &Settings, params: &Params, context: &Context<'_>) -> Result<Vec<(String, String)>, String> {
     let used = BTreeSet::new();
-    let values = Values {
-        params,
-        context,
-        settings,
-        used,
-    };
+    let values = Values { params, context, settings, used };
     let mut env = Vec::new();
     for (name, value) in &settings.env {
         let mut words = Vec::new();
@@ -116,9 +106,7 @@ fn setup_lines(lines: &[String]) -> String {
         script.push_str(line);
         script.push_str("\nneronet_status=$?\n");
         script.push_str("if [ \"$neronet_status\" -ne 0 ]; then ");
-        script.push_str(&format!(
-            "printf '%s (exit code %s)\\n' {said} \"$neronet_status\" >&2; exit \"$neronet_status\"; fi\n"
-        ));
+        script.push_str(&format!("printf '%s (exit code %s)\\n' {said} \"$neronet_status\" >&2; exit \"$neronet_status\"; fi\n"));
     }
     script
 }
@@ -144,24 +132,15 @@ impl Values<'_> {
             Filling::RunId => self.context.run.to_string(),
             Filling::RunDir => self.context.run_directory.to_string(),
             Filling::RunSeed => {
-                let seed = self
-                    .context
-                    .seed
-                    .ok_or_else(|| missing("the run has no seed; give it a parameter 'seed'"))?;
+                let seed = self.context.seed.ok_or_else(|| missing("the run has no seed; give it a parameter 'seed'"))?;
                 seed.to_string()
             }
             Filling::Checkpoint => {
-                let path = self
-                    .context
-                    .checkpoint
-                    .ok_or_else(|| missing("the run has no complete checkpoint"))?;
+                let path = self.context.checkpoint.ok_or_else(|| missing("the run has no complete checkpoint"))?;
                 path.to_string()
             }
             Filling::BestCheckpoint => {
-                let path = self
-                    .context
-                    .best_checkpoint
-                    .ok_or_else(|| missing("the run has no best checkpoint"))?;
+                let path = self.context.best_checkpoint.ok_or_else(|| missing("the run has no best checkpoint"))?;
                 path.to_string()
             }
         };

@@ -155,11 +155,7 @@ impl Scanner<'_> {
     }
 
     fn refuse(&self, at: Range<usize>, message: impl Into<String>, hint: impl Into<Option<String>>) -> Refusal {
-        Refusal {
-            at,
-            message: message.into(),
-            hint: hint.into(),
-        }
+        Refusal { at, message: message.into(), hint: hint.into() }
     }
 
     fn step(&mut self, ansi: bool) -> Result<(), Refusal> {
@@ -398,11 +394,7 @@ impl Scanner<'_> {
             }
             self.at += 1;
         }
-        self.heredocs.push(Heredoc {
-            delimiter,
-            strip_tabs,
-            opened,
-        });
+        self.heredocs.push(Heredoc { delimiter, strip_tabs, opened });
         self.word_start = false;
         Ok(())
     }
@@ -446,10 +438,7 @@ impl Scanner<'_> {
             Kind::Arithmetic { .. } => Some("$[…]"),
             _ => None,
         });
-        if let Some(inside) = inside
-            .or(self.unsure.then_some("or after $(…) with a 'case'"))
-            .filter(|_| !self.comment)
-        {
+        if let Some(inside) = inside.or(self.unsure.then_some("or after $(…) with a 'case'")).filter(|_| !self.comment) {
             return Err(self.forbidden(hole, inside));
         }
         let context = match self.open.last() {

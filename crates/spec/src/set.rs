@@ -39,22 +39,14 @@ pub(crate) fn read(set: &[String], params: &[String], adds: bool, found: &mut Fo
         let key = span(0, name.len());
         let name = name.trim();
         if name.is_empty() {
-            found.error(
-                span(0, 1),
-                "the name before '=' is missing",
-                "write --set KEY=VALUE, as --set lr=0.1,0.01".to_string(),
-            );
+            found.error(span(0, 1), "the name before '=' is missing", "write --set KEY=VALUE, as --set lr=0.1,0.01".to_string());
             continue;
         }
         let Some(target) = target(name, params, adds, key, found) else {
             continue;
         };
         if changes.iter().any(|change| change.target == target) {
-            found.error(
-                key,
-                format!("{} is set twice", quoted(name)),
-                "several values of a parameter: --set lr=0.1,0.01".to_string(),
-            );
+            found.error(key, format!("{} is set twice", quoted(name)), "several values of a parameter: --set lr=0.1,0.01".to_string());
         }
         let splits = !matches!(target, Target::Setting(_));
         if let Some(node) = value(text, span(key.end + 1, text.len()), splits, found) {
@@ -73,11 +65,7 @@ fn target(name: &str, params: &[String], adds: bool, key: Span, found: &mut Foun
     }
     let path: Vec<String> = name.split('.').map(str::to_string).collect();
     if matches!(path[0].as_str(), "experiment" | "include_self" | "params") {
-        found.error(
-            key,
-            format!("{} cannot be set here", quoted(name)),
-            "a parameter is set by its name: --set lr=0.1".to_string(),
-        );
+        found.error(key, format!("{} cannot be set here", quoted(name)), "a parameter is set by its name: --set lr=0.1".to_string());
         return None;
     }
     if keys::is_setting(&path) {
@@ -111,18 +99,10 @@ fn value(text: &str, span: Span, splits: bool, found: &mut Found<'_>) -> Option<
     let mut words = Vec::new();
     let mut start = span.start;
     for word in written.split(',') {
-        let place = Span {
-            start,
-            end: start + word.len(),
-            ..span
-        };
+        let place = Span { start, end: start + word.len(), ..span };
         start += word.len() + 1;
         if word.trim().is_empty() {
-            found.error(
-                place,
-                "a value is missing between the commas",
-                "an empty text is written \"\"".to_string(),
-            );
+            found.error(place, "a value is missing between the commas", "an empty text is written \"\"".to_string());
             return None;
         }
         let tree = Tree::Word(word.trim().to_string());
@@ -141,11 +121,7 @@ fn toml_value(text: &str, span: Span, found: &mut Found<'_>) -> Option<Node> {
         return None;
     };
     let place = value.span();
-    let span = Span {
-        start: place.start,
-        end: place.end,
-        ..span
-    };
+    let span = Span { start: place.start, end: place.end, ..span };
     Some(tree::of_value(value.get_ref(), span, span.source, found))
 }
 

@@ -32,16 +32,12 @@ pub(crate) fn read(table: &Table, header: Span, reader: &mut Reader<'_, '_>) -> 
         metrics: metrics(table, reader),
         checkpoints: checkpoints(table, reader),
         resume: None,
-        time_limit: reader
-            .section(table, "resources")
-            .and_then(|resources| reader.duration(resources.get("time")?, "resources.time")),
+        time_limit: reader.section(table, "resources").and_then(|resources| reader.duration(resources.get("time")?, "resources.time")),
         stop: stop(table, reader),
         environment,
         ..Settings::of(Command::Argv(Vec::new()))
     };
-    let parallel = reader
-        .section(table, "sweep")
-        .and_then(|sweep| reader.whole(sweep.get("parallel")?, "sweep.parallel", 1));
+    let parallel = reader.section(table, "sweep").and_then(|sweep| reader.whole(sweep.get("parallel")?, "sweep.parallel", 1));
     let command = match table.get("command") {
         Some(node) => command(node, "command", Part::Command, reader, &mut written),
         None => {
@@ -52,11 +48,7 @@ pub(crate) fn read(table: &Table, header: Span, reader: &mut Reader<'_, '_>) -> 
     let shell = matches!(command, Some(Command::Shell(_)));
     settings.resume = resume(table, shell, reader, &mut written);
     settings.command = command?;
-    Some(Read {
-        settings,
-        parallel,
-        written,
-    })
+    Some(Read { settings, parallel, written })
 }
 
 fn no_command(table: &Table, header: Span, reader: &mut Reader<'_, '_>) {
@@ -71,29 +63,18 @@ fn no_command(table: &Table, header: Span, reader: &mut Reader<'_, '_>) {
             format!("no command: this one belongs to [{section}]"),
             "in TOML a key belongs to the [table] above it; move the command up, before the first [table]".to_string(),
         ),
-        None => reader.found.error(
-            header,
-            "no command",
-            "say what to run: command = \"python train.py {flags}\"".to_string(),
-        ),
+        None => reader.found.error(header, "no command", "say what to run: command = \"python train.py {flags}\"".to_string()),
     }
 }
 
 /// A command: one string for the shell, or a list of arguments.
 fn command(node: &Node, key: &str, part: Part, reader: &mut Reader<'_, '_>, written: &mut Vec<Written>) -> Option<Command> {
     let mut note = |style, text: &str, span| {
-        written.push(Written {
-            part,
-            style,
-            text: text.to_string(),
-            span,
-        });
+        written.push(Written { part, style, text: text.to_string(), span });
     };
     if let Tree::List(items) = &node.tree {
         if items.is_empty() {
-            reader
-                .found
-                .error(node.span, format!("'{key}' is an empty list: there is nothing to run"), None);
+            reader.found.error(node.span, format!("'{key}' is an empty list: there is nothing to run"), None);
             return None;
         }
         let mut words = Vec::new();
@@ -110,11 +91,7 @@ fn command(node: &Node, key: &str, part: Part, reader: &mut Reader<'_, '_>, writ
     }
     let text = reader.text(node, key)?;
     if text.trim().is_empty() {
-        reader.found.error(
-            node.span,
-            format!("'{key}' is empty"),
-            "say what to run: command = \"python train.py {flags}\"".to_string(),
-        );
+        reader.found.error(node.span, format!("'{key}' is empty"), "say what to run: command = \"python train.py {flags}\"".to_string());
         return None;
     }
     note(Style::Shell, &text, node.span);
@@ -124,11 +101,8 @@ fn command(node: &Node, key: &str, part: Part, reader: &mut Reader<'_, '_>, writ
 fn resume(table: &Table, shell: bool, reader: &mut Reader<'_, '_>, written: &mut Vec<Written>) -> Option<Resume> {
     let resume = reader.section(table, "resume")?;
     let (key, node) = table.entry("resume")?;
-    let ways: Vec<_> = resume
-        .entries
-        .iter()
-        .filter(|(key, _)| ["arguments", "command", "automatic"].contains(&key.name.as_str()))
-        .collect();
+    let ways: Vec<_> =
+        resume.entries.iter().filter(|(key, _)| ["arguments", "command", "automatic"].contains(&key.name.as_str())).collect();
     let hint = "one of: arguments = \"--resume {checkpoint}\", command = \"python resume.py {checkpoint}\", automatic = true".to_string();
     let (way, value) = match ways.as_slice() {
         [] => {
@@ -138,11 +112,7 @@ fn resume(table: &Table, shell: bool, reader: &mut Reader<'_, '_>, written: &mut
         }
         [way] => (way.0.name.as_str(), &way.1),
         [_, second, ..] => {
-            reader.found.error(
-                second.0.span,
-                format!("[resume] takes exactly one way, and has {}", ways.len()),
-                hint,
-            );
+            reader.found.error(second.0.span, format!("[resume] takes exactly one way, and has {}", ways.len()), hint);
             return None;
         }
     };
@@ -150,23 +120,14 @@ fn resume(table: &Table, shell: bool, reader: &mut Reader<'_, '_>, written: &mut
         "arguments" => {
             let text = reader.filled(value, "resume.arguments")?;
             let style = if shell { Style::Shell } else { Style::Arguments };
-            written.push(Written {
-                part: Part::Resume,
-                style,
-                text: text.clone(),
-                span: value.span,
-            });
+            written.push(Written { part: Part::Resume, style, text: text.clone(), span: value.span });
             Some(Resume::Arguments(text))
         }
         "command" => command(value, "resume.command", Part::Resume, reader, written).map(Resume::Command),
         _ => match reader.flag(value, "resume.automatic")? {
             true => Some(Resume::Automatic),
             false => {
-                reader.found.error(
-                    value.span,
-                    "automatic = false says nothing",
-                    "leave the [resume] table out".to_string(),
-                );
+                reader.found.error(value.span, "automatic = false says nothing", "leave the [resume] table out".to_string());
                 None
             }
         },
@@ -177,30 +138,13 @@ fn flags(table: &Table, reader: &mut Reader<'_, '_>) -> Flags {
     let Some(flags) = reader.section(table, "flags") else {
         return Flags::default();
     };
-    let bools = [
-        ("switch", BoolStyle::Switch),
-        ("value", BoolStyle::Value),
-        ("no-prefix", BoolStyle::NoPrefix),
-    ];
-    let lists = [
-        ("spaces", ListStyle::Spaces),
-        ("commas", ListStyle::Commas),
-        ("repeat", ListStyle::Repeat),
-        ("brackets", ListStyle::Brackets),
-    ];
+    let bools = [("switch", BoolStyle::Switch), ("value", BoolStyle::Value), ("no-prefix", BoolStyle::NoPrefix)];
+    let lists =
+        [("spaces", ListStyle::Spaces), ("commas", ListStyle::Commas), ("repeat", ListStyle::Repeat), ("brackets", ListStyle::Brackets)];
     Flags {
-        bool_style: flags
-            .get("bool")
-            .and_then(|node| reader.choice(node, "flags.bool", &bools))
-            .unwrap_or_default(),
-        list_style: flags
-            .get("list")
-            .and_then(|node| reader.choice(node, "flags.list", &lists))
-            .unwrap_or_default(),
-        dashes: flags
-            .get("dashes")
-            .and_then(|node| reader.flag(node, "flags.dashes"))
-            .unwrap_or_default(),
+        bool_style: flags.get("bool").and_then(|node| reader.choice(node, "flags.bool", &bools)).unwrap_or_default(),
+        list_style: flags.get("list").and_then(|node| reader.choice(node, "flags.list", &lists)).unwrap_or_default(),
+        dashes: flags.get("dashes").and_then(|node| reader.flag(node, "flags.dashes")).unwrap_or_default(),
     }
 }
 
@@ -216,21 +160,13 @@ fn objectives(table: &Table, reader: &mut Reader<'_, '_>) -> Vec<Objective> {
         let parts = text.trim().rsplit_once(char::is_whitespace);
         match parts.and_then(|(metric, word)| Some((metric.trim(), goal(word)?))) {
             Some((metric, _)) if objectives.iter().any(|known| known.metric == metric) => {
-                reader
-                    .found
-                    .error(span, format!("the objective {} is there twice", quoted(metric)), None);
+                reader.found.error(span, format!("the objective {} is there twice", quoted(metric)), None);
             }
-            Some((metric, goal)) => objectives.push(Objective {
-                metric: metric.to_string(),
-                goal,
-            }),
+            Some((metric, goal)) => objectives.push(Objective { metric: metric.to_string(), goal }),
             None => reader.found.error(
                 span,
                 format!("expected a metric and min or max for 'objective', found {}", quoted(&text)),
-                format!(
-                    "write objective = \"{} min\"",
-                    text.split_whitespace().next().unwrap_or("val_error")
-                ),
+                format!("write objective = \"{} min\"", text.split_whitespace().next().unwrap_or("val_error")),
             ),
         }
     }
@@ -248,21 +184,14 @@ fn environment(table: &Table, reader: &mut Reader<'_, '_>) -> Environment {
         }
         reader.found.error(
             node.span,
-            format!(
-                "expected a shell of the Bourne family for 'environment.shell', found {}",
-                quoted(&shell)
-            ),
+            format!("expected a shell of the Bourne family for 'environment.shell', found {}", quoted(&shell)),
             "bash, sh, dash, zsh, ksh, by name or by path; any other: write the command as a list, [\"fish\", \"-c\", …]".to_string(),
         );
         None
     });
     let ansi = shell.as_deref().is_none_or(scan::knows_ansi);
     let mut setup = Vec::new();
-    for (line, span) in section
-        .get("setup")
-        .map(|node| reader.texts(node, "environment.setup"))
-        .unwrap_or_default()
-    {
+    for (line, span) in section.get("setup").map(|node| reader.texts(node, "environment.setup")).unwrap_or_default() {
         check::setup_line(&line, span, ansi, reader.found);
         setup.push(line);
     }
@@ -281,21 +210,12 @@ fn env(table: &Table, reader: &mut Reader<'_, '_>, written: &mut Vec<Written>) -
             name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_') && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
         if !good {
             let hint = "letters, digits and _, not beginning with a digit".to_string();
-            reader
-                .found
-                .error(key.span, format!("{} cannot be the name of a variable", quoted(name)), hint);
+            reader.found.error(key.span, format!("{} cannot be the name of a variable", quoted(name)), hint);
         } else if name.starts_with("NERONET_") {
-            reader
-                .found
-                .error(key.span, format!("{name}: the variables NERONET_… are set by neronet itself"), None);
+            reader.found.error(key.span, format!("{name}: the variables NERONET_… are set by neronet itself"), None);
         }
         if let Some(value) = reader.written_scalar(node, &format!("env.{name}")) {
-            written.push(Written {
-                part: Part::Env,
-                style: Style::Word,
-                text: value.clone(),
-                span: node.span,
-            });
+            written.push(Written { part: Part::Env, style: Style::Word, text: value.clone(), span: node.span });
             env.push((key.name.clone(), value));
         }
     }
@@ -321,25 +241,15 @@ fn code(table: &Table, reader: &mut Reader<'_, '_>) -> Code {
         if !inside {
             reader.found.error(
                 node.span,
-                format!(
-                    "expected a folder below the specification's for 'code.directory', found {}",
-                    quoted(&path)
-                ),
+                format!("expected a folder below the specification's for 'code.directory', found {}", quoted(&path)),
                 "only what is in the snapshot exists where a run works; write it relative, as \"experiments\"".to_string(),
             );
         }
         inside.then_some(path)
     });
     let links = section.get("link").map(|node| reader.paths(node, "code.link")).unwrap_or_default();
-    let in_place = section
-        .get("in_place")
-        .and_then(|node| reader.flag(node, "code.in_place"))
-        .unwrap_or_default();
-    Code {
-        directory,
-        link: links,
-        in_place,
-    }
+    let in_place = section.get("in_place").and_then(|node| reader.flag(node, "code.in_place")).unwrap_or_default();
+    Code { directory, link: links, in_place }
 }
 
 fn metrics(table: &Table, reader: &mut Reader<'_, '_>) -> Metrics {
@@ -347,11 +257,7 @@ fn metrics(table: &Table, reader: &mut Reader<'_, '_>) -> Metrics {
         return Metrics::default();
     };
     let mut patterns = Vec::new();
-    for (pattern, span) in section
-        .get("patterns")
-        .map(|node| reader.texts(node, "metrics.patterns"))
-        .unwrap_or_default()
-    {
+    for (pattern, span) in section.get("patterns").map(|node| reader.texts(node, "metrics.patterns")).unwrap_or_default() {
         match regex::Regex::new(&pattern) {
             Ok(regex) if regex.capture_names().flatten().next().is_none() => reader.found.error(
                 span,
@@ -363,23 +269,15 @@ fn metrics(table: &Table, reader: &mut Reader<'_, '_>) -> Metrics {
                 let text = error.to_string();
                 let last = text.lines().next_back().unwrap_or("").trim_start_matches("error: ");
                 let hint = "look-around and back references do not exist here; in TOML a pattern stands best in single quotes";
-                reader
-                    .found
-                    .error(span, format!("the pattern cannot be read: {last}"), hint.to_string());
+                reader.found.error(span, format!("the pattern cannot be read: {last}"), hint.to_string());
             }
         }
     }
-    let names = section
-        .get("ignore")
-        .map(|node| reader.texts(node, "metrics.ignore"))
-        .unwrap_or_default();
+    let names = section.get("ignore").map(|node| reader.texts(node, "metrics.ignore")).unwrap_or_default();
     Metrics {
         patterns,
         ignore: names.into_iter().map(|(name, _)| name).collect(),
-        files: section
-            .get("files")
-            .map(|node| reader.globs(node, "metrics.files"))
-            .unwrap_or_default(),
+        files: section.get("files").map(|node| reader.globs(node, "metrics.files")).unwrap_or_default(),
     }
 }
 
@@ -387,20 +285,14 @@ fn checkpoints(table: &Table, reader: &mut Reader<'_, '_>) -> Checkpoints {
     let Some(section) = reader.section(table, "checkpoints") else {
         return Checkpoints::default();
     };
-    let paths = section
-        .get("paths")
-        .map(|node| reader.globs(node, "checkpoints.paths"))
-        .unwrap_or_default();
+    let paths = section.get("paths").map(|node| reader.globs(node, "checkpoints.paths")).unwrap_or_default();
     let keep = reader.section(section, "keep").map(|keep| {
         let mut count = |name: &str| {
             let node = keep.get(name)?;
             let most = reader.whole(node, &format!("checkpoints.keep.{name}"), 0)?;
             Some(u32::try_from(most).unwrap_or(u32::MAX))
         };
-        Keep {
-            best: count("best").unwrap_or(0),
-            last: count("last").unwrap_or(0),
-        }
+        Keep { best: count("best").unwrap_or(0), last: count("last").unwrap_or(0) }
     });
     if let (Some(Keep { best: 0, last: 0 }), Some(node)) = (keep, section.get("keep")) {
         reader.found.error(
@@ -417,21 +309,14 @@ fn stop(table: &Table, reader: &mut Reader<'_, '_>) -> Stop {
     let Some(section) = reader.section(table, "stop") else {
         return stop;
     };
-    if let Some((node, signal)) = section
-        .get("signal")
-        .and_then(|node| Some((node, reader.text(node, "stop.signal")?)))
-    {
+    if let Some((node, signal)) = section.get("signal").and_then(|node| Some((node, reader.text(node, "stop.signal")?))) {
         let upper = signal.to_uppercase();
         let name = upper.strip_prefix("SIG").unwrap_or(&upper);
         if STOP_SIGNALS.contains(&name) {
             stop.signal = name.to_string();
         } else {
             let hint = did_you_mean(name, STOP_SIGNALS).unwrap_or_else(|| format!("one of {}", STOP_SIGNALS.join(", ")));
-            reader.found.error(
-                node.span,
-                format!("expected a signal for 'stop.signal', found {}", quoted(&signal)),
-                hint,
-            );
+            reader.found.error(node.span, format!("expected a signal for 'stop.signal', found {}", quoted(&signal)), hint);
         }
     }
     if let Some(grace) = section.get("grace").and_then(|node| reader.duration_or_none(node, "stop.grace")) {

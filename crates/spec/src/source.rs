@@ -14,18 +14,10 @@ pub(crate) struct Span {
 
 impl Span {
     /// The file as a whole.
-    pub(crate) const START: Span = Span {
-        source: 0,
-        start: 0,
-        end: 0,
-    };
+    pub(crate) const START: Span = Span { source: 0, start: 0, end: 0 };
 
     pub(crate) fn file(range: Range<usize>) -> Span {
-        Span {
-            source: 0,
-            start: range.start,
-            end: range.end,
-        }
+        Span { source: 0, start: range.start, end: range.end }
     }
 }
 
@@ -72,11 +64,7 @@ impl<'a> Sources<'a> {
             let line = self.lines.partition_point(|begin| *begin <= start);
             (self.path, line, self.lines[line - 1])
         };
-        let to = if line == 0 {
-            text.len()
-        } else {
-            text[from..].find('\n').map_or(text.len(), |at| from + at)
-        };
+        let to = if line == 0 { text.len() } else { text[from..].find('\n').map_or(text.len(), |at| from + at) };
         let line_text = text[from..to].trim_end_matches('\r');
         let (first, last) = ((start - from).min(line_text.len()), span.end.saturating_sub(from));
         Problem {
@@ -118,11 +106,7 @@ impl<'a> Sources<'a> {
             value_at += value_bytes;
         }
         let start = span.start + begin.unwrap_or(at);
-        Span {
-            start,
-            end: (span.start + at).max(start),
-            ..span
-        }
+        Span { start, end: (span.start + at).max(start), ..span }
     }
 }
 
@@ -186,8 +170,6 @@ impl<'a> Found<'a> {
     pub(crate) fn finish(self) -> (Vec<Problem>, Vec<Problem>) {
         let mut list = self.list;
         list.sort_by_key(|(span, _)| *span);
-        list.into_iter()
-            .map(|(_, problem)| problem)
-            .partition(|problem| problem.severity == Severity::Error)
+        list.into_iter().map(|(_, problem)| problem).partition(|problem| problem.severity == Severity::Error)
     }
 }

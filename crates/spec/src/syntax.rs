@@ -10,10 +10,7 @@ pub(crate) fn read(text: &str, found: &mut Found<'_>) -> Option<Table> {
     let (table, errors) = DeTable::parse_recoverable(text);
     // One mistake makes several messages on its line: the first in the text is the cause.
     let mut lines = std::collections::BTreeSet::new();
-    let mut errors: Vec<_> = errors
-        .into_iter()
-        .map(|error| (error.span().unwrap_or(0..0), error.message().to_string()))
-        .collect();
+    let mut errors: Vec<_> = errors.into_iter().map(|error| (error.span().unwrap_or(0..0), error.message().to_string())).collect();
     errors.sort_by_key(|(span, _)| span.start);
     let failed = !errors.is_empty();
     for (range, message) in errors {
@@ -36,18 +33,13 @@ fn explain(text: &str, range: std::ops::Range<usize>, reason: &str, found: &mut 
     let span = Span::file(range.clone());
     let cut_off = range.start >= text.trim_end().len();
     let (message, hint) = match cause {
-        "string values must be quoted" if word.trim().is_empty() => (
-            "a value is missing after '='".to_string(),
-            cut_off.then(|| "the file ends here: is it complete?".to_string()),
-        ),
-        "string values must be quoted" => (
-            "a text needs quotes".to_string(),
-            Some(format!("write \"{}\"", word.trim().replace('\\', "\\\\").replace('"', "\\\""))),
-        ),
-        "invalid boolean" => (
-            format!("{} is no boolean", quoted(word)),
-            Some("TOML writes true and false, all lower case".to_string()),
-        ),
+        "string values must be quoted" if word.trim().is_empty() => {
+            ("a value is missing after '='".to_string(), cut_off.then(|| "the file ends here: is it complete?".to_string()))
+        }
+        "string values must be quoted" => {
+            ("a text needs quotes".to_string(), Some(format!("write \"{}\"", word.trim().replace('\\', "\\\\").replace('"', "\\\""))))
+        }
+        "invalid boolean" => (format!("{} is no boolean", quoted(word)), Some("TOML writes true and false, all lower case".to_string())),
         "duplicate key" => {
             let first = first_line_of(text, word, range.start);
             let message = match first {
@@ -67,26 +59,15 @@ fn explain(text: &str, range: std::ops::Range<usize>, reason: &str, found: &mut 
                 value => format!("write {} = {value}", key.trim()),
             }),
         ),
-        "key with no value" => (
-            "expected '=' and a value after the key".to_string(),
-            Some("write KEY = VALUE".to_string()),
-        ),
+        "key with no value" => ("expected '=' and a value after the key".to_string(), Some("write KEY = VALUE".to_string())),
         "unclosed table" => ("the header is not closed".to_string(), Some(format!("write {}]", line.trim()))),
-        "unclosed array" => (
-            "the list is never closed".to_string(),
-            Some("a ']' is missing; is the file complete?".to_string()),
-        ),
-        "unclosed inline table" => (
-            "the braces are never closed".to_string(),
-            Some("a '}' is missing; is the file complete?".to_string()),
-        ),
+        "unclosed array" => ("the list is never closed".to_string(), Some("a ']' is missing; is the file complete?".to_string())),
+        "unclosed inline table" => ("the braces are never closed".to_string(), Some("a '}' is missing; is the file complete?".to_string())),
         "invalid basic string" | "invalid literal string" => {
             let quote = if cause.contains("basic") { '"' } else { '\'' };
             (
                 "the string is not closed on its line".to_string(),
-                Some(format!(
-                    "a {quote} is missing; a text of several lines stands in {quote}{quote}{quote}"
-                )),
+                Some(format!("a {quote} is missing; a text of several lines stands in {quote}{quote}{quote}")),
             )
         }
         "invalid multi-line basic string" | "invalid multi-line literal string" => (
@@ -97,18 +78,13 @@ fn explain(text: &str, range: std::ops::Range<usize>, reason: &str, found: &mut 
             "a backslash in double quotes begins an escape such as \\n, and this is none".to_string(),
             Some("write \\\\ for a backslash, or put the text in single quotes".to_string()),
         ),
-        "unexpected leading zero" => (
-            "a number does not begin with 0".to_string(),
-            Some("drop the zero, or write it in quotes".into()),
-        ),
-        "invalid mantissa" | "invalid fraction" => (
-            "a float has digits on both sides of its point".to_string(),
-            Some("write 0.5 and 5.0".to_string()),
-        ),
+        "unexpected leading zero" => ("a number does not begin with 0".to_string(), Some("drop the zero, or write it in quotes".into())),
+        "invalid mantissa" | "invalid fraction" => {
+            ("a float has digits on both sides of its point".to_string(), Some("write 0.5 and 5.0".to_string()))
+        }
         "unexpected key or value" if text[range.start..].starts_with(',') => (
             "a comma belongs in a list".to_string(),
-            line.split_once('=')
-                .map(|(key, values)| format!("write {} = [{}]", key.trim(), values.trim().trim_end_matches(','))),
+            line.split_once('=').map(|(key, values)| format!("write {} = [{}]", key.trim(), values.trim().trim_end_matches(','))),
         ),
         "unexpected key or value" => (
             "the line goes on after its value".to_string(),

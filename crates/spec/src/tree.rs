@@ -64,10 +64,7 @@ impl Table {
 
     pub(crate) fn without(&self, names: &[&str]) -> Table {
         let entries = self.entries.iter().filter(|(key, _)| !names.contains(&key.name.as_str())).cloned();
-        Table {
-            inline: self.inline,
-            entries: entries.collect(),
-        }
+        Table { inline: self.inline, entries: entries.collect() }
     }
 
     /// Sets the value at a path, making tables on the way.
@@ -195,10 +192,7 @@ pub(crate) fn of_toml(table: &DeTable<'_>, inline: bool, source: usize, found: &
 }
 
 fn placed(source: usize, range: std::ops::Range<usize>) -> Span {
-    Span {
-        source,
-        ..Span::file(range)
-    }
+    Span { source, ..Span::file(range) }
 }
 
 pub(crate) fn of_value(value: &DeValue<'_>, span: Span, source: usize, found: &mut Found<'_>) -> Node {
@@ -225,12 +219,9 @@ pub(crate) fn of_value(value: &DeValue<'_>, span: Span, source: usize, found: &m
             }
         }
         DeValue::Datetime(_) => Tree::Date(written.to_string()),
-        DeValue::Array(items) => Tree::List(
-            items
-                .iter()
-                .map(|item| of_value(item.get_ref(), placed(source, item.span()), source, found))
-                .collect(),
-        ),
+        DeValue::Array(items) => {
+            Tree::List(items.iter().map(|item| of_value(item.get_ref(), placed(source, item.span()), source, found)).collect())
+        }
         DeValue::Table(table) => Tree::Table(of_toml(table, written.starts_with('{'), source, found)),
     };
     Node { span, tree }

@@ -36,30 +36,15 @@ fn points(run: u64, metric: &str) -> Vec<(f64, f64)> {
 fn the_journal_of_format_1_says_which_runs_there_are() {
     let Replayed { state, damage, .. } = journal();
     assert!(damage.is_empty(), "{damage:?}");
-    let runs: Vec<(u64, &str, u64)> = state
-        .runs
-        .values()
-        .map(|run| (run.id.0, run.experiment.as_str(), run.attempts))
-        .collect();
+    let runs: Vec<(u64, &str, u64)> = state.runs.values().map(|run| (run.id.0, run.experiment.as_str(), run.attempts)).collect();
     // Run 5 is purged, run 6 was in the trash and came back.
-    assert_eq!(
-        runs,
-        [(1, "grid", 1), (2, "grid", 1), (3, "fails", 1), (4, "waits", 2), (6, "sh", 1)]
-    );
-    assert!(
-        state
-            .runs
-            .values()
-            .all(|run| run.trashed.is_none() && Uid::parse(run.uid.as_str()).is_some())
-    );
+    assert_eq!(runs, [(1, "grid", 1), (2, "grid", 1), (3, "fails", 1), (4, "waits", 2), (6, "sh", 1)]);
+    assert!(state.runs.values().all(|run| run.trashed.is_none() && Uid::parse(run.uid.as_str()).is_some()));
     let first = &state.runs[&RunId(1)];
     assert!(first.tags.contains("good"));
     assert_eq!(first.note.as_deref(), Some("the better one"));
     let written = |run: u64| state.runs[&RunId(run)].params.get("lr").map(Value::to_string);
-    assert_eq!(
-        (written(1), written(2), written(3)),
-        (Some("0.1".into()), Some("1e-2".into()), None)
-    );
+    assert_eq!((written(1), written(2), written(3)), (Some("0.1".into()), Some("1e-2".into()), None));
     assert_eq!((state.last_run, state.last_sweep), (6, 5));
 }
 
@@ -70,15 +55,8 @@ fn the_journal_of_format_1_says_what_was_submitted_and_decided() {
     assert_eq!(grid.settings.command, Command::Shell("sh train.sh {lr}".into()));
     assert_eq!(grid.settings.resume, Some(Resume::Arguments("{checkpoint}".into())));
     assert_eq!(grid.settings.objectives[0].metric, "test_acc");
-    assert_eq!(
-        (grid.varying.as_slice(), grid.host.as_str(), grid.user.as_str()),
-        (&["lr".to_string()][..], "host", "nobody")
-    );
-    assert!(
-        grid.spec
-            .as_ref()
-            .is_some_and(|spec| spec.path == "neronet.toml" && spec.text.starts_with("command = "))
-    );
+    assert_eq!((grid.varying.as_slice(), grid.host.as_str(), grid.user.as_str()), (&["lr".to_string()][..], "host", "nobody"));
+    assert!(grid.spec.as_ref().is_some_and(|spec| spec.path == "neronet.toml" && spec.text.starts_with("command = ")));
     let git = grid.code.git.as_ref().expect("git's facts");
     assert!(git.commit.len() == 40 && git.branch == "main" && git.dirty);
     let snapshot = grid.code.snapshot.as_ref().expect("a snapshot");
@@ -94,20 +72,12 @@ fn the_journal_of_format_1_says_what_was_submitted_and_decided() {
 #[test]
 fn the_ends_that_home_learned_are_those_of_the_spools() {
     let state = journal().state;
-    for (run, outcome) in [
-        (1, Outcome::Finished),
-        (2, Outcome::Finished),
-        (3, Outcome::Failed),
-        (4, Outcome::Finished),
-    ] {
+    for (run, outcome) in [(1, Outcome::Finished), (2, Outcome::Finished), (3, Outcome::Failed), (4, Outcome::Finished)] {
         let known = state.runs[&RunId(run)].known_end.as_ref().expect("an end");
         let spool = attempt(run, known.attempt.n.0);
         assert_eq!(known.outcome, outcome, "run {run}");
         assert_eq!(spool.end.as_ref().map(|end| end.outcome), Some(outcome), "run {run}");
-        assert_eq!(
-            (spool.begun, spool.lasted, spool.exit_code),
-            (known.attempt.begun, known.attempt.lasted, known.attempt.exit_code)
-        );
+        assert_eq!((spool.begun, spool.lasted, spool.exit_code), (known.attempt.begun, known.attempt.lasted, known.attempt.exit_code));
     }
     let metrics = &state.runs[&RunId(4)].known_end.as_ref().expect("an end").metrics;
     assert_eq!((metrics["loss"].points, metrics["loss"].max, metrics["loss"].last), (3, 0.9, 0.3));
@@ -131,16 +101,8 @@ fn a_spool_of_format_1_folds_to_its_attempt() {
     let resumed = attempt(4, 2);
     assert!(resumed.resumes && resumed.resumed_from.is_some_and(|path| path.ends_with("model.ckpt")));
     let launch = spool::launch(&folder(4, 2)).expect("it reads").expect("it is there");
-    assert_eq!(
-        (launch.run, launch.attempt, launch.argv[0].as_str()),
-        (RunId(4), AttemptNo(2), "sh")
-    );
-    assert!(
-        launch
-            .env
-            .iter()
-            .any(|(name, value)| name == "NERONET_RESUME_FROM" && value.is_some())
-    );
+    assert_eq!((launch.run, launch.attempt, launch.argv[0].as_str()), (RunId(4), AttemptNo(2), "sh"));
+    assert!(launch.env.iter().any(|(name, value)| name == "NERONET_RESUME_FROM" && value.is_some()));
 }
 
 #[test]
@@ -153,16 +115,10 @@ fn the_points_of_format_1_join_over_attempts() {
     assert!(matches!(grad[..], [(3.0, value)] if value.is_nan()), "{grad:?}");
     let mut sources = Vec::new();
     spool::rows(&folder(1, 1), |row| sources.push((row.src, row.at))).expect("rows read");
-    assert!(
-        sources.contains(&("m".into(), 43)) && sources.contains(&("f:log.csv".into(), 22)),
-        "{sources:?}"
-    );
+    assert!(sources.contains(&("m".into(), 43)) && sources.contains(&("f:log.csv".into(), 22)), "{sources:?}");
     let mut text = String::new();
     spool::output(&folder(4, 2), |chunk| text += &chunk.text).expect("chunks read");
-    assert_eq!(
-        text,
-        "Namespace(lr=0.5, optimizer='sgd', epochs=3)\nepoch 3/3 loss 0.3\ntest_acc 97.5\n"
-    );
+    assert_eq!(text, "Namespace(lr=0.5, optimizer='sgd', epochs=3)\nepoch 3/3 loss 0.3\ntest_acc 97.5\n");
 }
 
 #[test]

@@ -175,6 +175,10 @@ fn whole(path: &Path, bytes: u64) -> Result<(), String> {
     Ok(())
 }
 
+/// The kernel takes its time to give watches up again, up to 30 ms: where no checkpoints are named, runs shorter than this do
+/// without them.
+const WATCH_AFTER: Millis = Millis(1_000);
+
 /// Watches for the checkpoints of one attempt.
 pub(crate) struct Watcher {
     directory: PathBuf,
@@ -186,6 +190,8 @@ pub(crate) struct Watcher {
     known: BTreeMap<PathBuf, Version>,
     kept: Vec<Kept>,
     renames: Renames,
+    /// From when on the folders are watched.
+    renames_from: UnixMs,
 }
 
 struct Kept {
@@ -208,7 +214,11 @@ impl Watcher {
             known: BTreeMap::new(),
             kept: Vec::new(),
             renames: Renames::new(),
+            renames_from: attempt_began.plus(if launch.checkpoints.paths.is_empty() { WATCH_AFTER } else { Millis(0) }),
         };
+        if !launch.checkpoints.paths.is_empty() {
+            watcher.watch_folders();
+        }
         for path in watcher.candidates() {
             watcher.renames.watch(path.parent());
             let Some((version, bytes)) = version(&path) else { continue };
@@ -227,14 +237,22 @@ impl Watcher {
         watcher
     }
 
+    /// The folders that the patterns name outright; those that they only match are watched once something is in them.
+    fn watch_folders(&mut self) {
+        for (folder, pattern) in &self.patterns {
+            self.renames.watch(folder.join(pattern).parent());
+        }
+    }
+
     fn candidates(&self) -> BTreeSet<PathBuf> {
         self.patterns.iter().flat_map(|(folder, pattern)| expand(folder, pattern, MOST_NAMES)).collect()
     }
 
     /// What is new since the last look.
     pub(crate) fn look(&mut self, writes: Writes, marks: &Marks) -> Vec<Event> {
-        for (folder, pattern) in &self.patterns {
-            self.renames.watch(folder.join(pattern).parent());
+        let watch = matches!(writes, Writes::Still { now } if now >= self.renames_from);
+        if watch {
+            self.watch_folders();
         }
         let renamed = self.renames.since_last().clone();
         let mut events = Vec::new();
@@ -243,7 +261,7 @@ impl Watcher {
             if self.known.get(&path) == Some(&version) {
                 continue;
             }
-            self.renames.watch(path.parent());
+            self.renames.watch(path.parent().filter(|_| watch));
             let shown = path.strip_prefix(&self.directory).unwrap_or(&path).display().to_string();
             match inspect_one(&path, writes, renamed.contains(&path)) {
                 Verdict::NotYet => continue,

@@ -58,3 +58,15 @@ impl Record {
 pub(crate) fn read(folder: &Path, n: AttemptNo) -> Result<Attempt, neronet_store::StoreError> {
     spool::attempt(folder, n)
 }
+
+/// The time since the machine's boot at which the attempt began: the wall clock may have been set since.
+pub(crate) fn clock_at_beginning(folder: &Path) -> Option<Millis> {
+    let mut began = None;
+    let each = |line: &[u8]| {
+        if let Ok(Stamped { event: Event::Begun { clock, .. }, .. }) = serde_json::from_slice(line) {
+            began.get_or_insert(clock);
+        }
+    };
+    spool::lines(&folder.join(spool::KEEPER), 0, each).ok()?;
+    began
+}

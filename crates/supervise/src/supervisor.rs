@@ -115,7 +115,7 @@ impl<'a> Supervisor<'a> {
         let clock_begun = match &keeper {
             Some((_, begun)) => Some(*begun),
             None if attempt.keeper.as_ref().is_some_and(process::rebooted_since) => None,
-            None => Some(Millis(clock::boot_now().0.saturating_sub((clock::unix_now().0 - begun.0).max(0) as u64))),
+            None => record::clock_at_beginning(folder),
         };
         let streams = stream::open(folder, &launch, position::load(folder).as_ref())?;
         let recorded = recorded_checkpoints(&launch, &attempt);

@@ -30,12 +30,7 @@ pub(super) struct Known {
 
 impl Known {
     pub(super) fn new(files: BTreeMap<String, (Option<Sign>, String)>, repos: Vec<RepoState>) -> Known {
-        Known {
-            format: FORMAT,
-            files,
-            repos,
-            diff: String::new(),
-        }
+        Known { format: FORMAT, files, repos, diff: String::new() }
     }
 }
 
@@ -48,10 +43,7 @@ pub(super) struct Shelf {
 impl Shelf {
     pub(super) fn of(cache: &Path, top: &Path) -> Shelf {
         let key = hash(top.as_os_str().as_encoded_bytes())[..16].to_string();
-        Shelf {
-            file: cache.join(format!("code-{key}.json")),
-            diff_file: cache.join(format!("code-{key}.diff")),
-        }
+        Shelf { file: cache.join(format!("code-{key}.json")), diff_file: cache.join(format!("code-{key}.diff")) }
     }
 
     /// What is known; nothing where the cache is absent, damaged or from another version.

@@ -16,10 +16,7 @@ const PATIENCE: Duration = Duration::from_millis(500);
 pub fn changed_files(snapshots: &Path, a: &str, b: &str) -> Result<Vec<Change>, CaptureError> {
     let (before, after) = (Manifest::load(snapshots, a)?, Manifest::load(snapshots, b)?);
     let (before, after) = (things(&before), things(&after));
-    let (from, to) = (
-        manifest::folder(snapshots, a)?.join(FILES),
-        manifest::folder(snapshots, b)?.join(FILES),
-    );
+    let (from, to) = (manifest::folder(snapshots, a)?.join(FILES), manifest::folder(snapshots, b)?.join(FILES));
     let mut paths: Vec<&str> = before.keys().chain(after.keys()).copied().collect();
     paths.sort_unstable();
     paths.dedup();
@@ -33,11 +30,7 @@ pub fn changed_files(snapshots: &Path, a: &str, b: &str) -> Result<Vec<Change>, 
         };
         let old = old.map(|thing| thing.text(&from.join(path)));
         let new = new.map(|thing| thing.text(&to.join(path)));
-        Some(Change {
-            path: path.to_string(),
-            kind,
-            diff: unified(path, old, new),
-        })
+        Some(Change { path: path.to_string(), kind, diff: unified(path, old, new) })
     });
     Ok(changes.collect())
 }
@@ -55,34 +48,22 @@ impl Thing<'_> {
         match self {
             Thing::Other(text) => Some(format!("{text}\n")),
             Thing::File { size, .. } if *size > LONGEST => None,
-            Thing::File { .. } => String::from_utf8(std::fs::read(place).ok()?)
-                .ok()
-                .filter(|text| !text.contains('\0')),
+            Thing::File { .. } => String::from_utf8(std::fs::read(place).ok()?).ok().filter(|text| !text.contains('\0')),
         }
     }
 }
 
 fn things(manifest: &Manifest) -> BTreeMap<&str, Thing<'_>> {
     let files = manifest.files.iter().map(|file| {
-        let thing = Thing::File {
-            sha256: &file.sha256,
-            executable: file.executable,
-            size: file.size,
-        };
+        let thing = Thing::File { sha256: &file.sha256, executable: file.executable, size: file.size };
         (file.path.as_str(), thing)
     });
-    let links = manifest
-        .links
-        .iter()
-        .map(|link| (link.path.as_str(), Thing::Other(format!("symlink to {}", link.target))));
+    let links = manifest.links.iter().map(|link| (link.path.as_str(), Thing::Other(format!("symlink to {}", link.target))));
     let large = manifest.large.iter().map(|file| {
         let text = format!("large file of {} bytes, modified at {} ms", file.size, file.mtime.0);
         (file.path.as_str(), Thing::Other(text))
     });
-    let commits = manifest
-        .submodules
-        .iter()
-        .map(|module| (module.path.as_str(), Thing::Other(format!("submodule at {}", module.commit))));
+    let commits = manifest.submodules.iter().map(|module| (module.path.as_str(), Thing::Other(format!("submodule at {}", module.commit))));
     files.chain(links).chain(large).chain(commits).collect()
 }
 
@@ -93,9 +74,5 @@ fn unified(path: &str, old: Option<Option<String>>, new: Option<Option<String>>)
     let (old, new) = (old.unwrap_or(Some(String::new()))?, new.unwrap_or(Some(String::new()))?);
     let diff = similar::TextDiff::configure().timeout(PATIENCE).diff_lines(&old, &new);
     let text = diff.unified_diff().context_radius(3).header(&from, &to).to_string();
-    Some(if old == new {
-        "only the permission to execute has changed\n".to_string()
-    } else {
-        text
-    })
+    Some(if old == new { "only the permission to execute has changed\n".to_string() } else { text })
 }

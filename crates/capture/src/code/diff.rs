@@ -63,10 +63,7 @@ mod tests {
             diff --git \"a/q\\n/id_rsa\" \"b/q\\n/id_rsa\"\n+canary\ndiff --git a/z b/z\n+two\n";
         let kept = String::from_utf8(without_secrets(diff.as_bytes(), |_| false)).expect("text");
         assert!(!kept.contains("canary"), "{kept}");
-        assert!(
-            kept.contains("+one") && kept.contains("+two") && kept.contains("# .env has changed"),
-            "{kept}"
-        );
+        assert!(kept.contains("+one") && kept.contains("+two") && kept.contains("# .env has changed"), "{kept}");
         let named = without_secrets(b"diff --git a/z b/z\n+canary\n", |path| path == "z");
         assert!(!String::from_utf8_lossy(&named).contains("canary"));
     }

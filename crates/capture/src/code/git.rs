@@ -63,11 +63,7 @@ impl Repo {
             Ok(text) => git_dir.join(text.trim()),
             Err(_) => git_dir.clone(),
         };
-        Some(Repo {
-            top: top.to_path_buf(),
-            git_dir,
-            common_dir,
-        })
+        Some(Repo { top: top.to_path_buf(), git_dir, common_dir })
     }
 
     pub(super) fn index(&self) -> PathBuf {
@@ -78,10 +74,7 @@ impl Repo {
     pub(super) fn head(&self) -> Head {
         let text = std::fs::read_to_string(self.git_dir.join("HEAD")).unwrap_or_default();
         match text.trim().strip_prefix("ref:").map(str::trim) {
-            None => Head {
-                commit: object_name(&text).unwrap_or_default(),
-                branch: String::new(),
-            },
+            None => Head { commit: object_name(&text).unwrap_or_default(), branch: String::new() },
             // Where refs are kept in tables, HEAD's file says only this.
             Some("refs/heads/.invalid") => Head {
                 commit: self.ask(&["rev-parse", "--verify", "-q", "HEAD"]),
@@ -105,9 +98,7 @@ impl Repo {
             }
         }
         let packed = std::fs::read_to_string(self.common_dir.join("packed-refs")).ok()?;
-        packed
-            .lines()
-            .find_map(|line| line.strip_suffix(name)?.strip_suffix(' ').and_then(object_name))
+        packed.lines().find_map(|line| line.strip_suffix(name)?.strip_suffix(' ').and_then(object_name))
     }
 
     fn ask(&self, words: &[&str]) -> String {
@@ -133,26 +124,14 @@ impl Repo {
             .env("GIT_TERMINAL_PROMPT", "0")
             .env("GIT_NO_LAZY_FETCH", "1")
             .env("GIT_ALLOW_PROTOCOL", "none")
-            .env(
-                "GIT_CEILING_DIRECTORIES",
-                self.top.parent().map_or(OsStr::new("/"), Path::as_os_str),
-            )
+            .env("GIT_CEILING_DIRECTORIES", self.top.parent().map_or(OsStr::new("/"), Path::as_os_str))
             .env("LC_ALL", "C");
         // Not `current_dir`: with it a process takes longer to start.
         command.arg("-C").arg(&self.top).arg("--no-pager").arg("--literal-pathspecs");
-        for setting in [
-            "core.fsmonitor=false",
-            "core.hooksPath=/dev/null",
-            "core.quotePath=false",
-            "diff.external=",
-        ] {
+        for setting in ["core.fsmonitor=false", "core.hooksPath=/dev/null", "core.quotePath=false", "diff.external="] {
             command.args(["-c", setting]);
         }
-        command
-            .args(words)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
+        command.args(words).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
     }
 
@@ -168,23 +147,8 @@ impl Repo {
         let switches = self.filters_off();
         let mut words: Vec<&str> = switches.iter().flat_map(|switch| ["-c", switch.as_str()]).collect();
         // A file that is too large to be copied is too large for a line-by-line difference.
-        words.extend([
-            "-c",
-            "core.bigFileThreshold=10m",
-            "diff",
-            "HEAD",
-            "--no-ext-diff",
-            "--no-textconv",
-            "--no-color",
-        ]);
-        words.extend([
-            "--no-renames",
-            "--no-relative",
-            "--submodule=short",
-            "--ignore-submodules=dirty",
-            "--patch",
-            "--unified=3",
-        ]);
+        words.extend(["-c", "core.bigFileThreshold=10m", "diff", "HEAD", "--no-ext-diff", "--no-textconv", "--no-color"]);
+        words.extend(["--no-renames", "--no-relative", "--submodule=short", "--ignore-submodules=dirty", "--patch", "--unified=3"]);
         words.extend([from.as_str(), to.as_str(), "--"]);
         let output = self.git(&words).output().ok()?;
         output.status.success().then_some(output.stdout)
@@ -192,22 +156,15 @@ impl Repo {
 
     /// Settings that switch off the filter programs that the repository itself configures. The user's own configuration is theirs.
     fn filters_off(&self) -> Vec<String> {
-        let configured = [self.common_dir.join("config"), self.git_dir.join("config.worktree")]
-            .iter()
-            .any(|file| {
-                let text = std::fs::read(file).unwrap_or_default().to_ascii_lowercase();
-                let text = String::from_utf8_lossy(&text);
-                text.contains("filter") || text.contains("include")
-            });
+        let configured = [self.common_dir.join("config"), self.git_dir.join("config.worktree")].iter().any(|file| {
+            let text = std::fs::read(file).unwrap_or_default().to_ascii_lowercase();
+            let text = String::from_utf8_lossy(&text);
+            text.contains("filter") || text.contains("include")
+        });
         if !configured {
             return Vec::new();
         }
-        let names = self.ask(&[
-            "config",
-            "--name-only",
-            "--get-regexp",
-            r"^filter\..*\.(clean|process|smudge|required)$",
-        ]);
+        let names = self.ask(&["config", "--name-only", "--get-regexp", r"^filter\..*\.(clean|process|smudge|required)$"]);
         names
             .lines()
             .map(|name| match name.strip_suffix(".required") {
@@ -258,10 +215,7 @@ fn parse_listing(bytes: &[u8]) -> Listing {
                 }
             }
             None if path.ends_with('/') => listing.embedded.push(path.trim_end_matches('/').to_string()),
-            tracked => listing.files.push(Listed {
-                path: path.to_string(),
-                tracked: tracked.is_some(),
-            }),
+            tracked => listing.files.push(Listed { path: path.to_string(), tracked: tracked.is_some() }),
         }
     }
     listing

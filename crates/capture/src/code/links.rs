@@ -38,11 +38,7 @@ impl<'a> Held<'a> {
             _ if stays => target.to_string(),
             _ => place.to_string_lossy().into_owned(),
         };
-        Link {
-            path: path.to_string(),
-            target,
-            outside: !stays,
-        }
+        Link { path: path.to_string(), target, outside: !stays }
     }
 }
 

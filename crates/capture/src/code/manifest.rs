@@ -32,11 +32,7 @@ pub(super) struct Manifest {
 impl Manifest {
     pub(super) fn of(survey: &Survey) -> Manifest {
         let below = &survey.below;
-        let paths = survey
-            .files
-            .iter()
-            .map(|file| &file.path)
-            .chain(survey.large.iter().map(|file| &file.path));
+        let paths = survey.files.iter().map(|file| &file.path).chain(survey.large.iter().map(|file| &file.path));
         let needed = !below.is_empty()
             && !paths
                 .chain(survey.links.iter().map(|link| &link.path))
@@ -44,11 +40,7 @@ impl Manifest {
         Manifest {
             format: FORMAT,
             commit: survey.git.as_ref().map(|git| git.commit.clone()).unwrap_or_default(),
-            diff: if survey.diff.is_empty() {
-                String::new()
-            } else {
-                hash(&survey.diff)
-            },
+            diff: if survey.diff.is_empty() { String::new() } else { hash(&survey.diff) },
             files: survey.files.clone(),
             links: survey.links.clone(),
             large: survey.large.clone(),
@@ -62,11 +54,7 @@ impl Manifest {
     /// The bytes that are stored, and their hash.
     pub(super) fn seal(&self) -> Result<(Vec<u8>, String), CaptureError> {
         let bytes = serde_json::to_vec(self).map_err(|error| {
-            CaptureError::new(
-                format!("cannot write the manifest: {error}"),
-                Path::new(MANIFEST),
-                "report this as a bug",
-            )
+            CaptureError::new(format!("cannot write the manifest: {error}"), Path::new(MANIFEST), "report this as a bug")
         })?;
         let name = hash(&bytes);
         Ok((bytes, name))
@@ -78,9 +66,7 @@ impl Manifest {
         let bytes = std::fs::read(&place).map_err(|error| CaptureError::io("read the snapshot", &place, &error))?;
         let damaged = |what: String| CaptureError::new(what, &place, "submit the run again from its code; this snapshot cannot be used");
         if hash(&bytes) != name {
-            return Err(damaged(
-                "the snapshot's manifest is damaged: it does not match its name".to_string(),
-            ));
+            return Err(damaged("the snapshot's manifest is damaged: it does not match its name".to_string()));
         }
         let manifest: Manifest =
             serde_json::from_slice(&bytes).map_err(|error| damaged(format!("the snapshot's manifest cannot be read: {error}")))?;
@@ -108,10 +94,7 @@ impl Manifest {
         for link in &self.links {
             let absolute = link.target.starts_with('/');
             if absolute != link.outside || (!absolute && leaves(&link.path, &link.target)) {
-                return Err(format!(
-                    "the snapshot's symlink '{}' to '{}' would leave the run's folder",
-                    link.path, link.target
-                ));
+                return Err(format!("the snapshot's symlink '{}' to '{}' would leave the run's folder", link.path, link.target));
             }
         }
         Ok(())
@@ -131,11 +114,7 @@ pub(super) fn folder(snapshots: &Path, name: &str) -> Result<PathBuf, CaptureErr
     if name.len() == 64 && name.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b)) {
         Ok(snapshots.join(name))
     } else {
-        Err(CaptureError::new(
-            format!("'{name}' is no snapshot's name"),
-            snapshots,
-            "a snapshot's name is 64 hexadecimal digits",
-        ))
+        Err(CaptureError::new(format!("'{name}' is no snapshot's name"), snapshots, "a snapshot's name is 64 hexadecimal digits"))
     }
 }
 

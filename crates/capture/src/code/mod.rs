@@ -93,11 +93,7 @@ pub struct Caps {
 
 impl Default for Caps {
     fn default() -> Caps {
-        Caps {
-            bytes: 100_000_000,
-            files: 20_000,
-            large: 10_000_000,
-        }
+        Caps { bytes: 100_000_000, files: 20_000, large: 10_000_000 }
     }
 }
 

@@ -25,15 +25,8 @@ pub(super) struct Hashed {
 
 /// Opens a file and nothing else: no link is followed, and a pipe in its place does not hang.
 fn open(path: &Path) -> io::Result<File> {
-    let file = OpenOptions::new()
-        .read(true)
-        .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK)
-        .open(path)?;
-    if file.metadata()?.is_file() {
-        Ok(file)
-    } else {
-        Err(io::Error::other("it is no longer a file"))
-    }
+    let file = OpenOptions::new().read(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(path)?;
+    if file.metadata()?.is_file() { Ok(file) } else { Err(io::Error::other("it is no longer a file")) }
 }
 
 pub(super) fn hash_file(path: &Path) -> io::Result<Hashed> {
@@ -79,12 +72,8 @@ fn taken<W: Write>(path: &Path, sink: impl Fn() -> io::Result<W>) -> io::Result<
         let sign = Sign::of(&before);
         let quiet = sign == Sign::of(&source.metadata()?) && size == before.len();
         if quiet || patience == 0 {
-            let hashed = Hashed {
-                sha256: hex(&hasher.finalize()),
-                size,
-                executable: before.mode() & 0o100 != 0,
-                sign: quiet.then_some(sign),
-            };
+            let hashed =
+                Hashed { sha256: hex(&hasher.finalize()), size, executable: before.mode() & 0o100 != 0, sign: quiet.then_some(sign) };
             return Ok((hashed, sink));
         }
     }
@@ -100,10 +89,7 @@ impl Cloner {
     /// Copies `from`, of which it is known that it has `size` bytes and rests, to the new file `to`; on file systems that can, the
     /// two share their blocks until one is written.
     pub(super) fn copy(&self, from: &Path, to: &Path, size: u64, executable: bool) -> io::Result<()> {
-        let mut source = OpenOptions::new()
-            .read(true)
-            .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK)
-            .open(from)?;
+        let mut source = OpenOptions::new().read(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(from)?;
         let mode = if executable { 0o777 } else { 0o666 };
         let mut copy = OpenOptions::new().write(true).create_new(true).mode(mode).open(to)?;
         if size > 0 && !self.refused.load(Ordering::Relaxed) {
@@ -130,22 +116,13 @@ impl Cloner {
         } else {
             io::copy(&mut source, &mut copy)?
         };
-        if copied == size {
-            Ok(())
-        } else {
-            Err(io::Error::other(format!(
-                "the stored file has {copied} bytes and should have {size}"
-            )))
-        }
+        if copied == size { Ok(()) } else { Err(io::Error::other(format!("the stored file has {copied} bytes and should have {size}"))) }
     }
 }
 
 /// Makes `to` share the blocks of `from`.
 fn clone(from: &File, to: &File) -> io::Result<()> {
-    #[expect(
-        unsafe_code,
-        reason = "no safe wrapper of FICLONE exists; both descriptors are open files that outlive the call"
-    )]
+    #[expect(unsafe_code, reason = "no safe wrapper of FICLONE exists; both descriptors are open files that outlive the call")]
     let answer = unsafe { libc::ioctl(to.as_raw_fd(), libc::FICLONE, from.as_raw_fd()) };
     if answer == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }

@@ -71,23 +71,12 @@ impl Surveyor<'_> {
         }
         let bytes: u64 = copied.iter().filter(|(_, _, large)| !large).map(|(_, meta, _)| meta.len()).sum();
         if bytes > self.caps.bytes {
-            let sizes = copied
-                .iter()
-                .filter(|(_, _, large)| !large)
-                .map(|(path, meta, _)| (path.as_str(), meta.len()));
+            let sizes = copied.iter().filter(|(_, _, large)| !large).map(|(path, meta, _)| (path.as_str(), meta.len()));
             self.survey.in_place_because = Some(size::too_big(&self.survey.top, sizes, bytes, self.caps));
             return;
         }
-        let held = Held::of(
-            copied
-                .iter()
-                .map(|(path, _, _)| path.as_str())
-                .chain(links.iter().map(|(path, _)| path.as_str())),
-        );
-        self.survey.links = links
-            .iter()
-            .map(|(path, target)| held.link(&self.survey.top, path, target))
-            .collect();
+        let held = Held::of(copied.iter().map(|(path, _, _)| path.as_str()).chain(links.iter().map(|(path, _)| path.as_str())));
+        self.survey.links = links.iter().map(|(path, target)| held.link(&self.survey.top, path, target)).collect();
         self.read(copied);
         self.survey.left_out.sort();
     }
@@ -95,10 +84,7 @@ impl Surveyor<'_> {
     /// neronet's own home and cache may lie in the tree; they must not grow a copy of themselves with every run.
     fn drop_own_folders(&mut self, cache: &Path) {
         let top = &self.survey.top;
-        let locks = self
-            .tracked
-            .keys()
-            .filter(|path| *path == "home.lock" || path.ends_with("/home.lock"));
+        let locks = self.tracked.keys().filter(|path| *path == "home.lock" || path.ends_with("/home.lock"));
         let mut own: Vec<String> = locks
             .map(|path| path.trim_end_matches("home.lock").to_string())
             .filter(|folder| top.join(folder).join("journal").is_dir())
@@ -111,8 +97,7 @@ impl Surveyor<'_> {
             self.survey.in_place_because = Some(why.to_string());
         }
         if !own.is_empty() {
-            self.tracked
-                .retain(|path, _| !own.iter().any(|folder| path.starts_with(folder.as_str())));
+            self.tracked.retain(|path, _| !own.iter().any(|folder| path.starts_with(folder.as_str())));
         }
     }
 
@@ -136,10 +121,8 @@ impl Surveyor<'_> {
             Some((Some(sign), hash)) if !hash.is_empty() && *sign == Sign::of(meta) => Some(hash.clone()),
             _ => None,
         };
-        let mut hashes: Vec<Option<String>> = copied
-            .iter()
-            .map(|(path, meta, large)| if *large { Some(String::new()) } else { known_hash(path, meta) })
-            .collect();
+        let mut hashes: Vec<Option<String>> =
+            copied.iter().map(|(path, meta, large)| if *large { Some(String::new()) } else { known_hash(path, meta) }).collect();
         let unknown: Vec<usize> = (0..copied.len()).filter(|i| hashes[*i].is_none()).collect();
         if !unknown.is_empty() && self.draft.is_none() {
             self.draft = self.shelf.draft();
@@ -153,10 +136,7 @@ impl Surveyor<'_> {
                     hashes[i] = Some(hashed.sha256.clone());
                     fresh.insert(i, hashed);
                 }
-                Err(error) => self
-                    .survey
-                    .left_out
-                    .push((copied[i].0.clone(), format!("it cannot be read: {error}"))),
+                Err(error) => self.survey.left_out.push((copied[i].0.clone(), format!("it cannot be read: {error}"))),
             }
         }
         for (i, (path, meta, large)) in copied.into_iter().enumerate() {
@@ -175,12 +155,7 @@ impl Surveyor<'_> {
                 self.survey.large.push(Large { path, size, mtime });
             } else {
                 let executable = meta.mode() & 0o100 != 0;
-                self.survey.files.push(Entry {
-                    path,
-                    size,
-                    executable,
-                    sha256,
-                });
+                self.survey.files.push(Entry { path, size, executable, sha256 });
             }
         }
     }

@@ -9,20 +9,12 @@ const REMEDY: &str = "ignore what is not code in .gitignore and name it under [c
 pub(super) fn too_many<'a>(top: &Path, paths: impl Iterator<Item = &'a String>, caps: &Caps) -> String {
     let most = largest(paths.map(|path| (folder(path), 1)));
     let named: Vec<String> = most.iter().map(|(folder, files)| format!("{folder} ({files} seen)")).collect();
-    format!(
-        "{} has more than {} files; most are in {}; {REMEDY}",
-        top.display(),
-        caps.files,
-        named.join(", ")
-    )
+    format!("{} has more than {} files; most are in {}; {REMEDY}", top.display(), caps.files, named.join(", "))
 }
 
 pub(super) fn too_big<'a>(top: &Path, files: impl Iterator<Item = (&'a str, u64)> + Clone, total: u64, caps: &Caps) -> String {
     let name = |found: Vec<(String, u64)>| -> String {
-        let named: Vec<String> = found
-            .iter()
-            .map(|(path, bytes)| format!("{path} ({})", megabytes(*bytes)))
-            .collect();
+        let named: Vec<String> = found.iter().map(|(path, bytes)| format!("{path} ({})", megabytes(*bytes))).collect();
         named.join(", ")
     };
     format!(

@@ -23,11 +23,7 @@ const LOOK_BACK: usize = 3;
 /// Freezes what was surveyed under its hash, which is returned. What is already there is only looked up.
 pub fn store(survey: &Survey, snapshots: &Path) -> Result<String, CaptureError> {
     if let Some(why) = &survey.in_place_because {
-        return Err(CaptureError::new(
-            format!("no snapshot can be made: {why}"),
-            &survey.top,
-            "run in place",
-        ));
+        return Err(CaptureError::new(format!("no snapshot can be made: {why}"), &survey.top, "run in place"));
     }
     let mut manifest = Manifest::of(survey);
     let (_, name) = manifest.seal()?;
@@ -42,11 +38,7 @@ pub fn store(survey: &Survey, snapshots: &Path) -> Result<String, CaptureError> 
 /// Removes what was left half-built by a crash before `before`. Gives the number of folders removed.
 pub fn remove_unfinished(snapshots: &Path, before: std::time::SystemTime) -> usize {
     let Ok(entries) = std::fs::read_dir(snapshots) else { return 0 };
-    let old = |place: &Path| {
-        std::fs::metadata(place)
-            .and_then(|meta| meta.modified())
-            .is_ok_and(|at| at < before)
-    };
+    let old = |place: &Path| std::fs::metadata(place).and_then(|meta| meta.modified()).is_ok_and(|at| at < before);
     entries
         .flatten()
         .filter(|entry| entry.file_name().to_string_lossy().starts_with(UNFINISHED) && old(&entry.path()))
@@ -74,14 +66,8 @@ impl Draft {
         let stored = Stored::recent(snapshots);
         let copied = read::in_parallel(&manifest.files, |file| {
             let to = files.join(&file.path);
-            let linked = stored
-                .place(&file.sha256, file.executable)
-                .is_some_and(|from| std::fs::hard_link(from, &to).is_ok());
-            if linked {
-                Ok(None)
-            } else {
-                read::copy_frozen(&survey.top.join(&file.path), &to).map(Some)
-            }
+            let linked = stored.place(&file.sha256, file.executable).is_some_and(|from| std::fs::hard_link(from, &to).is_ok());
+            if linked { Ok(None) } else { read::copy_frozen(&survey.top.join(&file.path), &to).map(Some) }
         });
         let mut kept = Vec::with_capacity(manifest.files.len());
         let mut new = Vec::new();
@@ -100,9 +86,7 @@ impl Draft {
                 }
                 Err(error) => {
                     let _ = std::fs::remove_file(files.join(&file.path));
-                    manifest
-                        .left_out
-                        .push((file.path, format!("it changed or vanished while it was copied: {error}")));
+                    manifest.left_out.push((file.path, format!("it changed or vanished while it was copied: {error}")));
                 }
             }
         }
@@ -122,9 +106,7 @@ impl Draft {
         let place = snapshots.join(&name);
         write_frozen(&self.0.join(MANIFEST), &bytes).map_err(failed)?;
         if copied.len() > SYNCED_SINGLY {
-            File::open(&self.0)
-                .and_then(|folder| Ok(nix::unistd::syncfs(folder)?))
-                .map_err(failed)?;
+            File::open(&self.0).and_then(|folder| Ok(nix::unistd::syncfs(folder)?)).map_err(failed)?;
         } else {
             sync_singly(&self.0, manifest, copied).map_err(failed)?;
         }
@@ -199,9 +181,7 @@ fn sync_singly(draft: &Path, manifest: &Manifest, copied: &[PathBuf]) -> io::Res
     }
     places.extend([draft.join(MANIFEST), files, draft.to_path_buf()]);
     let places: Vec<PathBuf> = places.into_iter().collect();
-    read::in_parallel(&places, |place| File::open(place)?.sync_all())
-        .into_iter()
-        .collect()
+    read::in_parallel(&places, |place| File::open(place)?.sync_all()).into_iter().collect()
 }
 
 /// The uncommitted changes of a snapshot, if there were any.

@@ -20,9 +20,7 @@ const NESTING: usize = 8;
 /// Looks at the folder `start`: git's facts, and every file with its hash. `cache` is a folder for what need not be read again; it
 /// may be absent or unwritable. `home_dir` is the user's home folder, which is never copied.
 pub fn survey(start: &Path, home_dir: Option<&Path>, caps: &Caps, cache: &Path) -> Result<Survey, CaptureError> {
-    let start = start
-        .canonicalize()
-        .map_err(|error| CaptureError::io("open the folder", start, &error))?;
+    let start = start.canonicalize().map_err(|error| CaptureError::io("open the folder", start, &error))?;
     let inside_git = start.components().any(|part| part.as_os_str() == ".git");
     let repo = if inside_git { None } else { Repo::around(&start) };
     let top = repo.as_ref().map_or(start.clone(), |repo| repo.top.clone());

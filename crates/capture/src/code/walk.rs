@@ -2,18 +2,8 @@
 
 use std::path::Path;
 
-const SKIPPED: [&str; 10] = [
-    ".git",
-    ".hg",
-    ".svn",
-    "__pycache__",
-    "node_modules",
-    ".mypy_cache",
-    ".pytest_cache",
-    ".ruff_cache",
-    ".ipynb_checkpoints",
-    ".tox",
-];
+const SKIPPED: [&str; 10] =
+    [".git", ".hg", ".svn", "__pycache__", "node_modules", ".mypy_cache", ".pytest_cache", ".ruff_cache", ".ipynb_checkpoints", ".tox"];
 /// Skipped entries are cheap, not free: a folder of ten times as many entries as may be listed is too much as well.
 const SKIPPED_FACTOR: u64 = 10;
 

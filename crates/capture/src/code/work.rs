@@ -22,9 +22,7 @@ pub fn materialise(snapshots: &Path, hash: &str, work: &Path, link: &[String], t
         std::fs::remove_dir_all(&draft).map_err(failed)?;
     }
     std::fs::create_dir_all(&draft).map_err(failed)?;
-    let built = plan
-        .build(&snapshots.join(hash).join(FILES), &draft)
-        .and_then(|()| std::fs::rename(&draft, work).map_err(failed));
+    let built = plan.build(&snapshots.join(hash).join(FILES), &draft).and_then(|()| std::fs::rename(&draft, work).map_err(failed));
     if built.is_err() {
         let _ = std::fs::remove_dir_all(&draft);
     }
@@ -58,12 +56,7 @@ impl<'a> Plan<'a> {
         }
         let plan = Plan {
             files: manifest.files.iter().filter(|file| !covered(&file.path)).collect(),
-            folders: manifest
-                .folders
-                .iter()
-                .map(String::as_str)
-                .filter(|folder| !covered(folder))
-                .collect(),
+            folders: manifest.folders.iter().map(String::as_str).filter(|folder| !covered(folder)).collect(),
             links,
         };
         for path in plan.paths() {
@@ -80,9 +73,7 @@ impl<'a> Plan<'a> {
 
     fn paths(&self) -> impl Iterator<Item = &str> {
         let files = self.files.iter().map(|file| file.path.as_str());
-        files
-            .chain(self.folders.iter().copied())
-            .chain(self.links.keys().map(String::as_str))
+        files.chain(self.folders.iter().copied()).chain(self.links.keys().map(String::as_str))
     }
 
     fn build(&self, stored: &Path, draft: &Path) -> Result<(), CaptureError> {
@@ -124,10 +115,7 @@ fn asked_link(entry: &str, top: &Path) -> Result<(String, PathBuf), CaptureError
         (plain.to_string(), top.join(plain))
     };
     if !is_safe(&path) {
-        return Err(refused(
-            "it would lie outside the run's folder",
-            "name something below the top of the code, or an absolute path",
-        ));
+        return Err(refused("it would lie outside the run's folder", "name something below the top of the code, or an absolute path"));
     }
     if std::fs::symlink_metadata(&target).is_err() {
         return Err(refused("it does not exist", "create it, or take it out of [code] link"));

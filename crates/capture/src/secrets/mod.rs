@@ -40,23 +40,15 @@ pub fn is_secret_name(name: &str) -> bool {
         return false;
     }
     // `SSH_AUTH_SOCK`, `TOKENIZERS_PARALLELISM`, `MAX_TOKENS`, `TOKEN_COUNT`: places, switches and numbers.
-    if words
-        .last()
-        .is_some_and(|last| ["PATH", "FILE", "DIR", "SOCK", "COUNT", "LENGTH", "SIZE", "LIMIT", "ID"].contains(&last.as_str()))
-    {
+    if words.last().is_some_and(|last| ["PATH", "FILE", "DIR", "SOCK", "COUNT", "LENGTH", "SIZE", "LIMIT", "ID"].contains(&last.as_str())) {
         return words.iter().any(|word| is(word, "SECRET") || is(word, "PASSWORD"));
     }
-    if words
-        .windows(2)
-        .any(|pair| ["MAX", "MIN", "NUM", "N"].contains(&pair[0].as_str()) && pair[1] == "TOKENS")
-    {
+    if words.windows(2).any(|pair| ["MAX", "MIN", "NUM", "N"].contains(&pair[0].as_str()) && pair[1] == "TOKENS") {
         return false;
     }
     let key = words.iter().enumerate().any(|(i, word)| {
-        let after_harmless = i
-            .checked_sub(1)
-            .and_then(|before| words.get(before))
-            .is_some_and(|before| HARMLESS_KEYS.contains(&before.as_str()));
+        let after_harmless =
+            i.checked_sub(1).and_then(|before| words.get(before)).is_some_and(|before| HARMLESS_KEYS.contains(&before.as_str()));
         (word == "KEY" || word == "KEYS") && !after_harmless && (i > 0 || words.len() == 1) && i + 2 >= words.len()
     });
     key || words.iter().any(|word| SECRET_WORDS.iter().any(|known| is(word, known)))
@@ -104,9 +96,7 @@ pub fn looks_like_secret_file(path: &str) -> bool {
     let path = path.to_ascii_lowercase();
     let name = path.rsplit('/').next().unwrap_or(&path);
     let folder = path.rsplit('/').nth(1).unwrap_or_default();
-    let example = ["example", "sample", "template", "dist", "pub"]
-        .iter()
-        .any(|end| name.ends_with(&format!(".{end}")));
+    let example = ["example", "sample", "template", "dist", "pub"].iter().any(|end| name.ends_with(&format!(".{end}")));
     if example {
         return false;
     }
@@ -144,23 +134,10 @@ pub fn looks_like_secret_file(path: &str) -> bool {
         "terraform.tfstate",
         "huggingface_token",
     ];
-    let endings = [
-        ".pem",
-        ".key",
-        ".p12",
-        ".pfx",
-        ".jks",
-        ".keystore",
-        ".kdbx",
-        ".ppk",
-        ".asc-private",
-        ".env",
-    ];
+    let endings = [".pem", ".key", ".p12", ".pfx", ".jks", ".keystore", ".kdbx", ".ppk", ".asc-private", ".env"];
     names.contains(&name)
         || name.starts_with(".env.")
-        || ["id_rsa", "id_dsa", "id_ecdsa", "id_ed25519"]
-            .iter()
-            .any(|key| name.starts_with(key))
+        || ["id_rsa", "id_dsa", "id_ecdsa", "id_ed25519"].iter().any(|key| name.starts_with(key))
         || endings.iter().any(|ending| name.ends_with(ending))
         || (folder == ".docker" && name == "config.json")
         || (folder == ".kube" && name == "config")
@@ -172,10 +149,7 @@ pub fn looks_like_secret_file(path: &str) -> bool {
 pub(crate) fn file_holds_secret(place: &Path) -> bool {
     /// Longer than any certificate bundle.
     const MOST: u64 = 1 << 20;
-    let name = place
-        .file_name()
-        .map(|name| name.to_string_lossy().to_ascii_lowercase())
-        .unwrap_or_default();
+    let name = place.file_name().map(|name| name.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
     let pem = name.ends_with(".pem");
     if !(pem || name == ".npmrc") || std::fs::metadata(place).map_or(true, |meta| meta.len() > MOST) {
         return true;
@@ -275,16 +249,7 @@ mod tests {
         ] {
             assert!(looks_like_secret_file(path), "{path}");
         }
-        for path in [
-            ".env.example",
-            "id_rsa.pub",
-            "config.json",
-            "environment.yml",
-            "train.py",
-            "keys.py",
-            "tokenizer.json",
-            "monkey",
-        ] {
+        for path in [".env.example", "id_rsa.pub", "config.json", "environment.yml", "train.py", "keys.py", "tokenizer.json", "monkey"] {
             assert!(!looks_like_secret_file(path), "{path}");
         }
     }

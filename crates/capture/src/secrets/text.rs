@@ -29,11 +29,7 @@ const TOKEN_STARTS: [(&str, usize); 20] = [
 /// `text` without the `known` values and without what looks like a secret: passwords in addresses, private keys, the tokens of known
 /// services, and what is assigned to a secret name.
 pub fn mask_text(text: &str, known: &[String]) -> String {
-    let mut known: Vec<&str> = known
-        .iter()
-        .map(String::as_str)
-        .filter(|value| value.len() >= SHORTEST_KNOWN)
-        .collect();
+    let mut known: Vec<&str> = known.iter().map(String::as_str).filter(|value| value.len() >= SHORTEST_KNOWN).collect();
     // A secret that holds another goes first, else its rest would stay.
     known.sort_by_key(|value| std::cmp::Reverse(value.len()));
     let mut masked = text.to_string();
@@ -61,9 +57,7 @@ fn mask_key_blocks(text: &str) -> String {
         kept.push_str(&rest[..begin]);
         kept.push_str(MASK);
         // A block that is cut off is a secret to its end.
-        let end = rest[begin..]
-            .find("-----END ")
-            .map_or(rest.len(), |at| begin + at + "-----END ".len());
+        let end = rest[begin..].find("-----END ").map_or(rest.len(), |at| begin + at + "-----END ".len());
         rest = rest[end..].split_once("-----").map_or("", |(_, after)| after);
     }
     kept + rest
@@ -85,9 +79,7 @@ fn mask_passwords_in_addresses(text: &str) -> String {
     while let Some(at) = rest.find("://") {
         let (before, after) = rest.split_at(at + 3);
         kept.push_str(before);
-        let authority_end = after
-            .find(|c: char| c.is_whitespace() || "/?#\"'<>`".contains(c))
-            .unwrap_or(after.len());
+        let authority_end = after.find(|c: char| c.is_whitespace() || "/?#\"'<>`".contains(c)).unwrap_or(after.len());
         rest = after;
         if let Some(user_end) = after[..authority_end].rfind('@') {
             let user = &after[..user_end];
@@ -169,10 +161,7 @@ mod tests {
 
     #[test]
     fn no_canary_stays_in_a_text() {
-        let key = format!(
-            "-----BEGIN RSA {}-----\nCANARY\nCANARY\n-----END RSA PRIVATE KEY-----",
-            "PRIVATE KEY"
-        );
+        let key = format!("-----BEGIN RSA {}-----\nCANARY\nCANARY\n-----END RSA PRIVATE KEY-----", "PRIVATE KEY");
         let (token, aws) = (format!("hf_{}", "CANARY1x".repeat(4)), format!("AKIA{}", "CANARY12CANARY34"));
         for text in [
             key.clone(),

@@ -9,18 +9,9 @@ fn variables(list: &[(&str, &str)]) -> Vec<(String, String)> {
 }
 
 fn venv(tree: &Tree) -> PathBuf {
-    tree.put(
-        "venv/pyvenv.cfg",
-        "home = /usr/bin\nversion_info = 3.11.4.final.0\nprompt = 'lab'\n",
-    )
-    .put("venv/bin/python", "");
-    for info in [
-        "numpy-1.26.4.dist-info",
-        "Foo_Bar-2.0.dist-info",
-        "~umpy-1.0.dist-info",
-        "old-0.1-py3.11.egg-info",
-        "mine-0.2.dist-info",
-    ] {
+    tree.put("venv/pyvenv.cfg", "home = /usr/bin\nversion_info = 3.11.4.final.0\nprompt = 'lab'\n").put("venv/bin/python", "");
+    for info in ["numpy-1.26.4.dist-info", "Foo_Bar-2.0.dist-info", "~umpy-1.0.dist-info", "old-0.1-py3.11.egg-info", "mine-0.2.dist-info"]
+    {
         tree.put(&format!("venv/lib/python3.11/site-packages/{info}/METADATA"), "");
     }
     tree.top.join("venv")
@@ -32,31 +23,15 @@ fn a_virtual_environment_is_described_from_names_alone_with_its_editable_install
     let folder = venv(&tree);
     tree.put("my code/x.py", "").put("legacy/x.py", "");
     let site = "venv/lib/python3.11/site-packages";
-    let url = format!(
-        "{{\"dir_info\": {{\"editable\": true}}, \"url\": \"file://{}/my%20code\"}}",
-        tree.top.display()
-    );
+    let url = format!("{{\"dir_info\": {{\"editable\": true}}, \"url\": \"file://{}/my%20code\"}}", tree.top.display());
     tree.put(&format!("{site}/mine-0.2.dist-info/direct_url.json"), url);
     tree.put(&format!("{site}/legacy.egg-link"), format!("{}/legacy\n.\n", tree.top.display()));
     let described = environment::describe(&[], Some(&folder), &tree.beside("cache"));
     let python = described.python.expect("a Python");
-    assert_eq!(
-        (python.kind, python.version.as_deref(), python.name.as_deref()),
-        (PythonKind::Venv, Some("3.11.4"), Some("lab"))
-    );
-    let packages: Vec<_> = described
-        .packages
-        .iter()
-        .map(|(name, version)| (name.as_str(), version.as_str()))
-        .collect();
+    assert_eq!((python.kind, python.version.as_deref(), python.name.as_deref()), (PythonKind::Venv, Some("3.11.4"), Some("lab")));
+    let packages: Vec<_> = described.packages.iter().map(|(name, version)| (name.as_str(), version.as_str())).collect();
     assert_eq!(packages, [("Foo_Bar", "2.0"), ("mine", "0.2"), ("numpy", "1.26.4"), ("old", "0.1")]);
-    assert_eq!(
-        described.editable,
-        [
-            ("legacy".to_string(), tree.top.join("legacy")),
-            ("mine".to_string(), tree.top.join("my code"))
-        ]
-    );
+    assert_eq!(described.editable, [("legacy".to_string(), tree.top.join("legacy")), ("mine".to_string(), tree.top.join("my code"))]);
 }
 
 #[test]
@@ -74,23 +49,14 @@ fn an_installation_is_seen_although_the_packages_are_remembered() {
 #[test]
 fn the_first_python_on_the_path_is_the_one_and_conda_is_read_from_its_own_records() {
     let tree = Tree::plain();
-    tree.put("conda/bin/python", "")
-        .put("conda/conda-meta/python-3.10.1-h1_0.json", "")
-        .put("conda/conda-meta/py-lib-1.0-0.json", "");
+    tree.put("conda/bin/python", "").put("conda/conda-meta/python-3.10.1-h1_0.json", "").put("conda/conda-meta/py-lib-1.0-0.json", "");
     tree.put("conda/lib/python3.10/site-packages/py_lib-1.1.dist-info/METADATA", "");
     let path = format!("{}:/usr/bin", tree.top.join("conda/bin").display());
-    let env = variables(&[
-        ("PATH", &path),
-        ("CONDA_DEFAULT_ENV", "train"),
-        ("LOADEDMODULES", "gcc/12:cuda/12.4"),
-        ("VIRTUAL_ENV", "/not/there"),
-    ]);
+    let env =
+        variables(&[("PATH", &path), ("CONDA_DEFAULT_ENV", "train"), ("LOADEDMODULES", "gcc/12:cuda/12.4"), ("VIRTUAL_ENV", "/not/there")]);
     let described = environment::describe(&env, None, &tree.beside("cache"));
     let python = described.python.expect("a Python");
-    assert_eq!(
-        (python.kind, python.version.as_deref(), python.name.as_deref()),
-        (PythonKind::Conda, Some("3.10.1"), Some("train"))
-    );
+    assert_eq!((python.kind, python.version.as_deref(), python.name.as_deref()), (PythonKind::Conda, Some("3.10.1"), Some("train")));
     assert_eq!(described.packages, variables(&[("py_lib", "1.1"), ("python", "3.10.1")]));
     assert_eq!(described.modules, ["gcc/12", "cuda/12.4"]);
 }
@@ -110,10 +76,7 @@ fn variables_are_chosen_and_no_canary_is_among_them() {
     let record = serde_json::to_string(&described).expect("json");
     assert!(!record.contains("canary"), "{record}");
     let names: Vec<&str> = described.variables.iter().map(|(name, _)| name.as_str()).collect();
-    assert_eq!(
-        names,
-        ["CUDA_VISIBLE_DEVICES", "HF_ENDPOINT", "HF_TOKEN", "PYTHONPATH", "WANDB_API_KEY"]
-    );
+    assert_eq!(names, ["CUDA_VISIBLE_DEVICES", "HF_ENDPOINT", "HF_TOKEN", "PYTHONPATH", "WANDB_API_KEY"]);
     let back: environment::Environment = serde_json::from_str(&record).expect("reads back");
     assert_eq!(back, described);
 }
@@ -122,9 +85,6 @@ fn variables_are_chosen_and_no_canary_is_among_them() {
 fn this_machine_has_a_kernel_a_name_and_cores() {
     let tree = Tree::plain();
     let system = environment::describe(&[], None, &tree.beside("cache")).system;
-    assert!(
-        !system.kernel.is_empty() && !system.hostname.is_empty() && !system.os.is_empty() && system.cores > 0,
-        "{system:?}"
-    );
+    assert!(!system.kernel.is_empty() && !system.hostname.is_empty() && !system.os.is_empty() && system.cores > 0, "{system:?}");
     assert!(system.memory_bytes.is_some_and(|bytes| bytes > 1 << 20));
 }

@@ -9,11 +9,7 @@ use std::path::Path;
 #[test]
 fn neither_the_source_nor_the_work_copy_changes_a_snapshot_and_no_two_copies_share_a_file() {
     let tree = Tree::git();
-    tree.put("train.py", "one\n")
-        .put("run.sh", "#!/bin/sh\n")
-        .executable("run.sh")
-        .put("empty", "")
-        .commit();
+    tree.put("train.py", "one\n").put("run.sh", "#!/bin/sh\n").executable("run.sh").put("empty", "").commit();
     symlink("train.py", tree.top.join("link.py")).expect("a link");
     let hash = tree.store();
     let (first, second) = (tree.work("work1", &[]), tree.work("work2", &[]));
@@ -27,10 +23,7 @@ fn neither_the_source_nor_the_work_copy_changes_a_snapshot_and_no_two_copies_sha
     assert_eq!(read(&stored.join("train.py")), "one\n");
     let mode = |place: &Path| std::fs::metadata(place).expect("a file").mode() & 0o777;
     assert_eq!((mode(&stored.join("train.py")), mode(&stored.join("run.sh"))), (0o444, 0o555));
-    assert_eq!(
-        (mode(&second.join("train.py")) & 0o300, mode(&second.join("run.sh")) & 0o300),
-        (0o200, 0o300)
-    );
+    assert_eq!((mode(&second.join("train.py")) & 0o300, mode(&second.join("run.sh")) & 0o300), (0o200, 0o300));
     assert_eq!(std::fs::metadata(second.join("train.py")).expect("a file").nlink(), 1);
 }
 
@@ -43,11 +36,8 @@ fn the_same_code_is_the_same_snapshot_and_unchanged_files_are_stored_once() {
     tree.put("a.py", "changed\n");
     let second = tree.store();
     assert_ne!(first, second);
-    let inode = |hash: &str, path: &str| {
-        std::fs::metadata(tree.beside("snapshots").join(hash).join("files").join(path))
-            .expect("a file")
-            .ino()
-    };
+    let inode =
+        |hash: &str, path: &str| std::fs::metadata(tree.beside("snapshots").join(hash).join("files").join(path)).expect("a file").ino();
     assert_eq!(inode(&first, "d/b.py"), inode(&second, "d/b.py"));
     assert_ne!(inode(&first, "a.py"), inode(&second, "a.py"));
     assert_eq!(code::diff_text(&tree.beside("snapshots"), &first), None);
@@ -80,9 +70,7 @@ fn many_who_store_the_same_at_once_get_one_whole_snapshot() {
     }
     let (survey, snapshots) = (tree.survey(), tree.beside("snapshots"));
     let names: Vec<String> = std::thread::scope(|scope| {
-        let all: Vec<_> = (0..4)
-            .map(|_| scope.spawn(|| code::store(&survey, &snapshots).expect("a snapshot")))
-            .collect();
+        let all: Vec<_> = (0..4).map(|_| scope.spawn(|| code::store(&survey, &snapshots).expect("a snapshot"))).collect();
         all.into_iter().map(|one| one.join().expect("a thread")).collect()
     });
     assert!(names.iter().all(|name| *name == names[0]));
@@ -107,9 +95,7 @@ fn what_a_crash_left_half_built_is_not_believed_and_can_be_removed() {
     let later = std::time::SystemTime::now() + std::time::Duration::from_secs(60);
     assert_eq!(code::remove_unfinished(&snapshots, later), 1);
     assert_eq!(
-        code::materialise(&snapshots, ".new-1-2", &tree.beside("w"), &[], &tree.top)
-            .expect_err("no name")
-            .what,
+        code::materialise(&snapshots, ".new-1-2", &tree.beside("w"), &[], &tree.top).expect_err("no name").what,
         "'.new-1-2' is no snapshot's name"
     );
 }
@@ -117,11 +103,7 @@ fn what_a_crash_left_half_built_is_not_believed_and_can_be_removed() {
 #[test]
 fn large_files_and_linked_folders_are_symlinks_to_the_original_place() {
     let tree = Tree::git();
-    tree.put(".gitignore", "data/\n")
-        .put("data/x", "x")
-        .put("cfg/kept", "k")
-        .put("cfg/over", "o")
-        .put("deep/er/f", "");
+    tree.put(".gitignore", "data/\n").put("data/x", "x").put("cfg/kept", "k").put("cfg/over", "o").put("deep/er/f", "");
     std::fs::create_dir_all(tree.beside("elsewhere")).expect("a folder");
     let file = std::fs::File::create(tree.top.join("deep/big.bin")).expect("a file");
     file.set_len(11_000_000).expect("a length");
@@ -172,11 +154,7 @@ fn manifests_that_lead_out_of_the_work_copy_or_are_damaged_or_newer_are_refused(
         forge(&snapshots, |m| m["folders"] = serde_json::json!(["a/../../out"]), &hash),
         forge(&snapshots, |m| m["links"] = serde_json::json!([link("l", "../out", false)]), &hash),
         forge(&snapshots, |m| m["links"] = serde_json::json!([link("l", "/out", false)]), &hash),
-        forge(
-            &snapshots,
-            |m| (m["links"], m["files"][0]["path"]) = (serde_json::json!([link("l", "/tmp", true)]), "l/out".into()),
-            &hash,
-        ),
+        forge(&snapshots, |m| (m["links"], m["files"][0]["path"]) = (serde_json::json!([link("l", "/tmp", true)]), "l/out".into()), &hash),
         forge(&snapshots, |m| m["format"] = 99.into(), &hash),
     ];
     for name in forged {
@@ -207,14 +185,8 @@ fn a_stored_file_that_was_cut_short_is_noticed() {
 #[test]
 fn no_canary_of_a_secret_file_reaches_snapshot_diff_or_cache() {
     let tree = Tree::git();
-    tree.put(".env", "A=old-canary\n")
-        .put("keys/id_rsa", "old-canary")
-        .put("a.py", "1\n")
-        .commit();
-    tree.put(".env", "A=canary-new\n")
-        .put("cert.key", "canary")
-        .put("a.py", "2\n")
-        .put("sub/.npmrc", "//x/:_authToken=canary\n");
+    tree.put(".env", "A=old-canary\n").put("keys/id_rsa", "old-canary").put("a.py", "1\n").commit();
+    tree.put(".env", "A=canary-new\n").put("cert.key", "canary").put("a.py", "2\n").put("sub/.npmrc", "//x/:_authToken=canary\n");
     tree.put("ca.pem", "-----BEGIN CERTIFICATE-----\n").put(".env.example", "A=\n");
     std::fs::remove_file(tree.top.join("keys/id_rsa")).expect("removed");
     let survey = tree.survey();
@@ -231,23 +203,13 @@ fn no_canary_of_a_secret_file_reaches_snapshot_diff_or_cache() {
 #[test]
 fn two_snapshots_are_compared_file_by_file() {
     let tree = Tree::git();
-    tree.put("same", "")
-        .put("edit.py", "a\nb\nc\n")
-        .put("gone", "x\n")
-        .put("bin", b"\0\xff")
-        .put("run.sh", "");
+    tree.put("same", "").put("edit.py", "a\nb\nc\n").put("gone", "x\n").put("bin", b"\0\xff").put("run.sh", "");
     let first = tree.store();
-    tree.put("edit.py", "a\nB\nc\n")
-        .put("new", "n\n")
-        .put("bin", b"\0\xfe")
-        .executable("run.sh");
+    tree.put("edit.py", "a\nB\nc\n").put("new", "n\n").put("bin", b"\0\xfe").executable("run.sh");
     std::fs::remove_file(tree.top.join("gone")).expect("removed");
     let second = tree.store();
     let changes = code::changed_files(&tree.beside("snapshots"), &first, &second).expect("changes");
-    let short: Vec<_> = changes
-        .iter()
-        .map(|change| (change.path.as_str(), change.kind, change.diff.as_deref()))
-        .collect();
+    let short: Vec<_> = changes.iter().map(|change| (change.path.as_str(), change.kind, change.diff.as_deref())).collect();
     let edited = "--- a/edit.py\n+++ b/edit.py\n@@ -1,3 +1,3 @@\n a\n-b\n+B\n c\n";
     assert_eq!(
         short,

@@ -8,23 +8,14 @@ use std::os::unix::fs::symlink;
 #[test]
 fn uncommitted_and_untracked_files_belong_to_the_survey_and_ignored_and_deleted_ones_do_not() {
     let tree = Tree::git();
-    tree.put("a.py", "1\n")
-        .put("gone.py", "x\n")
-        .put(".gitignore", "*.log\ndata/\n")
-        .commit();
-    tree.put("a.py", "2\n")
-        .put("new dir/b.py", "3\n")
-        .put("x.log", "")
-        .put("data/big", "");
+    tree.put("a.py", "1\n").put("gone.py", "x\n").put(".gitignore", "*.log\ndata/\n").commit();
+    tree.put("a.py", "2\n").put("new dir/b.py", "3\n").put("x.log", "").put("data/big", "");
     std::fs::remove_file(tree.top.join("gone.py")).expect("removed");
     let survey = tree.survey();
     assert_eq!(paths(&survey), [".gitignore", "a.py", "new dir/b.py"]);
     assert_eq!(survey.untracked, ["new dir/b.py"]);
     let facts = survey.git.expect("git's facts");
-    assert_eq!(
-        (facts.commit, facts.branch.as_str(), facts.dirty),
-        (git(&tree.top, &["rev-parse", "HEAD"]), "main", true)
-    );
+    assert_eq!((facts.commit, facts.branch.as_str(), facts.dirty), (git(&tree.top, &["rev-parse", "HEAD"]), "main", true));
     let diff = String::from_utf8(survey.diff).expect("text");
     assert!(diff.contains("-1\n+2\n") && diff.contains("gone.py"), "{diff}");
 }
@@ -71,8 +62,7 @@ fn a_warm_survey_says_the_same_as_a_cold_one() {
     // Files that rest are remembered; their times are set back instead of waiting.
     for entry in std::fs::read_dir(tree.top.join("d2")).expect("a folder").flatten() {
         let file = std::fs::File::open(entry.path()).expect("a file");
-        file.set_modified(std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_000_000))
-            .expect("a time");
+        file.set_modified(std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_000_000)).expect("a time");
     }
     let cold = tree.survey();
     assert_eq!(tree.survey(), cold);
@@ -88,16 +78,7 @@ fn a_warm_survey_says_the_same_as_a_cold_one() {
 #[test]
 fn odd_names_survive_and_names_that_are_no_utf8_are_left_out_with_a_word() {
     let tree = Tree::git();
-    let names = [
-        "with space",
-        "new\nline",
-        "tab\there",
-        "quote\"s'",
-        "ünï-日本",
-        "-dash",
-        "back\\slash",
-        "?star*",
-    ];
+    let names = ["with space", "new\nline", "tab\there", "quote\"s'", "ünï-日本", "-dash", "back\\slash", "?star*"];
     for name in names {
         tree.put(name, name);
     }
@@ -127,10 +108,7 @@ fn submodules_are_included_where_checked_out_and_named_where_not() {
     tree.commit();
     git(&tree.top, &["submodule", "--quiet", "deinit", "-f", "absent"]);
     let survey = tree.survey();
-    assert_eq!(
-        paths(&survey),
-        [".gitmodules", "main.py", "vendor/there/.gitignore", "vendor/there/lib.py"]
-    );
+    assert_eq!(paths(&survey), [".gitmodules", "main.py", "vendor/there/.gitignore", "vendor/there/lib.py"]);
     assert!(!survey.git.as_ref().expect("facts").dirty);
     assert_eq!(survey.left_out.len(), 1);
     assert!(
@@ -138,16 +116,10 @@ fn submodules_are_included_where_checked_out_and_named_where_not() {
         "{:?}",
         survey.left_out
     );
-    let checked_out: Vec<_> = survey
-        .submodules
-        .iter()
-        .map(|module| (module.path.as_str(), module.checked_out))
-        .collect();
+    let checked_out: Vec<_> = survey.submodules.iter().map(|module| (module.path.as_str(), module.checked_out)).collect();
     assert_eq!(checked_out, [("absent", false), ("vendor/there", true)]);
 
-    tree.put("vendor/there/lib.py", "2\n")
-        .put("vendor/there/more.py", "")
-        .put("vendor/there/x.o", "");
+    tree.put("vendor/there/lib.py", "2\n").put("vendor/there/more.py", "").put("vendor/there/x.o", "");
     let survey = tree.survey();
     assert!(paths(&survey).contains(&"vendor/there/more.py") && !paths(&survey).contains(&"vendor/there/x.o"));
     assert!(survey.git.expect("facts").dirty);
@@ -167,16 +139,10 @@ fn worktrees_detached_heads_packed_refs_and_repositories_without_a_commit_are_re
     assert_eq!(tree.survey().git.expect("facts").commit, commit);
 
     let second = tree.beside("second");
-    git(
-        &tree.top,
-        &["worktree", "add", "-q", "-b", "feature/x", second.to_str().expect("a path")],
-    );
+    git(&tree.top, &["worktree", "add", "-q", "-b", "feature/x", second.to_str().expect("a path")]);
     let survey = code::survey(&second, None, &Caps::default(), &tree.beside("cache")).expect("a survey");
     let facts = survey.git.clone().expect("facts");
-    assert_eq!(
-        (facts.commit, facts.branch.as_str(), facts.dirty),
-        (commit.clone(), "feature/x", false)
-    );
+    assert_eq!((facts.commit, facts.branch.as_str(), facts.dirty), (commit.clone(), "feature/x", false));
     assert_eq!(paths(&survey), ["a.py"]);
 
     git(&tree.top, &["checkout", "-q", "--detach"]);
@@ -199,15 +165,8 @@ fn a_start_below_the_top_is_told_and_an_ignored_start_folder_is_taken_along() {
 #[test]
 fn without_git_the_folder_is_walked_and_environments_and_caches_are_skipped() {
     let tree = Tree::plain();
-    tree.put("a.py", "1")
-        .put("pkg/b.py", "")
-        .put("pkg/__pycache__/b.pyc", "")
-        .put("c.pyc", "");
-    tree.put("my-env/pyvenv.cfg", "")
-        .put("my-env/lib/x.py", "")
-        .put("node_modules/x/y.js", "")
-        .put(".git/HEAD.txt", "")
-        .put(".env", "X=1");
+    tree.put("a.py", "1").put("pkg/b.py", "").put("pkg/__pycache__/b.pyc", "").put("c.pyc", "");
+    tree.put("my-env/pyvenv.cfg", "").put("my-env/lib/x.py", "").put("node_modules/x/y.js", "").put(".git/HEAD.txt", "").put(".env", "X=1");
     let survey = tree.survey();
     assert_eq!(paths(&survey), ["a.py", "pkg/b.py"]);
     assert_eq!(survey.git, None);
@@ -228,9 +187,7 @@ fn a_repository_that_git_refuses_is_walked_with_a_word() {
 #[test]
 fn nothing_that_a_repository_configures_is_executed() {
     let tree = Tree::git();
-    tree.put("a.txt", "1\n")
-        .put(".gitattributes", "*.txt filter=evil diff=evil\n")
-        .commit();
+    tree.put("a.txt", "1\n").put(".gitattributes", "*.txt filter=evil diff=evil\n").commit();
     let trap = tree.beside("trap");
     let set = format!("touch {}; cat", trap.display());
     for key in [
@@ -266,11 +223,7 @@ fn a_huge_sparse_file_is_linked_and_many_bytes_or_files_end_the_survey_early() {
     let survey = tree.survey();
     assert_eq!((survey.large.len(), survey.large[0].size), (1, 20_000_000_000));
     assert_eq!(survey.in_place_because, None);
-    let caps = |bytes, files| Caps {
-        bytes,
-        files,
-        ..Caps::default()
-    };
+    let caps = |bytes, files| Caps { bytes, files, ..Caps::default() };
     let why = tree.survey_with(&caps(1000, 100)).in_place_because.expect("too big");
     assert!(why.contains("data/one.bin (0.6 kB)") && why.contains(".gitignore"), "{why}");
     let why = tree.survey_with(&caps(10_000, 2)).in_place_because.expect("too many");
@@ -299,32 +252,16 @@ fn the_home_folder_what_holds_it_and_the_root_are_never_copied() {
 #[test]
 fn symlinks_stay_inside_or_point_to_the_original_place() {
     let tree = Tree::git();
-    tree.put("src/a.py", "")
-        .put(".gitignore", "data/\n")
-        .put("data/x", "")
-        .put("real/f.py", "")
-        .commit();
+    tree.put("src/a.py", "").put(".gitignore", "data/\n").put("data/x", "").put("real/f.py", "").commit();
     symlink("src/a.py", tree.top.join("near")).expect("a link");
     symlink("data", tree.top.join("ignored")).expect("a link");
     symlink("/etc/hostname", tree.top.join("far")).expect("a link");
     symlink(tree.top.join("src"), tree.top.join("real/absolute")).expect("a link");
-    let links: Vec<_> = tree
-        .survey()
-        .links
-        .into_iter()
-        .map(|link| (link.path, link.target, link.outside))
-        .collect();
+    let links: Vec<_> = tree.survey().links.into_iter().map(|link| (link.path, link.target, link.outside)).collect();
     let data = tree.top.join("data").to_str().expect("a path").to_string();
-    let expected = [
-        ("far", "/etc/hostname", true),
-        ("ignored", data.as_str(), true),
-        ("near", "src/a.py", false),
-        ("real/absolute", "../src", false),
-    ];
-    assert_eq!(
-        links,
-        expected.map(|(path, target, outside)| (path.to_string(), target.to_string(), outside))
-    );
+    let expected =
+        [("far", "/etc/hostname", true), ("ignored", data.as_str(), true), ("near", "src/a.py", false), ("real/absolute", "../src", false)];
+    assert_eq!(links, expected.map(|(path, target, outside)| (path.to_string(), target.to_string(), outside)));
 
     // A folder of the index that has become a link: what lies behind it is not the repository's.
     std::fs::remove_dir_all(tree.top.join("real")).expect("removed");
@@ -335,14 +272,8 @@ fn symlinks_stay_inside_or_point_to_the_original_place() {
 #[test]
 fn pipes_sockets_and_neronets_own_home_are_no_code() {
     let tree = Tree::git();
-    tree.put("a.py", "")
-        .put("home/home.lock", "")
-        .put("home/journal/1", "")
-        .put("home/runs/1/x", "");
-    let made = std::process::Command::new("mkfifo")
-        .arg(tree.top.join("pipe"))
-        .status()
-        .expect("mkfifo runs");
+    tree.put("a.py", "").put("home/home.lock", "").put("home/journal/1", "").put("home/runs/1/x", "");
+    let made = std::process::Command::new("mkfifo").arg(tree.top.join("pipe")).status().expect("mkfifo runs");
     assert!(made.success());
     let _socket = std::os::unix::net::UnixListener::bind(tree.top.join("socket")).expect("a socket");
     let survey = tree.survey();
@@ -354,13 +285,7 @@ fn pipes_sockets_and_neronets_own_home_are_no_code() {
     assert!(bare.survey().in_place_because.is_some_and(|why| why.contains("own home")));
     // Git does not list them at all; a walk says what they are.
     let plain = Tree::plain();
-    assert!(
-        std::process::Command::new("mkfifo")
-            .arg(plain.top.join("pipe"))
-            .status()
-            .expect("mkfifo runs")
-            .success()
-    );
+    assert!(std::process::Command::new("mkfifo").arg(plain.top.join("pipe")).status().expect("mkfifo runs").success());
     assert!(plain.survey().left_out[0].1.contains("pipe"));
 }
 
@@ -370,10 +295,7 @@ fn a_submodule_that_is_not_checked_out_is_no_secret_in_the_diff() {
     inner.put("lib.py", "1\n").commit();
     let tree = Tree::git();
     tree.put("main.py", "").commit();
-    git(
-        &tree.top,
-        &["submodule", "--quiet", "add", inner.top.to_str().expect("a path"), "vendor"],
-    );
+    git(&tree.top, &["submodule", "--quiet", "add", inner.top.to_str().expect("a path"), "vendor"]);
     tree.commit();
     inner.put("lib.py", "2\n").commit();
     let newer = git(&inner.top, &["rev-parse", "HEAD"]);
@@ -426,9 +348,6 @@ fn a_folder_that_git_cannot_read_is_named_and_a_file_that_cannot_be_read_is_left
         assert_eq!(paths(&survey), ["a.py", "shut.py", "shut/x.py"]);
     } else {
         assert_eq!(paths(&survey), ["a.py"]);
-        assert!(
-            survey.notes[0].contains("shut") && survey.left_out[0].1.contains("cannot be read"),
-            "{survey:?}"
-        );
+        assert!(survey.notes[0].contains("shut") && survey.left_out[0].1.contains("cannot be read"), "{survey:?}");
     }
 }

@@ -32,23 +32,13 @@ fn any_chart() -> impl Strategy<Value = Chart> {
         (label(), points(60), points(10)).prop_map(|(label, points, superseded)| neronet_report::Series { label, points, superseded });
     let many = prop::collection::vec(one, 0..25);
     (label(), label(), label(), any::<(bool, bool)>(), prop::option::of(value()), many).prop_map(
-        |(title, x_label, y_label, (log_x, log_y), smooth, series)| Chart {
-            title,
-            x_label,
-            y_label,
-            log_x,
-            log_y,
-            smooth,
-            series,
-        },
+        |(title, x_label, y_label, (log_x, log_y), smooth, series)| Chart { title, x_label, y_label, log_x, log_y, smooth, series },
     )
 }
 
 /// Opens the XML as the renderer of our PNGs does: it refuses what is not well-formed.
 fn parse(svg: &str) -> Result<(), String> {
-    resvg::usvg::Tree::from_str(svg, &resvg::usvg::Options::default())
-        .map(|_| ())
-        .map_err(|e| format!("{e}\n{svg}"))
+    resvg::usvg::Tree::from_str(svg, &resvg::usvg::Options::default()).map(|_| ()).map_err(|e| format!("{e}\n{svg}"))
 }
 
 fn without_colours(text: &str) -> String {
@@ -190,12 +180,8 @@ fn smoothing_does_not_depend_on_how_much_is_drawn() {
     assert!(chart.html().contains(&last), "{last}");
     let end = |width: u32| {
         let svg = chart.svg(width, 400);
-        let path = svg
-            .split("stroke-width=\"1.8\"")
-            .next()
-            .and_then(|s| s.rsplit('L').next())
-            .map(str::to_owned)
-            .expect("there is a curve");
+        let path =
+            svg.split("stroke-width=\"1.8\"").next().and_then(|s| s.rsplit('L').next()).map(str::to_owned).expect("there is a curve");
         path.split(['"', ' ']).nth(1).expect("a height").to_owned()
     };
     assert_eq!(end(300), end(1800));
@@ -215,13 +201,7 @@ fn smoothing_evenly_spaced_points_is_the_moving_average_without_its_pull_to_zero
 
 #[test]
 fn what_cannot_be_drawn_is_said() {
-    let mut log = chart(
-        "loss",
-        vec![series(
-            "a",
-            vec![(1.0, 0.5), (2.0, -1.0), (3.0, 0.0), (4.0, f64::NAN), (f64::NAN, 1.0)],
-        )],
-    );
+    let mut log = chart("loss", vec![series("a", vec![(1.0, 0.5), (2.0, -1.0), (3.0, 0.0), (4.0, f64::NAN), (f64::NAN, 1.0)])]);
     log.log_y = true;
     for text in [log.terminal(80, 20, false), log.svg(600, 300), log.html()] {
         assert!(text.contains("2 points left out: at or below 0"), "{text}");
@@ -246,11 +226,7 @@ fn pictures_are_png_and_too_large_ones_are_refused() {
 
 #[test]
 fn a_character_that_the_font_of_pictures_lacks_leaves_a_box() {
-    let draw = |label: &str| {
-        chart("loss", vec![series(label, vec![(0.0, 1.0), (1.0, 2.0)])])
-            .png(400, 200)
-            .expect("a picture")
-    };
+    let draw = |label: &str| chart("loss", vec![series(label, vec![(0.0, 1.0), (1.0, 2.0)])]).png(400, 200).expect("a picture");
     assert_ne!(draw("短い"), draw("  "));
     assert_eq!(draw("短い"), draw("長い"));
 }
@@ -259,30 +235,16 @@ fn a_character_that_the_font_of_pictures_lacks_leaves_a_box() {
 fn a_page_allows_only_its_own_style_and_script() {
     use sha2::{Digest, Sha256};
     let page = samples::report().html();
-    let policy = page
-        .split("Content-Security-Policy\" content=\"")
-        .nth(1)
-        .and_then(|s| s.split('"').next())
-        .expect("a policy");
+    let policy = page.split("Content-Security-Policy\" content=\"").nth(1).and_then(|s| s.split('"').next()).expect("a policy");
     assert!(policy.contains("default-src 'none'") && !policy.contains("unsafe"), "{policy}");
     for tag in ["style", "script"] {
-        let content = page
-            .split(&format!("<{tag}>"))
-            .nth(1)
-            .and_then(|s| s.split(&format!("</{tag}>")).next())
-            .expect(tag);
+        let content = page.split(&format!("<{tag}>")).nth(1).and_then(|s| s.split(&format!("</{tag}>")).next()).expect(tag);
         let hash = Sha256::digest(content.as_bytes());
-        let start: String = policy
-            .split(&format!("{tag}-src 'sha256-"))
-            .nth(1)
-            .map(|s| s.chars().take(4).collect())
-            .expect(tag);
+        let start: String = policy.split(&format!("{tag}-src 'sha256-")).nth(1).map(|s| s.chars().take(4).collect()).expect(tag);
         // The first three bytes are four letters of base64.
         let letters = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
         let bits = u32::from(hash[0]) << 16 | u32::from(hash[1]) << 8 | u32::from(hash[2]);
-        let expected: String = (0..4)
-            .map(|at| char::from(letters[(bits >> (18 - 6 * at) & 63) as usize]))
-            .collect();
+        let expected: String = (0..4).map(|at| char::from(letters[(bits >> (18 - 6 * at) & 63) as usize])).collect();
         assert_eq!(start, expected, "{tag}");
     }
     for outside in ["http://", "https://", "src=", "url(", "@import", "javascript:", " style=\""] {

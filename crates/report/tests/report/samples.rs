@@ -3,21 +3,11 @@
 use neronet_report::{Cell, Chart, Column, Part, Report, Section, Series, Style, Table};
 
 pub(crate) fn series(label: &str, points: Vec<(f64, f64)>) -> Series {
-    Series {
-        label: label.to_owned(),
-        points,
-        superseded: Vec::new(),
-    }
+    Series { label: label.to_owned(), points, superseded: Vec::new() }
 }
 
 pub(crate) fn chart(title: &str, series: Vec<Series>) -> Chart {
-    Chart {
-        title: title.to_owned(),
-        x_label: "step".to_owned(),
-        y_label: title.to_owned(),
-        series,
-        ..Chart::default()
-    }
+    Chart { title: title.to_owned(), x_label: "step".to_owned(), y_label: title.to_owned(), series, ..Chart::default() }
 }
 
 /// A loss that falls, with noise from a small generator.
@@ -46,49 +36,23 @@ pub(crate) fn all() -> Vec<(&'static str, Chart)> {
         point.1 = f64::NAN;
     }
     broken[300].1 = f64::INFINITY;
-    let names = [
-        "lr0.1-seed0",
-        "lr0.1-seed1",
-        "lr0.01-seed0",
-        "lr0.01-seed1",
-        "lr0.001-seed0",
-        "lr0.001-seed1",
-    ];
+    let names = ["lr0.1-seed0", "lr0.1-seed1", "lr0.01-seed0", "lr0.01-seed1", "lr0.001-seed0", "lr0.001-seed1"];
     let six = names.iter().enumerate().map(|(at, name)| {
         let points = loss(300 - 20 * at, 2.3, 0.08 / (1.0 + at as f64 * 1.5), 0.04, at as u32);
         series(&format!("cifar10-resnet18-{name}"), points)
     });
     let twenty = (0..20).map(|at| series(&format!("run {}", at + 101), loss(200, 1.0 + f64::from(at) * 0.15, 0.03, 0.02, at)));
     let mut resumed = series("run 42", loss(500, 2.3, 0.02, 0.05, 3));
-    resumed.superseded = loss(330, 2.3, 0.02, 0.05, 3)
-        .into_iter()
-        .skip(280)
-        .map(|(x, y)| (x, y * 1.25))
-        .collect();
-    let mut log = chart(
-        "loss",
-        vec![
-            series("sgd", loss(600, 40.0, 0.5, 0.2, 4)),
-            series("adam", loss(600, 8.0, 2.0, 0.2, 5)),
-        ],
-    );
+    resumed.superseded = loss(330, 2.3, 0.02, 0.05, 3).into_iter().skip(280).map(|(x, y)| (x, y * 1.25)).collect();
+    let mut log = chart("loss", vec![series("sgd", loss(600, 40.0, 0.5, 0.2, 4)), series("adam", loss(600, 8.0, 2.0, 0.2, 5))]);
     log.log_y = true;
     log.log_x = true;
     log.series[0].points[300].1 = -0.5;
-    let mut smooth = chart(
-        "train/loss",
-        vec![
-            series("run 7", loss(400, 2.3, 0.03, 0.5, 6)),
-            series("run 8", loss(400, 1.6, 0.03, 0.5, 7)),
-        ],
-    );
+    let mut smooth =
+        chart("train/loss", vec![series("run 7", loss(400, 2.3, 0.03, 0.5, 6)), series("run 8", loss(400, 1.6, 0.03, 0.5, 7))]);
     smooth.smooth = Some(0.9);
-    let tiny = (0..60)
-        .map(|step| (f64::from(step), 0.97312 + 0.00003 * (f64::from(step) / 59.0)))
-        .collect();
-    let huge = (0..60)
-        .map(|step| (f64::from(step) * 1e6, 3.0e12 * f64::from(step * step)))
-        .collect();
+    let tiny = (0..60).map(|step| (f64::from(step), 0.97312 + 0.00003 * (f64::from(step) / 59.0))).collect();
+    let huge = (0..60).map(|step| (f64::from(step) * 1e6, 3.0e12 * f64::from(step * step))).collect();
     let long =
         "a title that goes on and on about what was varied, how, on which machine, and why nobody should read it to its end ".repeat(2);
     let mut long = chart(
@@ -104,26 +68,14 @@ pub(crate) fn all() -> Vec<(&'static str, Chart)> {
         ("six", chart("loss", six.collect())),
         ("twenty", chart("loss", twenty.collect())),
         ("spikes", chart("grad_norm", vec![series("", spikes)])),
-        (
-            "broken",
-            chart(
-                "loss",
-                vec![series("run 3", broken), series("run 4", loss(400, 1.8, 0.02, 0.05, 11))],
-            ),
-        ),
+        ("broken", chart("loss", vec![series("run 3", broken), series("run 4", loss(400, 1.8, 0.02, 0.05, 11))])),
         ("resumed", chart("loss", vec![resumed])),
         ("log", log),
         ("smooth", smooth),
         ("tiny", chart("accuracy", vec![series("run 5", tiny)])),
         ("huge", chart("tokens", vec![series("run 6", huge)])),
         ("long", long),
-        (
-            "point",
-            chart(
-                "test_error",
-                vec![series("run 1", vec![(10.0, 0.31)]), series("run 2", vec![(10.0, 0.29)])],
-            ),
-        ),
+        ("point", chart("test_error", vec![series("run 1", vec![(10.0, 0.31)]), series("run 2", vec![(10.0, 0.29)])])),
         ("empty", chart("loss", vec![series("run 9", vec![])])),
         ("hostile", hostile()),
     ]
@@ -139,22 +91,14 @@ pub(crate) fn hostile() -> Chart {
         title: name.to_owned(),
         x_label: name.to_owned(),
         y_label: name.to_owned(),
-        series: vec![
-            series(name, loss(9, 1.0, 0.1, 0.0, 0)),
-            series("<img src=x onerror=alert(1)>", vec![(3.0, 0.5)]),
-        ],
+        series: vec![series(name, loss(9, 1.0, 0.1, 0.0, 0)), series("<img src=x onerror=alert(1)>", vec![(3.0, 0.5)])],
         ..Chart::default()
     }
 }
 
 pub(crate) fn table() -> Table {
-    let columns = vec![
-        Column::right("run"),
-        Column::left("experiment"),
-        Column::left("state"),
-        Column::right("loss"),
-        Column::left("note"),
-    ];
+    let columns =
+        vec![Column::right("run"), Column::left("experiment"), Column::left("state"), Column::right("loss"), Column::left("note")];
     let row = |run: &str, name: &str, state: &str, style: Style, loss: &str, note: &str| {
         vec![
             Cell::styled(run, Style::Strong),
@@ -168,22 +112,8 @@ pub(crate) fn table() -> Table {
         columns,
         rows: vec![
             row("9", "cifar10-resnet18-lr0.1-seed0", "finished", Style::Good, "0.3124", ""),
-            row(
-                "10",
-                "cifar10-resnet18-lr0.01-seed0",
-                "failed",
-                Style::Bad,
-                "NaN",
-                "CUDA out of memory\nafter step 12",
-            ),
-            row(
-                "101",
-                "短い学習率",
-                "running",
-                Style::Plain,
-                "1.2e-05",
-                "<b>no markup</b> \x1b[31mno colour",
-            ),
+            row("10", "cifar10-resnet18-lr0.01-seed0", "failed", Style::Bad, "NaN", "CUDA out of memory\nafter step 12"),
+            row("101", "短い学習率", "running", Style::Plain, "1.2e-05", "<b>no markup</b> \x1b[31mno colour"),
             vec![Cell::plain("102"), Cell::plain("short row")],
         ],
     }
@@ -209,10 +139,7 @@ pub(crate) fn report() -> Report {
                     Part::Table(table()),
                 ],
             },
-            Section {
-                heading: "Curves".to_owned(),
-                parts: ["six", "broken", "resumed", "point", "empty", "hostile"].map(find).to_vec(),
-            },
+            Section { heading: "Curves".to_owned(), parts: ["six", "broken", "resumed", "point", "empty", "hostile"].map(find).to_vec() },
             Section {
                 heading: "Last lines".to_owned(),
                 parts: vec![Part::Code {

@@ -81,10 +81,7 @@ impl Reading<'_> {
             None if name.is_none()
                 && self.candidates.is_empty()
                 && !self.stray
-                && !matches!(
-                    self.kind(next),
-                    Some(Kind::Opaque | Kind::Number { .. } | Kind::Ratio { .. }) | None
-                ) =>
+                && !matches!(self.kind(next), Some(Kind::Opaque | Kind::Number { .. } | Kind::Ratio { .. }) | None) =>
             {
                 self.counter.get_or_insert((part, total));
             }

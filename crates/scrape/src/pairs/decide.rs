@@ -7,11 +7,8 @@ impl Reading<'_> {
     /// Keeps what the line as a whole makes credible.
     pub(super) fn decide(mut self, epoch_known: bool) {
         let axis = self.found.epoch.is_some() || self.found.step.is_some() || self.counter.is_some();
-        let configuration = !axis
-            && self
-                .candidates
-                .iter()
-                .any(|c| matches!(self.judge.name(c.name).meaning, Meaning::Config | Meaning::Total));
+        let configuration =
+            !axis && self.candidates.iter().any(|c| matches!(self.judge.name(c.name).meaning, Meaning::Config | Meaning::Total));
         let floats = self.candidates.iter().any(|c| !c.whole);
         let alone = self.tokens.len() == 2;
         let prose = self.candidates.iter().any(|c| self.judge.name(c.name).prose);

@@ -85,10 +85,7 @@ fn a_name_that_comes_again_is_a_series_and_no_configuration() {
 fn ignored_names_are_never_recorded() {
     let mut scraper = Scraper::new(&[], &strings(&["lr", "val_*", "*norm"])).unwrap();
     let mut found = Found::default();
-    scraper.line(
-        "step=1 loss=0.5 lr=0.1 val_loss=0.6 val_acc=0.7 grad_norm=1.5 norm_x=2.5",
-        &mut found,
-    );
+    scraper.line("step=1 loss=0.5 lr=0.1 val_loss=0.6 val_acc=0.7 grad_norm=1.5 norm_x=2.5", &mut found);
     assert_eq!(values(&found), [("loss", 0.5), ("norm_x", 2.5)]);
 }
 
@@ -100,15 +97,7 @@ fn a_metrics_line_has_its_axes_values_and_tags() {
     metrics_line(line, &mut found).unwrap();
     assert_eq!((found.step, found.epoch, found.time), (Some(12), Some(1.5), Some(1_700_000_000.25)));
     assert!(found.values[0].0 == "loss" && found.values[0].1.is_nan());
-    assert_eq!(
-        values(&found)[1..],
-        [
-            ("up", f64::NEG_INFINITY),
-            ("train/acc", 0.93),
-            ("batch", 7.0),
-            ("inf", f64::INFINITY)
-        ]
-    );
+    assert_eq!(values(&found)[1..], [("up", f64::NEG_INFINITY), ("train/acc", 0.93), ("batch", 7.0), ("inf", f64::INFINITY)]);
     let tags: Vec<(&str, &str)> = found.tags.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     assert_eq!(tags, [("phase", "warmA"), ("ok", "true"), ("betas", "[0.9, 0.999]")]);
 }
@@ -132,11 +121,7 @@ fn a_metrics_line_that_is_wrong_says_what_and_leaves_nothing() {
         assert!(found.is_empty(), "{line}");
     }
     let deep = "[".repeat(60_000);
-    assert!(
-        metrics_line(&deep, &mut Found::default())
-            .unwrap_err()
-            .contains("nested too deeply")
-    );
+    assert!(metrics_line(&deep, &mut Found::default()).unwrap_err().contains("nested too deeply"));
 }
 
 #[test]
@@ -145,9 +130,7 @@ fn a_table_reads_with_each_separator_and_quotes() {
         let mut table = Table::new();
         let mut found = Found::default();
         table.line(
-            &["\u{feff}epoch", "step", "wall_time", "\"val, loss\"", "note"]
-                .join(separator)
-                .replace("val, loss", "val loss"),
+            &["\u{feff}epoch", "step", "wall_time", "\"val, loss\"", "note"].join(separator).replace("val, loss", "val loss"),
             &mut found,
         );
         assert!(found.is_empty());
@@ -163,21 +146,14 @@ fn a_table_reads_with_each_separator_and_quotes() {
 #[test]
 fn a_json_file_is_a_summary_or_rows() {
     let mut found = Found::default();
-    json_document(
-        "{\n  \"test\": {\"acc\": 0.93, \"per_class\": [1, 2]},\n  \"name\": \"a\"\n}\n",
-        &mut found,
-    )
-    .unwrap();
+    json_document("{\n  \"test\": {\"acc\": 0.93, \"per_class\": [1, 2]},\n  \"name\": \"a\"\n}\n", &mut found).unwrap();
     assert_eq!(values(&found), [("test/acc", 0.93)]);
     assert_eq!(found.tags.len(), 2);
     let state = r#"{"epoch": 1.0, "stateful_callbacks": {}, "log_history": [
         {"epoch": 0.5, "loss": 0.31, "step": 100}, {"epoch": 1.0, "eval_loss": 0.28, "step": 200}]}"#;
     let rows = json_rows(state).unwrap();
     assert_eq!(rows.len(), 2);
-    assert_eq!(
-        (rows[1].step, rows[1].epoch, values(&rows[1])),
-        (Some(200), Some(1.0), vec![("eval_loss", 0.28)])
-    );
+    assert_eq!((rows[1].step, rows[1].epoch, values(&rows[1])), (Some(200), Some(1.0), vec![("eval_loss", 0.28)]));
     assert_eq!(json_rows("[]").unwrap(), []);
     assert!(json_rows("{\"a\": 1}").unwrap_err().contains("no list of objects"));
     assert!(json_rows("[{\"a\": 1}, 2]").unwrap_err().contains("row 2"));
@@ -189,20 +165,14 @@ fn learning_names_series_and_proposes_patterns_that_read_the_rest() {
     let learned = learn(log.as_bytes(), &[], &[]).unwrap();
     assert_eq!((learned.lines, learned.series.len()), (7, 1));
     let loss = &learned.series[0];
-    assert_eq!(
-        (loss.name.as_str(), loss.points, loss.first, loss.last, loss.axis),
-        ("loss", 2, 0.5, 0.25, "epoch")
-    );
+    assert_eq!((loss.name.as_str(), loss.points, loss.first, loss.last, loss.axis), ("loss", 2, 0.5, 0.25, "epoch"));
     assert_eq!((learned.unread.len(), learned.unread[0].lines), (1, 3));
     let pattern = learned.unread[0].pattern.clone().unwrap();
     let again = learn(log.as_bytes(), std::slice::from_ref(&pattern), &[]).unwrap();
     assert!(again.unread.is_empty(), "{pattern}");
     assert_eq!((again.series[1].points, again.series[1].last), (3, 5.0));
     let text = learned.to_string();
-    assert!(
-        text.contains("loss") && text.contains("[metrics]") && text.contains(&pattern),
-        "{text}"
-    );
+    assert!(text.contains("loss") && text.contains("[metrics]") && text.contains(&pattern), "{text}");
     assert!(learn(log.as_bytes(), &strings(&["("]), &[]).is_err());
 }
 

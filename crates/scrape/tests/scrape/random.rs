@@ -9,15 +9,7 @@ fn corpus_lines() -> Vec<String> {
     let mut logs: Vec<_> = std::fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap().path()).collect();
     logs.retain(|path| path.extension().is_some_and(|kind| kind == "log"));
     logs.sort();
-    logs.iter()
-        .flat_map(|log| {
-            std::fs::read_to_string(log)
-                .unwrap()
-                .lines()
-                .map(str::to_string)
-                .collect::<Vec<_>>()
-        })
-        .collect()
+    logs.iter().flat_map(|log| std::fs::read_to_string(log).unwrap().lines().map(str::to_string).collect::<Vec<_>>()).collect()
 }
 
 /// Pieces that steer the readers into their corners, in any order.
@@ -155,9 +147,9 @@ fn restored_anywhere_in_the_corpus_it_goes_on_the_same() {
 
 #[test]
 fn lines_of_64_kb_are_read_without_trouble() {
-    for piece in [
-        "(", "[", "{", "a(", "a=1 ", "1/", "|", "| ", "\"", "\u{1b}[", "loss 1 ", "x ", "−1", "{\"a\":", "1,", "epoch [", "- ", "a:(", "9",
-    ] {
+    for piece in
+        ["(", "[", "{", "a(", "a=1 ", "1/", "|", "| ", "\"", "\u{1b}[", "loss 1 ", "x ", "−1", "{\"a\":", "1,", "epoch [", "- ", "a:(", "9"]
+    {
         let line = piece.repeat(65_536 / piece.len());
         let mut found = Found::default();
         let mut scraper = Scraper::default();

@@ -33,11 +33,7 @@ impl Scanner<'_> {
         let has_holes = !self.places.is_empty();
         if let Some(heredoc) = self.heredocs.first() {
             let at = heredoc.opened..heredoc.opened + 2;
-            return Err(self.refuse(
-                at,
-                format!("the here-document never ends: no line is '{}'", heredoc.delimiter),
-                None,
-            ));
+            return Err(self.refuse(at, format!("the here-document never ends: no line is '{}'", heredoc.delimiter), None));
         }
         if let Some((kind, opened)) = self.open.last()
             && (has_holes || !self.unsure)
@@ -62,9 +58,6 @@ impl Scanner<'_> {
         if self.tokens.last().is_some_and(|token| matches!(token, Token::Char('\\', _))) {
             self.closed_end = Some("a backslash");
         }
-        Ok(Scan {
-            places: self.places,
-            closed_end: self.closed_end,
-        })
+        Ok(Scan { places: self.places, closed_end: self.closed_end })
     }
 }

@@ -37,10 +37,7 @@ tag = "-x"
 #[test]
 fn flags_in_every_style() {
     let plain = format!("command = \"t {{flags}}\"\n{PARAMS}");
-    assert_eq!(
-        shown(&plain),
-        "t --lr 1e-3 --batch_size 32 --amp --betas 0.9 0.999 --optim.name 'sgd nesterov' --shift -2 --tag=-x"
-    );
+    assert_eq!(shown(&plain), "t --lr 1e-3 --batch_size 32 --amp --betas 0.9 0.999 --optim.name 'sgd nesterov' --shift -2 --tag=-x");
     let styled = |flags: &str| shown(&format!("{plain}\n[flags]\n{flags}\n"));
     assert!(styled("bool = \"value\"").contains("--amp true --pin false --betas"));
     assert!(styled("bool = \"no-prefix\"").contains("--amp --no-pin --betas"));
@@ -65,10 +62,7 @@ SEED = "{seed}"
 arguments = "--from {checkpoint} --depth {depth}"
 "#;
     assert_eq!(shown(text), "t --rate=0.1 --width 3");
-    assert_eq!(
-        rendered(text, Mode::Resume).shown,
-        r"t --rate=0.1 --width 3 --from 'it'\''s.npz' --depth 4"
-    );
+    assert_eq!(rendered(text, Mode::Resume).shown, r"t --rate=0.1 --width 3 --from 'it'\''s.npz' --depth 4");
 }
 
 #[test]
@@ -86,10 +80,7 @@ command = ["again", "{checkpoint.best}", "{flags}"]
 #[test]
 fn resume_arguments_reach_a_command_without_a_shell() {
     let text = "command = [\"printf\", '%s\\0', \"x y\"]\n[resume]\narguments = \"--from {checkpoint} 'a b' \\\"c $HOME\\\" d\\\\ e\"\n";
-    assert_eq!(
-        seen(&rendered(text, Mode::Resume).argv),
-        ["x y", "--from", "it's.npz", "a b", "c $HOME", "d e"]
-    );
+    assert_eq!(seen(&rendered(text, Mode::Resume).argv), ["x y", "--from", "it's.npz", "a b", "c $HOME", "d e"]);
     assert_eq!(rendered(text, Mode::First).shown, r"printf '%s\0' 'x y'");
 }
 
@@ -101,10 +92,7 @@ fn an_automatic_resume_is_the_command_again_and_none_is_an_error() {
     let why = render::command(&none.settings, &none.runs().next().expect("a run"), &CONTEXT, Mode::Resume, "sh").expect_err("no way");
     assert!(why.contains("[resume]"), "{why}");
     let needs = experiment("command = \"t\"\n[resume]\narguments = \"{checkpoint}\"\n");
-    let without = Context {
-        checkpoint: None,
-        ..CONTEXT
-    };
+    let without = Context { checkpoint: None, ..CONTEXT };
     let why =
         render::command(&needs.settings, &needs.runs().next().expect("a run"), &without, Mode::Resume, "sh").expect_err("no checkpoint");
     assert!(why.contains("no complete checkpoint"), "{why}");
@@ -130,10 +118,7 @@ fn env_values_are_plain_templates() {
     );
     let env = render::env(&experiment.settings, &experiment.runs().next().expect("a run"), &CONTEXT).expect("renders");
     let env: Vec<String> = env.into_iter().map(|(name, value)| format!("{name}={value}")).collect();
-    assert_eq!(
-        env,
-        ["A=1e-3 it's {x} $HOME", "OMP_NUM_THREADS=4", "F=0.50", "D=/home/a user/runs/42"]
-    );
+    assert_eq!(env, ["A=1e-3 it's {x} $HOME", "OMP_NUM_THREADS=4", "F=0.50", "D=/home/a user/runs/42"]);
 }
 
 fn run(argv: &[String]) -> process::Output {
@@ -186,20 +171,14 @@ fn a_bare_command_line_takes_parameters_from_set() {
     let plan = of_command(&command, &words(&["lr=0.1,1e-2", "resources.time=1h", "sweep.parallel=2"])).expect("a plan");
     assert!(plan.warnings.is_empty() && plan.source.is_none());
     let experiment = &plan.experiments[0];
-    assert_eq!(
-        (experiment.name.as_str(), experiment.count(), experiment.parallel),
-        ("train", 2, Some(2))
-    );
+    assert_eq!((experiment.name.as_str(), experiment.count(), experiment.parallel), ("train", 2, Some(2)));
     assert_eq!(experiment.varying(), ["lr"]);
     assert_eq!(experiment.settings.time_limit.map(|limit| limit.0), Some(3_600_000));
     assert!(matches!(experiment.settings.command, Command::Argv(_)));
     let last = experiment.runs().last().expect("two runs");
     let context = Context { run: RunId(5), ..CONTEXT };
     let rendered = render::command(&experiment.settings, &last, &context, Mode::First, "sh").expect("renders");
-    assert_eq!(
-        rendered.argv,
-        ["python", "train.py", "--lr=1e-2", "{other}", "awk '{print $1}'", "5"]
-    );
+    assert_eq!(rendered.argv, ["python", "train.py", "--lr=1e-2", "{other}", "awk '{print $1}'", "5"]);
 }
 
 #[test]

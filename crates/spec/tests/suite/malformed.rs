@@ -354,17 +354,7 @@ fn bad_set() {
 lr = 0.1
 "#,
         None,
-        &[
-            "rl=1",
-            "lr",
-            "resources.tim=1h",
-            "resources.time=soon",
-            "lr=1,,2",
-            "lr=2",
-            "sweep.parallel=many",
-            "params.x=[1,",
-            "=3"
-        ]
+        &["rl=1", "lr", "resources.tim=1h", "resources.time=soon", "lr=1,,2", "lr=2", "sweep.parallel=many", "params.x=[1,", "=3"]
     ));
 }
 
@@ -383,10 +373,7 @@ fn files_that_are_no_text_or_too_large() {
         let problems = neronet_spec::load(&path, None, &[]).expect_err("refused");
         problems.to_string().replace(&folder.path().display().to_string(), "FOLDER")
     };
-    let utf16: Vec<u8> = [0xff, 0xfe]
-        .into_iter()
-        .chain("command".bytes().flat_map(|byte| [byte, 0]))
-        .collect();
+    let utf16: Vec<u8> = [0xff, 0xfe].into_iter().chain("command".bytes().flat_map(|byte| [byte, 0])).collect();
     insta::assert_snapshot!(message(&utf16), @r"
     error: FOLDER/neronet.toml: this is no text in UTF-8 (first on line 1)
      = it looks like UTF-16: save it as UTF-8

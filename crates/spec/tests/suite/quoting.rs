@@ -16,12 +16,7 @@ pub(crate) const CONTEXT: Context<'static> = Context {
 
 /// What a process of this command gets: it prints its arguments, each ended by a NUL.
 pub(crate) fn seen(argv: &[String]) -> Vec<String> {
-    let output = Command::new(&argv[0])
-        .args(&argv[1..])
-        .env("V", "v v")
-        .env("N", "n")
-        .env("HOME", "/h")
-        .output();
+    let output = Command::new(&argv[0]).args(&argv[1..]).env("V", "v v").env("N", "n").env("HOME", "/h").output();
     let output = output.expect("the shell starts");
     assert!(output.status.success(), "{argv:?}\n{}", String::from_utf8_lossy(&output.stderr));
     let text = String::from_utf8(output.stdout).expect("UTF-8 comes back as UTF-8");
@@ -56,15 +51,7 @@ fn around(quotes: Quotes) -> &'static [(&'static str, &'static str)] {
             ("{{b}}", "{b}"),
             ("x=$(echo ')'\")\")", "x=))"),
         ],
-        Quotes::Single => &[
-            ("", ""),
-            ("a b", "a b"),
-            ("$V", "$V"),
-            (r"\", r"\"),
-            ("\"", "\""),
-            ("\n#", "\n#"),
-            ("{1..3}", "{1..3}"),
-        ],
+        Quotes::Single => &[("", ""), ("a b", "a b"), ("$V", "$V"), (r"\", r"\"), ("\"", "\""), ("\n#", "\n#"), ("{1..3}", "{1..3}")],
         Quotes::Double | Quotes::DollarDouble => &[
             ("", ""),
             ("a b", "a b"),
@@ -81,15 +68,7 @@ fn around(quotes: Quotes) -> &'static [(&'static str, &'static str)] {
             ("$((1 << 2))", "4"),
             ("#", "#"),
         ],
-        Quotes::Ansi => &[
-            ("", ""),
-            (r"\n", "\n"),
-            (r"\\", r"\"),
-            (r"\x41", "A"),
-            (r"\'", "'"),
-            ("$V", "$V"),
-            ("\"", "\""),
-        ],
+        Quotes::Ansi => &[("", ""), (r"\n", "\n"), (r"\\", r"\"), (r"\x41", "A"), (r"\'", "'"), ("$V", "$V"), ("\"", "\"")],
     }
 }
 
@@ -104,13 +83,7 @@ fn value() -> impl Strategy<Value = String> {
 }
 
 fn quotes() -> impl Strategy<Value = Quotes> {
-    prop::sample::select(vec![
-        Quotes::Bare,
-        Quotes::Single,
-        Quotes::Double,
-        Quotes::DollarDouble,
-        Quotes::Ansi,
-    ])
+    prop::sample::select(vec![Quotes::Bare, Quotes::Single, Quotes::Double, Quotes::DollarDouble, Quotes::Ansi])
 }
 
 fn choice(quotes: Quotes) -> impl Strategy<Value = (&'static str, &'static str)> {
@@ -205,18 +178,12 @@ proptest! {
 }
 
 fn toml_params(params: &Params) -> String {
-    let lines = params
-        .iter()
-        .map(|(name, value)| format!("{name} = {}\n", toml_string(&value.to_string())));
+    let lines = params.iter().map(|(name, value)| format!("{name} = {}\n", toml_string(&value.to_string())));
     format!("[params]\n{}", lines.collect::<String>())
 }
 
 fn toml_text(command: &str, shell: &str, params: &Params) -> String {
-    format!(
-        "command = {}\n[environment]\nshell = \"{shell}\"\n{}",
-        toml_string(command),
-        toml_params(params)
-    )
+    format!("command = {}\n[environment]\nshell = \"{shell}\"\n{}", toml_string(command), toml_params(params))
 }
 
 /// A basic string with everything unusual escaped, so that places in it are hard to find.
@@ -232,17 +199,9 @@ fn toml_string(text: &str) -> String {
 
 /// What bash says of a script without running it.
 fn bash_reads(script: &str) -> Result<(), String> {
-    let output = Command::new("bash")
-        .args(["-n", "-c", script])
-        .env("LC_ALL", "C")
-        .output()
-        .expect("bash starts");
+    let output = Command::new("bash").args(["-n", "-c", script]).env("LC_ALL", "C").output().expect("bash starts");
     let said = String::from_utf8_lossy(&output.stderr).to_string();
-    if output.status.success() && said.is_empty() {
-        Ok(())
-    } else {
-        Err(said)
-    }
+    if output.status.success() && said.is_empty() { Ok(()) } else { Err(said) }
 }
 
 #[test]
@@ -276,10 +235,7 @@ fn ordinary_scripts_are_taken() {
         "python t.py \\\n{flags}",
         "\n\n  python t.py {flags} && echo 'done'\n",
     ] {
-        let text = format!(
-            "command = {}\nparams.n = 3\n[environment]\nshell = \"bash\"\n",
-            toml_string(command)
-        );
+        let text = format!("command = {}\nparams.n = 3\n[environment]\nshell = \"bash\"\n", toml_string(command));
         let plan = parse(&text, "neronet.toml", None, &[]).unwrap_or_else(|problems| panic!("{command}\n{problems}"));
         let run = plan.experiments[0].runs().next().expect("a run");
         let rendered = render::command(&plan.experiments[0].settings, &run, &CONTEXT, Mode::First, "sh").expect("renders");

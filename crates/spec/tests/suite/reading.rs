@@ -38,10 +38,7 @@ fn two_lines_are_a_whole_file() {
 #[test]
 fn the_grid_is_in_the_order_of_the_file_and_the_last_name_is_fastest() {
     let text = "command = \"t {flags}\"\n[params]\nz = [1, 2]\nfixed = \"f\"\na = [0.1, 1e-2]\n";
-    assert_eq!(
-        grid(text, &[]),
-        ["z=1 fixed=f a=0.1", "z=1 fixed=f a=1e-2", "z=2 fixed=f a=0.1", "z=2 fixed=f a=1e-2"]
-    );
+    assert_eq!(grid(text, &[]), ["z=1 fixed=f a=0.1", "z=1 fixed=f a=1e-2", "z=2 fixed=f a=0.1", "z=2 fixed=f a=1e-2"]);
     assert_eq!(plan(text).experiments[0].varying(), ["z", "a"]);
 }
 
@@ -115,10 +112,7 @@ params.lr = 1
     assert_eq!(lines(&plan, 0).len(), 4);
     assert_eq!(lines(&plan, 0)[1], "lr=0.1 width=256 optim.name=sgd optim.m=0 betas=[3] new=1");
     assert_eq!(lines(&plan, 1), ["lr=1 width=1 optim=none betas=[1, 2]"]);
-    assert_eq!(
-        plan.experiments[0].settings.env,
-        [("A".into(), "1".into()), ("B".into(), "3".into())]
-    );
+    assert_eq!(plan.experiments[0].settings.env, [("A".into(), "1".into()), ("B".into(), "3".into())]);
     assert_eq!(plan.experiments[0].settings.resume, Some(Resume::Automatic));
     assert!(matches!(plan.experiments[1].settings.resume, Some(Resume::Arguments(_))));
     let only = plan_with(text, Some("plain"), &[]);
@@ -133,45 +127,26 @@ fn the_top_level_runs_too_when_it_says_so() {
     let plan = plan(text);
     let names: Vec<&str> = plan.experiments.iter().map(|experiment| experiment.name.as_str()).collect();
     assert_eq!(names, ["base", "other"]);
-    assert_eq!(
-        (lines(&plan, 0), lines(&plan, 1)),
-        (vec!["a=1".to_string()], vec!["a=2".to_string()])
-    );
+    assert_eq!((lines(&plan, 0), lines(&plan, 1)), (vec!["a=1".to_string()], vec!["a=2".to_string()]));
 }
 
 const BASE: &str = "command = \"t {flags}\"\n[params]\nlr = 1\noptim.m = 0.9\nname = \"x\"\n";
 
 #[test]
 fn set_changes_parameters_and_settings() {
-    assert_eq!(
-        grid(BASE, &["lr=0.1,1e-2"]),
-        ["lr=0.1 optim.m=0.9 name=x", "lr=1e-2 optim.m=0.9 name=x"]
-    );
-    assert_eq!(
-        grid(BASE, &["params.lr=2", "optim.m=0", "params.new=a"]),
-        ["lr=2 optim.m=0 name=x new=a"]
-    );
+    assert_eq!(grid(BASE, &["lr=0.1,1e-2"]), ["lr=0.1 optim.m=0.9 name=x", "lr=1e-2 optim.m=0.9 name=x"]);
+    assert_eq!(grid(BASE, &["params.lr=2", "optim.m=0", "params.new=a"]), ["lr=2 optim.m=0 name=x new=a"]);
     assert_eq!(grid(BASE, &["lr={ value = [1, 2.50] }"]), ["lr=[1, 2.50] optim.m=0.9 name=x"]);
     assert_eq!(grid(BASE, &["lr=[1,\"a,b\"]"])[1], "lr=a,b optim.m=0.9 name=x");
     // A parameter wins over a key of the same name.
     assert_eq!(grid(BASE, &["name=\"a, b\""]), ["lr=1 optim.m=0.9 name=a, b"]);
-    let set = [
-        "resources.time=90",
-        "sweep.parallel=2",
-        "flags.bool=value",
-        "objective=acc max",
-        "environment.setup=cd /tmp",
-        "project=p",
-    ];
+    let set = ["resources.time=90", "sweep.parallel=2", "flags.bool=value", "objective=acc max", "environment.setup=cd /tmp", "project=p"];
     let plan = plan_with(BASE, None, &set);
     let settings = &plan.experiments[0].settings;
     assert_eq!(settings.time_limit, Some(Millis(90_000)));
     assert_eq!(plan.experiments[0].parallel, Some(2));
     assert_eq!(settings.flags.bool_style, BoolStyle::Value);
-    assert_eq!(
-        (settings.objectives[0].metric.as_str(), settings.objectives[0].goal),
-        ("acc", Goal::Max)
-    );
+    assert_eq!((settings.objectives[0].metric.as_str(), settings.objectives[0].goal), ("acc", Goal::Max));
     assert_eq!(settings.environment.setup, ["cd /tmp"]);
     assert_eq!(plan.project.as_deref(), Some("p"));
 }
@@ -180,10 +155,7 @@ fn set_changes_parameters_and_settings() {
 fn set_reaches_only_the_experiments_that_have_the_parameter() {
     let text = "command = \"t {flags}\"\n[[experiment]]\nname = \"a\"\nparams.x = 1\n[[experiment]]\nname = \"b\"\nparams.y = 1\n";
     let plan = plan_with(text, None, &["x=5", "params.z=6"]);
-    assert_eq!(
-        (lines(&plan, 0), lines(&plan, 1)),
-        (vec!["x=5 z=6".to_string()], vec!["y=1 z=6".to_string()])
-    );
+    assert_eq!((lines(&plan, 0), lines(&plan, 1)), (vec!["x=5 z=6".to_string()], vec!["y=1 z=6".to_string()]));
 }
 
 #[test]
@@ -228,9 +200,7 @@ grace = "2 min"
 fn a_hundred_thousand_and_more_combinations_are_counted_and_made_lazily() {
     let axis: Vec<String> = (0..1000).map(|n| n.to_string()).collect();
     let axis = axis.join(", ");
-    let plan = plan(&format!(
-        "command = \"t {{flags}}\"\n[params]\na = [{axis}]\nb = [{axis}]\nc = [{axis}]\n"
-    ));
+    let plan = plan(&format!("command = \"t {{flags}}\"\n[params]\na = [{axis}]\nb = [{axis}]\nc = [{axis}]\n"));
     let experiment = &plan.experiments[0];
     assert_eq!(experiment.count(), 1_000_000_000);
     let third = experiment.runs().nth(1001).expect("there");
