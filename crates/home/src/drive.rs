@@ -19,6 +19,7 @@ use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, VecDeque};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// What whoever watches wants.
@@ -47,7 +48,7 @@ pub struct Drive<'a> {
     context: &'a Context,
     /// By sweep: each has its own environment.
     nurseries: BTreeMap<SweepId, Nursery>,
-    state: HomeState,
+    state: Arc<HomeState>,
     /// By sweep: each starts its own, so many at a time.
     queues: BTreeMap<SweepId, VecDeque<Task>>,
     running: Vec<Live>,

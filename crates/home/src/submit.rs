@@ -51,7 +51,11 @@ pub fn submit(context: &Context, request: &Request<'_>) -> Result<Receipt, HomeE
     let venv = request.plan.experiments.iter().find_map(|experiment| experiment.settings.environment.python.as_ref());
     let venv = venv.map(|python| plain(&request.start.join(python)));
     let (surveyed, environment, devices) = std::thread::scope(|scope| {
-        let described = scope.spawn(|| (environment::describe(&variables, venv.as_deref(), &cache), devices::describe()));
+        let described = scope.spawn(|| {
+            // Read now, the journal is known when the lock is taken; what is wrong with it is told then.
+            context.home.read().ok();
+            (environment::describe(&variables, venv.as_deref(), &cache), devices::describe())
+        });
         let surveyed = survey(context, request.start, in_place);
         let (environment, devices) = described.join().unwrap_or_default();
         (surveyed, environment, devices)

@@ -11,6 +11,7 @@ use neronet_store::{files, series, spool};
 use neronet_supervise::os::process::{self, Alive};
 use neronet_supervise::start::{self, Watch};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 #[derive(Debug, Clone)]
 pub struct View<'a> {
@@ -29,7 +30,7 @@ pub struct View<'a> {
 
 /// Everything that home knows, read at one moment.
 pub struct Snapshot {
-    pub state: HomeState,
+    pub state: Arc<HomeState>,
     pub damage: Vec<String>,
 }
 

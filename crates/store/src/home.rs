@@ -2,7 +2,7 @@
 
 use crate::error::StoreError;
 use crate::files::{self, Durability};
-use crate::journal::{self, Journal, Replayed};
+use crate::journal::{Journal, Replayed};
 use neronet_model::journal::{Entry, HomeState};
 use neronet_model::{AttemptNo, FORMAT, RunId, SweepId, Uid};
 use nix::errno::Errno;
@@ -12,6 +12,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// `home.json`: which home this is. Written once.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -23,12 +24,14 @@ struct Identity {
 #[derive(Debug, Clone)]
 pub struct Home {
     root: PathBuf,
+    /// What was read of the journal so far.
+    known: Arc<Mutex<Replayed>>,
 }
 
 impl Home {
     /// The home in `root`, which need not exist yet. Refuses one that a newer neronet made.
     pub fn at(root: &Path) -> Result<Home, StoreError> {
-        let home = Home { root: root.to_path_buf() };
+        let home = Home { root: root.to_path_buf(), known: Arc::default() };
         if let Some(identity) = home.identity()?
             && identity.format > FORMAT
         {
@@ -70,7 +73,13 @@ impl Home {
 
     /// What the journal says, read without the lock.
     pub fn read(&self) -> Result<Replayed, StoreError> {
-        journal::replay(&self.root.join("journal"))
+        let mut known = self.known();
+        known.catch_up(&self.root.join("journal"))?;
+        Ok(known.clone())
+    }
+
+    fn known(&self) -> MutexGuard<'_, Replayed> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Makes the home where needed and becomes its only writer. Waits while another process is; `waiting` is told once
@@ -103,9 +112,11 @@ impl Home {
             files::replace_json(&self.root.join("home.json"), &identity, Durability::Synced)?;
         }
         let folder = self.root.join("journal");
-        let replayed = journal::replay(&folder)?;
+        // Taken, so that it is ours alone to change; who reads meanwhile reads everything.
+        let mut replayed = std::mem::take(&mut *self.known());
+        replayed.catch_up(&folder)?;
         let journal = Journal::open(&folder, &replayed)?;
-        Ok(Locked { journal, state: replayed.state, damage: replayed.damage, _lock: lock })
+        Ok(Locked { journal, replayed, known: Arc::clone(&self.known), _lock: lock })
     }
 }
 
@@ -113,27 +124,38 @@ impl Home {
 #[derive(Debug)]
 pub struct Locked {
     journal: Journal,
-    state: HomeState,
-    pub damage: Vec<String>,
+    replayed: Replayed,
+    known: Arc<Mutex<Replayed>>,
     _lock: Flock<File>,
 }
 
 impl Locked {
     pub fn state(&self) -> &HomeState {
-        &self.state
+        &self.replayed.state
     }
 
     /// Decides: durable before it counts.
     pub fn decide(&mut self, entry: Entry) -> Result<(), StoreError> {
         self.journal.append(&entry)?;
-        self.state.apply(entry);
+        self.apply(entry);
         Ok(())
     }
 
     /// Notes what can be learned again.
     pub fn learn(&mut self, entry: Entry) -> Result<(), StoreError> {
         self.journal.append_learned(&entry)?;
-        self.state.apply(entry);
+        self.apply(entry);
         Ok(())
+    }
+
+    fn apply(&mut self, entry: Entry) {
+        Arc::make_mut(&mut self.replayed.state).apply(entry);
+        self.journal.known_to(&mut self.replayed);
+    }
+}
+
+impl Drop for Locked {
+    fn drop(&mut self) {
+        *self.known.lock().unwrap_or_else(PoisonError::into_inner) = std::mem::take(&mut self.replayed);
     }
 }

@@ -8,8 +8,9 @@ use neronet_model::journal::{Entry, HomeState};
 use serde::{Deserialize, Serialize};
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// The first frame of a journal file.
 #[derive(Serialize, Deserialize)]
@@ -17,50 +18,69 @@ struct Header {
     format: u32,
 }
 
-/// What reading a journal gave.
-#[derive(Debug, Default)]
+/// What reading a journal gave. The journal only grows, so what was read stays true and reading goes on from there.
+#[derive(Debug, Clone, Default)]
 pub struct Replayed {
-    pub state: HomeState,
+    pub state: Arc<HomeState>,
     /// Sentences about bytes that could not be read.
     pub damage: Vec<String>,
+    /// Which file was read: another one in its place is read from its beginning.
+    inode: u64,
     /// Where the last whole frame ends.
     end: u64,
     /// Length of the file when it was read.
     length: u64,
 }
 
-/// Reads the journal in `folder`. A home without one is empty.
-pub fn replay(folder: &Path) -> Result<Replayed, StoreError> {
-    let path = file(folder);
-    let bytes = match std::fs::read(&path) {
-        Ok(bytes) => bytes,
-        Err(e) if e.kind() == ErrorKind::NotFound => return Ok(Replayed::default()),
-        Err(source) => return Err(StoreError::Io { doing: "read", path, source }),
-    };
-    let scan = frame::scan(&bytes);
-    let mut replayed = Replayed { end: scan.end as u64, length: bytes.len() as u64, ..Replayed::default() };
-    for (from, to) in &scan.damaged {
-        replayed.damage.push(format!("{}: bytes {from} to {to} are damaged and were passed over", path.display()));
-    }
-    let mut payloads = scan.payloads.into_iter();
-    if let Some(first) = payloads.next() {
-        match serde_json::from_slice::<Header>(first) {
-            Ok(Header { format }) if format > FORMAT => return Err(StoreError::Newer { path, format }),
-            Ok(_) => {}
-            // The header itself was damaged: the entries behind it still count.
-            Err(_) => apply(first, &path, &mut replayed),
+impl Replayed {
+    /// Reads what the journal in `folder` says beyond what is known. A home without one is empty.
+    pub fn catch_up(&mut self, folder: &Path) -> Result<(), StoreError> {
+        let path = file(folder);
+        let mut bytes = Vec::new();
+        match File::open(&path) {
+            Ok(mut file) => {
+                let meta = file.metadata().map_err(StoreError::io("read", &path))?;
+                if meta.ino() != self.inode || meta.len() < self.end {
+                    *self = Replayed { inode: meta.ino(), ..Replayed::default() };
+                }
+                let read = file.seek(SeekFrom::Start(self.end)).and_then(|_| file.read_to_end(&mut bytes));
+                read.map_err(StoreError::io("read", &path))?;
+            }
+            Err(e) if e.kind() == ErrorKind::NotFound => {
+                *self = Replayed::default();
+                return Ok(());
+            }
+            Err(source) => return Err(StoreError::Io { doing: "read", path, source }),
         }
+        let scan = frame::scan(&bytes);
+        let mut payloads = scan.payloads.into_iter();
+        if self.end == 0
+            && let Some(first) = payloads.next()
+        {
+            match serde_json::from_slice::<Header>(first) {
+                Ok(Header { format }) if format > FORMAT => return Err(StoreError::Newer { path, format }),
+                Ok(_) => {}
+                // The header itself was damaged: the entries behind it still count.
+                Err(_) => self.apply(first, &path),
+            }
+        }
+        for (from, to) in &scan.damaged {
+            let (from, to) = (self.end + *from as u64, self.end + *to as u64);
+            self.damage.push(format!("{}: bytes {from} to {to} are damaged and were passed over", path.display()));
+        }
+        for payload in payloads {
+            self.apply(payload, &path);
+        }
+        self.length = self.end + bytes.len() as u64;
+        self.end += scan.end as u64;
+        Ok(())
     }
-    for payload in payloads {
-        apply(payload, &path, &mut replayed);
-    }
-    Ok(replayed)
-}
 
-fn apply(payload: &[u8], path: &Path, replayed: &mut Replayed) {
-    match serde_json::from_slice::<Entry>(payload) {
-        Ok(entry) => replayed.state.apply(entry),
-        Err(e) => replayed.damage.push(format!("{}: an entry of {} bytes cannot be read: {e}", path.display(), payload.len())),
+    fn apply(&mut self, payload: &[u8], path: &Path) {
+        match serde_json::from_slice::<Entry>(payload) {
+            Ok(entry) => Arc::make_mut(&mut self.state).apply(entry),
+            Err(e) => self.damage.push(format!("{}: an entry of {} bytes cannot be read: {e}", path.display(), payload.len())),
+        }
     }
 }
 
@@ -119,6 +139,14 @@ impl Journal {
         }
         self.end += bytes.len() as u64;
         Ok(())
+    }
+
+    /// Says in `replayed` that all we wrote is known.
+    pub fn known_to(&self, replayed: &mut Replayed) {
+        if let Ok(meta) = self.file.metadata() {
+            replayed.inode = meta.ino();
+            (replayed.end, replayed.length) = (self.end, self.end);
+        }
     }
 
     /// Appends entries that are durable when this returns.
@@ -184,6 +212,11 @@ mod tests {
         ]
     }
 
+    fn replay(folder: &Path) -> Result<Replayed, StoreError> {
+        let mut replayed = Replayed::default();
+        replayed.catch_up(folder).map(|()| replayed)
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(64))]
 
@@ -194,24 +227,34 @@ mod tests {
             let mut journal = Journal::open(folder.path(), &Replayed::default()).expect("opens");
             let mut live = HomeState::default();
             let mut states = vec![(journal.end, live.clone())];
-            for entry in &entries {
+            let mut reader = Replayed::default();
+            for (i, entry) in entries.iter().enumerate() {
                 journal.append_learned(entry).expect("writes");
                 live.apply(entry.clone());
                 states.push((journal.end, live.clone()));
+                // A reader that looks now and then knows as much as one that reads everything.
+                if i % 2 == 0 {
+                    reader.catch_up(folder.path()).expect("reads");
+                    prop_assert_eq!(&*reader.state, &live);
+                }
             }
             let path = file(folder.path());
             let cut = states[0].0 + cut.index((journal.end - states[0].0) as usize + 1) as u64;
             OpenOptions::new().write(true).open(&path).and_then(|file| file.set_len(cut)).expect("cut");
             let (_, expected) = states.iter().rev().find(|(end, _)| *end <= cut).expect("the header is whole");
             let replayed = replay(folder.path()).expect("reads");
-            prop_assert_eq!(&replayed.state, expected);
+            prop_assert_eq!(&*replayed.state, expected);
+            reader.catch_up(folder.path()).expect("reads");
+            prop_assert_eq!(&*reader.state, expected);
             prop_assert!(replayed.damage.is_empty());
             let mut again = Journal::open(folder.path(), &replayed).expect("opens");
             again.append(&entries[0]).expect("writes");
             let mut expected = expected.clone();
             expected.apply(entries[0].clone());
             let replayed = replay(folder.path()).expect("reads");
-            prop_assert_eq!(replayed.state, expected);
+            prop_assert_eq!(&*replayed.state, &expected);
+            reader.catch_up(folder.path()).expect("reads");
+            prop_assert_eq!(&*reader.state, &expected);
             prop_assert!(replayed.damage.is_empty());
         }
     }

@@ -127,25 +127,30 @@ fn clone(from: &File, to: &File) -> io::Result<()> {
     if answer == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
+/// Below so many items a thread costs more than it brings.
+const WORTH: usize = 16;
+
 /// Applies `work` to every item on as many cores as there are, four at most. The results keep the items' order.
 pub(super) fn in_parallel<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
-    /// Below this a thread costs more than it brings.
-    const WORTH: usize = 16;
+    in_shares(&items.chunks(WORTH).collect::<Vec<_>>(), work)
+}
+
+/// The same, where the items of a share are left to one core.
+pub(super) fn in_shares<T: Sync, R: Send>(shares: &[&[T]], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
     static CORES: OnceLock<usize> = OnceLock::new();
     let cores = *CORES.get_or_init(|| std::thread::available_parallelism().map_or(1, usize::from).min(4));
-    let workers = cores.min(items.len().div_ceil(WORTH));
+    let items: usize = shares.iter().map(|share| share.len()).sum();
+    let workers = cores.min(items.div_ceil(WORTH)).min(shares.len());
     if workers < 2 {
-        return items.iter().map(work).collect();
+        return shares.iter().flat_map(|share| share.iter()).map(work).collect();
     }
     let next = AtomicUsize::new(0);
     let labour = || {
         let mut done = Vec::new();
         loop {
-            let first = next.fetch_add(WORTH, Ordering::Relaxed);
-            let Some(share) = items.get(first..items.len().min(first + WORTH)).filter(|share| !share.is_empty()) else {
-                return done;
-            };
-            done.extend(share.iter().enumerate().map(|(i, item)| (first + i, work(item))));
+            let number = next.fetch_add(1, Ordering::Relaxed);
+            let Some(share) = shares.get(number) else { return done };
+            done.push((number, share.iter().map(&work).collect::<Vec<R>>()));
         }
     };
     let mut done = std::thread::scope(|scope| {
@@ -159,6 +164,6 @@ pub(super) fn in_parallel<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R 
         }
         done
     });
-    done.sort_unstable_by_key(|(i, _)| *i);
-    done.into_iter().map(|(_, result)| result).collect()
+    done.sort_unstable_by_key(|(number, _)| *number);
+    done.into_iter().flat_map(|(_, results)| results).collect()
 }

@@ -86,9 +86,12 @@ impl<'a> Plan<'a> {
             std::fs::create_dir_all(draft.join(folder)).map_err(failed(folder))?;
         }
         let cloner = Cloner::default();
-        let copied = read::in_parallel(&self.files, |file| {
-            cloner.copy(&stored.join(&file.path), &draft.join(&file.path), file.size, file.executable)
-        });
+        // Two cores that make files in one folder only wait for each other.
+        let folder = |file: &super::Entry| file.path.rfind('/').map_or(0, |end| end);
+        let together = |a: &&super::Entry, b: &&super::Entry| a.path[..folder(a)] == b.path[..folder(b)];
+        let shares: Vec<&[&super::Entry]> = self.files.chunk_by(together).collect();
+        let copied =
+            read::in_shares(&shares, |file| cloner.copy(&stored.join(&file.path), &draft.join(&file.path), file.size, file.executable));
         for (file, copied) in self.files.iter().zip(copied) {
             copied.map_err(failed(&file.path))?;
         }

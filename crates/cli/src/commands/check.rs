@@ -2,7 +2,7 @@
 
 use crate::args::Check;
 use crate::commands::page::{Page, count};
-use crate::commands::run::{DEFAULT_SPEC, grouped, read_spec};
+use crate::commands::run::{DEFAULT_SPEC, MANY, grouped, read_spec};
 use crate::output;
 use crate::session::Session;
 use neronet_capture::code::{self, Caps, Survey};
@@ -47,7 +47,8 @@ pub(crate) fn check(session: &Session, words: &Check) -> Result<ExitCode, HomeEr
     let total = plan.experiments.iter().map(Experiment::count).fold(0, u64::saturating_add);
     let spec = words.spec.as_deref().filter(|spec| *spec != DEFAULT_SPEC).map(|spec| format!(" {spec}")).unwrap_or_default();
     let set = words.set.iter().map(|set| format!(" --set {}", neronet_home::clone::in_shell(std::slice::from_ref(set))));
-    let start = format!("`neronet run{spec}{}`", set.collect::<String>());
+    let yes = if total > MANY { " --yes" } else { "" };
+    let start = format!("`neronet run{spec}{}{yes}`", set.collect::<String>());
     page.text.push_str(&format!("\n{}; {start} starts {}\n", many(total), if total == 1 { "it" } else { "them" }));
     output::print(&page.text);
     Ok(ExitCode::SUCCESS)

@@ -13,6 +13,7 @@ use neronet_store::spool;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Between two drawings of the table.
@@ -20,7 +21,7 @@ const REDRAW: Duration = Duration::from_millis(250);
 
 pub(crate) struct Live<'a> {
     session: &'a Session,
-    state: HomeState,
+    state: Arc<HomeState>,
     manner: Manner,
     followed: BTreeMap<RunId, Followed>,
     announced: usize,

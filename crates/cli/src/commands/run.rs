@@ -21,8 +21,8 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 pub(crate) const DEFAULT_SPEC: &str = "neronet.toml";
-/// More runs than this are rarely meant.
-const MANY: u64 = 1_000;
+/// More runs than this are rarely meant: they need `--yes`.
+pub(crate) const MANY: u64 = 1_000;
 
 /// How the runs are shown, and whether we stay.
 pub(crate) struct Manner {
