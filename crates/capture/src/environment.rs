@@ -101,6 +101,7 @@ pub fn describe(env: &[(String, String)], python: Option<&Path>, cache: &Path) -
             interpreter_in(Path::new(folder))
         }),
     };
+    let found = found.map(|interpreter| behind_shim(&interpreter, &get).unwrap_or(interpreter));
     let python = found.map(|interpreter| describe_python(interpreter, python, get("CONDA_DEFAULT_ENV")));
     let Packages { packages, editable } = match &python {
         Some(python) => packages::of(&site_folders(python, get("HOME"), get("PYTHONNOUSERSITE")), cache),
@@ -128,6 +129,18 @@ fn interpreter_in(folder: &Path) -> Option<PathBuf> {
 fn on_path(path: &str) -> Option<PathBuf> {
     let places = |name: &'static str| path.split(':').filter(|folder| !folder.is_empty()).map(move |folder| Path::new(folder).join(name));
     places("python").chain(places("python3")).find(|place| place.is_file())
+}
+
+/// pyenv puts a script in the place of each interpreter; which one that starts, its files and a variable say.
+fn behind_shim<'v>(interpreter: &Path, get: &impl Fn(&str) -> Option<&'v str>) -> Option<PathBuf> {
+    let root = interpreter.parent().filter(|folder| folder.ends_with("shims"))?.parent()?;
+    let read = |file: PathBuf| std::fs::read_to_string(file).ok().filter(|text| !text.trim().is_empty());
+    let chosen = get("PYENV_VERSION").map(|versions| versions.replace(':', "\n"));
+    let local = || get("PWD").and_then(|folder| Path::new(folder).ancestors().find_map(|folder| read(folder.join(".python-version"))));
+    let versions = chosen.or_else(local).or_else(|| read(root.join("version")))?;
+    let name = interpreter.file_name()?;
+    let places = versions.split_whitespace().map(|version| root.join("versions").join(version).join("bin").join(name));
+    places.into_iter().find(|place| place.exists())
 }
 
 fn describe_python(interpreter: PathBuf, folder: Option<&Path>, conda_name: Option<&str>) -> Python {

@@ -10,7 +10,10 @@ use neronet_model::run::Again;
 use neronet_model::{AttemptNo, FORMAT, Params, Run, RunId, SweepId, Uid, UnixMs, Value};
 use neronet_spec::render::{self, Mode, Rendered};
 use neronet_store::files::{self, Durability};
+use neronet_store::spool;
 use neronet_supervise::Nursery;
+use neronet_supervise::files::lengths;
+use neronet_supervise::os::process;
 use neronet_supervise::start::{self, Started};
 use serde::{Deserialize, Serialize};
 use std::ffi::OsString;
@@ -45,7 +48,7 @@ pub fn begin(
 ) -> Result<Started, HomeError> {
     let folder = context.home.run(run.id);
     files::make_folder(&folder)?;
-    let start = work_folder(context, sweep, run.id)?;
+    let start = work_folder(context, sweep, run.id, n)?;
     let directory = plain(&match &sweep.settings.code.directory {
         Some(below) => start.join(below),
         None => start,
@@ -94,6 +97,7 @@ pub fn begin(
         objectives: sweep.settings.objectives.clone(),
         resumes: matches!(again, Some(Again::Resume { .. })),
         resumed_from: checkpoint,
+        files_before: if n.0 > 1 { lengths(&directory, &sweep.settings.metrics.files) } else { Default::default() },
         limits: limits(&environment),
     };
     Ok(start::start(nursery, &attempt, &launch)?)
@@ -107,20 +111,33 @@ fn limits(environment: &[(OsString, OsString)]) -> Limits {
 }
 
 /// Where the spec's folder is for this run: in its own copy, or in place.
-fn work_folder(context: &Context, sweep: &Sweep, run: RunId) -> Result<PathBuf, HomeError> {
+fn work_folder(context: &Context, sweep: &Sweep, run: RunId, n: AttemptNo) -> Result<PathBuf, HomeError> {
     let code = &sweep.code;
     let Some(snapshot) = &code.snapshot else { return Ok(Path::new(&code.top).join(&code.below)) };
     let work = context.home.work(run);
-    if !work.exists() {
+    let below = Path::new(&code.below);
+    let links: Vec<String> = sweep.settings.code.link.iter().map(|link| below.join(link).display().to_string()).collect();
+    if work.exists() {
+        if n.0 > 1 && interrupted(context, run, AttemptNo(n.0 - 1)) {
+            code::mend(&context.home.snapshots(), snapshot, &work, &links, Path::new(&code.top))?;
+        }
+    } else {
+        // What starts that were cut short have left.
+        let left = std::fs::read_dir(context.home.run(run)).into_iter().flatten().flatten();
+        let drafts = left.filter(|entry| entry.file_name().to_string_lossy().starts_with('.'));
+        drafts.for_each(|entry| drop(std::fs::remove_dir_all(entry.path())));
         // Under another name until it is whole: a start that was cut short must not leave half a work folder.
         let unfinished = context.home.run(run).join(format!(".work.{}", std::process::id()));
-        std::fs::remove_dir_all(&unfinished).ok();
-        let below = Path::new(&code.below);
-        let links: Vec<String> = sweep.settings.code.link.iter().map(|link| below.join(link).display().to_string()).collect();
         code::materialise(&context.home.snapshots(), snapshot, &unfinished, &links, Path::new(&code.top))?;
         std::fs::rename(&unfinished, &work).map_err(neronet_store::StoreError::io("make the work folder", &work))?;
     }
     Ok(if code.below.is_empty() { work } else { work.join(&code.below) })
+}
+
+/// The machine went down during that attempt.
+fn interrupted(context: &Context, run: RunId, n: AttemptNo) -> bool {
+    let attempt = spool::attempt(&context.home.attempt(run, n), n);
+    attempt.is_ok_and(|attempt| attempt.keeper.as_ref().is_some_and(process::rebooted_since))
 }
 
 fn seed(params: &Params) -> Option<i64> {
@@ -179,7 +196,7 @@ fn variables(
     set("NERONET_ATTEMPT", n.to_string());
     set("NERONET_RUN_DIR", run_directory.clone());
     set("NERONET_PARAMS", folder.join("params.json").display().to_string());
-    set("NERONET_METRICS", attempt.join("metrics-in.jsonl").display().to_string());
+    set(start::METRICS_VARIABLE, attempt.join("metrics-in.jsonl").display().to_string());
     let checkpoints = folder.join("checkpoints");
     files::make_folder(&checkpoints)?;
     set("NERONET_CHECKPOINTS", checkpoints.display().to_string());

@@ -11,12 +11,13 @@ use neronet_model::journal::{Entry as JournalEntry, HomeState};
 use neronet_model::outcome::Cause;
 use neronet_model::run::{Again, KnownEnd};
 use neronet_model::{Attempt, AttemptNo, Outcome, RunId, SweepId, UnixMs};
-use neronet_store::spool;
+use neronet_store::{StoreError, spool};
 use neronet_supervise::Nursery;
 use neronet_supervise::start::{self, How, Started, Watch};
+use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -56,6 +57,12 @@ pub struct Drive<'a> {
     unlearned: Vec<RunId>,
     learned_at: Instant,
     asked: Wish,
+    /// Of all sweeps together: as many at a time as the one that allows most.
+    at_once: u64,
+    /// Starts wait until then: the system was short of something.
+    short_until: Option<Instant>,
+    /// Runs whose keeper never came to be, and that were tried once more.
+    tried_again: BTreeSet<RunId>,
 }
 
 struct Live {
@@ -65,6 +72,8 @@ struct Live {
     folder: PathBuf,
     started: Started,
     adopted: bool,
+    /// Somebody else sees to it: looked at again then.
+    look_at: Option<Instant>,
 }
 
 fn nursery_of<'n>(nurseries: &'n mut BTreeMap<SweepId, Nursery>, context: &Context, sweep: SweepId) -> Result<&'n Nursery, HomeError> {
@@ -72,6 +81,16 @@ fn nursery_of<'n>(nurseries: &'n mut BTreeMap<SweepId, Nursery>, context: &Conte
         Entry::Occupied(known) => known.into_mut(),
         Entry::Vacant(place) => place.insert(Nursery::open(&context.neronet, &environment_of(context, sweep))?),
     })
+}
+
+/// What the system may be short of for a while.
+const SHORTAGES: [Errno; 4] = [Errno::EMFILE, Errno::ENFILE, Errno::EAGAIN, Errno::ENOMEM];
+
+fn errno_of(error: &HomeError) -> Option<Errno> {
+    match error {
+        HomeError::Home(StoreError::Io { source, .. }) => source.raw_os_error().map(Errno::from_raw),
+        _ => None,
+    }
 }
 
 /// For whoever shows progress.
@@ -92,6 +111,7 @@ impl<'a> Drive<'a> {
                 queues.entry(run.sweep).or_default().push_back(task);
             }
         }
+        let at_once = queues.keys().filter_map(|sweep| state.sweeps.get(sweep)).map(|sweep| sweep.parallel).max().unwrap_or(1);
         Ok(Drive {
             context,
             nurseries: first.zip(nursery).into_iter().collect(),
@@ -102,6 +122,9 @@ impl<'a> Drive<'a> {
             unlearned: Vec::new(),
             learned_at: Instant::now(),
             asked: Wish::GoOn,
+            at_once,
+            short_until: None,
+            tried_again: BTreeSet::new(),
         })
     }
 
@@ -123,7 +146,7 @@ impl<'a> Drive<'a> {
                 self.learn()?;
                 return Ok(self.ended);
             }
-            self.fulfil(wish)?;
+            self.fulfil(wish);
             if self.queues.values().all(VecDeque::is_empty) && self.running.is_empty() {
                 self.learn()?;
                 return Ok(self.ended);
@@ -144,7 +167,7 @@ impl<'a> Drive<'a> {
         let sweeps: Vec<SweepId> = self.queues.keys().copied().collect();
         for sweep in sweeps {
             while let Some(task) = self.next_of(sweep) {
-                self.start(&task);
+                self.start(task);
             }
         }
     }
@@ -152,18 +175,29 @@ impl<'a> Drive<'a> {
     /// The next task of a sweep, if that may start one more.
     fn next_of(&mut self, sweep: SweepId) -> Option<Task> {
         let at_work = self.running.iter().filter(|live| live.sweep == sweep).count() as u64;
-        if at_work >= self.state.sweeps.get(&sweep)?.parallel {
+        let short = self.short_until.is_some_and(|until| Instant::now() < until);
+        if short || at_work >= self.state.sweeps.get(&sweep)?.parallel || self.running.len() as u64 >= self.at_once {
             return None;
         }
         self.queues.get_mut(&sweep)?.pop_front()
     }
 
-    fn start(&mut self, task: &Task) {
-        let Some((run, sweep)) = self.state.runs.get(&task.run).and_then(|run| Some((run, self.state.sweeps.get(&run.sweep)?))) else {
+    fn start(&mut self, task: Task) {
+        let state = Arc::clone(&self.state);
+        let Some((run, sweep)) = state.runs.get(&task.run).and_then(|run| Some((run, state.sweeps.get(&run.sweep)?))) else {
             return;
         };
-        let started = nursery_of(&mut self.nurseries, self.context, sweep.id)
-            .and_then(|nursery| begin(self.context, nursery, sweep, run, task.attempt, task.again.as_ref()));
+        let mut begin = || {
+            let nursery = nursery_of(&mut self.nurseries, self.context, sweep.id)?;
+            begin(self.context, nursery, sweep, run, task.attempt, task.again.as_ref())
+        };
+        let mut started = begin();
+        if started.as_ref().is_err_and(|e| errno_of(e) == Some(Errno::EPIPE)) {
+            // The nursery was killed; it is replaced as a supervisor is.
+            self.nurseries.remove(&sweep.id);
+            let nursery = nursery_of(&mut self.nurseries, self.context, sweep.id);
+            started = nursery.and_then(|nursery| self::begin(self.context, nursery, sweep, run, task.attempt, task.again.as_ref()));
+        }
         match started {
             Ok(started) => self.running.push(Live {
                 run: run.id,
@@ -172,11 +206,20 @@ impl<'a> Drive<'a> {
                 folder: self.context.home.attempt(run.id, task.attempt),
                 started,
                 adopted: false,
+                look_at: None,
             }),
+            // What is short now is there again when a run has ended.
+            Err(e) if !self.running.is_empty() && errno_of(&e).is_some_and(|errno| SHORTAGES.contains(&errno)) => {
+                self.short_until = Some(Instant::now() + Duration::from_secs(1));
+                self.queues.entry(sweep.id).or_default().push_front(task);
+            }
             Err(e) => match self.ended_elsewhere(task.run) {
                 Some(end) => drop(self.ended.insert(task.run, end)),
+                None if errno_of(&e) == Some(Errno::EEXIST) => {
+                    (self.context.say)(&format!("run {} is being carried out by another neronet", task.run));
+                }
                 None => {
-                    let end = self.not_started(task, Outcome::Failed, Cause::NotStarted(e.to_string()));
+                    let end = self.not_started(&task, Outcome::Failed, Cause::NotStarted(e.to_string()));
                     self.ended(task.run, end);
                 }
             },
@@ -195,32 +238,39 @@ impl<'a> Drive<'a> {
         KnownEnd { attempt, outcome, started: None::<UnixMs>, metrics: BTreeMap::new() }
     }
 
-    fn fulfil(&mut self, wish: Wish) -> Result<(), HomeError> {
+    fn fulfil(&mut self, wish: Wish) {
         if wish <= self.asked {
-            return Ok(());
+            return;
         }
         self.asked = wish;
         let how = if wish == Wish::Kill { How::Kill } else { How::Stop };
         let who = self.context.user.clone();
         for live in &self.running {
-            start::ask(&live.folder, live.attempt, &who, how)?;
+            // One that cannot be asked must not keep the others from being asked.
+            if let Err(e) = start::ask(&live.folder, live.attempt, &who, how) {
+                (self.context.say)(&format!("run {}: {e}", live.run));
+            }
         }
         for task in std::mem::take(&mut self.queues).into_values().flatten() {
             let end = self.not_started(&task, Outcome::Stopped, Cause::Asked(format!("{who} before it started")));
             self.ended(task.run, end);
         }
-        Ok(())
     }
 
     fn wait(&self, wake: Option<BorrowedFd<'_>>) {
-        let fds = self.running.iter().map(|live| live.started.gone.as_fd()).chain(wake);
+        let fds = self.running.iter().filter(|live| live.look_at.is_none()).map(|live| live.started.gone.as_fd()).chain(wake);
         let mut fds: Vec<PollFd<'_>> = fds.map(|fd| PollFd::new(fd, PollFlags::POLLIN)).collect();
         poll(&mut fds, PollTimeout::from(250u16)).ok();
     }
 
     fn collect(&mut self) {
         let mut still = Vec::new();
-        for live in std::mem::take(&mut self.running) {
+        for mut live in std::mem::take(&mut self.running) {
+            if live.look_at.is_some_and(|at| Instant::now() < at) {
+                still.push(live);
+                continue;
+            }
+            live.look_at = None;
             let mut fds = [PollFd::new(live.started.gone.as_fd(), PollFlags::POLLIN)];
             if !matches!(poll(&mut fds, PollTimeout::ZERO), Ok(n) if n > 0) {
                 still.push(live);
@@ -251,20 +301,33 @@ impl<'a> Drive<'a> {
                 self.ended(run.id, known_end(self.context, &run, attempt));
                 None
             }
-            // The keeper was killed and its supervisor goes on, or a supervisor is to be put in its place.
-            _ if attempt.keeper.is_some() => {
+            // The keeper was killed and its supervisor goes on.
+            Watch::Attended | Watch::Elsewhere => {
+                live.look_at = Some(Instant::now() + Duration::from_millis(500));
+                Some(live)
+            }
+            // A supervisor is to be put in their place.
+            Watch::Abandoned if attempt.keeper.is_some() => {
                 let started = start::adopt(&self.context.neronet, &live.folder);
-                std::thread::sleep(if live.adopted { Duration::from_millis(200) } else { Duration::ZERO });
+                live.look_at = live.adopted.then(|| Instant::now() + Duration::from_millis(200));
                 live.adopted = true;
                 if let Ok(started) = started {
                     std::mem::replace(&mut live.started, started).reap();
                 }
                 Some(live)
             }
-            _ => {
-                let why = live.started.last_words().unwrap_or_else(|| "its keeper did not begin".into());
+            Watch::Abandoned => {
+                let why = live.started.last_words();
                 live.started.reap();
-                let task = Task { run: live.run, attempt: live.attempt, again: None };
+                let again = self.state.decisions.get(&run.id).filter(|decision| decision.attempt == live.attempt);
+                let task = Task { run: live.run, attempt: live.attempt, again: again.map(|decision| decision.again.clone()) };
+                // Its nursery was killed before it had a keeper: nobody has begun it.
+                if why.is_none() && self.tried_again.insert(run.id) && std::fs::remove_dir_all(&live.folder).is_ok() {
+                    self.nurseries.remove(&live.sweep);
+                    self.queues.entry(live.sweep).or_default().push_front(task);
+                    return None;
+                }
+                let why = why.unwrap_or_else(|| "its keeper did not begin".into());
                 let end = self.not_started(&task, Outcome::Failed, Cause::NotStarted(why));
                 self.ended(live.run, end);
                 None

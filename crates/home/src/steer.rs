@@ -10,9 +10,11 @@ use neronet_model::outcome::Cause;
 use neronet_model::run::{Again, Decision, KnownEnd};
 use neronet_model::settings::Goal;
 use neronet_model::{Attempt, AttemptNo, Outcome, RunId, State};
-use neronet_store::spool;
+use neronet_store::{StoreError, files, spool};
 use neronet_supervise::checkpoints::{self, Verdict, Writes};
+use neronet_supervise::os::process;
 use neronet_supervise::start::{self, How};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 /// Asks runs to end. Gives those that had nothing to be asked, each with the reason.
@@ -44,11 +46,23 @@ pub fn ask(context: &Context, views: &[&View<'_>], how: How) -> Result<Vec<(RunI
                 last_lines: Vec::new(),
                 summary: Default::default(),
             });
-            // The claim: whoever would start it finds its folder taken.
+            // The claim: whoever would start it finds its folder taken. If it was started just now, it is asked like any other.
             let folder = context.home.attempt(run, AttemptNo(n));
-            neronet_store::files::make_folder(&folder)?;
+            files::make_folder(folder.parent().unwrap_or(&folder))?;
+            match std::fs::DirBuilder::new().mode(0o700).create(&folder) {
+                Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => {
+                    if !start::ask(&folder, AttemptNo(n), &context.user, how)? {
+                        not_asked.push((run, "nothing of it runs here any more".into()));
+                    }
+                    continue;
+                }
+                claimed => claimed.map_err(StoreError::io("claim", &folder))?,
+            }
             let end = KnownEnd { attempt, outcome: Outcome::Stopped, started: None, metrics: Default::default() };
-            home.decide(Entry::Ended { run, end: Box::new(end) })?;
+            if let Err(e) = home.decide(Entry::Ended { run, end: Box::new(end) }) {
+                std::fs::remove_dir(&folder).ok();
+                return Err(e.into());
+            }
         }
     }
     Ok(not_asked)
@@ -70,7 +84,7 @@ pub fn find_checkpoints(context: &Context, view: &View<'_>) -> Result<Found, Hom
         let folder = context.home.attempt(view.run.id, AttemptNo(n));
         let attempt = spool::attempt(&folder, AttemptNo(n))?;
         let directory = spool::launch(&folder)?.map(|launch| launch.directory).unwrap_or_default();
-        let writes = Writes::after(&attempt, context.now());
+        let writes = Writes::after(&attempt);
         for checkpoint in attempt.checkpoints {
             let path = Path::new(&directory).join(&checkpoint.path);
             candidates.retain(|(known, _, _)| *known != path);
@@ -120,15 +134,14 @@ pub fn again(context: &Context, run: RunId, again: Again) -> Result<Task, HomeEr
     }
     let started = context.home.attempt(run, AttemptNo(view.run.attempts)).exists();
     let attempt = AttemptNo(if started { view.run.attempts + 1 } else { view.run.attempts });
-    home.decide(Entry::Decided { at: context.now(), decision: Decision { run, attempt, again: again.clone() } })?;
+    let decision = Decision { run, attempt, again: again.clone(), driver: Some(process::myself()) };
+    home.decide(Entry::Decided { at: context.now(), decision })?;
     Ok(Task { run, attempt, again: Some(again) })
 }
 
 /// Queued, with nobody left to start it; or its start was cut short.
 fn never_started(view: &View<'_>) -> bool {
-    let driven = neronet_supervise::os::process::alive(&view.sweep.driver) != neronet_supervise::os::process::Alive::No;
-    let begun = view.attempt.as_ref().is_some_and(|attempt| attempt.keeper.is_some());
-    !driven && !begun
+    view.driverless && view.attempt.as_ref().is_none_or(|attempt| attempt.keeper.is_none())
 }
 
 pub fn tag(context: &Context, runs: &[RunId], add: Vec<String>, remove: Vec<String>) -> Result<(), HomeError> {
@@ -161,13 +174,15 @@ pub fn restore(context: &Context, runs: Vec<RunId>) -> Result<(), HomeError> {
 /// Takes trashed runs from the disk for good: the journal first, so that a run is never half there.
 pub fn purge(context: &Context, runs: Vec<RunId>) -> Result<(), HomeError> {
     context.lock()?.decide(Entry::Purged { runs: runs.clone() })?;
-    for run in runs {
-        let folder = context.home.run(run);
-        if folder.exists() {
-            std::fs::remove_dir_all(&folder).map_err(neronet_store::StoreError::io("remove", &folder))?;
-        }
+    let mut left = Vec::new();
+    for folder in runs.into_iter().map(|run| context.home.run(run)).filter(|folder| folder.exists()) {
+        left.extend(std::fs::remove_dir_all(&folder).err().map(|e| format!("{}: {e}", folder.display())));
     }
-    Ok(())
+    if left.is_empty() {
+        Ok(())
+    } else {
+        Err(HomeError::Failed(format!("what could not be removed is yours to remove: {}", left.join("; "))))
+    }
 }
 
 /// Bytes below a folder, as the disk counts them.

@@ -188,13 +188,13 @@ pub fn world_file(context: &Context, sweep: SweepId) -> PathBuf {
 fn write_world(context: &Context, sweep: SweepId, world: &World) -> Result<(), HomeError> {
     let path = world_file(context, sweep);
     files::make_folder(path.parent().unwrap_or(context.home.root()))?;
-    files::replace_json(&path, world, Durability::Renamed)?;
+    files::replace_json(&path, world, Durability::Synced)?;
     files::make_folder(&context.home.private())?;
     let mut bytes = Vec::new();
     for (name, value) in &context.environment {
         bytes.extend([name.as_bytes(), b"=", value.as_bytes(), b"\0"].concat());
     }
-    files::replace(&context.home.environment_of(sweep), &bytes, Durability::Renamed)?;
+    files::replace(&context.home.environment_of(sweep), &bytes, Durability::Synced)?;
     Ok(())
 }
 

@@ -17,6 +17,8 @@ use std::sync::Arc;
 pub struct View<'a> {
     pub run: &'a Run,
     pub sweep: &'a Sweep,
+    /// Nobody is there any more to start it.
+    pub driverless: bool,
     pub state: State,
     pub outcome: Option<Outcome>,
     /// Of a queued run: what it waits for. Of an ended one: why it ended so. Of a running one: what is odd about it.
@@ -54,6 +56,7 @@ impl Snapshot {
         let mut view = View {
             run,
             sweep,
+            driverless: self.state.driver(run).is_none_or(|driver| process::alive(driver) == Alive::No),
             state: State::Queued,
             outcome: None,
             reason: None,
@@ -94,7 +97,7 @@ fn look(context: &Context, view: &mut View<'_>) {
     let n = AttemptNo(view.run.attempts);
     let folder = context.home.attempt(view.run.id, n);
     if !folder.exists() {
-        view.reason = Some(waits_for(view.sweep));
+        view.reason = Some(waits_for(view));
         return;
     }
     let attempt = match spool::attempt(&folder, n) {
@@ -113,9 +116,12 @@ fn look(context: &Context, view: &mut View<'_>) {
     }
     view.state = if attempt.command.is_some() { State::Running } else { State::Starting };
     if attempt.keeper.is_none() {
-        view.reason = not_begun(&folder, view.sweep);
+        view.reason = not_begun(&folder, view.driverless);
     } else if attempt.keeper_lost || start::watch(&folder, &attempt) == Watch::Abandoned {
         view.reason = Some("its keeper was killed".into());
+    } else if start::watch(&folder, &attempt) == Watch::Elsewhere {
+        let host = attempt.keeper.as_ref().map(|keeper| keeper.host.clone()).unwrap_or_default();
+        view.reason = Some(format!("it runs on {host}, or in a container there: only that place can say more"));
     } else if let Some(asked) = &attempt.asked {
         view.reason = Some(match asked {
             Cause::Asked(who) => format!("asked to stop by {who}"),
@@ -127,8 +133,9 @@ fn look(context: &Context, view: &mut View<'_>) {
     view.attempt = Some(attempt);
 }
 
-fn waits_for(sweep: &Sweep) -> String {
-    if process::alive(&sweep.driver) == Alive::No {
+fn waits_for(view: &View<'_>) -> String {
+    let sweep = view.sweep;
+    if view.driverless {
         format!("the neronet that was to start it is gone; `neronet retry` starts it (sweep {})", sweep.id)
     } else {
         let at_a_time = if sweep.parallel == 1 { "one".to_string() } else { sweep.parallel.to_string() };
@@ -136,11 +143,11 @@ fn waits_for(sweep: &Sweep) -> String {
     }
 }
 
-fn not_begun(folder: &std::path::Path, sweep: &Sweep) -> Option<String> {
+fn not_begun(folder: &std::path::Path, driverless: bool) -> Option<String> {
     if let Ok(why) = std::fs::read_to_string(folder.join("keeper-failed")) {
         return Some(format!("its keeper could not begin: {why}"));
     }
-    (process::alive(&sweep.driver) == Alive::No).then(|| "its start was cut short; `neronet retry` starts it".to_string())
+    driverless.then(|| "its start was cut short; `neronet retry` starts it".to_string())
 }
 
 fn first_begun(context: &Context, run: RunId, last: &Attempt) -> Option<UnixMs> {

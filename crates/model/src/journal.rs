@@ -170,6 +170,12 @@ impl HomeState {
         }
     }
 
+    /// The process that starts the run's last attempt, or started it.
+    pub fn driver(&self, run: &Run) -> Option<&Process> {
+        let decision = self.decisions.get(&run.id).filter(|decision| decision.attempt.0 == run.attempts);
+        decision.and_then(|decision| decision.driver.as_ref()).or_else(|| Some(&self.sweeps.get(&run.sweep)?.driver))
+    }
+
     fn submitted(&mut self, Submitted { sweep, members }: Submitted) {
         self.last_sweep = self.last_sweep.max(sweep.id.0);
         for Member { id, uid, params } in members {

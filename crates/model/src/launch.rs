@@ -5,6 +5,7 @@ use crate::id::{AttemptNo, RunId, Uid};
 use crate::settings::{Checkpoints, Metrics, Objective, Stop};
 use crate::time::Millis;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Launch {
@@ -32,6 +33,9 @@ pub struct Launch {
     pub resumes: bool,
     /// The checkpoint that was handed over, if one was.
     pub resumed_from: Option<String>,
+    /// Of a further attempt: the lengths of the files of `[metrics] files` when it began. What they hold is an earlier attempt's.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub files_before: BTreeMap<String, u64>,
     pub limits: Limits,
 }
 

@@ -32,6 +32,11 @@ pub enum Outcome {
 pub enum Cause {
     /// The command ended by itself with this code.
     ExitCode(i32),
+    /// The same, after the exception that this line tells of.
+    Exception {
+        line: String,
+        code: i32,
+    },
     /// A signal that we did not send ended it.
     Signal(i32),
     /// The kernel killed it for memory.
@@ -53,6 +58,8 @@ pub enum Cause {
     KeeperLost,
     /// The machine went down while it ran.
     MachineRestarted,
+    /// What is on record cannot be read, for this reason.
+    RecordUnreadable(String),
 }
 
 impl fmt::Display for State {
@@ -82,6 +89,7 @@ impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Cause::ExitCode(code) => write!(f, "exit code {code}"),
+            Cause::Exception { line, code } => write!(f, "{line} (exit code {code})"),
             Cause::Signal(signal) => match signal_name(*signal) {
                 Some(name) => write!(f, "signal {signal} ({name})"),
                 None => write!(f, "signal {signal}"),
@@ -96,6 +104,7 @@ impl fmt::Display for Cause {
             Cause::NotStarted(why) => write!(f, "could not be started: {why}"),
             Cause::KeeperLost => f.write_str("status unknown: the keeper was killed"),
             Cause::MachineRestarted => f.write_str("status unknown: the machine went down"),
+            Cause::RecordUnreadable(why) => write!(f, "status unknown: its record cannot be read: {why}"),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! A run: one experiment with one fixed assignment of parameters.
 
 use crate::attempt::Attempt;
-use crate::event::Extent;
+use crate::event::{Extent, Process};
 use crate::id::{AttemptNo, RunId, SweepId, Uid};
 use crate::outcome::{Outcome, State};
 use crate::params::Params;
@@ -75,4 +75,7 @@ pub struct Decision {
     pub run: RunId,
     pub attempt: AttemptNo,
     pub again: Again,
+    /// The process that starts it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub driver: Option<Process>,
 }

@@ -32,6 +32,7 @@ mod structured;
 mod table;
 
 pub use found::Found;
+pub use patterns::Ignore;
 pub use scraper::Scraper;
 pub use state::State;
 pub use structured::{json_document, json_rows, metrics_line};

@@ -59,14 +59,15 @@ fn number(text: &str) -> Option<f64> {
 
 /// `[metrics] ignore`: names, exact or with `*`.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Ignore(Vec<String>);
+pub struct Ignore(Vec<String>);
 
 impl Ignore {
-    pub(crate) fn new(names: &[String]) -> Ignore {
+    pub fn new(names: &[String]) -> Ignore {
         Ignore(names.to_vec())
     }
 
-    pub(crate) fn filter(&self, found: &mut Found) {
+    /// Takes what has such a name out of what was found.
+    pub fn filter(&self, found: &mut Found) {
         if !self.0.is_empty() {
             found.values.retain(|(name, _)| !self.has(name));
             found.tags.retain(|(name, _)| !self.has(name));

@@ -4,7 +4,7 @@
 const MARK: &[u8; 4] = b"NRJ1";
 const HEADER: usize = 12;
 /// A frame may not be longer; a length beyond it is damage.
-const LONGEST: usize = 1 << 30;
+pub const LONGEST: usize = 1 << 30;
 
 /// Appends one frame to `out`.
 pub fn write(payload: &[u8], out: &mut Vec<u8>) {

@@ -129,6 +129,10 @@ impl Journal {
     }
 
     fn write(&mut self, payload: &[u8]) -> Result<(), StoreError> {
+        if payload.len() > frame::LONGEST {
+            let what = format!("an entry of {} bytes is longer than the journal takes", payload.len());
+            return Err(StoreError::Damaged { path: self.path.clone(), what });
+        }
         let mut bytes = Vec::with_capacity(payload.len() + 12);
         frame::write(payload, &mut bytes);
         let written = self.file.seek(SeekFrom::Start(self.end)).and_then(|_| self.file.write_all(&bytes));
@@ -151,8 +155,15 @@ impl Journal {
 
     /// Appends entries that are durable when this returns.
     pub fn append(&mut self, entry: &Entry) -> Result<(), StoreError> {
+        let before = self.end;
         self.append_learned(entry)?;
-        self.file.sync_data().map_err(StoreError::io("make durable", &self.path))
+        let synced = self.file.sync_data().map_err(StoreError::io("make durable", &self.path));
+        if synced.is_err() {
+            // Told to have failed, it must not be found to have happened.
+            self.end = before;
+            self.file.set_len(before).ok();
+        }
+        synced
     }
 
     /// Appends what can be learned again, so that losing it in a power cut costs nothing.
@@ -202,7 +213,7 @@ mod tests {
         prop_oneof![
             (1u64..12, 0u64..4).prop_map(|(first, count)| submission(first, count)),
             (run(), 1u64..4).prop_map(|(run, n)| {
-                Entry::Decided { at: UnixMs(5), decision: Decision { run, attempt: AttemptNo(n), again: Again::Retry } }
+                Entry::Decided { at: UnixMs(5), decision: Decision { run, attempt: AttemptNo(n), again: Again::Retry, driver: None } }
             }),
             (runs(), "[a-c]").prop_map(|(runs, tag)| Entry::Tagged { runs, add: vec![tag], remove: vec!["a".into()] }),
             (run(), prop::option::of(".*")).prop_map(|(run, note)| Entry::Noted { run, note }),

@@ -20,20 +20,41 @@ pub fn refine(outcome: Outcome, cause: Option<Cause>, lines: &[String]) -> Optio
     let (Outcome::Failed, Some(Cause::ExitCode(code))) = (outcome, &cause) else {
         return cause;
     };
-    let from_the_end = || lines.iter().rev().map(|line| line.trim());
-    let found = from_the_end()
-        .find_map(missing_module)
-        .or_else(|| {
-            from_the_end()
-                .find(|line| OUT_OF_MEMORY.iter().any(|sign| line.contains(sign)))
-                .map(|line| Cause::FrameworkOutOfMemory(shortened(line)))
-        })
-        .or_else(|| match code {
-            127 => from_the_end().find_map(not_found),
-            126 => from_the_end().find_map(not_executable),
-            _ => None,
-        });
-    found.or(cause)
+    for line in lines.iter().rev().map(|line| line.trim()) {
+        let found = missing_module(line)
+            .or_else(|| OUT_OF_MEMORY.iter().any(|sign| line.contains(sign)).then(|| Cause::FrameworkOutOfMemory(shortened(line))))
+            .or_else(|| if *code == 127 || *code == 126 { missing_interpreter(line) } else { None })
+            .or_else(|| if *code == 127 { not_found(line) } else { None })
+            .or_else(|| if *code == 126 { not_executable(line) } else { None })
+            // What came before the last exception was not the end of it.
+            .or_else(|| is_exception(line).then(|| Cause::Exception { line: shortened(line), code: *code }));
+        if found.is_some() {
+            return found;
+        }
+    }
+    cause
+}
+
+/// `ValueError: bad batch`, `torch.cuda.SomeError: …`, `KeyboardInterrupt`: how Python ends. Launchers put one of their own behind
+/// that of the script, which says nothing.
+fn is_exception(line: &str) -> bool {
+    let name = line.split_once(": ").map_or(line.trim_end_matches(':'), |(name, _)| name);
+    let class = name.rsplit('.').next().unwrap_or_default();
+    let plain = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '.');
+    let launchers = ["ChildFailedError", "CalledProcessError", "ProcessRaisedException", "ProcessExitedException"];
+    let ends = ["Error", "Exception", "Interrupt", "Exit", "StopIteration", "Warning", "Timeout", "Expired"];
+    plain
+        && class.starts_with(|c: char| c.is_ascii_uppercase())
+        && ends.iter().any(|end| class.ends_with(end))
+        && !launchers.contains(&class)
+}
+
+/// `bash: ./t.py: cannot execute: required file not found`, `bad interpreter: No such file or directory`.
+fn missing_interpreter(line: &str) -> Option<Cause> {
+    let signs = ["cannot execute: required file not found", "bad interpreter: No such file or directory"];
+    let before = signs.iter().find_map(|sign| line.strip_suffix(sign))?;
+    // With `bad interpreter` the interpreter itself stands between: `bash: ./t.py: /usr/bin/nosuch: bad interpreter: …`.
+    Some(Cause::NotFound(format!("the interpreter that the first line of {} names", subject(before))))
 }
 
 /// `ModuleNotFoundError: No module named 'x'`, and Julia's and R's ways of saying so.
@@ -93,6 +114,22 @@ mod tests {
         let line = "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.00 GiB.";
         assert_eq!(cause(1, line), Some(Cause::FrameworkOutOfMemory(line.into())));
         assert_eq!(cause(3, "something else"), Some(Cause::ExitCode(3)));
+        let interpreter = cause(127, "bash: line 1: ./t.py: cannot execute: required file not found");
+        assert_eq!(interpreter, Some(Cause::NotFound("the interpreter that the first line of ./t.py names".into())));
+        let raised = |line: &str| Some(Cause::Exception { line: line.into(), code: 1 });
+        assert_eq!(cause(1, "ValueError: bad batch"), raised("ValueError: bad batch"));
+        assert_eq!(cause(1, "lightning.fabric.MisconfigurationException: no"), raised("lightning.fabric.MisconfigurationException: no"));
+        assert_eq!(cause(1, "Error rate: 0.3"), Some(Cause::ExitCode(1)));
+    }
+
+    #[test]
+    fn what_came_before_the_last_exception_is_not_the_cause() {
+        let lines = ["ModuleNotFoundError: No module named 'apex'", "going on without", "ValueError: bad lr"].map(String::from);
+        let found = refine(Outcome::Failed, Some(Cause::ExitCode(1)), &lines);
+        assert_eq!(found, Some(Cause::Exception { line: "ValueError: bad lr".into(), code: 1 }));
+        let lines = ["RuntimeError: CUDA out of memory", "torch.distributed.elastic.multiprocessing.errors.ChildFailedError: "];
+        let found = refine(Outcome::Failed, Some(Cause::ExitCode(1)), &lines.map(String::from));
+        assert_eq!(found, Some(Cause::FrameworkOutOfMemory("RuntimeError: CUDA out of memory".into())));
     }
 
     #[test]

@@ -5,8 +5,8 @@ use crate::os::fork::{self, Reaped};
 use crate::os::memory::Kills;
 use crate::os::{clock, process};
 use crate::record::Record;
-use crate::start::{How, REQUEST, Request};
-use crate::supervisor;
+use crate::start::{self, How, Request};
+use crate::supervisor::{self, FromKeeper};
 use neronet_model::event::Event;
 use neronet_model::launch::Launch;
 use neronet_model::outcome::Cause;
@@ -63,6 +63,8 @@ struct Keeper<'a> {
     phase: Phase,
     time_limit_at: Option<Millis>,
     kill_at: Option<Millis>,
+    /// How it ended, when the disk would not take it yet. Nobody else saw it, so it is tried until it is written.
+    unwritten: Option<Event>,
 }
 
 struct Supervisor {
@@ -122,6 +124,7 @@ impl Keeper<'_> {
             phase: Phase::Running,
             time_limit_at,
             kill_at: None,
+            unwritten: None,
         }))
     }
 
@@ -137,12 +140,15 @@ impl Keeper<'_> {
             waiting.release(&self.launch)
         });
         if let Err(cause) = outcome {
-            self.note_durably(&Event::NotStarted { cause });
-            self.phase = Phase::Reading;
+            self.note_durably(Event::NotStarted { cause });
+            self.phase = Phase::Clearing;
             if self.command.is_none() {
                 self.start_supervisor();
             }
-            self.tell_supervisor();
+        } else if start::request(self.folder).is_ok_and(|request| request.is_some()) {
+            // Asked before we could be: the signal, if there was one as well, says the same.
+            while let Ok(Some(_)) = self.signals.read_signal() {}
+            self.asked();
         }
     }
 
@@ -170,9 +176,11 @@ impl Keeper<'_> {
     }
 
     fn wait(&self, now: Millis) {
-        let next = [self.time_limit_at, self.kill_at, self.revive_at].into_iter().flatten().min();
+        let again = self.unwritten.as_ref().map(|_| Millis(now.0 + 1_000));
+        let next = [self.time_limit_at, self.kill_at, self.revive_at, again].into_iter().flatten().min();
         let timeout = match next {
-            Some(at) => PollTimeout::try_from(at.0.saturating_sub(now.0).min(1_000_000_000)).unwrap_or(PollTimeout::MAX),
+            // The time that the machine sleeps counts, which no poll sees.
+            Some(at) => PollTimeout::try_from(at.0.saturating_sub(now.0).min(30_000)).unwrap_or(PollTimeout::MAX),
             None => PollTimeout::NONE,
         };
         poll(&mut [PollFd::new(self.signals.as_fd(), PollFlags::POLLIN)], timeout).ok();
@@ -189,7 +197,12 @@ impl Keeper<'_> {
             self.kill_at = None;
             self.kill_tree();
         }
-        if self.phase == Phase::Clearing && !process::has_children_besides(self.me, self.supervisor_pid()) {
+        if let Some(event) = self.unwritten.take() {
+            self.note_durably(event);
+        }
+        // The supervisor reads how it ended, so that comes first.
+        let written = self.unwritten.is_none();
+        if self.phase == Phase::Clearing && written && !process::has_children_besides(self.me, self.supervisor_pid()) {
             self.phase = Phase::Reading;
             self.kill_at = None;
             self.tell_supervisor();
@@ -206,7 +219,7 @@ impl Keeper<'_> {
 
     /// Somebody sent TERM: the request beside the launch says who and how; without one it is the signal itself.
     fn asked(&mut self) {
-        let request: Option<Request> = files::read_json(&self.folder.join(REQUEST)).ok().flatten();
+        let request = start::request(self.folder).ok().flatten();
         let (who, how) = match request {
             Some(Request { who, how }) => (who, how),
             None => ("a signal to the keeper".to_string(), How::Stop),
@@ -279,14 +292,11 @@ impl Keeper<'_> {
         let killed = reaped.signal == Some(9) || reaped.code == Some(137);
         let out_of_memory = killed && self.kills_before.more_in(Kills::so_far());
         let Reaped { code, signal, user_ms, system_ms, peak_memory_kb, .. } = reaped;
-        self.note_durably(&Event::Exited { code, signal, user_ms, system_ms, peak_memory_kb, out_of_memory });
+        self.note_durably(Event::Exited { code, signal, user_ms, system_ms, peak_memory_kb, out_of_memory });
+        self.phase = Phase::Clearing;
         if !process::has_children_besides(self.me, self.supervisor_pid()) {
-            self.phase = Phase::Reading;
-            self.kill_at = None;
-            self.tell_supervisor();
             return;
         }
-        self.phase = Phase::Clearing;
         let supervisor = self.supervisor_pid();
         let left: Vec<i32> = process::descendants(self.me).into_iter().filter(|pid| *pid != supervisor).collect();
         if !left.is_empty() {
@@ -312,7 +322,7 @@ impl Keeper<'_> {
         let forked = fork::fork_into(|| {
             fork::close_all_but(&[read.as_raw_fd()]);
             SigSet::empty().thread_set_mask().ok();
-            supervisor::run(folder, generation, Some((read, begun)))
+            supervisor::run(folder, Some(FromKeeper { generation, word: read, begun }))
         });
         match forked {
             Ok(pid) => {
@@ -354,10 +364,9 @@ impl Keeper<'_> {
         self.revive_at = Some(Millis(now.0 + pause));
     }
 
-    /// A record that cannot be written now is tried again until it can: nobody else saw what we saw.
-    fn note_durably(&mut self, event: &Event) {
-        while self.record.write_durably(event.clone()).is_err() {
-            poll(&mut [], PollTimeout::from(1_000u16)).ok();
+    fn note_durably(&mut self, event: Event) {
+        if self.record.write_durably(event.clone()).is_err() {
+            self.unwritten = Some(event);
         }
     }
 

@@ -4,11 +4,12 @@
 //! writes how it ended. The **supervisor** observes: it reads the output, writes the spool and says what it all came to.
 //! Either can be killed at any instant: the keeper replaces the supervisor; the supervisor outlives the keeper.
 
+mod adoption;
 pub mod cause;
 pub mod checkpoints;
 mod command;
 mod config;
-mod files;
+pub mod files;
 mod globs;
 mod keeper;
 mod lines;
@@ -19,12 +20,13 @@ pub mod os;
 mod output;
 mod position;
 mod record;
-mod renames;
+mod saves;
 mod segment;
 mod spooler;
 pub mod start;
 mod stream;
 mod supervisor;
+mod watcher;
 
+pub use adoption::adopt;
 pub use nursery::{Nursery, nurse};
-pub use supervisor::adopt;

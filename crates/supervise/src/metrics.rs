@@ -89,9 +89,8 @@ impl Metrics {
         let step = self.steps.of(row);
         self.summary.steps = step.or(self.summary.steps);
         let objective = self.launch.objectives.first().map(|objective| objective.metric.as_str());
-        let value =
-            row.m.0.iter().rev().find(|(name, value)| Some(name.as_str()) == objective && value.is_finite()).map(|(_, value)| *value);
-        self.marks.add(self.begun.plus(row.t), Mark { step, epoch: row.epoch, value });
+        let value = row.m.0.iter().rev().find(|(name, _)| Some(name.as_str()) == objective).map(|(_, value)| *value);
+        self.marks.add(self.begun.plus(row.t), Mark { step, epoch: row.epoch }, value);
         self.summary.add(&row.m, step.map(|step| step as f64).or(row.epoch));
         self.history_stale |= self.history.add(row, self.begun.plus(row.t));
         self.rows += 1;

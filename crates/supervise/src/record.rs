@@ -26,6 +26,8 @@ impl Record {
         let file = OpenOptions::new().append(true).create_new(true).mode(0o600).open(folder.join(spool::KEEPER))?;
         // Not every file system can; without it the end of a run on a full disk waits for room.
         fallocate(&file, FallocateFlags::FALLOC_FL_KEEP_SIZE, 0, RESERVED).ok();
+        // Held for life: by it those see that we live who cannot see our process.
+        file.try_lock().ok();
         Ok(Record { file, begun, torn: false })
     }
 

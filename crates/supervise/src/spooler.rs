@@ -5,6 +5,7 @@ use crate::output::Output;
 use crate::segment::Writer;
 use neronet_capture::secrets;
 use neronet_model::event::{Event, Stamped};
+use neronet_model::launch::Launch;
 use neronet_model::row::Values;
 use neronet_model::{Millis, Row};
 use neronet_scrape::Found;
@@ -12,10 +13,21 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io;
 
+/// So many changes of tags and configuration are recorded.
+const MOST_TOLD: usize = 10_000;
+
+#[derive(Debug, Default)]
+pub(crate) struct Told {
+    values: BTreeMap<String, String>,
+    changes: usize,
+}
+
 pub(crate) struct Spooler {
     pub(crate) events: Writer,
     pub(crate) output: Output,
     pub(crate) metrics: Metrics,
+    /// Tags and configuration as they are on record: scripts print the same again and again.
+    pub(crate) told: Told,
     /// Values that must not reach the record.
     pub(crate) secrets: Vec<String>,
 }
@@ -31,19 +43,41 @@ impl Spooler {
             return;
         }
         for (name, value) in found.tags.drain(..) {
-            self.event(t, Event::Tag { name, value });
+            if self.is_news(&name, &value) {
+                self.event(t, Event::Tag { name, value });
+            }
         }
         if !found.config.is_empty() {
             let shown = |name: &str, value: String| if secrets::is_secret_name(name) { secrets::MASK.to_string() } else { value };
             let values: BTreeMap<String, String> =
                 found.config.drain(..).map(|(name, value)| (name.clone(), shown(&name, value))).collect();
-            self.event(t, Event::Config { source: src.to_string(), values });
+            let values: BTreeMap<String, String> =
+                values.into_iter().filter(|(name, value)| self.is_news(&format!("config.{name}"), value)).collect();
+            if !values.is_empty() {
+                self.event(t, Event::Config { source: src.to_string(), values });
+            }
         }
         let values = std::mem::take(&mut found.values);
         let Found { step, steps, epoch, epochs, time, .. } = *found;
         if !values.is_empty() || step.is_some() || epoch.is_some() {
             self.metrics.add(Row { t, src: src.to_string(), at, step, steps, epoch, epochs, time, m: Values(values) });
         }
+    }
+
+    /// Whether a tag says something new. A tag that changes with every line is no tag: at some point it stays as it is.
+    fn is_news(&mut self, name: &str, value: &str) -> bool {
+        if self.told.values.get(name).is_some_and(|told| told == value) {
+            return false;
+        }
+        self.told.changes += 1;
+        if self.told.changes == MOST_TOLD {
+            self.metrics.notices.push(format!("tags changed {MOST_TOLD} times: further changes are not recorded"));
+        }
+        let news = self.told.changes < MOST_TOLD;
+        if news {
+            self.told.values.insert(name.to_string(), value.to_string());
+        }
+        news
     }
 
     /// Known values only: what merely looks like a secret may as well be a metric's name.
@@ -69,9 +103,10 @@ impl Spooler {
 }
 
 /// Values that must not reach the record by way of the output. Short ones are words that stand everywhere.
-pub(crate) fn secret_values() -> Vec<String> {
+pub(crate) fn secret_values(launch: &Launch) -> Vec<String> {
     let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
-    let variables: Vec<(String, String)> = std::env::vars_os().filter_map(text).collect();
+    let set = launch.env.iter().filter_map(|(name, value)| Some((name.clone(), value.clone()?)));
+    let variables: Vec<(String, String)> = std::env::vars_os().filter_map(text).chain(set).collect();
     let mut values: Vec<String> = secrets::secret_values(&variables).into_iter().filter(|value| value.len() >= 8).collect();
     // One that holds another goes first, else its rest would stay.
     values.sort_by_key(|value| std::cmp::Reverse(value.len()));

@@ -18,8 +18,10 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
+/// Which process belongs to which attempt: this variable has another value in each.
+pub const METRICS_VARIABLE: &str = "NERONET_METRICS";
 /// Beside the launch: who asks the command to end, and how.
-pub(crate) const REQUEST: &str = "request.json";
+const REQUEST: &str = "request.json";
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Request {
@@ -67,8 +69,12 @@ pub fn start(nursery: &Nursery, folder: &Path, launch: &Launch) -> Result<Starte
     // The claim: of two that want to start the same attempt, one makes the folder.
     std::fs::DirBuilder::new().mode(0o700).create(folder).map_err(StoreError::io("begin the attempt in", folder))?;
     files::replace_json(&folder.join(spool::LAUNCH), launch, Durability::Renamed)?;
-    let gone = nursery.keep(folder).map_err(|e| StoreError::io("start the keeper of", folder)(e.into()))?;
-    Ok(Started { gone, child: None })
+    let kept = nursery.keep(folder).map_err(|e| StoreError::io("start the keeper of", folder)(e.into()));
+    if kept.is_err() {
+        // Nobody has begun it: it may be begun again.
+        std::fs::remove_dir_all(folder).ok();
+    }
+    kept.map(|gone| Started { gone, child: None })
 }
 
 /// Starts a supervisor for an attempt whose keeper and supervisor are both gone: it watches what still runs, reads what was
@@ -112,51 +118,85 @@ pub fn watch(folder: &Path, attempt: &Attempt) -> Watch {
     }
     match attempt.keeper.as_ref().map(process::alive) {
         Some(Alive::Yes) => return Watch::Attended,
+        // In another pid namespace, as containers have, but under the same kernel: there its lock tells.
+        Some(Alive::ElsewhereUnknown) if attempt.keeper.as_ref().is_some_and(process::same_boot) => {
+            if holds(&folder.join(spool::KEEPER)) {
+                return Watch::Elsewhere;
+            }
+        }
         Some(Alive::ElsewhereUnknown) => return Watch::Elsewhere,
         _ => {}
     }
-    if supervisor_holds(folder) { Watch::Attended } else { Watch::Abandoned }
+    if holds(&folder.join(SUPERVISOR_LOCK)) { Watch::Attended } else { Watch::Abandoned }
 }
 
 const SUPERVISOR_LOCK: &str = "supervisor.lock";
 
 /// Of several supervisors of one attempt, one works.
 pub(crate) fn supervisor_lock(folder: &Path) -> io::Result<Option<Flock<File>>> {
-    let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(folder.join(SUPERVISOR_LOCK))?;
-    match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
-        Ok(lock) => Ok(Some(lock)),
-        Err((_, nix::errno::Errno::EWOULDBLOCK)) => Ok(None),
-        Err((_, errno)) => Err(errno.into()),
+    let mut file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(folder.join(SUPERVISOR_LOCK))?;
+    // Somebody who looks whether it is held holds it for that moment.
+    for _ in 0..5 {
+        match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+            Ok(lock) => return Ok(Some(lock)),
+            Err((back, nix::errno::Errno::EWOULDBLOCK)) => file = back,
+            Err((_, errno)) => return Err(errno.into()),
+        }
+        std::thread::sleep(std::time::Duration::from_millis(10));
     }
+    Ok(None)
 }
 
-fn supervisor_holds(folder: &Path) -> bool {
-    let Ok(file) = File::open(folder.join(SUPERVISOR_LOCK)) else { return false };
+fn holds(lock: &Path) -> bool {
+    let Ok(file) = File::open(lock) else { return false };
     matches!(Flock::lock(file, FlockArg::LockSharedNonblock), Err((_, nix::errno::Errno::EWOULDBLOCK)))
 }
 
-/// Asks an attempt to end. True when somebody was there to be asked.
+/// The last request to end, if there was one.
+pub(crate) fn request(folder: &Path) -> Result<Option<Request>, StoreError> {
+    files::read_json(&folder.join(REQUEST))
+}
+
+/// Asks an attempt to end. True when somebody was there to be asked, or will be: a keeper that is just beginning looks for the
+/// request, which is therefore written first.
 pub fn ask(folder: &Path, n: AttemptNo, who: &str, how: How) -> Result<bool, StoreError> {
+    let path = folder.join(REQUEST);
+    let written = files::replace_json(&path, &Request { who: who.to_string(), how }, Durability::Renamed);
+    if written.is_err() {
+        // A full disk must not keep anything running; an older request would say something else.
+        std::fs::remove_file(&path).ok();
+    }
     let attempt = spool::attempt(folder, n)?;
-    files::replace_json(&folder.join(REQUEST), &Request { who: who.to_string(), how }, Durability::Renamed)?;
-    if attempt.keeper.as_ref().is_some_and(|keeper| process::signal(keeper, Signal::SIGTERM)) {
+    let Some(keeper) = &attempt.keeper else { return written.map(|()| attempt.end.is_none()) };
+    if process::signal(keeper, Signal::SIGTERM) {
         return Ok(true);
     }
-    // Without its keeper the command is asked directly; the supervisor that is left records the end.
-    let Some(command) = attempt.command.filter(|command| process::alive(command) == Alive::Yes) else { return Ok(false) };
+    // Without its keeper the command is asked directly, with all that it started; the supervisor that is left ends what does not
+    // end, and records it.
+    let Some(command) = &attempt.command else { return Ok(false) };
+    let launch = spool::launch(folder)?;
+    let variable = launch.iter().flat_map(|launch| &launch.env).find(|(name, _)| name == METRICS_VARIABLE);
+    let mut all = variable.and_then(|(name, value)| Some(process::with_variable(name, value.as_deref()?))).unwrap_or_default();
+    if process::alive(command) == Alive::Yes {
+        all.extend(process::descendants(command.pid).into_iter().chain([command.pid]));
+    }
+    all.sort_unstable();
+    all.dedup();
     let signal = match how {
         How::Kill => Signal::SIGKILL,
         How::Stop => {
-            let wanted = spool::launch(folder)?.map(|launch| launch.stop.signal).unwrap_or_default();
+            let wanted = launch.map(|launch| launch.stop.signal).unwrap_or_default();
             format!("SIG{wanted}").parse().unwrap_or(Signal::SIGTERM)
         }
     };
-    let mut tree = process::descendants(command.pid);
-    tree.push(command.pid);
-    for pid in if how == How::Kill { tree } else { vec![command.pid] } {
-        nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), signal).ok();
+    signal_all(&all, signal);
+    Ok(!all.is_empty())
+}
+
+pub(crate) fn signal_all(pids: &[i32], signal: Signal) {
+    for pid in pids {
+        nix::sys::signal::kill(nix::unistd::Pid::from_raw(*pid), signal).ok();
     }
-    Ok(true)
 }
 
 /// Starts neronet with these words, detached from us and our terminal; what it says goes to `log`.

@@ -1,5 +1,6 @@
 //! Standard output or standard error of the command: read as it grows, made lines, handed to the spool and to the scraper.
 
+use crate::checkpoints::Writes;
 use crate::lines::{Line, Lines};
 use crate::position::{Position, StreamPosition};
 use crate::spooler::Spooler;
@@ -89,9 +90,9 @@ fn beginning(line: &str) -> &str {
 }
 
 impl Stream {
-    /// Reads what is new, `AT_ONCE` at most; gives how much it was. `last`: nothing will be added any more, so what stands
-    /// at the end without a newline is a line.
-    pub(crate) fn read(&mut self, t: Millis, last: bool, spool: &mut Spooler, buffer: &mut [u8]) -> usize {
+    /// Reads what is new, `AT_ONCE` at most; gives how much it was. When nothing will be added any more, what stands at the end
+    /// without a newline is a line; of a command that was cut short it may be half of one, and no value in it is believed.
+    pub(crate) fn read(&mut self, t: Millis, writes: Writes, spool: &mut Spooler, buffer: &mut [u8]) -> usize {
         let mut got = 0;
         let all = loop {
             let n = match self.next(buffer) {
@@ -105,9 +106,10 @@ impl Stream {
                 break false;
             }
         };
-        if last && all {
+        if all && !matches!(writes, Writes::Still { .. }) {
             let reader = &mut self.reader;
-            self.lines.finish(|line| reader.take(line, t, spool));
+            let believed = writes == Writes::NoMore;
+            self.lines.finish(|line| if believed { reader.take(line, t, spool) } else { reader.keep(&line, t, spool) });
         }
         self.reader.scrape_rewrites(t, spool);
         got
@@ -157,17 +159,27 @@ impl Reader {
         }
         // Values in the bar that this line ends come before those of the line.
         self.scrape_rewrites(t, spool);
-        if line.end > self.spooled {
-            spool.output.line(t.0, self.src, line.end, &text);
-            self.spooled = line.end;
+        self.put(&text, line.end, t, spool);
+        self.scrape(&text, line.end, t, spool);
+    }
+
+    /// The text alone.
+    fn keep(&mut self, line: &Line<'_>, t: Millis, spool: &mut Spooler) {
+        let text = spool.masked(line.text.clone()).into_owned();
+        self.put(&text, line.end, t, spool);
+    }
+
+    fn put(&mut self, text: &str, end: u64, t: Millis, spool: &mut Spooler) {
+        if end > self.spooled {
+            spool.output.line(t.0, self.src, end, text);
+            self.spooled = end;
             // The oldest line makes room for the newest, its memory included.
             let full = self.last_lines.len() == LAST_LINES;
             let mut last = if full { self.last_lines.pop_front().unwrap_or_default() } else { String::new() };
             last.clear();
-            last.push_str(beginning(&text));
+            last.push_str(beginning(text));
             self.last_lines.push_back(last);
         }
-        self.scrape(&text, line.end, t, spool);
     }
 
     /// A progress bar tells its values in what it writes over. Of very many only the newest are worth the time.

@@ -1,8 +1,9 @@
 //! The supervisor: reads what the command prints and writes, records it, and says at the end what it came to.
 //! It never touches the command, and its successor goes on where it was, to the byte.
 
+use crate::adoption::{last_sign, next_generation};
 use crate::cause;
-use crate::checkpoints::{Watcher, Writes};
+use crate::checkpoints::Writes;
 use crate::config::Configuration;
 use crate::files::Files;
 use crate::metrics::Metrics;
@@ -12,13 +13,15 @@ use crate::output::Output;
 use crate::position::{self, Position};
 use crate::record;
 use crate::segment::{Writer, sealed_file};
-use crate::spooler::{Spooler, secret_values};
-use crate::start;
+use crate::spooler::{Spooler, Told, secret_values};
+use crate::start::{self, How};
 use crate::stream::{self, AT_ONCE, Stream};
+use crate::watcher::Watcher;
 use neronet_model::event::{Checkpoint, Event, Process, Summary};
 use neronet_model::launch::Launch;
 use neronet_model::outcome::{Cause, Outcome};
 use neronet_model::{Attempt, Millis, UnixMs};
+use neronet_scrape::Found;
 use neronet_store::files::{Durability, replace_json};
 use neronet_store::spool;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -32,15 +35,29 @@ const BUSY: Millis = Millis(250);
 const IDLE: Millis = Millis(1_000);
 const CALM: Millis = Millis(10_000);
 const BUFFER: usize = 64 << 10;
+/// However often something is saved, the next look comes no sooner.
+const BREATH: Millis = Millis(20);
 /// Searching for checkpoints may take a fiftieth of the time.
 const SEARCH_SHARE: u64 = 50;
 
-/// As a child of the keeper: `word` tells that the command has ended, or by closing that the keeper is gone.
-pub(crate) fn run(folder: &Path, generation: u32, keeper: Option<(OwnedFd, Millis)>) -> i32 {
+/// Why the last supervisor that died of an error did.
+pub(crate) const FAILED: &str = "supervisor-failed.json";
+
+/// What a keeper tells its supervisor.
+pub(crate) struct FromKeeper {
+    pub(crate) generation: u32,
+    /// Tells that the command has ended, or by closing that the keeper is gone.
+    pub(crate) word: OwnedFd,
+    /// Since the machine's boot.
+    pub(crate) begun: Millis,
+}
+
+/// As a child of the keeper, or by itself.
+pub(crate) fn run(folder: &Path, keeper: Option<FromKeeper>) -> i32 {
     fork::set_name(c"neronet-superv");
     // The training comes first on a busy machine.
     fork::be_nice(5);
-    match Supervisor::begin(folder, generation, keeper) {
+    match Supervisor::begin(folder, keeper) {
         Ok(Some(mut supervisor)) => {
             let attended = supervisor.attend();
             // The process ends next, which gives everything back at once.
@@ -48,25 +65,17 @@ pub(crate) fn run(folder: &Path, generation: u32, keeper: Option<(OwnedFd, Milli
             match attended {
                 Ok(()) => 0,
                 Err(e) => {
-                    replace_json(&folder.join("supervisor-failed.json"), &e.to_string(), Durability::Renamed).ok();
+                    replace_json(&folder.join(FAILED), &e.to_string(), Durability::Renamed).ok();
                     1
                 }
             }
         }
         Ok(None) => 0,
         Err(e) => {
-            replace_json(&folder.join("supervisor-failed.json"), &e.to_string(), Durability::Renamed).ok();
+            replace_json(&folder.join(FAILED), &e.to_string(), Durability::Renamed).ok();
             1
         }
     }
-}
-
-/// By itself, for an attempt whose keeper is gone.
-pub fn adopt(folder: &Path) -> i32 {
-    let generations = ["events", "metrics", "output"].iter().flat_map(|kind| spool::segments(folder, kind).unwrap_or_default());
-    let last = generations.filter_map(|path| path.file_name()?.to_str()?.split('.').nth(1)?.parse::<u32>().ok()).max();
-    let recorded = spool::attempt(folder, neronet_model::AttemptNo(0)).map_or(0, |attempt| attempt.supervisors_died);
-    run(folder, last.unwrap_or(0).max(recorded + 1) + 1, None)
 }
 
 struct Supervisor<'a> {
@@ -77,6 +86,8 @@ struct Supervisor<'a> {
     word: Option<OwnedFd>,
     clock_begun: Option<Millis>,
     last_t: Millis,
+    /// Without a keeper it is ours to end what does not end when it was asked to.
+    kill_at: Option<Millis>,
     command: Option<Process>,
     streams: Vec<Stream>,
     buffer: Vec<u8>,
@@ -102,8 +113,10 @@ enum Command {
 
 impl<'a> Supervisor<'a> {
     /// `None` when there is nothing to do: another works, or the record is complete.
-    fn begin(folder: &'a Path, generation: u32, keeper: Option<(OwnedFd, Millis)>) -> io::Result<Option<Supervisor<'a>>> {
+    fn begin(folder: &'a Path, keeper: Option<FromKeeper>) -> io::Result<Option<Supervisor<'a>>> {
         let Some(lock) = start::supervisor_lock(folder)? else { return Ok(None) };
+        // Counted under the lock, so that no other can take the same.
+        let generation = keeper.as_ref().map_or_else(|| next_generation(folder), |keeper| keeper.generation);
         let launch = spool::launch(folder).map_err(io::Error::other)?.ok_or_else(|| io::Error::other("there is no launch.json"))?;
         let attempt = record::read(folder, launch.attempt).map_err(io::Error::other)?;
         if attempt.end.is_some() {
@@ -113,7 +126,7 @@ impl<'a> Supervisor<'a> {
         let begun = attempt.begun.unwrap_or_else(clock::unix_now);
         let adopted = keeper.is_none();
         let clock_begun = match &keeper {
-            Some((_, begun)) => Some(*begun),
+            Some(keeper) => Some(keeper.begun),
             None if attempt.keeper.as_ref().is_some_and(process::rebooted_since) => None,
             None => record::clock_at_beginning(folder),
         };
@@ -123,16 +136,20 @@ impl<'a> Supervisor<'a> {
             events: Writer::new(folder, format!("events.{generation}.jsonl")),
             output: Output::new(folder, generation, launch.limits.output_bytes)?,
             metrics: Metrics::new(folder, generation, &launch, begun).map_err(io::Error::other)?,
-            secrets: secret_values(),
+            told: Told::default(),
+            secrets: secret_values(&launch),
         };
         let directory = PathBuf::from(&launch.directory);
-        let files = Files::new(&directory, &launch.metrics.files, &folder.join("metrics-in.jsonl"), launch.attempt.0 > 1);
+        let files = Files::new(&directory, &launch, &folder.join("metrics-in.jsonl"));
+        // Where the clock of the beginning is of another boot, time goes on from what is on record.
+        let on_record = if adopted { last_sign(folder) } else { None };
         let mut supervisor = Supervisor {
             folder,
             generation,
-            word: keeper.map(|(word, _)| word),
+            word: keeper.map(|keeper| keeper.word),
             clock_begun,
-            last_t: attempt.lasted.unwrap_or_default(),
+            last_t: attempt.lasted.max(on_record).unwrap_or_default(),
+            kill_at: None,
             command: attempt.command,
             streams,
             buffer: vec![0; BUFFER],
@@ -172,6 +189,9 @@ impl<'a> Supervisor<'a> {
         loop {
             // Asked before reading: what is printed before the end is there to be read after it.
             let command = self.command();
+            if command == Command::Running {
+                self.see_to_the_end();
+            }
             let (more, happened) = self.look(command == Command::Ended);
             if command == Command::Ended && !more && self.spool.nothing_waits() {
                 return self.end();
@@ -184,11 +204,18 @@ impl<'a> Supervisor<'a> {
                 self.heard_at = t;
             }
             let pause = if t.0 < self.heard_at.0 + CALM.0 || command == Command::Ended { BUSY } else { IDLE };
-            let timeout = PollTimeout::try_from(pause.0).unwrap_or(PollTimeout::ZERO);
-            match &self.word {
-                Some(word) if command == Command::Running => poll(&mut [PollFd::new(word.as_fd(), PollFlags::POLLIN)], timeout).ok(),
-                _ => poll(&mut [], timeout).ok(),
-            };
+            self.wait(pause, command);
+        }
+    }
+
+    /// Until it is time to look again, the keeper has a word, or something was saved.
+    fn wait(&self, pause: Millis, command: Command) {
+        let poll_for = |fds: &mut [PollFd<'_>], time: u64| poll(fds, PollTimeout::try_from(time).unwrap_or(PollTimeout::ZERO)).unwrap_or(0);
+        let word = self.word.as_ref().filter(|_| command == Command::Running).map(|word| PollFd::new(word.as_fd(), PollFlags::POLLIN));
+        let mut words: Vec<PollFd<'_>> = word.into_iter().collect();
+        if poll_for(&mut words, BREATH.0.min(pause.0)) == 0 {
+            words.extend(self.checkpoints.woken_by().map(|saves| PollFd::new(saves, PollFlags::POLLIN)));
+            poll_for(&mut words, pause.0.saturating_sub(BREATH.0));
         }
     }
 
@@ -210,7 +237,32 @@ impl<'a> Supervisor<'a> {
         }
         match self.command.as_ref().map(process::alive) {
             Some(Alive::Yes | Alive::ElsewhereUnknown) => Command::Running,
+            // What a shell had started may live on without it.
+            _ if !self.survivors().is_empty() => Command::Running,
             _ => Command::Ended,
+        }
+    }
+
+    /// Processes of this attempt, by a variable that no other has.
+    fn survivors(&self) -> Vec<i32> {
+        let variable = self.launch.env.iter().find(|(name, _)| name == start::METRICS_VARIABLE);
+        variable.and_then(|(name, value)| Some(process::with_variable(name, value.as_deref()?))).unwrap_or_default()
+    }
+
+    /// Does the keeper's part when that is gone: what was asked to end and does not is ended after the grace.
+    fn see_to_the_end(&mut self) {
+        if self.word.is_some() {
+            return;
+        }
+        let now = clock::boot_now();
+        if self.kill_at.is_none()
+            && let Ok(Some(request)) = start::request(self.folder)
+        {
+            self.kill_at = Some(if request.how == How::Kill { now } else { Millis(now.0.saturating_add(self.launch.stop.grace.0)) });
+        }
+        if self.kill_at.is_some_and(|at| at <= now) {
+            self.kill_at = Some(Millis(now.0 + 1_000));
+            start::signal_all(&self.survivors(), nix::sys::signal::Signal::SIGKILL);
         }
     }
 
@@ -226,10 +278,11 @@ impl<'a> Supervisor<'a> {
         let t = self.t();
         let mut more = false;
         let mut happened = false;
+        let writes = self.writes(ended);
         // While the disk takes nothing, nothing more is read: memory stays bounded and the bytes stay where they are.
         if self.spool.flush().is_ok() {
             for stream in &mut self.streams {
-                let got = stream.read(t, ended, &mut self.spool, &mut self.buffer);
+                let got = stream.read(t, writes, &mut self.spool, &mut self.buffer);
                 more |= got >= AT_ONCE;
                 happened |= got > 0;
             }
@@ -238,12 +291,15 @@ impl<'a> Supervisor<'a> {
                 self.files.discover();
             }
             let spool = &mut self.spool;
-            more |= self.files.read(ended, |src, at, found| spool.found(found, src, at, t));
+            let taken = |src: &str, at: u64, found: &mut Found| spool.found(found, src, at, t);
+            more |= self.files.read(writes, search, taken);
+            // All that was printed before is read now.
+            self.checkpoints.note(self.spool.metrics.marks.now());
             if search {
-                self.search(t, ended && !more);
+                self.search(t, if more { self.writes(false) } else { writes });
             }
         }
-        for what in std::mem::take(&mut self.spool.metrics.notices) {
+        for what in self.spool.metrics.notices.drain(..).chain(self.files.notices.drain(..)).collect::<Vec<_>>() {
             self.event(Event::Dropped { what });
         }
         if self.spool.output.dropped_bytes > 0 && !self.said_dropped {
@@ -268,13 +324,16 @@ impl<'a> Supervisor<'a> {
         ended || self.searched_at.is_none_or(|at| t.0 >= at.0 + pause.0)
     }
 
-    fn search(&mut self, t: Millis, ended: bool) {
+    /// Whether the command may still write.
+    fn writes(&self, ended: bool) -> Writes {
+        if !ended {
+            return Writes::Still { now: clock::unix_now() };
+        }
+        record::read(self.folder, self.launch.attempt).map_or(Writes::CutShort { at: None }, |attempt| Writes::after(&attempt))
+    }
+
+    fn search(&mut self, t: Millis, writes: Writes) {
         let began = clock::boot_now();
-        let now = clock::unix_now();
-        let writes = match record::read(self.folder, self.launch.attempt) {
-            Ok(attempt) if ended => Writes::after(&attempt, now),
-            _ => Writes::Still { now },
-        };
         let mut events = self.checkpoints.look(writes, &self.spool.metrics.marks);
         events.extend(self.configuration.look());
         for event in events {

@@ -144,18 +144,24 @@ impl Repo {
     /// `git diff HEAD` with paths under `prefix`. `None` where git refuses.
     pub(super) fn diff(&self, prefix: &str) -> Option<Vec<u8>> {
         let (from, to) = (format!("--src-prefix=a/{prefix}"), format!("--dst-prefix=b/{prefix}"));
-        let switches = self.filters_off();
-        let mut words: Vec<&str> = switches.iter().flat_map(|switch| ["-c", switch.as_str()]).collect();
         // A file that is too large to be copied is too large for a line-by-line difference.
-        words.extend(["-c", "core.bigFileThreshold=10m", "diff", "HEAD", "--no-ext-diff", "--no-textconv", "--no-color"]);
+        let mut words = vec!["-c", "core.bigFileThreshold=10m"];
+        words.extend(["diff", "HEAD", "--no-ext-diff", "--no-textconv", "--no-color"]);
         words.extend(["--no-renames", "--no-relative", "--submodule=short", "--ignore-submodules=dirty", "--patch", "--unified=3"]);
         words.extend([from.as_str(), to.as_str(), "--"]);
-        let output = self.git(&words).output().ok()?;
+        let mut command = self.git(&words);
+        let switches = self.filters_off();
+        // Not by `-c`, where a name may hold no `=`.
+        command.env("GIT_CONFIG_COUNT", switches.len().to_string());
+        for (i, (name, value)) in switches.iter().enumerate() {
+            command.env(format!("GIT_CONFIG_KEY_{i}"), name).env(format!("GIT_CONFIG_VALUE_{i}"), value);
+        }
+        let output = command.output().ok()?;
         output.status.success().then_some(output.stdout)
     }
 
     /// Settings that switch off the filter programs that the repository itself configures. The user's own configuration is theirs.
-    fn filters_off(&self) -> Vec<String> {
+    fn filters_off(&self) -> Vec<(String, &'static str)> {
         let configured = [self.common_dir.join("config"), self.git_dir.join("config.worktree")].iter().any(|file| {
             let text = std::fs::read(file).unwrap_or_default().to_ascii_lowercase();
             let text = String::from_utf8_lossy(&text);
@@ -164,14 +170,9 @@ impl Repo {
         if !configured {
             return Vec::new();
         }
-        let names = self.ask(&["config", "--name-only", "--get-regexp", r"^filter\..*\.(clean|process|smudge|required)$"]);
-        names
-            .lines()
-            .map(|name| match name.strip_suffix(".required") {
-                Some(_) => format!("{name}=false"),
-                None => format!("{name}="),
-            })
-            .collect()
+        let names = self.ask(&["config", "-z", "--name-only", "--get-regexp", r"^filter\..*\.(clean|process|smudge|required)$"]);
+        let names = names.split('\0').filter(|name| !name.is_empty());
+        names.map(|name| (name.to_string(), if name.ends_with(".required") { "false" } else { "" })).collect()
     }
 }
 

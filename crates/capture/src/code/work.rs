@@ -29,6 +29,25 @@ pub fn materialise(snapshots: &Path, hash: &str, work: &Path, link: &[String], t
     built
 }
 
+/// After a power cut, which may leave files empty whose bytes were not yet on the disk: puts those of the code right that are
+/// empty or missing and should not be. Gives their number.
+pub fn mend(snapshots: &Path, hash: &str, work: &Path, link: &[String], top: &Path) -> Result<usize, CaptureError> {
+    let manifest = Manifest::load(snapshots, hash)?;
+    let plan = Plan::of(&manifest, link, top)?;
+    let lost = |place: &Path| std::fs::symlink_metadata(place).map_or(true, |meta| meta.is_file() && meta.len() == 0);
+    let stored = snapshots.join(hash).join(FILES);
+    let mut mended = 0;
+    for file in plan.files.iter().filter(|file| file.size > 0 && lost(&work.join(&file.path))) {
+        let place = work.join(&file.path);
+        let failed = |error: io::Error| CaptureError::io("mend the run's copy of the code", &place, &error);
+        std::fs::remove_file(&place).ok();
+        std::fs::create_dir_all(place.parent().unwrap_or(work)).map_err(failed)?;
+        Cloner::default().copy(&stored.join(&file.path), &place, file.size, file.executable).map_err(failed)?;
+        mended += 1;
+    }
+    Ok(mended)
+}
+
 /// What is put where. No path leads through a symlink of the plan.
 struct Plan<'a> {
     files: Vec<&'a super::Entry>,

@@ -20,7 +20,12 @@ pub(crate) fn resume(session: &Session, words: &Words) -> Result<ExitCode, HomeE
              Add for instance [resume] arguments = \"--resume {{checkpoint}}\"; `neronet retry {}` starts it from scratch",
             view.run.id, view.run.id
         ))),
-        Some(Resume::Automatic) => Ok(Again::Resume { checkpoint: None, best: None }),
+        // The script finds its own; what is known is told nevertheless.
+        Some(Resume::Automatic) => {
+            let found = steer::find_checkpoints(&session.context, view)?;
+            let text = |path: std::path::PathBuf| path.display().to_string();
+            Ok(Again::Resume { checkpoint: found.latest.map(text), best: found.best.map(text) })
+        }
         Some(_) => {
             let found = steer::find_checkpoints(&session.context, view)?;
             for word in &found.passed_over {

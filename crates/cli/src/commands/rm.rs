@@ -10,7 +10,6 @@ use neronet_home::view::{Snapshot, View};
 use neronet_home::{HomeError, nearest, select, steer};
 use neronet_model::{RunId, State};
 use neronet_report::words;
-use neronet_supervise::os::process::{self, Alive};
 use std::process::ExitCode;
 
 pub(crate) fn rm(session: &Session, words: &Rm) -> Result<ExitCode, HomeError> {
@@ -21,7 +20,7 @@ pub(crate) fn rm(session: &Session, words: &Rm) -> Result<ExitCode, HomeError> {
     let views = snapshot.views(&session.context);
     let chosen = read::chosen(&snapshot, &views, &words.which)?;
     // A queued run would be started all the same, as long as somebody is there to start it.
-    let awaited = |view: &View<'_>| view.state == State::Queued && process::alive(&view.sweep.driver) != Alive::No;
+    let awaited = |view: &View<'_>| view.state == State::Queued && !view.driverless;
     if let Some(view) = chosen.iter().find(|view| matches!(view.state, State::Running | State::Starting) || awaited(view)) {
         let id = view.run.id;
         return Err(HomeError::Failed(format!("run {id} is {}: nothing was removed; `neronet stop {id}` first", view.state)));

@@ -9,6 +9,7 @@ use neronet_home::submit::{self, Request};
 use neronet_home::view::Snapshot;
 use neronet_home::{HomeError, json};
 use neronet_model::journal::Entry;
+use neronet_model::run::Decision;
 use neronet_model::{AttemptNo, Outcome, RunId};
 use neronet_spec::Plan;
 use neronet_supervise::Nursery;
@@ -168,10 +169,19 @@ pub(crate) fn drive(session: &Session, words: &DriveWords) -> Result<ExitCode, H
             Task { run: RunId(run), attempt, again: decision.map(|decision| decision.again.clone()) }
         }));
     }
-    let sweeps: std::collections::BTreeSet<_> = tasks.iter().filter_map(|task| state.runs.get(&task.run)).map(|run| run.sweep).collect();
+    // From here on it is us who start them.
     let mut home = session.context.lock()?;
+    let sweeps: std::collections::BTreeSet<_> =
+        tasks.iter().filter(|task| task.again.is_none()).filter_map(|task| state.runs.get(&task.run)).map(|run| run.sweep).collect();
     for sweep in sweeps {
         home.decide(Entry::Driven { sweep, driver: process::myself() })?;
+    }
+    for task in tasks.iter().filter(|task| home.state().runs.get(&task.run).is_some_and(|run| run.known_end.is_none())).collect::<Vec<_>>()
+    {
+        if let Some(again) = &task.again {
+            let decision = Decision { run: task.run, attempt: task.attempt, again: again.clone(), driver: Some(process::myself()) };
+            home.decide(Entry::Decided { at: session.context.now(), decision })?;
+        }
     }
     drop(home);
     carry_out(session, tasks, None, &Manner { detach: false, quiet: true, json: false })

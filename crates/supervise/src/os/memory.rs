@@ -19,7 +19,10 @@ impl Kills {
     /// Somebody was killed between `self` and `later`. Only together with a death by KILL does it say who.
     pub fn more_in(self, later: Kills) -> bool {
         let grew = |before: Option<u64>, after: Option<u64>| matches!((before, after), (Some(a), Some(b)) if b > a);
-        grew(self.group, later.group) || grew(self.machine, later.machine)
+        match (self.group, later.group) {
+            (Some(_), Some(_)) => grew(self.group, later.group),
+            _ => grew(self.machine, later.machine),
+        }
     }
 }
 

@@ -56,11 +56,9 @@ pub fn myself() -> Process {
 
 pub fn alive(process: &Process) -> Alive {
     let (host, boot, namespace) = place();
-    if process.host != host {
-        return Alive::ElsewhereUnknown;
-    }
+    // The boot tells the machine, whatever that is called now.
     if process.boot != boot {
-        return Alive::No;
+        return if process.host == host { Alive::No } else { Alive::ElsewhereUnknown };
     }
     if process.pid_namespace != namespace {
         return Alive::ElsewhereUnknown;
@@ -69,6 +67,11 @@ pub fn alive(process: &Process) -> Alive {
         Some(stat) if stat.start == process.start && stat.state != 'Z' => Alive::Yes,
         _ => Alive::No,
     }
+}
+
+/// It was started since this machine came up, perhaps in another container.
+pub fn same_boot(process: &Process) -> bool {
+    process.boot == place().1
 }
 
 /// The machine went down since the process was started.
@@ -118,6 +121,18 @@ pub fn descendants(root: i32) -> Vec<i32> {
     found
 }
 
+/// Every living process that was started with this variable.
+pub fn with_variable(name: &str, value: &str) -> Vec<i32> {
+    let wanted = format!("{name}={value}");
+    let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
+    let pids = entries.flatten().filter_map(|entry| entry.file_name().to_str().and_then(|name| name.parse().ok()));
+    let has = |pid: &i32| {
+        let environ = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+        environ.split(|b| *b == 0).any(|variable| variable == wanted.as_bytes()) && stat(*pid).is_some_and(|stat| stat.state != 'Z')
+    };
+    pids.filter(has).collect()
+}
+
 /// Whether a process has a child besides `except`. A quick answer where the kernel gives one, else by looking at all.
 pub fn has_children_besides(pid: i32, except: i32) -> bool {
     match kernel_file::read(&format!("/proc/{pid}/task/{pid}/children")) {
@@ -136,7 +151,8 @@ mod tests {
         assert_eq!(alive(&me), Alive::Yes);
         assert_eq!(alive(&Process { start: me.start + 1, ..me.clone() }), Alive::No);
         assert_eq!(alive(&Process { boot: "another".into(), ..me.clone() }), Alive::No);
-        assert_eq!(alive(&Process { host: "another".into(), ..me.clone() }), Alive::ElsewhereUnknown);
+        assert_eq!(alive(&Process { host: "another".into(), ..me.clone() }), Alive::Yes);
+        assert_eq!(alive(&Process { host: "another".into(), boot: "another".into(), ..me.clone() }), Alive::ElsewhereUnknown);
         let mut child = std::process::Command::new("sleep").arg("60").spawn().expect("sleep is everywhere");
         let process = identify(child.id() as i32).expect("it runs");
         assert!(descendants(me.pid).contains(&process.pid));

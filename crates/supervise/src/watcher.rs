@@ -1,0 +1,365 @@
+//! Watches for the checkpoints of one attempt: finds them by the patterns of the spec, records them once they are complete with
+//! the step and the value that they were saved with, and deletes what the spec says, which is never a file of anybody else.
+
+use crate::checkpoints::{MOST_NAMES, Verdict, Version, Writes, inspect_one};
+use crate::globs::expand;
+use crate::marks::{Mark, Marks, Moment};
+use crate::saves::Saves;
+use neronet_model::event::{Checkpoint, Event};
+use neronet_model::launch::Launch;
+use neronet_model::settings::{Goal, Keep, Objective};
+use neronet_model::{Millis, UnixMs};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::os::fd::BorrowedFd;
+use std::path::{Path, PathBuf};
+
+/// The kernel takes its time to give watches up again, up to 30 ms: where no checkpoints are named, runs shorter than this do
+/// without them.
+const WATCH_AFTER: Millis = Millis(1_000);
+
+pub(crate) struct Watcher {
+    directory: PathBuf,
+    /// What lies elsewhere is not ours to delete.
+    run_folder: PathBuf,
+    /// Each with the folder that it is relative to.
+    patterns: Vec<(PathBuf, String)>,
+    keep: Option<Keep>,
+    objective: Option<Objective>,
+    /// The version of each file that was last spoken of.
+    known: BTreeMap<PathBuf, Version>,
+    kept: Vec<Kept>,
+    saves: Saves,
+    /// When this attempt saved checkpoints.
+    moments: BTreeSet<Moment>,
+    /// From when on the folders are watched.
+    watched_from: UnixMs,
+}
+
+struct Kept {
+    path: PathBuf,
+    recorded: Checkpoint,
+    /// When it was saved; nothing of what an earlier supervisor recorded.
+    moment: Option<Moment>,
+    /// The objective as it was measured last before it was saved, or first after it: a value between two saves may be meant
+    /// for either.
+    before: Option<f64>,
+    after: Option<f64>,
+    /// `recorded` is on record as it is.
+    told: bool,
+}
+
+impl Kept {
+    /// The better of its values. `None` when nothing was measured; NaN when nothing but that was.
+    fn rank(&self, goal: Goal) -> Option<f64> {
+        let better = |a: f64, b: f64| if goal == Goal::Min { a.min(b) } else { a.max(b) };
+        self.before.into_iter().chain(self.after).reduce(better)
+    }
+}
+
+impl Watcher {
+    /// `recorded`: the checkpoints on record, of this and of earlier attempts.
+    pub(crate) fn new(launch: &Launch, attempt_began: UnixMs, recorded: &[Checkpoint]) -> Watcher {
+        let directory = PathBuf::from(&launch.directory);
+        let run_folder = PathBuf::from(&launch.run_directory);
+        let mut patterns: Vec<(PathBuf, String)> = launch.checkpoints.paths.iter().map(|path| (directory.clone(), path.clone())).collect();
+        patterns.push((run_folder.join("checkpoints"), "*".into()));
+        let mut watcher = Watcher {
+            directory,
+            run_folder,
+            patterns,
+            keep: launch.checkpoints.keep,
+            objective: launch.objectives.first().cloned(),
+            known: BTreeMap::new(),
+            kept: Vec::new(),
+            saves: Saves::new(),
+            moments: BTreeSet::new(),
+            watched_from: attempt_began.plus(if launch.checkpoints.paths.is_empty() { WATCH_AFTER } else { Millis(0) }),
+        };
+        if !launch.checkpoints.paths.is_empty() {
+            watcher.watch_folders();
+        }
+        for path in watcher.candidates() {
+            watcher.saves.watch(path.parent());
+            let Some(version) = Version::of(&path) else { continue };
+            let on_record = recorded.iter().rfind(|checkpoint| watcher.directory.join(&checkpoint.path) == path);
+            match on_record.filter(|checkpoint| checkpoint.modified == version.modified() && checkpoint.bytes == version.bytes) {
+                Some(checkpoint) => {
+                    let recorded = checkpoint.clone();
+                    watcher.kept.push(Kept { path: path.clone(), before: recorded.value, recorded, moment: None, after: None, told: true });
+                    watcher.known.insert(path, version);
+                }
+                // What an earlier attempt left is that attempt's.
+                None if version.changed_ns < i128::from(attempt_began.0) * 1_000_000 => drop(watcher.known.insert(path, version)),
+                None => {}
+            }
+        }
+        watcher
+    }
+
+    /// Readable when something was saved: then what is printed until now should be read, and `note` be told.
+    pub(crate) fn woken_by(&self) -> Option<BorrowedFd<'_>> {
+        self.saves.fd()
+    }
+
+    /// Takes note of what was saved; `now` is how far the rows are read.
+    pub(crate) fn note(&mut self, now: Moment) {
+        self.saves.note(now);
+    }
+
+    /// The folders that the patterns name outright; those that they only match are watched once something is in them.
+    fn watch_folders(&mut self) {
+        for (folder, pattern) in &self.patterns {
+            self.saves.watch(folder.join(pattern).parent());
+        }
+    }
+
+    fn candidates(&self) -> BTreeSet<PathBuf> {
+        self.patterns.iter().flat_map(|(folder, pattern)| expand(folder, pattern, MOST_NAMES)).collect()
+    }
+
+    /// What is new since the last look.
+    pub(crate) fn look(&mut self, writes: Writes, marks: &Marks) -> Vec<Event> {
+        let watch = matches!(writes, Writes::Still { now } if now >= self.watched_from);
+        if watch {
+            self.watch_folders();
+        }
+        // Those on record are of the time before what is read now.
+        let recorded = self.kept.iter().filter(|kept| kept.moment.is_none());
+        self.moments.extend(recorded.map(|kept| marks.moment_of(kept.recorded.modified)));
+        let mut events = Vec::new();
+        let candidates = self.candidates();
+        for path in &candidates {
+            let Some(version) = Version::of(path) else { continue };
+            if self.known.get(path) == Some(&version) {
+                continue;
+            }
+            self.saves.watch(path.parent().filter(|_| watch));
+            let shown = path.strip_prefix(&self.directory).unwrap_or(path).display().to_string();
+            let save = self.saves.of(path, version);
+            match inspect_one(path, writes, save.is_some_and(|save| save.renamed)) {
+                Verdict::NotYet => continue,
+                Verdict::Unusable(why) => events.push(Event::CheckpointSkipped { path: shown, why }),
+                Verdict::Complete { bytes, modified } => {
+                    let moment = save.map_or_else(|| marks.moment_of(modified), |save| save.moment);
+                    let Mark { step, epoch } = marks.at(moment);
+                    let recorded = Checkpoint { path: shown, bytes, modified, step, epoch, value: None };
+                    self.moments.insert(moment);
+                    self.kept.retain(|kept| kept.path != *path);
+                    self.kept.push(Kept { path: path.clone(), recorded, moment: Some(moment), before: None, after: None, told: false });
+                }
+            }
+            self.known.insert(path.clone(), version);
+        }
+        self.saves.keep_only(&candidates);
+        self.measure(marks, &mut events);
+        if events.iter().any(|event| matches!(event, Event::Checkpoint(_))) {
+            self.delete_surplus(&mut events);
+        }
+        events
+    }
+
+    /// Records what is new, and again what is better known now.
+    fn measure(&mut self, marks: &Marks, events: &mut Vec<Event>) {
+        for kept in &mut self.kept {
+            let Some(moment) = kept.moment else { continue };
+            let previous = self.moments.range(..moment).next_back().copied().unwrap_or(0);
+            let next = self.moments.range(moment + 1..).next().copied().unwrap_or(Moment::MAX);
+            let epoch = kept.recorded.epoch;
+            kept.before = kept.before.or_else(|| marks.last_within(previous, moment, epoch));
+            kept.after = kept.after.or_else(|| marks.first_within(moment, next, epoch));
+            let value = kept.before.or(kept.after).filter(|value| value.is_finite());
+            kept.told &= value == kept.recorded.value;
+            kept.recorded.value = value;
+            if !kept.told {
+                kept.told = true;
+                events.push(Event::Checkpoint(kept.recorded.clone()));
+            }
+        }
+    }
+
+    /// Deletes what `keep` does not name: only what we saw complete and is as we saw it, never the newest.
+    fn delete_surplus(&mut self, events: &mut Vec<Event>) {
+        let Some(keep) = self.keep else { return };
+        self.kept.sort_by_key(|kept| kept.recorded.modified);
+        let mut stays: BTreeSet<PathBuf> = self.kept.iter().rev().take(keep.last.max(1) as usize).map(|kept| kept.path.clone()).collect();
+        match &self.objective {
+            _ if keep.best == 0 => {}
+            Some(objective) => {
+                let ranks: Vec<Option<f64>> = self.kept.iter().map(|kept| kept.rank(objective.goal)).collect();
+                let mut best: Vec<f64> = ranks.iter().flatten().copied().filter(|value| !value.is_nan()).collect();
+                best.sort_by(|a, b| if objective.goal == Goal::Min { a.total_cmp(b) } else { b.total_cmp(a) });
+                best.truncate(keep.best as usize);
+                // What cannot be ranked cannot be said to be worse; nor can one of two with the same value.
+                let good = |rank: &Option<f64>| rank.is_none_or(|value| best.contains(&value));
+                stays.extend(self.kept.iter().zip(&ranks).filter(|(_, rank)| good(rank)).map(|(kept, _)| kept.path.clone()));
+            }
+            // Without an objective nobody knows the best.
+            None => return,
+        }
+        for kept in std::mem::take(&mut self.kept) {
+            if stays.contains(&kept.path) || !self.is_ours(&kept.path) {
+                self.kept.push(kept);
+                continue;
+            }
+            // Being written anew under its old name, it is no longer what may go.
+            if Version::of(&kept.path).is_none_or(|version| self.known.get(&kept.path) != Some(&version)) {
+                continue;
+            }
+            let removed = if kept.path.is_dir() { fs::remove_dir_all(&kept.path) } else { fs::remove_file(&kept.path) };
+            if removed.is_ok() {
+                self.known.remove(&kept.path);
+                events.push(Event::CheckpointDeleted { path: kept.recorded.path });
+            }
+        }
+    }
+
+    /// Whether it lies in the run's own folder, and not behind a link.
+    fn is_ours(&self, path: &Path) -> bool {
+        let real = |path: &Path| path.canonicalize().ok();
+        let parent = path.parent().and_then(real);
+        !path.is_symlink() && parent.zip(real(&self.run_folder)).is_some_and(|(parent, run)| parent.starts_with(run))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checkpoints::QUIET;
+    use crate::os::clock;
+    use neronet_model::launch::Limits;
+    use neronet_model::settings::{Checkpoints, Settings};
+    use neronet_model::{AttemptNo, RunId, Uid};
+
+    struct Training {
+        folder: tempfile::TempDir,
+        marks: Marks,
+        watcher: Watcher,
+    }
+
+    impl Training {
+        fn new(keep: Keep, paths: &[&str]) -> Training {
+            let folder = tempfile::tempdir().expect("a folder");
+            fs::create_dir_all(folder.path().join("run/work/ckpt")).expect("made");
+            fs::create_dir_all(folder.path().join("elsewhere")).expect("made");
+            let settings = Settings::of(neronet_model::settings::Command::Shell("train".into()));
+            let launch = Launch {
+                version: 1,
+                run: RunId(1),
+                uid: Uid::new(1, [0; 10]),
+                attempt: AttemptNo(1),
+                argv: Vec::new(),
+                shown: String::new(),
+                directory: folder.path().join("run/work").display().to_string(),
+                run_directory: folder.path().join("run").display().to_string(),
+                env: Vec::new(),
+                time_limit: None,
+                stop: settings.stop,
+                metrics: settings.metrics,
+                checkpoints: Checkpoints { paths: paths.iter().map(ToString::to_string).collect(), keep: Some(keep) },
+                objectives: vec![Objective { metric: "val_loss".into(), goal: Goal::Min }],
+                resumes: false,
+                resumed_from: None,
+                files_before: BTreeMap::new(),
+                limits: Limits::default(),
+            };
+            let watcher = Watcher::new(&launch, UnixMs(0), &[]);
+            Training { folder, marks: Marks::default(), watcher }
+        }
+
+        fn prints(&mut self, epoch: Option<f64>, value: Option<f64>) {
+            self.marks.add(clock::unix_now(), Mark { epoch, step: None }, value);
+        }
+
+        fn saves(&mut self, name: &str) {
+            let work = self.folder.path().join("run/work");
+            fs::write(work.join("new"), name).expect("written");
+            fs::rename(work.join("new"), work.join(name)).expect("renamed");
+            self.watcher.note(self.marks.now());
+            self.watcher.look(Writes::Still { now: clock::unix_now() }, &self.marks);
+        }
+
+        fn left(&self) -> Vec<String> {
+            let mut names: Vec<String> = fs::read_dir(self.folder.path().join("run/work/ckpt"))
+                .expect("there")
+                .flatten()
+                .map(|entry| entry.file_name().to_string_lossy().into_owned())
+                .collect();
+            names.sort();
+            names
+        }
+
+        fn recorded(&self, name: &str) -> (Option<f64>, Option<f64>) {
+            let kept = self.watcher.kept.iter().find(|kept| kept.path.ends_with(name)).expect("kept");
+            (kept.recorded.epoch, kept.recorded.value)
+        }
+    }
+
+    const ONE_AND_LAST: Keep = Keep { best: 1, last: 1 };
+
+    #[test]
+    fn the_best_stays_whether_it_is_measured_before_or_after_it_is_saved() {
+        for measured_first in [true, false] {
+            let mut training = Training::new(ONE_AND_LAST, &["ckpt/*.pt"]);
+            for (epoch, value) in [(1.0, 0.9), (2.0, 0.2), (3.0, 0.4), (4.0, 0.8)] {
+                training.prints(Some(epoch), None);
+                if measured_first {
+                    training.prints(Some(epoch), Some(value));
+                }
+                training.saves(&format!("ckpt/e{epoch}.pt"));
+                if !measured_first {
+                    training.prints(Some(epoch), Some(value));
+                }
+            }
+            assert_eq!(training.left(), ["e2.pt", "e4.pt"], "measured first: {measured_first}");
+            assert_eq!(training.recorded("ckpt/e2.pt"), (Some(2.0), Some(0.2)));
+        }
+    }
+
+    #[test]
+    fn of_values_without_an_epoch_neither_neighbour_is_deleted() {
+        let mut training = Training::new(ONE_AND_LAST, &["ckpt/*.pt"]);
+        for (i, value) in [0.9, 0.2, 0.4, 0.8, 0.7].into_iter().enumerate() {
+            training.saves(&format!("ckpt/{i}.pt"));
+            training.prints(None, Some(value));
+        }
+        // 0.2 was measured after 1 and before 2.
+        assert_eq!(training.left(), ["1.pt", "2.pt", "4.pt"]);
+    }
+
+    #[test]
+    fn nan_is_never_the_best_and_a_value_is_not_carried_on() {
+        let mut training = Training::new(ONE_AND_LAST, &["ckpt/*.pt"]);
+        for (epoch, value) in [(0.0, None), (1.0, Some(0.5)), (2.0, None), (3.0, Some(f64::NAN)), (4.0, Some(0.9)), (5.0, Some(0.8))] {
+            training.prints(Some(epoch), value);
+            training.saves(&format!("ckpt/e{epoch}.pt"));
+        }
+        // What was not measured cannot be ranked.
+        assert_eq!(training.left(), ["e0.pt", "e1.pt", "e2.pt", "e5.pt"]);
+        assert_eq!(training.recorded("ckpt/e2.pt"), (Some(2.0), None));
+    }
+
+    #[test]
+    fn what_lies_elsewhere_is_never_deleted() {
+        let mut training = Training::new(Keep { best: 0, last: 1 }, &["ckpt/*.pt", "linked/*.pt"]);
+        let elsewhere = training.folder.path().join("elsewhere");
+        std::os::unix::fs::symlink(&elsewhere, training.folder.path().join("run/work/linked")).expect("linked");
+        for name in ["linked/1.pt", "linked/2.pt", "ckpt/3.pt", "ckpt/4.pt"] {
+            training.saves(name);
+        }
+        assert_eq!(training.left(), ["4.pt"]);
+        assert!(elsewhere.join("1.pt").exists() && elsewhere.join("2.pt").exists());
+    }
+
+    #[test]
+    fn a_name_that_is_written_anew_is_not_deleted_for_what_it_was() {
+        let mut training = Training::new(Keep { best: 0, last: 1 }, &["ckpt/*.pt"]);
+        training.saves("ckpt/a.pt");
+        // Half-written in place when the next one counts as complete.
+        fs::write(training.folder.path().join("run/work/ckpt/a.pt"), "anew").expect("written");
+        let long_ago = Writes::Still { now: UnixMs(clock::unix_now().0 - 10 * QUIET.0 as i64) };
+        training.watcher.look(long_ago, &training.marks);
+        training.saves("ckpt/b.pt");
+        assert_eq!(training.left(), ["a.pt", "b.pt"]);
+    }
+}
