@@ -1,6 +1,7 @@
 //! What neronet does, through its binary: how runs end, are stopped and go on, what is kept of them, and what bad input,
 //! a full disk or a damaged home come to. Each test has a home of its own and waits for events, never for time to pass.
 
+mod adversity;
 mod capture;
 mod detached;
 mod disks;

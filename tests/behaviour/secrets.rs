@@ -48,3 +48,10 @@ sys.exit("cannot log in with " + os.environ["MY_API_TOKEN"] + " at " + os.enviro
         assert!(!CANARIES.iter().any(|canary| told.contains(canary)), "{words:?}: {told}");
     }
 }
+
+#[test]
+fn a_secret_that_the_specification_sets_is_not_on_the_record_of_what_was_printed() {
+    let world = World::new();
+    world.run_spec("command = 'echo using $MY_API_KEY'\n[env]\nMY_API_KEY = 'canary-key-10d7'\n").with_code(0);
+    assert_eq!(world.output(1, 1), "using ***\n");
+}

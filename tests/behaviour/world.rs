@@ -229,6 +229,18 @@ pub(crate) fn signal(pid: i32, signal: Signal) {
     kill(Pid::from_raw(pid), signal).expect("it is there");
 }
 
+/// The process of this name in a world, once it is there.
+pub(crate) fn process_named(name: &str, world: &World) -> i32 {
+    let marker = world.path("").display().to_string();
+    let marker = marker.trim_end_matches('/').as_bytes();
+    let is = |pid: &i32| {
+        let comm = std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+        let environment = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+        comm.trim() == name && environment.windows(marker.len()).any(|window| window == marker)
+    };
+    wait_for(name, || all_pids().into_iter().find(is))
+}
+
 fn all_pids() -> Vec<i32> {
     let entries = std::fs::read_dir("/proc").expect("Linux");
     entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()

@@ -19,18 +19,6 @@ pub(crate) fn json(value: &serde_json::Value) {
     print_line(&serde_json::to_string_pretty(value).unwrap_or_default());
 }
 
-/// Prints what is left of a file, as it is.
-pub(crate) fn copy(file: &mut std::fs::File) {
-    let mut out = io::stdout().lock();
-    if io::copy(file, &mut out).and_then(|_| out.flush()).is_err_and(|e| e.kind() == io::ErrorKind::BrokenPipe) {
-        std::process::exit(0);
-    }
-}
-
-pub(crate) fn copy_to_stderr(file: &mut std::fs::File) {
-    io::copy(file, &mut io::stderr()).ok();
-}
-
 pub(crate) fn error(text: &str) {
     // Names in it may be a script's: nothing of them may steer the terminal.
     let text = crate::commands::stream::safe(text.trim_end(), false);
@@ -45,4 +33,8 @@ pub(crate) fn notice(text: &str) {
 /// The terminal's width, of standard output or else of standard error.
 pub(crate) fn terminal_width() -> Option<usize> {
     neronet_supervise::os::terminal::width()
+}
+
+pub(crate) fn terminal_height() -> Option<usize> {
+    neronet_supervise::os::terminal::height()
 }

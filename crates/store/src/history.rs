@@ -5,6 +5,7 @@ use crate::error::StoreError;
 use crate::files::{self, Durability};
 use crate::spool;
 use neronet_model::number::Num;
+use neronet_model::row::Steps;
 use neronet_model::{AttemptNo, Row, RunId, UnixMs};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
@@ -12,6 +13,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 pub const MOST: usize = 10_000;
+/// Values in all of them: with very many names fewer rows are kept, so that memory and file stay small.
+const MOST_VALUES: usize = 1_000_000;
 /// How many rows back a second source of metrics may lag.
 const RECENT: usize = 256;
 
@@ -89,8 +92,9 @@ impl History {
             let attempt = spool::attempt(&folder, earlier)?;
             history.begin(attempt.resumes);
             let begun = attempt.begun.unwrap_or(UnixMs(0));
+            let mut steps = Steps::default();
             spool::rows(&folder, |row| {
-                history.add(&row, begun.plus(row.t));
+                history.add(&row, steps.of(&row), begun.plus(row.t));
             })?;
         }
         Ok(history)
@@ -101,9 +105,9 @@ impl History {
         self.joins = Some(resumes);
     }
 
-    /// Takes one row of metrics; true when it began a new row of history.
-    pub fn add(&mut self, row: &Row, at: UnixMs) -> bool {
-        let key = row.epoch.or(row.step.map(|step| step as f64));
+    /// Takes one row of metrics, with its step since the start of the training; true when it began a new row of history.
+    pub fn add(&mut self, row: &Row, step: Option<i64>, at: UnixMs) -> bool {
+        let key = row.epoch.or(step.map(|step| step as f64));
         // Where there are epochs, a row without one belongs to the epoch that is there.
         let within_epoch = row.epoch.is_none() && self.rows.last().is_some_and(|last| last.epoch.is_some());
         if within_epoch && self.joins == Some(true) {
@@ -134,7 +138,7 @@ impl History {
         }
         if let Some(known) = place.or(self.rows.len().checked_sub(1)).and_then(|place| self.rows.get_mut(place)) {
             known.epoch = row.epoch.or(known.epoch);
-            known.step = row.step.or(known.step);
+            known.step = step.or(known.step);
             known.at = at.seconds();
             if known.values.is_empty() {
                 known.values.reserve_exact(row.m.0.len());
@@ -166,7 +170,7 @@ impl History {
         self.begun += 1;
         self.highest = Some(self.highest.map_or(key, |highest| highest.max(key)));
         self.rows.push(HistoryRow { key, values, ..HistoryRow::default() });
-        if self.rows.len() > MOST {
+        if self.rows.len() > MOST.min(MOST_VALUES / self.names.len().max(1)).max(100) {
             self.stride *= 2;
             let last = self.rows.pop();
             let mut i = 0;
@@ -205,6 +209,10 @@ mod tests {
         Row { epoch: Some(epoch), step: Some(step), m: Values(vec![("loss".into(), value)]), ..Row::default() }
     }
 
+    fn add(history: &mut History, row: Row, at: UnixMs) -> bool {
+        history.add(&row, row.step, at)
+    }
+
     fn values(history: &History, name: &str) -> Vec<f64> {
         let number = history.names[name];
         history.rows.iter().filter_map(|row| row.values.iter().find(|(known, _)| *known == number)).map(|(_, value)| *value).collect()
@@ -215,7 +223,7 @@ mod tests {
         let mut history = History::default();
         history.begin(false);
         for step in 0..30 {
-            history.add(&row((step / 10) as f64, step, step as f64), UnixMs(step * 1000));
+            add(&mut history, row((step / 10) as f64, step, step as f64), UnixMs(step * 1000));
         }
         assert_eq!(values(&history, "loss"), [9.0, 19.0, 29.0]);
     }
@@ -226,14 +234,14 @@ mod tests {
         history.begin(true);
         let step = |step: i64, value: f64| Row { step: Some(step), m: Values(vec![("grad".into(), value)]), ..Row::default() };
         for epoch in 1..=3 {
-            history.add(&row(f64::from(epoch), 0, 1.0), UnixMs(0));
-            history.add(&step(10 * i64::from(epoch), f64::from(epoch)), UnixMs(0));
+            add(&mut history, row(f64::from(epoch), 0, 1.0), UnixMs(0));
+            add(&mut history, step(10 * i64::from(epoch), f64::from(epoch)), UnixMs(0));
         }
         assert_eq!(values(&history, "grad"), [1.0, 2.0, 3.0]);
         // A resumed attempt that first tells a step.
         history.begin(true);
-        history.add(&step(25, 9.0), UnixMs(0));
-        history.add(&row(3.0, 0, 2.0), UnixMs(0));
+        add(&mut history, step(25, 9.0), UnixMs(0));
+        add(&mut history, row(3.0, 0, 2.0), UnixMs(0));
         assert_eq!(history.rows.iter().map(|row| row.key).collect::<Vec<_>>(), [1.0, 2.0, 3.0]);
         assert_eq!(values(&history, "loss"), [1.0, 1.0, 2.0]);
     }
@@ -243,11 +251,11 @@ mod tests {
         let mut history = History::default();
         history.begin(false);
         for epoch in 1..=3 {
-            history.add(&row(f64::from(epoch), 0, 1.0), UnixMs(0));
+            add(&mut history, row(f64::from(epoch), 0, 1.0), UnixMs(0));
         }
         for epoch in 1..=3 {
             let other = Row { epoch: Some(f64::from(epoch)), m: Values(vec![("acc".into(), 0.5)]), ..Row::default() };
-            assert!(!history.add(&other, UnixMs(0)));
+            assert!(!add(&mut history, other, UnixMs(0)));
         }
         assert_eq!(history.len(), 3);
         assert!(history.rows.iter().all(|row| row.values.len() == 2));
@@ -258,7 +266,7 @@ mod tests {
         let mut history = History::default();
         history.begin(false);
         for epoch in 0..45_678 {
-            history.add(&row(f64::from(epoch), i64::from(epoch), f64::from(epoch)), UnixMs(0));
+            add(&mut history, row(f64::from(epoch), i64::from(epoch), f64::from(epoch)), UnixMs(0));
         }
         assert!(history.len() <= MOST && history.len() > MOST / 2 - 2, "{}", history.len());
         assert_eq!(history.rows.last().map(|row| row.key), Some(45_677.0));
@@ -271,10 +279,10 @@ mod tests {
         let mut history = History::default();
         history.begin(false);
         for epoch in 1..=5 {
-            history.add(&row(f64::from(epoch), 0, 1.0), UnixMs(0));
+            add(&mut history, row(f64::from(epoch), 0, 1.0), UnixMs(0));
         }
         history.begin(true);
-        history.add(&row(4.0, 0, 2.0), UnixMs(0));
+        add(&mut history, row(4.0, 0, 2.0), UnixMs(0));
         let keys: Vec<f64> = history.rows.iter().map(|row| row.key).collect();
         assert_eq!(keys, [1.0, 2.0, 3.0, 4.0]);
         assert_eq!(values(&history, "loss"), [1.0, 1.0, 1.0, 2.0]);

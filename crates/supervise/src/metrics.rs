@@ -92,7 +92,7 @@ impl Metrics {
         let value = row.m.0.iter().rev().find(|(name, _)| Some(name.as_str()) == objective).map(|(_, value)| *value);
         self.marks.add(self.begun.plus(row.t), Mark { step, epoch: row.epoch }, value);
         self.summary.add(&row.m, step.map(|step| step as f64).or(row.epoch));
-        self.history_stale |= self.history.add(row, self.begun.plus(row.t));
+        self.history_stale |= self.history.add(row, step, self.begun.plus(row.t));
         self.rows += 1;
     }
 

@@ -62,6 +62,25 @@ fn the_first_python_on_the_path_is_the_one_and_conda_is_read_from_its_own_record
 }
 
 #[test]
+fn behind_a_stand_in_of_pyenv_the_interpreter_itself_is_found() {
+    let tree = Tree::plain();
+    tree.put("pyenv/shims/python", "#!/bin/sh\n").put("pyenv/version", "3.11.7\n").put("project/.python-version", "3.12.1\n");
+    for (version, minor) in [("3.11.7", "python3.11"), ("3.12.1", "python3.12")] {
+        tree.put(&format!("pyenv/versions/{version}/bin/{minor}"), "");
+        std::os::unix::fs::symlink(minor, tree.top.join(format!("pyenv/versions/{version}/bin/python"))).expect("a link");
+    }
+    let path = tree.top.join("pyenv/shims").display().to_string();
+    let version = |more: &[(&str, &str)]| {
+        let all = variables(&[&[("PATH", path.as_str())], more].concat());
+        environment::describe(&all, None, &tree.beside("cache")).python.expect("a Python").version
+    };
+    let project = tree.top.join("project").display().to_string();
+    assert_eq!(version(&[]).as_deref(), Some("3.11"));
+    assert_eq!(version(&[("PWD", &project)]).as_deref(), Some("3.12"));
+    assert_eq!(version(&[("PWD", &project), ("PYENV_VERSION", "3.11.7")]).as_deref(), Some("3.11"));
+}
+
+#[test]
 fn variables_are_chosen_and_no_canary_is_among_them() {
     let tree = Tree::plain();
     let env = variables(&[

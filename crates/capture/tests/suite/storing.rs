@@ -233,3 +233,18 @@ fn an_empty_start_folder_is_there_in_the_work_copy() {
     code::materialise(&tree.beside("snapshots"), &hash, &tree.beside("work"), &[], &survey.top).expect("a copy");
     assert!(tree.beside("work/out").is_dir() && tree.beside("work/a.py").is_file());
 }
+
+#[test]
+fn what_a_power_cut_emptied_is_put_right_and_what_the_run_changed_stays() {
+    let tree = Tree::git();
+    tree.put("train.py", "one\n").put("lib/model.py", "two\n").put("empty.py", "").put("notes.txt", "three\n").commit();
+    let hash = tree.store();
+    let work = tree.work("work", &[]);
+    std::fs::write(work.join("train.py"), "").expect("emptied");
+    std::fs::remove_dir_all(work.join("lib")).expect("lost");
+    std::fs::write(work.join("notes.txt"), "changed by the run\n").expect("written");
+    let mended = code::mend(&tree.beside("snapshots"), &hash, &work, &[], &tree.top).expect("mended");
+    assert_eq!(mended, 2);
+    let now = ["train.py", "lib/model.py", "empty.py", "notes.txt"].map(|name| read(&work.join(name)));
+    assert_eq!(now, ["one\n", "two\n", "", "changed by the run\n"]);
+}

@@ -187,7 +187,7 @@ fn a_repository_that_git_refuses_is_walked_with_a_word() {
 #[test]
 fn nothing_that_a_repository_configures_is_executed() {
     let tree = Tree::git();
-    tree.put("a.txt", "1\n").put(".gitattributes", "*.txt filter=evil diff=evil\n").commit();
+    tree.put("a.txt", "1\n").put("b.py", "1\n").put(".gitattributes", "*.txt filter=evil diff=evil\n*.py filter=a=b\n").commit();
     let trap = tree.beside("trap");
     let set = format!("touch {}; cat", trap.display());
     for key in [
@@ -196,6 +196,7 @@ fn nothing_that_a_repository_configures_is_executed() {
         "diff.evil.command",
         "diff.evil.textconv",
         "filter.evil.clean",
+        "filter.a=b.clean",
         "core.pager",
         "filter.evil.process",
     ] {
@@ -208,7 +209,7 @@ fn nothing_that_a_repository_configures_is_executed() {
         std::fs::write(&place, format!("#!/bin/sh\n{set}\n")).expect("a hook");
         std::fs::set_permissions(&place, std::os::unix::fs::PermissionsExt::from_mode(0o755)).expect("a mode");
     }
-    tree.put("a.txt", "2\n");
+    tree.put("a.txt", "2\n").put("b.py", "2\n");
     let survey = tree.survey();
     assert!(!trap.exists(), "a configured program was run");
     assert!(String::from_utf8(survey.diff).expect("text").contains("+2"));

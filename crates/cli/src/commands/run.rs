@@ -124,6 +124,8 @@ pub(crate) fn carry_out(session: &Session, tasks: Vec<Task>, nursery: Option<Nur
         live.show(progress);
         wish
     })?;
+    // Nothing is left to be asked: Ctrl-C ends whatever keeps us printing.
+    set.thread_unblock().ok();
     live.finish(&ended);
     if manner.json {
         let snapshot = Snapshot::read(&session.context)?;

@@ -1,0 +1,190 @@
+//! One attempt as `run` follows it: its rows for the table, its raw output for the terminal.
+
+use crate::commands::screen::Screen;
+use neronet_model::row::Steps;
+use neronet_model::{Millis, Row};
+use neronet_report::words;
+use neronet_store::spool;
+use nix::unistd::{Whence, lseek};
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::path::PathBuf;
+
+/// One attempt's spool, read as it grows.
+pub(crate) struct Followed {
+    folder: PathBuf,
+    pub(crate) announced: bool,
+    at: BTreeMap<PathBuf, u64>,
+    steps: Steps,
+    pub(crate) last: BTreeMap<String, f64>,
+    row: Option<Row>,
+    step: Option<i64>,
+    /// Time and progress of the first row, from which the rate is reckoned.
+    first: Option<(Millis, f64)>,
+    /// Standard output and error, once they are there. They can be read to their end even when they are removed meanwhile.
+    raw: Option<(Raw, Raw)>,
+}
+
+/// Rows that are further behind than this are passed over: the live view shows now.
+const BEHIND: u64 = 4 << 20;
+
+impl Followed {
+    pub(crate) fn new(folder: PathBuf) -> Followed {
+        Followed {
+            folder,
+            announced: false,
+            at: BTreeMap::new(),
+            steps: Steps::default(),
+            last: BTreeMap::new(),
+            row: None,
+            step: None,
+            first: None,
+            raw: None,
+        }
+    }
+
+    pub(crate) fn read_rows(&mut self) {
+        for path in spool::segments(&self.folder, "metrics").unwrap_or_default() {
+            let length = std::fs::metadata(&path).map_or(0, |meta| meta.len());
+            let mut from = self.at.get(&path).copied().unwrap_or(0);
+            if length > from + BEHIND {
+                // In the middle of a line most likely: that one does not parse and is passed over.
+                from = length - BEHIND / 4;
+            }
+            let read = spool::lines(&path, from, |line| {
+                if let Ok(row) = serde_json::from_slice::<Row>(line) {
+                    self.take(row);
+                }
+            });
+            self.at.insert(path, read.unwrap_or(from));
+        }
+    }
+
+    fn take(&mut self, row: Row) {
+        self.step = self.steps.of(&row).or(self.step);
+        for (name, value) in &row.m.0 {
+            self.last.insert(name.clone(), *value);
+        }
+        if let (None, Some(done)) = (self.first, progress(&row)) {
+            self.first = Some((row.t, done));
+        }
+        // A summary at the end must not hide how far the training is.
+        if row.step.is_some() || row.epoch.is_some() || self.row.is_none() {
+            self.row = Some(row);
+        }
+    }
+
+    /// step 3/50  loss 0.31  acc 91.2  1.3/s  ETA 2 min
+    pub(crate) fn line(&self, telling: &[String]) -> String {
+        let Some(row) = &self.row else { return "running".into() };
+        let of = |at: String, total: Option<String>| total.map_or(at.clone(), |total| format!("{at}/{total}"));
+        let mut parts = Vec::new();
+        if let Some(epoch) = row.epoch {
+            parts.push(format!("epoch {}", of(words::number(epoch), row.epochs.map(words::number))));
+        }
+        if let Some(step) = row.step {
+            parts.push(format!("step {}", of(step.to_string(), row.steps.map(|steps| steps.to_string()))));
+        }
+        parts.extend(telling.iter().filter_map(|name| self.last.get(name).map(|value| format!("{name} {}", words::number(*value)))));
+        if let (Some((t, first)), Some(done)) = (self.first, progress(row)) {
+            let seconds = Millis(row.t.0.saturating_sub(t.0)).seconds();
+            if seconds > 0.0 && done > first {
+                let rate = (done - first) / seconds;
+                parts.push(pace(rate));
+                if let Some(total) = total(row) {
+                    let left = Millis(((total - done).max(0.0) / rate * 1000.0) as u64);
+                    parts.push(format!("ETA {}", words::duration(left)));
+                }
+            }
+        }
+        parts.join("  ")
+    }
+
+    /// The bytes themselves as they come, progress bars included; for as long as they are taken. True when more is there.
+    pub(crate) fn print_output(&mut self, out: &mut Screen, err: &mut Screen) -> bool {
+        if self.raw.is_none() {
+            let open = |name: &str| File::open(self.folder.join("raw").join(name)).ok().map(|file| Raw { file, at: 0 });
+            self.raw = open("stdout").zip(open("stderr"));
+        }
+        let Some((stdout, stderr)) = &mut self.raw else { return false };
+        // Both, each turn.
+        stdout.copy(out) | stderr.copy(err)
+    }
+
+    /// Of a command that was too quick to be seen as it ran.
+    pub(crate) fn print_spool(&self, out: &mut Screen, err: &mut Screen) {
+        if self.raw.is_none() {
+            spool::output(&self.folder, |chunk| if chunk.src == "e" { &mut *err } else { &mut *out }.put(chunk.text.as_bytes())).ok();
+        }
+    }
+}
+
+/// Output as the command writes it. The supervisor gives the disk back what it has recorded, so that of a reader who is late
+/// some may be gone here, and only here.
+struct Raw {
+    file: File,
+    at: u64,
+}
+
+/// At one turn, so that other things happen in between.
+const AT_ONCE: u64 = 4 << 20;
+
+impl Raw {
+    /// True when it stopped before the end.
+    fn copy(&mut self, screen: &mut Screen) -> bool {
+        let until = self.at + AT_ONCE;
+        let mut buffer = vec![0; 64 << 10];
+        screen.push();
+        while !screen.is_behind() && !screen.is_lost() && self.at < until {
+            let data = self.data();
+            if data > self.at {
+                let gone = words::bytes(data - self.at);
+                screen.put(format!("\n[{gone} more were printed meanwhile: `neronet logs` has them]\n").as_bytes());
+                self.at = data;
+            }
+            let Ok(n @ 1..) = self.file.read_at(&mut buffer, self.at) else { return false };
+            // Given back while we read: then these are no bytes of the command.
+            if self.data() == self.at {
+                screen.put(&buffer[..n]);
+                self.at += n as u64;
+            }
+        }
+        !screen.is_lost()
+    }
+
+    /// Where the next byte is that is still there.
+    fn data(&self) -> u64 {
+        let end = self.file.metadata().map_or(self.at, |meta| meta.len());
+        let found = lseek(&self.file, self.at as i64, Whence::SeekData);
+        found.map_or(end.max(self.at), |at| u64::try_from(at).unwrap_or(self.at))
+    }
+}
+
+/// Steps a second, or the time of a step where that reads better.
+fn pace(rate: f64) -> String {
+    match rate {
+        _ if rate >= 10.0 => format!("{rate:.0}/s"),
+        _ if rate >= 0.5 => format!("{rate:.1}/s"),
+        _ => format!("{} each", words::duration(Millis((1000.0 / rate) as u64))),
+    }
+}
+
+/// How far a training is, in steps of the finest counter that has a total, else the finest there is.
+fn progress(row: &Row) -> Option<f64> {
+    match (row.epoch, row.epochs, row.step, row.steps) {
+        (Some(epoch), Some(_), Some(step), Some(steps)) if steps > 0 => Some((epoch - 1.0) * steps as f64 + step as f64),
+        (Some(epoch), Some(_), _, _) => Some(epoch),
+        (_, _, Some(step), _) => Some(step as f64),
+        (epoch, _, None, _) => epoch,
+    }
+}
+
+fn total(row: &Row) -> Option<f64> {
+    match (row.epochs, row.steps) {
+        (Some(epochs), Some(steps)) if row.step.is_some() && steps > 0 => Some(epochs * steps as f64),
+        (Some(epochs), _) => Some(epochs),
+        (None, Some(steps)) => Some(steps as f64),
+        (None, None) => None,
+    }
+}
