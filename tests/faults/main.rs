@@ -1,4 +1,4 @@
-//! Kills the supervisor, the keeper, the command line and the training at random instants, and looks at every record.
+//! Kills the nursery, the keeper, the supervisor, the command line and the training at random instants, and looks at every record.
 //!
 //! `FAULT_ROUNDS` says how many rounds (default 12), `FAULT_SEED` repeats a sequence; both are printed.
 
@@ -17,6 +17,7 @@ const STEPS: u64 = 120;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Victim {
     Nobody,
+    Nursery,
     Supervisor,
     SupervisorTwice,
     Keeper,
@@ -26,8 +27,9 @@ enum Victim {
     Everything,
 }
 
-const VICTIMS: [Victim; 8] = [
+const VICTIMS: [Victim; 9] = [
     Victim::Nobody,
+    Victim::Nursery,
     Victim::Supervisor,
     Victim::SupervisorTwice,
     Victim::Keeper,
@@ -82,6 +84,7 @@ fn one_round(round: u64, seed: u64) -> (Victim, String) {
     let context = format!("round {round} of FAULT_SEED={seed}: {victim:?} killed after {instant:?}, home {}", world.home().display());
     match victim {
         Victim::Nobody => {}
+        Victim::Nursery => world.kill(&[Role::Nursery]),
         Victim::Supervisor => world.kill(&[Role::Supervisor]),
         Victim::SupervisorTwice => {
             world.kill(&[Role::Supervisor]);
@@ -130,7 +133,7 @@ fn check(record: &Record, victim: Victim, code: Option<i32>, world: &World, cont
     let finished = outcome == Some("finished") && steps.len() as u64 == STEPS;
     let attempt = &run["attempts_list"][0];
     match victim {
-        Victim::Nobody | Victim::Supervisor | Victim::SupervisorTwice => {
+        Victim::Nobody | Victim::Nursery | Victim::Supervisor | Victim::SupervisorTwice => {
             assert!(finished, "{context}: {run:#}");
             assert_eq!(attempt["exit_code"], 0, "{context}");
             assert_eq!(code, Some(0), "{context}");

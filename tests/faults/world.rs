@@ -10,6 +10,7 @@ pub(crate) struct World {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Role {
+    Nursery,
     Keeper,
     Supervisor,
     Training,
@@ -90,6 +91,11 @@ impl World {
         pids.filter_map(|pid| {
             let words = std::fs::read(format!("/proc/{pid}/cmdline")).ok()?;
             let words: Vec<String> = words.split(|b| *b == 0).map(|word| String::from_utf8_lossy(word).into_owned()).collect();
+            if words.get(1).is_some_and(|word| word == "nursery") {
+                // It shows no folder, but was given ours.
+                let environment = std::fs::read(format!("/proc/{pid}/environ")).ok()?;
+                return environment.windows(marker.len()).any(|window| window == marker.as_bytes()).then_some((pid, Role::Nursery));
+            }
             if !words.iter().any(|word| word.starts_with(&marker)) {
                 return None;
             }
