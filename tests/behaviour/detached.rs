@@ -3,8 +3,8 @@
 use crate::world::{Said, World, wait_until};
 use std::process::Command;
 
-/// Opens a terminal, runs a shell line in it, waits for the file `ready`, then hangs the terminal up and kills whatever is
-/// left of its session, as a closed window does and worse.
+/// Opens a terminal, runs a shell line in it, waits for the file `ready`, then hangs the terminal up as a closed window does.
+/// With `kill` it kills whatever is left of its session, too.
 const CLOSE_THE_TERMINAL: &str = r#"
 import os, pty, signal, sys, time
 pid, terminal = pty.fork()
@@ -12,11 +12,11 @@ if pid == 0:
     os.execvp("bash", ["bash", "-c", sys.argv[1]])
 while not os.path.exists(os.environ["WORLD"] + "/ready"): time.sleep(0.01)
 os.close(terminal)
-for entry in filter(str.isdigit, os.listdir("/proc")):
+for entry in filter(str.isdigit, os.listdir("/proc")) if sys.argv[2] == "kill" else []:
     try:
         if os.getsid(int(entry)) == pid: os.kill(int(entry), signal.SIGKILL)
     except OSError: pass
-os.waitpid(pid, 0)
+if sys.argv[2] == "kill": os.waitpid(pid, 0)
 "#;
 
 const PATIENT: &str = r#"
@@ -28,18 +28,18 @@ while not os.path.exists(world + "/go"): time.sleep(0.01)
 print("after")
 "#;
 
-fn closes(line: &str) -> World {
+fn closes(line: &str, how: &str) -> World {
     let world = World::new();
-    world.write("train.py", PATIENT);
+    world.write("train.py", PATIENT).write("neronet.toml", "command = 'python3 train.py'\n[params]\nx = [1, 2]\n");
     let mut python = Command::new("python3");
     world.settle(&mut python);
-    Said::from(python.args(["-c", CLOSE_THE_TERMINAL, line]).output().expect("python3 starts")).with_code(0);
+    Said::from(python.args(["-c", CLOSE_THE_TERMINAL, line, how]).output().expect("python3 starts")).with_code(0);
     world
 }
 
 #[test]
 fn a_detached_run_survives_its_terminal() {
-    let world = closes("\"$NERONET\" run --detach -- python3 train.py; sleep 3600");
+    let world = closes("\"$NERONET\" run --detach -- python3 train.py; sleep 3600", "kill");
     assert_eq!(world.show(1)["state"], "running");
     world.tell("go");
     let run = world.ended(1);
@@ -49,12 +49,21 @@ fn a_detached_run_survives_its_terminal() {
 
 #[test]
 fn a_run_in_the_foreground_outlives_its_terminal_too() {
-    let world = closes("\"$NERONET\" run -- python3 train.py");
+    let world = closes("\"$NERONET\" run -- python3 train.py", "kill");
     assert_eq!(world.show(1)["state"], "running");
     world.tell("go");
     let run = world.ended(1);
     assert_eq!(run["outcome"], "finished", "{run:#}");
     assert_eq!(world.output(1, 1), "before\nafter\n");
+}
+
+#[test]
+fn a_sweep_in_the_foreground_goes_on_when_its_terminal_is_closed() {
+    let world = closes("\"$NERONET\" run", "hang up");
+    world.tell("go");
+    for run in 1..=2 {
+        assert_eq!(world.ended(run)["outcome"], "finished");
+    }
 }
 
 #[test]

@@ -100,6 +100,8 @@ pub(crate) fn carry_out(session: &Session, tasks: Vec<Task>, nursery: Option<Nur
     let mut set = SigSet::empty();
     set.add(Signal::SIGINT);
     set.add(Signal::SIGTERM);
+    // A terminal that is closed takes its screen along and nothing else.
+    set.add(Signal::SIGHUP);
     set.thread_block().map_err(|e| HomeError::Failed(format!("signals cannot be blocked: {e}")))?;
     let signals = SignalFd::with_flags(&set, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)
         .map_err(|e| HomeError::Failed(format!("signals cannot be read: {e}")))?;
@@ -110,6 +112,7 @@ pub(crate) fn carry_out(session: &Session, tasks: Vec<Task>, nursery: Option<Nur
     let ended = drive.carry_out(Some(signals.as_fd()), |progress| {
         while let Ok(Some(info)) = signals.read_signal() {
             wish = match (Signal::try_from(info.ssi_signo as i32), wish) {
+                (Ok(Signal::SIGHUP), _) => continue,
                 (Ok(Signal::SIGTERM), _) => Wish::Leave,
                 (_, Wish::GoOn) => Wish::Stop,
                 _ => Wish::Kill,
@@ -124,7 +127,7 @@ pub(crate) fn carry_out(session: &Session, tasks: Vec<Task>, nursery: Option<Nur
         live.show(progress);
         wish
     })?;
-    // Nothing is left to be asked: Ctrl-C ends whatever keeps us printing.
+    // Nothing is left to be asked: any signal may end what keeps us printing.
     set.thread_unblock().ok();
     live.finish(&ended);
     if manner.json {
