@@ -116,15 +116,10 @@ pub fn watch(folder: &Path, attempt: &Attempt) -> Watch {
     if attempt.end.is_some() {
         return Watch::Complete;
     }
-    match attempt.keeper.as_ref().map(process::alive) {
-        Some(Alive::Yes) => return Watch::Attended,
+    match attempt.keeper.as_ref().map(|keeper| (process::alive(keeper), process::same_boot(keeper))) {
+        Some((Alive::Yes, _)) => return Watch::Attended,
         // In another pid namespace, as containers have, but under the same kernel: there its lock tells.
-        Some(Alive::ElsewhereUnknown) if attempt.keeper.as_ref().is_some_and(process::same_boot) => {
-            if holds(&folder.join(spool::KEEPER)) {
-                return Watch::Elsewhere;
-            }
-        }
-        Some(Alive::ElsewhereUnknown) => return Watch::Elsewhere,
+        Some((Alive::ElsewhereUnknown, same_boot)) if !same_boot || holds(&folder.join(spool::KEEPER)) => return Watch::Elsewhere,
         _ => {}
     }
     if holds(&folder.join(SUPERVISOR_LOCK)) { Watch::Attended } else { Watch::Abandoned }

@@ -152,7 +152,7 @@ mod tests {
         assert_eq!(alive(&Process { start: me.start + 1, ..me.clone() }), Alive::No);
         assert_eq!(alive(&Process { boot: "another".into(), ..me.clone() }), Alive::No);
         assert_eq!(alive(&Process { host: "another".into(), ..me.clone() }), Alive::Yes);
-        assert_eq!(alive(&Process { host: "another".into(), boot: "another".into(), ..me.clone() }), Alive::ElsewhereUnknown);
+        assert_eq!(alive(&Process { host: "another".into(), boot: "another".into(), ..me }), Alive::ElsewhereUnknown);
         let mut child = std::process::Command::new("sleep").arg("60").spawn().expect("sleep is everywhere");
         let process = identify(child.id() as i32).expect("it runs");
         assert!(descendants(me.pid).contains(&process.pid));
