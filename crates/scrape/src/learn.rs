@@ -6,10 +6,10 @@ use crate::{Found, Scraper};
 use serde::Serialize;
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
-use std::io::{self, BufRead, Read};
+use std::io::{self, BufRead};
 
 /// Longer lines are read up to here.
-const LONGEST: u64 = 64 * 1024;
+const LONGEST: usize = 64 * 1024;
 /// Different shapes of unread lines that are counted, and that are reported.
 const SHAPES: usize = 10_000;
 const REPORTED: usize = 20;
@@ -65,9 +65,8 @@ pub fn learn<R: BufRead>(mut log: R, patterns: &[String], ignore: &[String]) -> 
     let mut found = Found::default();
     let mut bytes = Vec::new();
     let mut buffer = Vec::new();
-    while next_line(&mut log, &mut bytes)? {
+    while let Some(ends_with) = next_line(&mut log, &mut bytes)? {
         let line = String::from_utf8_lossy(&bytes);
-        learned.lines += 1;
         scraper.line(&line, &mut found);
         for (name, value) in &found.values {
             let axis = match (found.step, found.epoch) {
@@ -100,13 +99,18 @@ pub fn learn<R: BufRead>(mut log: R, patterns: &[String], ignore: &[String]) -> 
                 None => {}
             }
         }
+        let unread = found.is_empty() && !scraper.awaits_rows();
         for (name, value) in found.config.drain(..) {
             if learned.config.len() < MOST {
                 learned.config.insert(name, value);
             }
         }
-        let held = scraper.state().awaits_rows();
-        if found.is_empty() && !held && line.bytes().any(|b| b.is_ascii_digit()) {
+        // A state that was written over gives its values, as in a run; nobody sees it as a line.
+        if ends_with == End::Rewrite {
+            continue;
+        }
+        learned.lines += 1;
+        if unread && line.bytes().any(|b| b.is_ascii_digit()) {
             tokens(&line, &mut buffer);
             let shape = shape(&line, &buffer);
             match shapes.get(&shape) {
@@ -129,26 +133,41 @@ pub fn learn<R: BufRead>(mut log: R, patterns: &[String], ignore: &[String]) -> 
     Ok(learned)
 }
 
-/// The next line without its end, cut to what is read of it. False at the end of the log.
-fn next_line<R: BufRead>(log: &mut R, line: &mut Vec<u8>) -> io::Result<bool> {
+/// What ended a line.
+#[derive(Clone, Copy, PartialEq)]
+enum End {
+    Line,
+    /// A carriage return: what comes next is written over it.
+    Rewrite,
+}
+
+/// The next line, or state of one that is written over, without its end and cut to what is read of it. None at the end of
+/// the log.
+fn next_line<R: BufRead>(log: &mut R, line: &mut Vec<u8>) -> io::Result<Option<End>> {
     line.clear();
-    if log.by_ref().take(LONGEST).read_until(b'\n', line)? == 0 {
-        return Ok(false);
-    }
-    if line.last() == Some(&b'\n') {
-        line.pop();
-        return Ok(true);
-    }
-    // The rest of a long line goes by without being kept.
     loop {
         let chunk = log.fill_buf()?;
-        let (used, done) = match memchr::memchr(b'\n', chunk) {
-            Some(at) => (at + 1, true),
-            None => (chunk.len(), chunk.is_empty()),
-        };
+        if chunk.is_empty() {
+            return Ok((!line.is_empty()).then_some(End::Line));
+        }
+        let stop = memchr::memchr2(b'\n', b'\r', chunk);
+        let piece = &chunk[..stop.unwrap_or(chunk.len())];
+        let room = LONGEST - line.len();
+        // The rest of a long line goes by without being kept.
+        line.extend_from_slice(&piece[..piece.len().min(room)]);
+        let mark = stop.map(|at| chunk[at]);
+        let used = piece.len() + usize::from(mark.is_some());
         log.consume(used);
-        if done {
-            return Ok(true);
+        match mark {
+            Some(b'\n') => return Ok(Some(End::Line)),
+            Some(_) => {
+                let newline = log.fill_buf()?.first().map(|next| *next == b'\n');
+                if newline == Some(true) {
+                    log.consume(1);
+                }
+                return Ok(Some(if newline == Some(false) { End::Rewrite } else { End::Line }));
+            }
+            None => {}
         }
     }
 }

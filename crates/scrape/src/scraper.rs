@@ -55,6 +55,11 @@ impl Scraper {
         self.state = state;
     }
 
+    /// A table was just begun or goes on: its numbers come out with its end.
+    pub(crate) fn awaits_rows(&self) -> bool {
+        self.state.grid.is_some()
+    }
+
     fn plain_line(&mut self, line: &str, found: &mut Found) {
         if !self.patterns.read(line, found) && !self.context(line, found) {
             self.read(line, found);

@@ -35,10 +35,3 @@ pub(crate) struct Grid {
     pub(crate) section: String,
     pub(crate) rows: Vec<(String, String)>,
 }
-
-impl State {
-    /// A table was just begun or goes on: its numbers come out with its end.
-    pub(crate) fn awaits_rows(&self) -> bool {
-        self.grid.is_some()
-    }
-}

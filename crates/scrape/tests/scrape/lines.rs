@@ -183,3 +183,24 @@ fn learning_reads_bytes_that_are_no_text_and_lines_without_end() {
     let learned = learn(log.as_slice(), &[], &[]).unwrap();
     assert_eq!((learned.lines, learned.series.len()), (2, 1));
 }
+
+#[test]
+fn learning_reads_a_progress_bar_as_a_run_would_however_long_its_line_is() {
+    let mut log = String::new();
+    for step in 1..=2000 {
+        log += &format!("\r{:3}%|█████     | {step}/2000 [00:12<00:15,  3.60it/s, loss={:.3}]", step / 20, 1.0 / f64::from(step));
+    }
+    assert!(log.len() > 100_000);
+    log += "\nepoch 1 loss: 0.25\r\n";
+    let learned = learn(log.as_bytes(), &[], &[]).unwrap();
+    assert_eq!((learned.lines, learned.unread.len()), (2, 0));
+    assert_eq!((learned.series[0].points, learned.series[0].last), (2001, 0.25));
+    // A `\r` before the end of a line writes nothing over.
+    assert_eq!(learn("loss: 0.5\r\nloss: 0.25\r".as_bytes(), &[], &[]).unwrap().lines, 2);
+}
+
+#[test]
+fn learning_counts_no_configuration_as_unread() {
+    let learned = learn("batch_size: 64\nepochs: 3\n".as_bytes(), &[], &[]).unwrap();
+    assert_eq!((learned.config.len(), learned.unread.len()), (2, 0));
+}
