@@ -17,6 +17,7 @@
 //! - A box of names and values (`| loss | 0.3 |`) is read as a whole at its closing line.
 //! - The lists of names are in `names.rs`. Where a line is in doubt nothing is read.
 
+mod columns;
 mod config;
 mod found;
 mod grid;

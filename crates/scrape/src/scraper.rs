@@ -3,11 +3,12 @@
 //! The order of the readers: the researcher's patterns; tracebacks and printed configuration, which hold no metrics; tables;
 //! JSON and dictionaries; free text. Then the epoch or step of the last header is given to values that have none.
 
+use crate::columns::Columns;
 use crate::lexer::{Token, tokens};
 use crate::names::{Judge, is_section};
 use crate::patterns::{Ignore, Patterns};
 use crate::state::Block;
-use crate::{Found, State, config, grid, pairs, structured};
+use crate::{Found, State, columns, config, grid, pairs, structured};
 
 /// Longer lines are read up to here.
 const LONGEST: usize = 64 * 1024;
@@ -100,9 +101,16 @@ impl Scraper {
             }
             return;
         }
-        if let Some(columns) = grid::header(line) {
-            self.state.columns = columns;
+        if let Some(columns) = Columns::header(line) {
+            self.state.table = Some(columns);
             return;
+        }
+        if let Some(table) = &mut self.state.table {
+            match table.line(line, found) {
+                columns::Line::Row => return,
+                columns::Line::Other => {}
+                columns::Line::End => self.state.table = None,
+            }
         }
         if !has_number(line) {
             if first == b'T' && start.starts_with("Traceback (most recent call last)") {
@@ -112,9 +120,6 @@ impl Scraper {
             } else {
                 config::namespace(line, found);
             }
-            return;
-        }
-        if !self.state.columns.is_empty() && grid::row(line, &self.state.columns, found) {
             return;
         }
         if is_noise(start) || within_json(start) {

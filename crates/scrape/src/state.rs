@@ -1,5 +1,6 @@
 //! What earlier lines mean for later ones. Small: it is kept with every position in a run's output.
 
+use crate::columns::Columns;
 use serde::{Deserialize, Serialize};
 
 /// What a [`crate::Scraper`] remembers between lines. Restored, it goes on exactly as if it had never stopped.
@@ -14,8 +15,9 @@ pub struct State {
     /// Between `Traceback (most recent call last)` and the exception's line.
     pub(crate) traceback: bool,
     pub(crate) block: Option<Block>,
-    /// Columns of a table of which the rows may follow.
-    pub(crate) columns: Vec<String>,
+    /// A table of which rows may follow.
+    #[serde(default)]
+    pub(crate) table: Option<Columns>,
     /// A table of names and values, complete at its closing line.
     pub(crate) grid: Option<Grid>,
 }

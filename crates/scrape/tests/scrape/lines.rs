@@ -143,6 +143,36 @@ fn a_table_reads_with_each_separator_and_quotes() {
     }
 }
 
+/// What each line of a log gives, `name=value` joined by blanks.
+fn each(log: &str) -> Vec<String> {
+    let mut scraper = Scraper::default();
+    let mut found = Found::default();
+    let read = log.lines().map(|line| {
+        scraper.line(line, &mut found);
+        found.values.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(" ")
+    });
+    read.filter(|values| !values.is_empty()).collect()
+}
+
+#[test]
+fn rows_of_other_tables_are_not_read_under_an_earlier_header() {
+    let fastai = "epoch     train_loss  valid_loss  accuracy  time    \n1         0.51        0.41        0.89      00:12   \n";
+    let first = "train_loss=0.51 valid_loss=0.41 accuracy=0.89";
+    let headed = "   sepal_length  sepal_width  petal_length  petal_width\n2         5.1         3.5         1.4       0.2\n";
+    for other in [
+        // Not under its columns, and with an index that goes back.
+        "2 5.1 3.5 1.4 0.2\n",
+        "0         5.1         3.5         1.4       0.2\n2         5.1         3.5         1.4       0.2\n",
+        headed,
+    ] {
+        assert_eq!(each(&format!("{fastai}{other}")), [first], "{other}");
+    }
+    // What a script says between rows does not end a table, and one blank between names and numbers is enough.
+    let goes_on = "Saving the model\n2         0.31        0.29        0.91      00:11   \n";
+    assert_eq!(each(&format!("{fastai}{goes_on}")), [first, "train_loss=0.31 valid_loss=0.29 accuracy=0.91"]);
+    assert_eq!(each("epoch loss acc\n1 0.5 0.8\n2 0.4 0.9\n0 5.1 3.5\n3 5.1 3.5\n"), ["loss=0.5 acc=0.8", "loss=0.4 acc=0.9"]);
+}
+
 #[test]
 fn a_json_file_is_a_summary_or_rows() {
     let mut found = Found::default();
