@@ -184,7 +184,7 @@ fn shape(line: &str, tokens: &[Token]) -> String {
         }
         match token.kind {
             Kind::Word | Kind::Mark(_) => shape.push_str(&line[token.start..token.end]),
-            Kind::Number { .. } => shape.push('#'),
+            Kind::Number { .. } | Kind::Grouped { .. } => shape.push('#'),
             Kind::Ratio { .. } => shape.push_str("#/#"),
             Kind::Quantity | Kind::Opaque => shape.push('~'),
         }
@@ -217,11 +217,11 @@ fn propose(line: &str, tokens: &[Token]) -> Option<String> {
                     words.clear();
                 }
             }
-            Kind::Number { .. } => {
+            Kind::Number { .. } | Kind::Grouped { .. } => {
                 let labels = tokens.get(i + 1).is_some_and(|next| next.kind == Kind::Mark(b':'));
                 match group(&words, &mut names) {
-                    Some(name) if !labels => pattern.push_str(&format!(r"(?P<{name}>[-+\w.]+)")),
-                    _ => pattern.push_str(r"[-+\w.]+"),
+                    Some(name) if !labels => pattern.push_str(&format!(r"(?P<{name}>[-+\w.,]*\w)")),
+                    _ => pattern.push_str(r"[-+\w.,]*\w"),
                 }
                 words.clear();
             }

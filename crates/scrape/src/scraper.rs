@@ -7,7 +7,7 @@ use crate::columns::Columns;
 use crate::lexer::{Token, tokens};
 use crate::names::{Judge, is_section};
 use crate::patterns::{Ignore, Patterns};
-use crate::state::Block;
+use crate::state::{Block, Part};
 use crate::{Found, State, columns, config, grid, pairs, structured};
 
 /// Longer lines are read up to here.
@@ -142,11 +142,32 @@ impl Scraper {
         tokens(line, &mut self.tokens);
         let epoch_known = self.state.epoch.is_some();
         pairs::read(line, &self.tokens, epoch_known, &mut self.judge, &mut self.scratch, found);
+        if !found.values.is_empty() {
+            self.part(line, found);
+        }
         if !found.config.is_empty() && found.values.is_empty() && config::begins_block(line) {
             let mut block = Block::default();
             found.config.clear();
             config::block_line(line, &mut block, found);
             self.state.block = Some(block);
+        }
+    }
+
+    /// ` * Acc@1 71.3` sums up the lines `Test: [ 10/196] … Acc@1 …` before it: it is of their part, at its end.
+    fn part(&mut self, line: &str, found: &mut Found) {
+        let section = self.scratch.section.map(|(start, end)| &line[start..end]);
+        if section.is_none() && line.trim_start().starts_with('*') {
+            let Some(part) = &self.state.part else { return };
+            for (name, _) in &mut found.values {
+                *name = format!("{}_{name}", part.name);
+            }
+            if found.step.is_none() && found.epoch.is_none() {
+                found.step = part.steps;
+                found.steps = part.steps;
+            }
+        } else {
+            let counted = section.filter(|_| found.steps.is_some());
+            self.state.part = counted.map(|name| Part { name: name.to_string(), steps: found.steps });
         }
     }
 
@@ -295,7 +316,10 @@ fn is_noise(start: &str) -> bool {
         Some(b'R') => start.starts_with("Requirement already"),
         Some(b'D') => start.starts_with("Downloading "),
         Some(b'S') => start.starts_with("Successfully installed"),
+        Some(b'[') => start.starts_with("[LightGBM]") && !start.contains("] Iteration:"),
         Some(b'I') => start.starts_with("Installing "),
+        // Early stopping of Lightning.
+        Some(b'M') => ["Metric ", "Monitored metric "].iter().any(|head| start.starts_with(head)) && start.contains("est score: "),
         Some(b'>' | b'^' | b'#') => true,
         _ => false,
     }

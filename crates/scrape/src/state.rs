@@ -18,8 +18,18 @@ pub struct State {
     /// A table of which rows may follow.
     #[serde(default)]
     pub(crate) table: Option<Columns>,
+    /// That the last line of values was about.
+    #[serde(default)]
+    pub(crate) part: Option<Part>,
     /// A table of names and values, complete at its closing line.
     pub(crate) grid: Option<Grid>,
+}
+
+/// A part of the data that is gone through batch by batch, with its number of batches.
+#[derive(Default, Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Part {
+    pub(crate) name: String,
+    pub(crate) steps: Option<i64>,
 }
 
 /// A printed configuration, one `name: value` a line.
