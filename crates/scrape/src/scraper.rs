@@ -153,22 +153,32 @@ impl Scraper {
         }
     }
 
-    /// ` * Acc@1 71.3` sums up the lines `Test: [ 10/196] … Acc@1 …` before it: it is of their part, at its end.
+    /// What a line on a part of the data has from the lines before it.
     fn part(&mut self, line: &str, found: &mut Found) {
         let section = self.scratch.section.map(|(start, end)| &line[start..end]);
+        // ` * Acc@1 71.3` sums up the lines `Test: [ 10/196] … Acc@1 …` before it: it is of their part, at its end.
         if section.is_none() && line.trim_start().starts_with('*') {
             let Some(part) = &self.state.part else { return };
             for (name, _) in &mut found.values {
                 *name = format!("{}_{name}", part.name);
             }
             if found.step.is_none() && found.epoch.is_none() {
-                found.step = part.steps;
+                found.step = part.step;
                 found.steps = part.steps;
             }
-        } else {
-            let counted = section.filter(|_| found.steps.is_some());
-            self.state.part = counted.map(|name| Part { name: name.to_string(), steps: found.steps });
+            return;
         }
+        let counted = section.filter(|_| found.steps.is_some());
+        let evaluates = section.is_some_and(|word| !word.to_lowercase().starts_with("train"));
+        let epochs = found.epoch.is_some() || self.state.epoch.is_some();
+        if !evaluates {
+            self.state.trained = found.step.or(self.state.trained);
+        } else if !epochs && counted.is_some() && self.state.trained.is_some() {
+            // `eval batch 1/2` counts anew each time, and no epoch tells one time from the next: it is at the training's step.
+            (found.step, found.steps) = (self.state.trained, None);
+        }
+        let part = |name: &str| Part { name: name.to_string(), step: found.steps.or(found.step), steps: found.steps };
+        self.state.part = counted.map(part);
     }
 
     /// The axes in front of a dictionary, as in `Epoch 3: {'loss': 0.3}`.

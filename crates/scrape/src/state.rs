@@ -21,14 +21,18 @@ pub struct State {
     /// That the last line of values was about.
     #[serde(default)]
     pub(crate) part: Option<Part>,
+    /// The last step of the training itself.
+    #[serde(default)]
+    pub(crate) trained: Option<i64>,
     /// A table of names and values, complete at its closing line.
     pub(crate) grid: Option<Grid>,
 }
 
-/// A part of the data that is gone through batch by batch, with its number of batches.
+/// A part of the data that is gone through batch by batch, with the step at its end.
 #[derive(Default, Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Part {
     pub(crate) name: String,
+    pub(crate) step: Option<i64>,
     pub(crate) steps: Option<i64>,
 }
 
