@@ -2,6 +2,7 @@
 
 use crate::lexer::{Kind, Token, tokens};
 use crate::names::{Meaning, judge};
+use crate::pairs::is_exception;
 use crate::{Found, Scraper};
 use serde::Serialize;
 use std::collections::{BTreeMap, HashMap};
@@ -67,6 +68,7 @@ pub fn learn<R: BufRead>(mut log: R, patterns: &[String], ignore: &[String]) -> 
     let mut buffer = Vec::new();
     while let Some(ends_with) = next_line(&mut log, &mut bytes)? {
         let line = String::from_utf8_lossy(&bytes);
+        let in_traceback = scraper.in_traceback();
         scraper.line(&line, &mut found);
         for (name, value) in &found.values {
             let axis = match (found.step, found.epoch) {
@@ -99,7 +101,7 @@ pub fn learn<R: BufRead>(mut log: R, patterns: &[String], ignore: &[String]) -> 
                 None => {}
             }
         }
-        let unread = found.is_empty() && !scraper.awaits_rows();
+        let unread = found.is_empty() && !scraper.awaits_rows() && !in_traceback;
         for (name, value) in found.config.drain(..) {
             if learned.config.len() < MOST {
                 learned.config.insert(name, value);
@@ -115,7 +117,7 @@ pub fn learn<R: BufRead>(mut log: R, patterns: &[String], ignore: &[String]) -> 
             let shape = shape(&line, &buffer);
             match shapes.get(&shape) {
                 Some(at) => learned.unread[*at].lines += 1,
-                None if learned.unread.len() < SHAPES && buffer.iter().any(|token| matches!(token.kind, Kind::Number { .. })) => {
+                None if learned.unread.len() < SHAPES && holds_values(&line, &buffer) => {
                     shapes.insert(shape.clone(), learned.unread.len());
                     learned.unread.push(Unread { shape, lines: 1, example: example(&line), pattern: None });
                 }
@@ -176,6 +178,23 @@ fn example(line: &str) -> String {
     line.trim_end().chars().take(EXAMPLE).collect()
 }
 
+/// Whether a line that gave nothing may hold values: numbers, rows such as `1,0.5,0.3`, or a result that is written in a way
+/// that is not read, such as `loss 0,31` and `loss: 0.5K`.
+fn holds_values(line: &str, tokens: &[Token]) -> bool {
+    let text = |token: &Token| &line[token.start..token.end];
+    let result = || tokens.iter().any(|token| token.kind == Kind::Word && judge(text(token)).meaning == Meaning::Result);
+    tokens.iter().any(|token| match token.kind {
+        Kind::Number { .. } | Kind::Grouped { .. } => true,
+        Kind::Opaque | Kind::Quantity if text(token).starts_with(|c: char| c.is_ascii_digit()) => is_list(text(token)) || result(),
+        _ => false,
+    })
+}
+
+/// `1,0.5,0.3`
+fn is_list(text: &str) -> bool {
+    text.contains(',') && text.split(',').all(|part| crate::table::number(part).is_some())
+}
+
 fn shape(line: &str, tokens: &[Token]) -> String {
     let mut shape = String::new();
     for token in tokens.iter().take(60) {
@@ -186,14 +205,21 @@ fn shape(line: &str, tokens: &[Token]) -> String {
             Kind::Word | Kind::Mark(_) => shape.push_str(&line[token.start..token.end]),
             Kind::Number { .. } | Kind::Grouped { .. } => shape.push('#'),
             Kind::Ratio { .. } => shape.push_str("#/#"),
+            Kind::Opaque if is_list(&line[token.start..token.end]) => {
+                shape.push_str(&line[token.start..token.end].split(',').map(|_| "#").collect::<Vec<_>>().join(","));
+            }
             Kind::Quantity | Kind::Opaque => shape.push('~'),
         }
     }
     shape
 }
 
-/// A pattern that reads every named number of the example; none if no number has a name.
+/// A pattern that reads every named number of the example; none if no number has a name that a metric may have.
 fn propose(line: &str, tokens: &[Token]) -> Option<String> {
+    let words_of_line = || tokens.iter().filter(|token| token.kind == Kind::Word).map(|token| (token.start, &line[token.start..token.end]));
+    if words_of_line().any(|(_, word)| is_exception(word)) {
+        return None;
+    }
     let mut pattern = String::new();
     let mut names: Vec<String> = Vec::new();
     let mut words = String::new();
@@ -219,9 +245,12 @@ fn propose(line: &str, tokens: &[Token]) -> Option<String> {
             }
             Kind::Number { .. } | Kind::Grouped { .. } => {
                 let labels = tokens.get(i + 1).is_some_and(|next| next.kind == Kind::Mark(b':'));
-                match group(&words, &mut names) {
-                    Some(name) if !labels => pattern.push_str(&format!(r"(?P<{name}>[-+\w.,]*\w)")),
-                    _ => pattern.push_str(r"[-+\w.,]*\w"),
+                // `Accuracy of the network on the 10000 test images: 54 %`
+                let result = || words_of_line().find(|(start, word)| *start < token.start && judge(word).meaning == Meaning::Result);
+                let number = if matches!(token.kind, Kind::Grouped { .. }) { r"[-+\w.,]+" } else { r"[-+\w.]+" };
+                match group(&words, || result().map(|(_, word)| word.to_lowercase()), &mut names) {
+                    Some(name) if !labels => pattern.push_str(&format!("(?P<{name}>{number})")),
+                    _ => pattern.push_str(number),
                 }
                 words.clear();
             }
@@ -242,13 +271,16 @@ fn propose(line: &str, tokens: &[Token]) -> Option<String> {
     (found.reader == Some("pattern") && !found.values.is_empty()).then_some(pattern)
 }
 
-/// A new group's name from the words before a number; none for words that name no metric.
-fn group(words: &str, names: &mut Vec<String>) -> Option<String> {
+/// A new group's name from the words before a number, or from a result that the line names earlier; none for words that
+/// name no metric.
+fn group(words: &str, result: impl Fn() -> Option<String>, names: &mut Vec<String>) -> Option<String> {
     let verdict = judge(words);
     let base = match verdict.meaning {
         Meaning::Epoch => "epoch".to_string(),
         Meaning::Step | Meaning::GlobalStep => "step".to_string(),
         Meaning::Rejected if verdict.text.is_empty() => return None,
+        Meaning::Rejected => result()?,
+        Meaning::Config | Meaning::Total => return None,
         _ => verdict.text.replace(|c: char| !c.is_ascii_alphanumeric(), "_").trim_matches('_').to_string(),
     };
     if !base.starts_with(|c: char| c.is_ascii_alphabetic()) {

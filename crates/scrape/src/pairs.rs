@@ -502,7 +502,7 @@ fn numbered_epoch(word: &str) -> Option<f64> {
 }
 
 /// `ValueError`, `UserWarning`: written together, unlike `Val Error`.
-fn is_exception(word: &str) -> bool {
+pub(crate) fn is_exception(word: &str) -> bool {
     ["Error", "Warning", "Exception"]
         .iter()
         .any(|end| word.strip_suffix(end).is_some_and(|kind| kind.ends_with(|c: char| c.is_ascii_lowercase())))

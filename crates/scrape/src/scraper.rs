@@ -61,6 +61,10 @@ impl Scraper {
         self.state.grid.is_some()
     }
 
+    pub(crate) fn in_traceback(&self) -> bool {
+        self.state.traceback
+    }
+
     fn plain_line(&mut self, line: &str, found: &mut Found) {
         if !self.patterns.read(line, found) && !self.context(line, found) {
             self.read(line, found);

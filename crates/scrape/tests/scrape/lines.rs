@@ -234,3 +234,27 @@ fn learning_counts_no_configuration_as_unread() {
     let learned = learn("batch_size: 64\nepochs: 3\n".as_bytes(), &[], &[]).unwrap();
     assert_eq!((learned.config.len(), learned.unread.len()), (2, 0));
 }
+
+#[test]
+fn learning_proposes_patterns_for_results_alone() {
+    let proposed = |line: &str| learn(line.as_bytes(), &[], &[]).unwrap().unread.into_iter().find_map(|unread| unread.pattern);
+    let accuracy = "Accuracy of the network on the 10000 test images: 54 %";
+    let again = learn(accuracy.as_bytes(), &[proposed(accuracy).unwrap()], &[]).unwrap();
+    assert_eq!((again.series[0].name.as_str(), again.series[0].last), ("accuracy", 54.0));
+    for line in [
+        "IndexError: index 5 is out of bounds for dimension 0 with size 5",
+        "pid 1234 listening on port 8080",
+        "Using cuda:0",
+        "Traceback (most recent call last):\n  File \"x.py\", line 12, in f\n    wobble = f(x, 12)\nValueError: wobble 3 is odd",
+    ] {
+        assert_eq!(proposed(line), None, "{line}");
+    }
+}
+
+#[test]
+fn learning_names_values_that_are_written_in_ways_that_are_not_read() {
+    let log = "loss 0,31\nloss: 0.5K\n1,0.5,0.3\n2,0.4,0.3\n2024-01-02 12:00:00\nTook 3.2s\n";
+    let learned = learn(log.as_bytes(), &[], &[]).unwrap();
+    let unread: Vec<(&str, u64)> = learned.unread.iter().map(|unread| (unread.shape.as_str(), unread.lines)).collect();
+    assert_eq!(unread, [("#,#,#", 2), ("loss #,#", 1), ("loss: ~", 1)]);
+}
