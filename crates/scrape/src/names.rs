@@ -201,6 +201,11 @@ pub(crate) fn begins_name(word: &str) -> bool {
     SECTIONS.iter().chain(QUALIFIERS).any(|known| known.eq_ignore_ascii_case(word))
 }
 
+/// Whether a word before a name shows that a sentence goes on there; bytes that are no text are none of a name's.
+pub(crate) fn is_prose(word: &str) -> bool {
+    word.contains('\u{fffd}') || ["no", "not", "without"].iter().any(|known| known.eq_ignore_ascii_case(word))
+}
+
 pub(crate) fn is_section(word: &str) -> bool {
     let is = |word: &str, list: &[&str]| list.iter().any(|known| known.eq_ignore_ascii_case(word));
     let mut words = word.split_whitespace();

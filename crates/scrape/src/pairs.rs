@@ -9,7 +9,7 @@ mod decide;
 use crate::Found;
 use crate::lexer::{Kind, Token, is_unit};
 use crate::literal::holds_number;
-use crate::names::{Judge, Meaning, Name, begins_name, is_section};
+use crate::names::{Judge, Meaning, Name, begins_name, is_prose, is_section};
 
 /// Candidates beyond this are no line of metrics.
 const MOST: usize = 500;
@@ -299,7 +299,9 @@ impl Reading<'_> {
         }
         let text = self.tokens.get(i).map_or((0, 0), |token| (token.start, token.end));
         let followed = self.tokens.get(next).copied();
-        let unit = matches!(followed, Some(Token { kind: Kind::Word, gap: 1, .. })) && is_unit(self.text(next));
+        // `D loss 0.5 G loss 0.4`
+        let generator = meaning == Meaning::Result && self.text(next) == "G" && self.kind(next + 1) == Some(Kind::Word);
+        let unit = matches!(followed, Some(Token { kind: Kind::Word, gap: 1, .. })) && is_unit(self.text(next)) && !generator;
         // `Fold 2: …` is a label; `12,` and `12)` are not, nor is `loss 0.5:  45%|███` before a progress bar.
         let bar_behind =
             matches!(self.kind(next + 1), Some(Kind::Number { .. })) && self.is_mark(next + 2, b'%') && self.is_mark(next + 3, b'|');
@@ -378,8 +380,8 @@ impl Reading<'_> {
             _ if glued => By::GluedColon,
             _ => By::Colon,
         };
-        if mark == b'=' && glued && last > first + 1 {
-            // A key has no blanks: `no newline loss=0.5` is `loss`, with what a name often begins with.
+        if mark == b'=' && glued && (first..last).any(|word| is_prose(self.text(word))) {
+            // `no newline loss=0.5` is `loss`, with what a name often begins with.
             let known = (first..last).rev().take_while(|word| begins_name(self.text(*word))).count();
             first = last - known;
             self.run = Some((first, last));

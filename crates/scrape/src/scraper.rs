@@ -35,7 +35,7 @@ impl Scraper {
     /// Reads one line of output, without its newline. `found` is cleared first.
     pub fn line(&mut self, line: &str, found: &mut Found) {
         found.clear();
-        let line = shown(cut(line));
+        let line = cut(shown(line));
         if memchr::memchr(0x1b, line.as_bytes()).is_some() {
             let mut plain = std::mem::take(&mut self.plain);
             strip_ansi(line, &mut plain);

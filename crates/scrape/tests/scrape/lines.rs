@@ -44,6 +44,8 @@ fn colours_and_rewritten_lines_read_as_the_terminal_shows_them() {
     ] {
         assert_eq!(read(line), plain, "{line:?}");
     }
+    let long = format!("{}\repoch 3 loss: 0.25", "epoch 2 loss: 0.75 ".repeat(5000));
+    assert_eq!(read(&long), plain);
     // An unfinished sequence takes nothing else with it.
     assert!(read("\u{1b}[").is_empty());
     assert!(read("\u{1b}").is_empty());
