@@ -66,6 +66,11 @@ impl Columns {
         }
         let between_bars = cells(line);
         let bars = between_bars.is_some();
+        // Most lines end here, before anything costly.
+        let head = between_bars.as_ref().map_or_else(|| line.split_whitespace().next(), |cells| cells.first().copied())?;
+        if head != "Class" && !AXES.iter().any(|axis| head.eq_ignore_ascii_case(axis)) {
+            return None;
+        }
         let mut columns: Vec<Column> = match between_bars {
             Some(cells) => cells.into_iter().map(|name| Column { name: name.to_string(), ..Column::default() }).collect(),
             None if first == b'|' || first == 0xe2 => return None,
@@ -87,11 +92,9 @@ impl Columns {
         let is_name = |name: &str| {
             !name.starts_with(|c: char| c.is_ascii_digit()) && name.chars().all(|c| c.is_alphanumeric() || "_/@.%-() ".contains(c))
         };
-        // Most lines end here, before the costly question.
-        if !columns.iter().all(|column| is_name(&column.name)) || !AXES.iter().any(|axis| columns[0].name.eq_ignore_ascii_case(axis)) {
-            return None;
-        }
-        if !columns.iter().skip(1).any(|column| judge(&column.name).meaning == Meaning::Result) {
+        if !columns.iter().all(|column| is_name(&column.name))
+            || !columns.iter().skip(1).any(|column| judge(&column.name).meaning == Meaning::Result)
+        {
             return None;
         }
         for column in &mut columns {

@@ -154,8 +154,10 @@ fn word(line: &str, at: usize) -> (Kind, usize) {
         end -= 1;
     }
     // `mAP@0.5:0.95`
-    let threshold = line[at..end].rsplit_once('@').is_some_and(|(_, of)| of.parse::<f64>().is_ok());
-    if threshold && bytes.get(end) == Some(&b':') && bytes.get(end + 1).is_some_and(u8::is_ascii_digit) {
+    if bytes.get(end) == Some(&b':')
+        && bytes.get(end + 1).is_some_and(u8::is_ascii_digit)
+        && line[at..end].rsplit_once('@').is_some_and(|(_, of)| of.parse::<f64>().is_ok())
+    {
         return (Kind::Word, decimal(bytes, end + 1).0);
     }
     // `'inf'` in quotes is a text.
@@ -243,6 +245,9 @@ fn number(line: &str, at: usize) -> (Kind, usize) {
 /// The end of digits in groups of three, such as `1,000`. None: they are not.
 fn groups(bytes: &[u8], at: usize) -> Option<usize> {
     let first = digits(bytes, at);
+    if bytes.get(first) != Some(&b',') {
+        return None;
+    }
     let mut end = first;
     while bytes.get(end) == Some(&b',') && digits(bytes, end + 1) == end + 4 {
         end += 4;

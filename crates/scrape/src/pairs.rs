@@ -300,12 +300,12 @@ impl Reading<'_> {
         let text = self.tokens.get(i).map_or((0, 0), |token| (token.start, token.end));
         let followed = self.tokens.get(next).copied();
         // `D loss 0.5 G loss 0.4`
-        let generator = meaning == Meaning::Result && self.text(next) == "G" && self.kind(next + 1) == Some(Kind::Word);
-        let unit = matches!(followed, Some(Token { kind: Kind::Word, gap: 1, .. })) && is_unit(self.text(next)) && !generator;
+        let generator = || meaning == Meaning::Result && self.text(next) == "G" && self.kind(next + 1) == Some(Kind::Word);
+        let unit = matches!(followed, Some(Token { kind: Kind::Word, gap: 1, .. })) && is_unit(self.text(next)) && !generator();
         // `Fold 2: …` is a label; `12,` and `12)` are not, nor is `loss 0.5:  45%|███` before a progress bar.
         let bar_behind =
-            matches!(self.kind(next + 1), Some(Kind::Number { .. })) && self.is_mark(next + 2, b'%') && self.is_mark(next + 3, b'|');
-        let label = matches!(followed, Some(Token { kind: Kind::Mark(b':' | b'='), .. })) && !(bar_behind && (!whole || by != By::Blank));
+            || matches!(self.kind(next + 1), Some(Kind::Number { .. })) && self.is_mark(next + 2, b'%') && self.is_mark(next + 3, b'|');
+        let label = matches!(followed, Some(Token { kind: Kind::Mark(b':' | b'='), .. })) && !((!whole || by != By::Blank) && bar_behind());
         if unit {
             next += 1;
         }
