@@ -497,6 +497,9 @@ impl Reading<'_> {
 
 /// `E5`, `ep5` and `epoch5`.
 fn numbered_epoch(word: &str) -> Option<f64> {
+    if !word.ends_with(|c: char| c.is_ascii_digit()) {
+        return None;
+    }
     let digits = word.trim_start_matches(|c: char| c.is_ascii_alphabetic());
     let head = &word[..word.len() - digits.len()];
     let is_head = ["e", "ep", "epoch"].iter().any(|known| head.eq_ignore_ascii_case(known));
