@@ -2,14 +2,15 @@
 
 use crate::lexer::{Kind, Token, tokens};
 use crate::names::{Meaning, judge};
+use crate::pairs::is_exception;
 use crate::{Found, Scraper};
 use serde::Serialize;
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
-use std::io::{self, BufRead, Read};
+use std::io::{self, BufRead};
 
 /// Longer lines are read up to here.
-const LONGEST: u64 = 64 * 1024;
+const LONGEST: usize = 64 * 1024;
 /// Different shapes of unread lines that are counted, and that are reported.
 const SHAPES: usize = 10_000;
 const REPORTED: usize = 20;
@@ -65,9 +66,9 @@ pub fn learn<R: BufRead>(mut log: R, patterns: &[String], ignore: &[String]) -> 
     let mut found = Found::default();
     let mut bytes = Vec::new();
     let mut buffer = Vec::new();
-    while next_line(&mut log, &mut bytes)? {
+    while let Some(ends_with) = next_line(&mut log, &mut bytes)? {
         let line = String::from_utf8_lossy(&bytes);
-        learned.lines += 1;
+        let in_traceback = scraper.in_traceback();
         scraper.line(&line, &mut found);
         for (name, value) in &found.values {
             let axis = match (found.step, found.epoch) {
@@ -100,18 +101,23 @@ pub fn learn<R: BufRead>(mut log: R, patterns: &[String], ignore: &[String]) -> 
                 None => {}
             }
         }
+        let unread = found.is_empty() && !scraper.awaits_rows() && !in_traceback;
         for (name, value) in found.config.drain(..) {
             if learned.config.len() < MOST {
                 learned.config.insert(name, value);
             }
         }
-        let held = scraper.state().awaits_rows();
-        if found.is_empty() && !held && line.bytes().any(|b| b.is_ascii_digit()) {
+        // A state that was written over gives its values, as in a run; nobody sees it as a line.
+        if ends_with == End::Rewrite {
+            continue;
+        }
+        learned.lines += 1;
+        if unread && line.bytes().any(|b| b.is_ascii_digit()) {
             tokens(&line, &mut buffer);
             let shape = shape(&line, &buffer);
             match shapes.get(&shape) {
                 Some(at) => learned.unread[*at].lines += 1,
-                None if learned.unread.len() < SHAPES && buffer.iter().any(|token| matches!(token.kind, Kind::Number { .. })) => {
+                None if learned.unread.len() < SHAPES && holds_values(&line, &buffer) => {
                     shapes.insert(shape.clone(), learned.unread.len());
                     learned.unread.push(Unread { shape, lines: 1, example: example(&line), pattern: None });
                 }
@@ -129,32 +135,64 @@ pub fn learn<R: BufRead>(mut log: R, patterns: &[String], ignore: &[String]) -> 
     Ok(learned)
 }
 
-/// The next line without its end, cut to what is read of it. False at the end of the log.
-fn next_line<R: BufRead>(log: &mut R, line: &mut Vec<u8>) -> io::Result<bool> {
+/// What ended a line.
+#[derive(Clone, Copy, PartialEq)]
+enum End {
+    Line,
+    /// A carriage return: what comes next is written over it.
+    Rewrite,
+}
+
+/// The next line, or state of one that is written over, without its end and cut to what is read of it. None at the end of
+/// the log.
+fn next_line<R: BufRead>(log: &mut R, line: &mut Vec<u8>) -> io::Result<Option<End>> {
     line.clear();
-    if log.by_ref().take(LONGEST).read_until(b'\n', line)? == 0 {
-        return Ok(false);
-    }
-    if line.last() == Some(&b'\n') {
-        line.pop();
-        return Ok(true);
-    }
-    // The rest of a long line goes by without being kept.
     loop {
         let chunk = log.fill_buf()?;
-        let (used, done) = match memchr::memchr(b'\n', chunk) {
-            Some(at) => (at + 1, true),
-            None => (chunk.len(), chunk.is_empty()),
-        };
+        if chunk.is_empty() {
+            return Ok((!line.is_empty()).then_some(End::Line));
+        }
+        let stop = memchr::memchr2(b'\n', b'\r', chunk);
+        let piece = &chunk[..stop.unwrap_or(chunk.len())];
+        let room = LONGEST - line.len();
+        // The rest of a long line goes by without being kept.
+        line.extend_from_slice(&piece[..piece.len().min(room)]);
+        let mark = stop.map(|at| chunk[at]);
+        let used = piece.len() + usize::from(mark.is_some());
         log.consume(used);
-        if done {
-            return Ok(true);
+        match mark {
+            Some(b'\n') => return Ok(Some(End::Line)),
+            Some(_) => {
+                let newline = log.fill_buf()?.first().map(|next| *next == b'\n');
+                if newline == Some(true) {
+                    log.consume(1);
+                }
+                return Ok(Some(if newline == Some(false) { End::Rewrite } else { End::Line }));
+            }
+            None => {}
         }
     }
 }
 
 fn example(line: &str) -> String {
     line.trim_end().chars().take(EXAMPLE).collect()
+}
+
+/// Whether a line that gave nothing may hold values: numbers, rows such as `1,0.5,0.3`, or a result that is written in a way
+/// that is not read, such as `loss 0,31` and `loss: 0.5K`.
+fn holds_values(line: &str, tokens: &[Token]) -> bool {
+    let text = |token: &Token| &line[token.start..token.end];
+    let result = || tokens.iter().any(|token| token.kind == Kind::Word && judge(text(token)).meaning == Meaning::Result);
+    tokens.iter().any(|token| match token.kind {
+        Kind::Number { .. } | Kind::Grouped { .. } => true,
+        Kind::Opaque | Kind::Quantity if text(token).starts_with(|c: char| c.is_ascii_digit()) => is_list(text(token)) || result(),
+        _ => false,
+    })
+}
+
+/// `1,0.5,0.3`
+fn is_list(text: &str) -> bool {
+    text.contains(',') && text.split(',').all(|part| crate::table::number(part).is_some())
 }
 
 fn shape(line: &str, tokens: &[Token]) -> String {
@@ -165,16 +203,23 @@ fn shape(line: &str, tokens: &[Token]) -> String {
         }
         match token.kind {
             Kind::Word | Kind::Mark(_) => shape.push_str(&line[token.start..token.end]),
-            Kind::Number { .. } => shape.push('#'),
+            Kind::Number { .. } | Kind::Grouped { .. } => shape.push('#'),
             Kind::Ratio { .. } => shape.push_str("#/#"),
+            Kind::Opaque if is_list(&line[token.start..token.end]) => {
+                shape.push_str(&line[token.start..token.end].split(',').map(|_| "#").collect::<Vec<_>>().join(","));
+            }
             Kind::Quantity | Kind::Opaque => shape.push('~'),
         }
     }
     shape
 }
 
-/// A pattern that reads every named number of the example; none if no number has a name.
+/// A pattern that reads every named number of the example; none if no number has a name that a metric may have.
 fn propose(line: &str, tokens: &[Token]) -> Option<String> {
+    let words_of_line = || tokens.iter().filter(|token| token.kind == Kind::Word).map(|token| (token.start, &line[token.start..token.end]));
+    if words_of_line().any(|(_, word)| is_exception(word)) {
+        return None;
+    }
     let mut pattern = String::new();
     let mut names: Vec<String> = Vec::new();
     let mut words = String::new();
@@ -198,11 +243,14 @@ fn propose(line: &str, tokens: &[Token]) -> Option<String> {
                     words.clear();
                 }
             }
-            Kind::Number { .. } => {
+            Kind::Number { .. } | Kind::Grouped { .. } => {
                 let labels = tokens.get(i + 1).is_some_and(|next| next.kind == Kind::Mark(b':'));
-                match group(&words, &mut names) {
-                    Some(name) if !labels => pattern.push_str(&format!(r"(?P<{name}>[-+\w.]+)")),
-                    _ => pattern.push_str(r"[-+\w.]+"),
+                // `Accuracy of the network on the 10000 test images: 54 %`
+                let result = || words_of_line().find(|(start, word)| *start < token.start && judge(word).meaning == Meaning::Result);
+                let number = if matches!(token.kind, Kind::Grouped { .. }) { r"[-+\w.,]+" } else { r"[-+\w.]+" };
+                match group(&words, || result().map(|(_, word)| word.to_lowercase()), &mut names) {
+                    Some(name) if !labels => pattern.push_str(&format!("(?P<{name}>{number})")),
+                    _ => pattern.push_str(number),
                 }
                 words.clear();
             }
@@ -223,13 +271,16 @@ fn propose(line: &str, tokens: &[Token]) -> Option<String> {
     (found.reader == Some("pattern") && !found.values.is_empty()).then_some(pattern)
 }
 
-/// A new group's name from the words before a number; none for words that name no metric.
-fn group(words: &str, names: &mut Vec<String>) -> Option<String> {
+/// A new group's name from the words before a number, or from a result that the line names earlier; none for words that
+/// name no metric.
+fn group(words: &str, result: impl Fn() -> Option<String>, names: &mut Vec<String>) -> Option<String> {
     let verdict = judge(words);
     let base = match verdict.meaning {
         Meaning::Epoch => "epoch".to_string(),
         Meaning::Step | Meaning::GlobalStep => "step".to_string(),
         Meaning::Rejected if verdict.text.is_empty() => return None,
+        Meaning::Rejected => result()?,
+        Meaning::Config | Meaning::Total => return None,
         _ => verdict.text.replace(|c: char| !c.is_ascii_alphanumeric(), "_").trim_matches('_').to_string(),
     };
     if !base.starts_with(|c: char| c.is_ascii_alphabetic()) {

@@ -13,6 +13,10 @@ pub(crate) enum Kind {
         part: f64,
         total: f64,
     },
+    /// `1,000`: a thousand in a count, and anything in a list.
+    Grouped {
+        value: f64,
+    },
     /// A number with a unit of time, size or speed.
     Quantity,
     Opaque,
@@ -149,9 +153,18 @@ fn word(line: &str, at: usize) -> (Kind, usize) {
     while end > at + 1 && matches!(bytes[end - 1], b'.' | b'-' | b'\'' | b'/') {
         end -= 1;
     }
+    // `mAP@0.5:0.95`
+    if bytes.get(end) == Some(&b':')
+        && bytes.get(end + 1).is_some_and(u8::is_ascii_digit)
+        && line[at..end].rsplit_once('@').is_some_and(|(_, of)| of.parse::<f64>().is_ok())
+    {
+        return (Kind::Word, decimal(bytes, end + 1).0);
+    }
+    // `'inf'` in quotes is a text.
+    let quoted = at > 0 && matches!(bytes[at - 1], b'"' | b'\'');
     match neronet_model::number::parse_word(&line[at..end]) {
-        Some(value) => (Kind::Number { value, whole: false }, end),
-        None => (Kind::Word, end),
+        Some(value) if !quoted => (Kind::Number { value, whole: false }, end),
+        _ => (Kind::Word, end),
     }
 }
 
@@ -199,6 +212,9 @@ fn decimal(bytes: &[u8], at: usize) -> (usize, bool) {
 fn number(line: &str, at: usize) -> (Kind, usize) {
     let bytes = line.as_bytes();
     let signed = usize::from(matches!(bytes[at], b'+' | b'-'));
+    if let Some(token) = grouped(line, at, at + signed) {
+        return token;
+    }
     let (end, whole) = decimal(bytes, at + signed);
     let opaque = |from| (Kind::Opaque, chunk_end(bytes, from));
     let Ok(value) = line[at..end].parse::<f64>() else {
@@ -226,15 +242,53 @@ fn number(line: &str, at: usize) -> (Kind, usize) {
     }
 }
 
-/// `3/50`, from behind the slash.
+/// The end of digits in groups of three, such as `1,000`. None: they are not.
+fn groups(bytes: &[u8], at: usize) -> Option<usize> {
+    let first = digits(bytes, at);
+    if bytes.get(first) != Some(&b',') {
+        return None;
+    }
+    let mut end = first;
+    while bytes.get(end) == Some(&b',') && digits(bytes, end + 1) == end + 4 {
+        end += 4;
+    }
+    let lists_on = bytes.get(end) == Some(&b',') && bytes.get(end + 1).is_some_and(u8::is_ascii_digit);
+    (end > first && (1..=3).contains(&(first - at)) && bytes[at] != b'0' && !lists_on).then_some(end)
+}
+
+/// `1,000` and `1,234.5`, from `at`; the digits begin at `unsigned`.
+fn grouped(line: &str, at: usize, unsigned: usize) -> Option<(Kind, usize)> {
+    let bytes = line.as_bytes();
+    let whole_end = groups(bytes, unsigned)?;
+    let fraction = bytes.get(whole_end) == Some(&b'.') && bytes.get(whole_end + 1).is_some_and(u8::is_ascii_digit);
+    let end = if fraction { digits(bytes, whole_end + 1) } else { whole_end };
+    let value: f64 = line[at..end].replace(',', "").parse().ok()?;
+    let bounded = match bytes.get(end) {
+        None | Some(b' ' | b'\t' | b')' | b']' | b'|' | b';' | b'%' | b',' | b'/') => true,
+        Some(b':' | b'.') => bytes.get(end + 1).is_none_or(|b| matches!(b, b' ' | b'\t')),
+        Some(_) => false,
+    };
+    match bytes.get(end) {
+        _ if !bounded => None,
+        Some(b'/') => ratio(bytes, end + 1, value),
+        Some(b' ') if let Some(ratio) = spaced_ratio(bytes, end, value) => Some(ratio),
+        _ if fraction => Some((Kind::Number { value, whole: false }, end)),
+        _ => Some((Kind::Grouped { value }, end)),
+    }
+}
+
+/// `3/50`, from behind the slash; also `3/1e6` and `3/1,000`.
 fn ratio(bytes: &[u8], at: usize, part: f64) -> Option<(Kind, usize)> {
     let mut start = at;
     while bytes.get(start) == Some(&b' ') && start - at < 6 {
         start += 1;
     }
-    let end = digits(bytes, start);
+    let mut end = groups(bytes, start).unwrap_or_else(|| digits(bytes, start));
+    if end > start && matches!(bytes.get(end), Some(b'e' | b'E')) {
+        end = digits(bytes, end + 1);
+    }
     let text = std::str::from_utf8(&bytes[start..end]).ok()?;
-    let total: f64 = text.parse().ok()?;
+    let total: f64 = text.replace(',', "").parse().ok()?;
     let bounded = match bytes.get(end) {
         None => true,
         Some(b'.') => bytes.get(end + 1).is_none_or(|b| matches!(*b, b' ' | b'.')),

@@ -8,15 +8,19 @@
 //!
 //! - Names keep their spelling; blanks become `_`, a unit in brackets goes (`Val Loss (px)` is `Val_Loss`). A word for a part
 //!   of the data at the head of a line or of its part holds for the names behind it: `Test: [10/78] Loss 1.2` is `Test_Loss`.
-//!   Names in JSON, dictionaries and CSV stay as they are.
-//! - `Accuracy: 9826/10000 (98%)` is 98, the printed percentage; without one it is worked out. Other percentages are the
-//!   number before the sign. Of `0.31 (0.35)` and `0.9 ± 0.1` the first number counts.
+//!   Where names in a line have such words of their own, one at the end without is left alone (`val loss 0.4 acc 0.8` behind
+//!   `train loss 0.5`). Names in JSON, dictionaries and CSV stay as they are.
+//! - `Accuracy: 9826/10000 (98%)` is 98.26, worked out; the printed percentage where the two disagree. Other percentages are
+//!   the number before the sign. Of `0.31 (0.35)` and `0.9 ± 0.1` the first number counts.
+//! - `1,000` is a thousand as a step or an epoch; as a value a comma is believed only with a fraction behind it (`1,234.5`).
 //! - Times, sizes, speeds, memory and counts of parameters in free text are not recorded; a pattern reads them.
+//! - ` * Acc@1 71.3` behind lines `Test: [ 10/196] …` sums them up: it is `Test_Acc@1` at the last of their steps.
 //! - An epoch holds until the next one, also for `Test accuracy: 0.9` after the last; a step that stands alone on its line
 //!   likewise. Lines that begin with `Best`, `Final` or `Overall` are summaries.
 //! - A box of names and values (`| loss | 0.3 |`) is read as a whole at its closing line.
 //! - The lists of names are in `names.rs`. Where a line is in doubt nothing is read.
 
+mod columns;
 mod config;
 mod found;
 mod grid;

@@ -50,6 +50,9 @@ const STOP: &[&str] = &[
     "of", "in", "for", "to", "from", "with", "took", "the", "and", "at", "on", "is", "by", "after", "over", "than", "was", "a", "an",
     "or", "has", "have", "are", "using", "used", "loaded", "found", "into", "per", "about", "between", "until", "only", "got", "reached",
 ];
+/// What often begins a name, besides a part of the data.
+const QUALIFIERS: &[&str] =
+    &["best", "final", "mean", "avg", "average", "total", "running", "min", "max", "current", "last", "ema", "overall"];
 /// What may stand before an axis without making it a remark: `end of epoch 3`.
 #[rustfmt::skip]
 const BEFORE_AXIS: &[&str] = &[
@@ -121,7 +124,7 @@ pub(crate) fn judge(raw: &str) -> Name {
     if all.len() != low.len() || all.is_empty() || all.len() > 8 {
         return rejected();
     }
-    let cut = low.iter().rposition(|word| STOP.contains(word)).map_or(0, |at| at + 1);
+    let cut = low.iter().rposition(|word| STOP.contains(word) || word.contains('\u{fffd}')).map_or(0, |at| at + 1);
     let section = (cut == 0 && SECTIONS.contains(&low[0])).then(|| all[0].to_string());
     let skip = usize::from(section.is_some());
     let axis_words = low[cut.max(skip).min(low.len())..].join(" ");
@@ -169,7 +172,8 @@ fn meaning(name: &str) -> Meaning {
     if rate {
         return Meaning::Rate;
     }
-    let technical = parts.iter().any(|part| matches!(*part, "time" | "eta" | "mem" | "memory" | "elapsed" | "runtime" | "second" | "fps"));
+    let technical =
+        parts.iter().any(|part| matches!(*part, "time" | "eta" | "mem" | "memory" | "elapsed" | "runtime" | "second" | "fps" | "scaler"));
     if technical || name.ends_with("/s") || name.starts_with("ms/") || name.starts_with("s/") || REJECTED.contains(&name) {
         return Meaning::Rejected;
     }
@@ -190,6 +194,16 @@ fn meaning(name: &str) -> Meaning {
         return Meaning::Rejected;
     }
     Meaning::Plain
+}
+
+/// Whether a word belongs to the name behind it, as in `best val loss`.
+pub(crate) fn begins_name(word: &str) -> bool {
+    SECTIONS.iter().chain(QUALIFIERS).any(|known| known.eq_ignore_ascii_case(word))
+}
+
+/// Whether a word before a name shows that a sentence goes on there; bytes that are no text are none of a name's.
+pub(crate) fn is_prose(word: &str) -> bool {
+    word.contains('\u{fffd}') || ["no", "not", "without"].iter().any(|known| known.eq_ignore_ascii_case(word))
 }
 
 pub(crate) fn is_section(word: &str) -> bool {

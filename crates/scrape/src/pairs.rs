@@ -9,7 +9,7 @@ mod decide;
 use crate::Found;
 use crate::lexer::{Kind, Token, is_unit};
 use crate::literal::holds_number;
-use crate::names::{Judge, Meaning, Name, is_section};
+use crate::names::{Judge, Meaning, Name, begins_name, is_prose, is_section};
 
 /// Candidates beyond this are no line of metrics.
 const MOST: usize = 500;
@@ -30,6 +30,8 @@ struct Candidate {
 #[derive(Clone, Copy, PartialEq, Debug)]
 enum By {
     Blank,
+    /// `the loss is 0.5`
+    Is,
     Colon,
     /// `name:3` without any blank.
     GluedColon,
@@ -46,6 +48,8 @@ enum Axis {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Scratch {
     candidates: Vec<Candidate>,
+    /// Where the last word for a part of the data stands in the line.
+    pub(crate) section: Option<(usize, usize)>,
 }
 
 /// Reads a line into `found`. `epoch_known`: an earlier header says in which epoch we are.
@@ -60,14 +64,18 @@ pub(crate) fn read(line: &str, tokens: &[Token], epoch_known: bool, judge: &mut 
         run: None,
         pending: None,
         section: None,
+        attached: None,
+        parts: 0,
         global: false,
         counter: None,
+        numbered: None,
         bar: false,
         stray: false,
         worded: false,
+        aside: false,
     };
     reading.scan();
-    reading.decide(epoch_known);
+    scratch.section = reading.decide(epoch_known);
 }
 
 struct Reading<'a> {
@@ -81,15 +89,22 @@ struct Reading<'a> {
     /// An axis whose number is still to come, as in `Epoch: [3]`.
     pending: Option<Axis>,
     section: Option<(usize, usize)>,
+    /// The last section that was the first word of a name, as in `val loss 0.5`, and how many different ones there were.
+    attached: Option<(usize, usize)>,
+    parts: u8,
     /// The step found counts over the whole training.
     global: bool,
     /// `3/50` with no word: a step only if values come with it.
     counter: Option<(f64, f64)>,
+    /// `E5` at the head of the line: the epoch, if values come with it.
+    numbered: Option<f64>,
     bar: bool,
     /// Words that belong to no number: the line may be prose.
     stray: bool,
     /// An axis was named by its word.
     worded: bool,
+    /// A batch behind other words, as in `using 8 workers, batch 32`, is more likely a size than a step.
+    aside: bool,
 }
 
 impl Reading<'_> {
@@ -115,6 +130,7 @@ impl Reading<'_> {
                 Kind::Word => self.word(i, token),
                 Kind::Number { value, whole } => self.number(i, value, whole),
                 Kind::Ratio { part, total } => self.ratio(i, part, total),
+                Kind::Grouped { value } => self.grouped(i, value),
                 Kind::Quantity | Kind::Opaque => {
                     self.run = None;
                     i + 1
@@ -128,16 +144,18 @@ impl Reading<'_> {
     fn word(&mut self, i: usize, token: Token) -> usize {
         if let Some((first, last)) = self.run {
             if last + 1 == i && token.gap < 2 {
-                if self.text(i).eq_ignore_ascii_case("is") && matches!(self.kind(i + 1), Some(Kind::Number { .. })) {
-                    self.run = Some((first, i));
-                    return i + 1;
-                }
                 self.run = Some((first, i));
                 return i + 1;
             }
             self.drop_run();
         }
         self.pending = None;
+        if i == 0 || (i == 1 && self.is_mark(0, b'[')) {
+            self.numbered = numbered_epoch(self.text(i));
+            if self.numbered.is_some() {
+                return i + 1;
+            }
+        }
         self.run = Some((i, i));
         i + 1
     }
@@ -202,7 +220,10 @@ impl Reading<'_> {
     fn number(&mut self, i: usize, value: f64, whole: bool) -> usize {
         let first = self.run.map(|(first, _)| first);
         match (self.take_run(), self.pending.take()) {
-            (Some(name), _) => self.pair(i, name, first.unwrap_or(i), value, whole, By::Blank),
+            (Some(name), _) => {
+                let is = i > 0 && self.text(i - 1).eq_ignore_ascii_case("is");
+                self.pair(i, name, first.unwrap_or(i), value, whole, if is { By::Is } else { By::Blank })
+            }
             (None, Some(axis)) => {
                 self.worded = true;
                 let (total, next) = self.of_total(i + 1);
@@ -215,8 +236,27 @@ impl Reading<'_> {
                     self.bar |= self.is_mark(i + 2, b'|');
                     return i + 2;
                 }
+                // `0:  learn: 0.68  test: 0.67`, as CatBoost counts.
+                if i == 0 && whole && self.is_mark(1, b':') && self.text(2) == "learn" {
+                    self.counter = Some((value, f64::NAN));
+                }
                 i + 1
             }
+        }
+    }
+
+    /// `1,000` behind a blank: only an axis counts so far that it is sure what the comma means.
+    fn grouped(&mut self, i: usize, value: f64) -> usize {
+        let first = self.run.map(|(first, _)| first);
+        match (self.take_run(), self.pending.take()) {
+            (Some(name), _) if self.axis_of(name).is_some() => self.pair(i, name, first.unwrap_or(i), value, true, By::Blank),
+            (None, Some(axis)) => {
+                self.worded = true;
+                let (total, next) = self.of_total(i + 1);
+                self.set_axis(axis, value, total, false);
+                next
+            }
+            _ => i + 1,
         }
     }
 
@@ -236,6 +276,7 @@ impl Reading<'_> {
             }
             self.worded = true;
             let (total, next) = self.of_total(i + 1);
+            self.aside |= self.stray && total.is_none() && self.judge.name(name).text.eq_ignore_ascii_case("batch");
             self.set_axis(axis, value, total, meaning == Meaning::GlobalStep);
             return next;
         }
@@ -258,9 +299,13 @@ impl Reading<'_> {
         }
         let text = self.tokens.get(i).map_or((0, 0), |token| (token.start, token.end));
         let followed = self.tokens.get(next).copied();
-        let unit = matches!(followed, Some(Token { kind: Kind::Word, gap: 1, .. })) && is_unit(self.text(next));
-        // `Fold 2: …` is a label; `12,` and `12)` are not.
-        let label = matches!(followed, Some(Token { kind: Kind::Mark(b':' | b'='), .. }));
+        // `D loss 0.5 G loss 0.4`
+        let generator = || meaning == Meaning::Result && self.text(next) == "G" && self.kind(next + 1) == Some(Kind::Word);
+        let unit = matches!(followed, Some(Token { kind: Kind::Word, gap: 1, .. })) && is_unit(self.text(next)) && !generator();
+        // `Fold 2: …` is a label; `12,` and `12)` are not, nor is `loss 0.5:  45%|███` before a progress bar.
+        let bar_behind =
+            || matches!(self.kind(next + 1), Some(Kind::Number { .. })) && self.is_mark(next + 2, b'%') && self.is_mark(next + 3, b'|');
+        let label = matches!(followed, Some(Token { kind: Kind::Mark(b':' | b'='), .. })) && !((!whole || by != By::Blank) && bar_behind());
         if unit {
             next += 1;
         }
@@ -268,7 +313,11 @@ impl Reading<'_> {
             // The average behind the value, or a remark.
             next = self.behind_group(next);
         }
-        if section.is_some() {
+        if let Some((start, end)) = section {
+            let word = &self.line[start..end];
+            let again = self.attached.is_some_and(|(start, end)| self.line[start..end].eq_ignore_ascii_case(word));
+            self.parts = self.parts.saturating_add(u8::from(!again));
+            self.attached = section;
             self.section = section;
         }
         if !unit && !label {
@@ -315,7 +364,7 @@ impl Reading<'_> {
 
     /// `:` or `=` behind a name.
     fn separator(&mut self, i: usize, mark: u8) -> usize {
-        let Some((first, _)) = self.run else { return i + 1 };
+        let Some((mut first, last)) = self.run else { return i + 1 };
         let next = i + 1;
         // An exception or a warning says numbers, never metrics.
         if self.run.is_some_and(|(_, last)| is_exception(self.text(last))) {
@@ -331,12 +380,19 @@ impl Reading<'_> {
             _ if glued => By::GluedColon,
             _ => By::Colon,
         };
+        if mark == b'=' && glued && (first..last).any(|word| is_prose(self.text(word))) {
+            // `no newline loss=0.5` is `loss`, with what a name often begins with.
+            let known = (first..last).rev().take_while(|word| begins_name(self.text(*word))).count();
+            first = last - known;
+            self.run = Some((first, last));
+        }
         match self.kind(next) {
             Some(Kind::Number { value, whole }) => match self.take_run() {
                 Some(name) => self.pair(next, name, first, value, whole, by),
                 None => next + 1,
             },
             Some(Kind::Ratio { part, total }) => self.score(next, first, part, total),
+            Some(Kind::Grouped { value }) => self.grouped(next, value),
             Some(Kind::Word) if self.is_mark(next + 1, b'(') && holds_number(self.text(next)) => {
                 let Some(Kind::Number { value, whole }) = self.kind(next + 2) else {
                     self.run = None;
@@ -367,7 +423,8 @@ impl Reading<'_> {
         }
     }
 
-    /// `Accuracy: 9826/10000 (98%)`: the percentage, as printed or worked out. Other ratios behind a name are axes.
+    /// `Accuracy: 9826/10000 (98%)`: the percentage, worked out where the printed one is the same but for rounding. Other
+    /// ratios behind a name are axes.
     fn score(&mut self, i: usize, first: usize, part: f64, total: f64) -> usize {
         let Some((_, last)) = self.run else { return i + 1 };
         let name = self.take_run();
@@ -381,7 +438,10 @@ impl Reading<'_> {
             (Some(Kind::Mark(b'(')), Some(Kind::Number { value, .. }), Some(Kind::Mark(b'%'))) => Some(value),
             _ => None,
         };
-        let value = printed.or((total > 0.0).then(|| 100.0 * part / total));
+        let exact = (total > 0.0).then(|| 100.0 * part / total);
+        let decimals = self.text(i + 2).split_once('.').map_or(0, |(_, decimals)| decimals.len().min(15));
+        let rounded = |exact: &f64| printed.is_none_or(|printed| (printed - exact).abs() < 0.1_f64.powi(decimals as i32));
+        let value = exact.filter(rounded).or(printed);
         match value {
             Some(value) => self.pair(i, name, first, value, false, By::Colon),
             None => i + 1,
@@ -394,6 +454,17 @@ impl Reading<'_> {
             return if remark { self.behind_group(i) } else { i + 1 };
         };
         let behind = self.behind_group(i);
+        // `loss tensor(0.31, grad_fn=…)`
+        if let (Some((first, last)), Some(Kind::Number { value, whole })) = (self.run, self.kind(i + 1))
+            && last > first
+            && holds_number(self.text(last))
+        {
+            self.run = Some((first, last - 1));
+            if let Some(name) = self.take_run() {
+                self.pair(i + 1, name, first, value, whole, By::Blank);
+            }
+            return behind;
+        }
         let part = behind == i + 3 && is_section(self.text(i + 1));
         let glued = self.tokens.get(i).is_some_and(|token| token.gap == 0);
         if part {
@@ -424,8 +495,19 @@ impl Reading<'_> {
     }
 }
 
+/// `E5`, `ep5` and `epoch5`.
+fn numbered_epoch(word: &str) -> Option<f64> {
+    if !word.ends_with(|c: char| c.is_ascii_digit()) {
+        return None;
+    }
+    let digits = word.trim_start_matches(|c: char| c.is_ascii_alphabetic());
+    let head = &word[..word.len() - digits.len()];
+    let is_head = ["e", "ep", "epoch"].iter().any(|known| head.eq_ignore_ascii_case(known));
+    (is_head && digits.len() <= 4 && digits.bytes().all(|b| b.is_ascii_digit())).then(|| digits.parse().ok()).flatten()
+}
+
 /// `ValueError`, `UserWarning`: written together, unlike `Val Error`.
-fn is_exception(word: &str) -> bool {
+pub(crate) fn is_exception(word: &str) -> bool {
     ["Error", "Warning", "Exception"]
         .iter()
         .any(|end| word.strip_suffix(end).is_some_and(|kind| kind.ends_with(|c: char| c.is_ascii_lowercase())))

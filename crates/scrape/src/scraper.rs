@@ -3,11 +3,12 @@
 //! The order of the readers: the researcher's patterns; tracebacks and printed configuration, which hold no metrics; tables;
 //! JSON and dictionaries; free text. Then the epoch or step of the last header is given to values that have none.
 
+use crate::columns::Columns;
 use crate::lexer::{Token, tokens};
 use crate::names::{Judge, is_section};
 use crate::patterns::{Ignore, Patterns};
-use crate::state::Block;
-use crate::{Found, State, config, grid, pairs, structured};
+use crate::state::{Block, Part};
+use crate::{Found, State, columns, config, grid, pairs, structured};
 
 /// Longer lines are read up to here.
 const LONGEST: usize = 64 * 1024;
@@ -34,7 +35,7 @@ impl Scraper {
     /// Reads one line of output, without its newline. `found` is cleared first.
     pub fn line(&mut self, line: &str, found: &mut Found) {
         found.clear();
-        let line = shown(cut(line));
+        let line = cut(shown(line));
         if memchr::memchr(0x1b, line.as_bytes()).is_some() {
             let mut plain = std::mem::take(&mut self.plain);
             strip_ansi(line, &mut plain);
@@ -53,6 +54,15 @@ impl Scraper {
 
     pub fn restore(&mut self, state: State) {
         self.state = state;
+    }
+
+    /// A table was just begun or goes on: its numbers come out with its end.
+    pub(crate) fn awaits_rows(&self) -> bool {
+        self.state.grid.is_some()
+    }
+
+    pub(crate) fn in_traceback(&self) -> bool {
+        self.state.traceback
     }
 
     fn plain_line(&mut self, line: &str, found: &mut Found) {
@@ -95,9 +105,16 @@ impl Scraper {
             }
             return;
         }
-        if let Some(columns) = grid::header(line) {
-            self.state.columns = columns;
+        if let Some(columns) = Columns::header(line) {
+            self.state.table = Some(columns);
             return;
+        }
+        if let Some(table) = &mut self.state.table {
+            match table.line(line, found) {
+                columns::Line::Row => return,
+                columns::Line::Other => {}
+                columns::Line::End => self.state.table = None,
+            }
         }
         if !has_number(line) {
             if first == b'T' && start.starts_with("Traceback (most recent call last)") {
@@ -107,9 +124,6 @@ impl Scraper {
             } else {
                 config::namespace(line, found);
             }
-            return;
-        }
-        if !self.state.columns.is_empty() && grid::row(line, &self.state.columns, found) {
             return;
         }
         if is_noise(start) || within_json(start) {
@@ -132,12 +146,43 @@ impl Scraper {
         tokens(line, &mut self.tokens);
         let epoch_known = self.state.epoch.is_some();
         pairs::read(line, &self.tokens, epoch_known, &mut self.judge, &mut self.scratch, found);
+        if !found.values.is_empty() {
+            self.part(line, found);
+        }
         if !found.config.is_empty() && found.values.is_empty() && config::begins_block(line) {
             let mut block = Block::default();
             found.config.clear();
             config::block_line(line, &mut block, found);
             self.state.block = Some(block);
         }
+    }
+
+    /// What a line on a part of the data has from the lines before it.
+    fn part(&mut self, line: &str, found: &mut Found) {
+        let section = self.scratch.section.map(|(start, end)| &line[start..end]);
+        // ` * Acc@1 71.3` sums up the lines `Test: [ 10/196] … Acc@1 …` before it: it is of their part, at its end.
+        if section.is_none() && line.trim_start().starts_with('*') {
+            let Some(part) = &self.state.part else { return };
+            for (name, _) in &mut found.values {
+                *name = format!("{}_{name}", part.name);
+            }
+            if found.step.is_none() && found.epoch.is_none() {
+                found.step = part.step;
+                found.steps = part.steps;
+            }
+            return;
+        }
+        let counted = section.filter(|_| found.steps.is_some());
+        let evaluates = section.is_some_and(|word| !word.to_lowercase().starts_with("train"));
+        let epochs = found.epoch.is_some() || self.state.epoch.is_some();
+        if !evaluates {
+            self.state.trained = found.step.or(self.state.trained);
+        } else if !epochs && counted.is_some() && self.state.trained.is_some() {
+            // `eval batch 1/2` counts anew each time, and no epoch tells one time from the next: it is at the training's step.
+            (found.step, found.steps) = (self.state.trained, None);
+        }
+        let part = |name: &str| Part { name: name.to_string(), step: found.steps.or(found.step), steps: found.steps };
+        self.state.part = counted.map(part);
     }
 
     /// The axes in front of a dictionary, as in `Epoch 3: {'loss': 0.3}`.
@@ -285,7 +330,10 @@ fn is_noise(start: &str) -> bool {
         Some(b'R') => start.starts_with("Requirement already"),
         Some(b'D') => start.starts_with("Downloading "),
         Some(b'S') => start.starts_with("Successfully installed"),
+        Some(b'[') => start.starts_with("[LightGBM]") && !start.contains("] Iteration:"),
         Some(b'I') => start.starts_with("Installing "),
+        // Early stopping of Lightning.
+        Some(b'M') => ["Metric ", "Monitored metric "].iter().any(|head| start.starts_with(head)) && start.contains("est score: "),
         Some(b'>' | b'^' | b'#') => true,
         _ => false,
     }

@@ -1,5 +1,6 @@
 //! What earlier lines mean for later ones. Small: it is kept with every position in a run's output.
 
+use crate::columns::Columns;
 use serde::{Deserialize, Serialize};
 
 /// What a [`crate::Scraper`] remembers between lines. Restored, it goes on exactly as if it had never stopped.
@@ -14,10 +15,25 @@ pub struct State {
     /// Between `Traceback (most recent call last)` and the exception's line.
     pub(crate) traceback: bool,
     pub(crate) block: Option<Block>,
-    /// Columns of a table of which the rows may follow.
-    pub(crate) columns: Vec<String>,
+    /// A table of which rows may follow.
+    #[serde(default)]
+    pub(crate) table: Option<Columns>,
+    /// That the last line of values was about.
+    #[serde(default)]
+    pub(crate) part: Option<Part>,
+    /// The last step of the training itself.
+    #[serde(default)]
+    pub(crate) trained: Option<i64>,
     /// A table of names and values, complete at its closing line.
     pub(crate) grid: Option<Grid>,
+}
+
+/// A part of the data that is gone through batch by batch, with the step at its end.
+#[derive(Default, Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Part {
+    pub(crate) name: String,
+    pub(crate) step: Option<i64>,
+    pub(crate) steps: Option<i64>,
 }
 
 /// A printed configuration, one `name: value` a line.
@@ -34,11 +50,4 @@ pub(crate) struct Block {
 pub(crate) struct Grid {
     pub(crate) section: String,
     pub(crate) rows: Vec<(String, String)>,
-}
-
-impl State {
-    /// A table was just begun or goes on: its numbers come out with its end.
-    pub(crate) fn awaits_rows(&self) -> bool {
-        self.grid.is_some()
-    }
 }

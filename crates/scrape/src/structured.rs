@@ -61,13 +61,18 @@ pub fn json_rows(text: &str) -> Result<Vec<Found>, String> {
 
 /// Reads JSON or a printed dictionary at the end of a line of output. False: it is neither.
 pub(crate) fn printed(text: &str, judge: &mut Judge, found: &mut Found) -> bool {
-    let (reader, entries) = match parse(text, Dialect::Json) {
+    let (reader, mut entries) = match parse(text, Dialect::Json) {
         Ok(Literal::Map(entries)) => ("json", entries),
         _ => match parse(text, Dialect::Python) {
             Ok(Literal::Map(entries)) => ("dict", entries),
             _ => return false,
         },
     };
+    // Neither is a metric in free text; the speeds come from the Hugging Face Trainer.
+    entries.retain(|(name, _)| !name.ends_with("runtime") && !name.ends_with("_per_second"));
+    for (name, value) in &mut entries {
+        unquote(name, value, judge);
+    }
     let names: Vec<Meaning> = entries.iter().map(|(name, _)| judge.meaning(name)).collect();
     let axis = entries.iter().any(|(name, _)| axis(name, Axes::Usual).is_some_and(|axis| axis != Axis::Time));
     let any = |meaning| names.contains(&meaning);
@@ -80,7 +85,6 @@ pub(crate) fn printed(text: &str, judge: &mut Judge, found: &mut Found) -> bool 
         flatten(String::new(), '.', Literal::Map(entries), &mut flat);
         found.config.extend(flat.into_iter().map(|(name, value)| (name, cut(value.text()))));
     } else {
-        let mut entries = entries;
         if record {
             entries.retain(|(name, _)| self::axis(name, Axes::Usual).is_some() || judge.meaning(name) == Meaning::Result);
         }
@@ -95,6 +99,22 @@ pub(crate) fn printed(text: &str, judge: &mut Judge, found: &mut Found) -> bool 
     }
     found.reader = Some(reader);
     true
+}
+
+/// Numbers that a logger wrote as texts, as fairseq does: `"loss": "12.3"`. Of a name that says nothing only fractions
+/// count: `"name": "12"` is a text.
+fn unquote(name: &str, value: &mut Literal, judge: &mut Judge) {
+    let Literal::Text(text) = value else { return };
+    let Some(number) = text.parse().ok().filter(|_| text.bytes().all(|b| b.is_ascii_digit() || b"+-.eE".contains(&b))) else { return };
+    let meant = axis(name, Axes::Usual).is_some()
+        || match judge.meaning(name) {
+            Meaning::Result | Meaning::Rate => true,
+            Meaning::Plain => text.contains('.'),
+            _ => false,
+        };
+    if meant {
+        *value = Literal::Number(number);
+    }
 }
 
 fn object(text: &str) -> Result<Vec<(String, Literal)>, String> {

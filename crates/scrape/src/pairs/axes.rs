@@ -23,7 +23,7 @@ impl Reading<'_> {
     /// `of 50` behind the number of an axis.
     pub(super) fn of_total(&self, i: usize) -> (Option<f64>, usize) {
         match (self.text(i), self.kind(i + 1)) {
-            ("of" | "out", Some(Kind::Number { value, whole: true })) => (Some(value), i + 2),
+            ("of" | "out", Some(Kind::Number { value, whole: true } | Kind::Grouped { value })) => (Some(value), i + 2),
             _ => (None, i),
         }
     }
@@ -81,7 +81,10 @@ impl Reading<'_> {
             None if name.is_none()
                 && self.candidates.is_empty()
                 && !self.stray
-                && !matches!(self.kind(next), Some(Kind::Opaque | Kind::Number { .. } | Kind::Ratio { .. }) | None) =>
+                && !matches!(
+                    self.kind(next),
+                    Some(Kind::Opaque | Kind::Number { .. } | Kind::Grouped { .. } | Kind::Ratio { .. }) | None
+                ) =>
             {
                 self.counter.get_or_insert((part, total));
             }

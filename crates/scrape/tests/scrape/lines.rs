@@ -44,6 +44,8 @@ fn colours_and_rewritten_lines_read_as_the_terminal_shows_them() {
     ] {
         assert_eq!(read(line), plain, "{line:?}");
     }
+    let long = format!("{}\repoch 3 loss: 0.25", "epoch 2 loss: 0.75 ".repeat(5000));
+    assert_eq!(read(&long), plain);
     // An unfinished sequence takes nothing else with it.
     assert!(read("\u{1b}[").is_empty());
     assert!(read("\u{1b}").is_empty());
@@ -143,6 +145,36 @@ fn a_table_reads_with_each_separator_and_quotes() {
     }
 }
 
+/// What each line of a log gives, `name=value` joined by blanks.
+fn each(log: &str) -> Vec<String> {
+    let mut scraper = Scraper::default();
+    let mut found = Found::default();
+    let read = log.lines().map(|line| {
+        scraper.line(line, &mut found);
+        found.values.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(" ")
+    });
+    read.filter(|values| !values.is_empty()).collect()
+}
+
+#[test]
+fn rows_of_other_tables_are_not_read_under_an_earlier_header() {
+    let fastai = "epoch     train_loss  valid_loss  accuracy  time    \n1         0.51        0.41        0.89      00:12   \n";
+    let first = "train_loss=0.51 valid_loss=0.41 accuracy=0.89";
+    let headed = "   sepal_length  sepal_width  petal_length  petal_width\n2         5.1         3.5         1.4       0.2\n";
+    for other in [
+        // Not under its columns, and with an index that goes back.
+        "2 5.1 3.5 1.4 0.2\n",
+        "0         5.1         3.5         1.4       0.2\n2         5.1         3.5         1.4       0.2\n",
+        headed,
+    ] {
+        assert_eq!(each(&format!("{fastai}{other}")), [first], "{other}");
+    }
+    // What a script says between rows does not end a table, and one blank between names and numbers is enough.
+    let goes_on = "Saving the model\n2         0.31        0.29        0.91      00:11   \n";
+    assert_eq!(each(&format!("{fastai}{goes_on}")), [first, "train_loss=0.31 valid_loss=0.29 accuracy=0.91"]);
+    assert_eq!(each("epoch loss acc\n1 0.5 0.8\n2 0.4 0.9\n0 5.1 3.5\n3 5.1 3.5\n"), ["loss=0.5 acc=0.8", "loss=0.4 acc=0.9"]);
+}
+
 #[test]
 fn a_json_file_is_a_summary_or_rows() {
     let mut found = Found::default();
@@ -182,4 +214,49 @@ fn learning_reads_bytes_that_are_no_text_and_lines_without_end() {
     log.extend(b"\nstep=1 loss=0.5 \xff\xfe\n");
     let learned = learn(log.as_slice(), &[], &[]).unwrap();
     assert_eq!((learned.lines, learned.series.len()), (2, 1));
+}
+
+#[test]
+fn learning_reads_a_progress_bar_as_a_run_would_however_long_its_line_is() {
+    let mut log = String::new();
+    for step in 1..=2000 {
+        log += &format!("\r{:3}%|█████     | {step}/2000 [00:12<00:15,  3.60it/s, loss={:.3}]", step / 20, 1.0 / f64::from(step));
+    }
+    assert!(log.len() > 100_000);
+    log += "\nepoch 1 loss: 0.25\r\n";
+    let learned = learn(log.as_bytes(), &[], &[]).unwrap();
+    assert_eq!((learned.lines, learned.unread.len()), (2, 0));
+    assert_eq!((learned.series[0].points, learned.series[0].last), (2001, 0.25));
+    // A `\r` before the end of a line writes nothing over.
+    assert_eq!(learn("loss: 0.5\r\nloss: 0.25\r".as_bytes(), &[], &[]).unwrap().lines, 2);
+}
+
+#[test]
+fn learning_counts_no_configuration_as_unread() {
+    let learned = learn("batch_size: 64\nepochs: 3\n".as_bytes(), &[], &[]).unwrap();
+    assert_eq!((learned.config.len(), learned.unread.len()), (2, 0));
+}
+
+#[test]
+fn learning_proposes_patterns_for_results_alone() {
+    let proposed = |line: &str| learn(line.as_bytes(), &[], &[]).unwrap().unread.into_iter().find_map(|unread| unread.pattern);
+    let accuracy = "Accuracy of the network on the 10000 test images: 54 %";
+    let again = learn(accuracy.as_bytes(), &[proposed(accuracy).unwrap()], &[]).unwrap();
+    assert_eq!((again.series[0].name.as_str(), again.series[0].last), ("accuracy", 54.0));
+    for line in [
+        "IndexError: index 5 is out of bounds for dimension 0 with size 5",
+        "pid 1234 listening on port 8080",
+        "Using cuda:0",
+        "Traceback (most recent call last):\n  File \"x.py\", line 12, in f\n    wobble = f(x, 12)\nValueError: wobble 3 is odd",
+    ] {
+        assert_eq!(proposed(line), None, "{line}");
+    }
+}
+
+#[test]
+fn learning_names_values_that_are_written_in_ways_that_are_not_read() {
+    let log = "loss 0,31\nloss: 0.5K\n1,0.5,0.3\n2,0.4,0.3\n2024-01-02 12:00:00\nTook 3.2s\n";
+    let learned = learn(log.as_bytes(), &[], &[]).unwrap();
+    let unread: Vec<(&str, u64)> = learned.unread.iter().map(|unread| (unread.shape.as_str(), unread.lines)).collect();
+    assert_eq!(unread, [("#,#,#", 2), ("loss #,#", 1), ("loss: ~", 1)]);
 }
