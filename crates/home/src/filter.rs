@@ -69,7 +69,7 @@ fn field(view: &View<'_>, name: &str) -> Option<Value> {
         // `state == failed` is what people type.
         "state" => text(view.status()),
         "outcome" => view.outcome.and_then(|outcome| text(outcome.to_string())),
-        _ => view.run.params.get(name).cloned().or_else(|| view.metrics.get(name).map(|extent| Value::from_f64(extent.last))),
+        _ => view.params.get(name).cloned().or_else(|| view.metrics.get(name).map(|extent| Value::from_f64(extent.last))),
     }
 }
 

@@ -26,18 +26,18 @@ pub fn trashed<'a>(context: &Context, snapshot: &'a Snapshot) -> Vec<View<'a>> {
 pub fn varying(views: &[&View<'_>]) -> Vec<String> {
     let mut names: Vec<&str> = Vec::new();
     let mut known = BTreeSet::new();
-    for (name, _) in views.iter().flat_map(|view| view.run.params.iter()) {
+    for (name, _) in views.iter().flat_map(|view| view.params.iter()) {
         if known.insert(name) {
             names.push(name);
         }
     }
-    let differs = |name: &&str| views.windows(2).any(|pair| pair[0].run.params.get(name) != pair[1].run.params.get(name));
+    let differs = |name: &&str| views.windows(2).any(|pair| pair[0].params.get(name) != pair[1].params.get(name));
     names.into_iter().filter(differs).map(str::to_string).collect()
 }
 
 /// `lr=0.1 act=relu` of the names given, those that the run has.
 pub fn assignment(view: &View<'_>, names: &[String]) -> String {
-    let pairs = names.iter().filter_map(|name| view.run.params.get(name).map(|value| format!("{name}={value}")));
+    let pairs = names.iter().filter_map(|name| view.params.get(name).map(|value| format!("{name}={value}")));
     pairs.collect::<Vec<_>>().join(" ")
 }
 
@@ -55,7 +55,7 @@ pub fn duration(view: &View<'_>, now: UnixMs) -> Option<Millis> {
 /// Gives the metric, if it was one.
 pub fn sort(views: &mut [&View<'_>], name: &str, now: UnixMs) -> Result<Option<Telling>, HomeError> {
     let known_metric = views.iter().any(|view| view.metrics.contains_key(name));
-    let known_param = views.iter().any(|view| view.run.params.get(name).is_some());
+    let known_param = views.iter().any(|view| view.params.get(name).is_some());
     let mut metric = None;
     match name {
         _ if known_metric && !known_param => {
@@ -63,7 +63,7 @@ pub fn sort(views: &mut [&View<'_>], name: &str, now: UnixMs) -> Result<Option<T
             views.sort_by(|a, b| telling.order(telling.value(a), telling.value(b)));
             metric = Some(telling);
         }
-        _ if known_param => views.sort_by(|a, b| order(a.run.params.get(name), b.run.params.get(name))),
+        _ if known_param => views.sort_by(|a, b| order(a.params.get(name), b.params.get(name))),
         "id" | "created" => views.sort_by_key(|view| view.run.id),
         "started" => views.sort_by_key(|view| (view.started.is_none(), view.started)),
         "ended" => views.sort_by_key(|view| (view.ended.is_none(), view.ended)),
@@ -109,9 +109,8 @@ pub const FIELDS: [&str; 17] = [
 
 /// Refuses fields that none of the runs has.
 pub fn check_fields(views: &[&View<'_>], fields: &[String]) -> Result<(), HomeError> {
-    let known = |name: &str| {
-        FIELDS.contains(&name) || views.iter().any(|view| view.run.params.get(name).is_some() || view.metrics.contains_key(name))
-    };
+    let known =
+        |name: &str| FIELDS.contains(&name) || views.iter().any(|view| view.params.get(name).is_some() || view.metrics.contains_key(name));
     match fields.iter().find(|field| !known(field)) {
         Some(field) if !views.is_empty() => Err(unknown(views, "no field", field)),
         _ => Ok(()),
@@ -119,7 +118,7 @@ pub fn check_fields(views: &[&View<'_>], fields: &[String]) -> Result<(), HomeEr
 }
 
 fn unknown(views: &[&View<'_>], what: &str, name: &str) -> HomeError {
-    let params: BTreeSet<&str> = views.iter().flat_map(|view| view.run.params.iter().map(|(name, _)| name)).collect();
+    let params: BTreeSet<&str> = views.iter().flat_map(|view| view.params.iter().map(|(name, _)| name)).collect();
     let metrics: BTreeSet<&str> = views.iter().flat_map(|view| view.metrics.keys().map(String::as_str)).collect();
     let guess = did_you_mean(name, params.iter().chain(&metrics).copied().chain(FIELDS));
     let some = |names: &BTreeSet<&str>| match names.len() {

@@ -2,14 +2,17 @@
 
 use crate::context::Context;
 use crate::error::HomeError;
+use crate::masked;
 use neronet_model::event::{Extent, Summary};
 use neronet_model::journal::{HomeState, Sweep};
 use neronet_model::outcome::Cause;
 use neronet_model::run::{KnownEnd, run_outcome};
-use neronet_model::{Attempt, AttemptNo, Outcome, Run, RunId, State, UnixMs};
+use neronet_model::{Attempt, AttemptNo, Outcome, Params, Run, RunId, State, SweepId, UnixMs};
 use neronet_store::{files, series, spool};
 use neronet_supervise::os::process::{self, Alive};
 use neronet_supervise::start::{self, Watch};
+use std::borrow::Cow;
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -17,6 +20,8 @@ use std::sync::Arc;
 pub struct View<'a> {
     pub run: &'a Run,
     pub sweep: &'a Sweep,
+    /// As they may be shown: those of `run` have the secrets in them.
+    pub params: Cow<'a, Params>,
     pub state: State,
     pub outcome: Option<Outcome>,
     /// Of a queued run: what it waits for. Of an ended one: why it ended so. Of a running one: what is odd about it.
@@ -32,12 +37,14 @@ pub struct View<'a> {
 pub struct Snapshot {
     pub state: Arc<HomeState>,
     pub damage: Vec<String>,
+    /// The secrets in the environments of sweeps, of those that were asked for.
+    secrets: RefCell<BTreeMap<SweepId, Vec<String>>>,
 }
 
 impl Snapshot {
     pub fn read(context: &Context) -> Result<Snapshot, HomeError> {
         let replayed = context.home.read()?;
-        Ok(Snapshot { state: replayed.state, damage: replayed.damage })
+        Ok(Snapshot { state: replayed.state, damage: replayed.damage, secrets: RefCell::default() })
     }
 
     /// Every run that is not in the trash, by id.
@@ -54,6 +61,7 @@ impl Snapshot {
         let mut view = View {
             run,
             sweep,
+            params: masked::params(&run.params, || self.secrets_of(context, sweep.id)),
             state: State::Queued,
             outcome: None,
             reason: None,
@@ -67,6 +75,10 @@ impl Snapshot {
             None => look(context, &mut view),
         }
         Some(view)
+    }
+
+    fn secrets_of(&self, context: &Context, sweep: SweepId) -> Vec<String> {
+        self.secrets.borrow_mut().entry(sweep).or_insert_with(|| masked::known(context, sweep)).clone()
     }
 }
 

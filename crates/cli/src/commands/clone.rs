@@ -21,6 +21,9 @@ pub(crate) fn clone(session: &Session, words: &Words) -> Result<ExitCode, HomeEr
         let place = in_shell(&[place.display().to_string().trim_end_matches('/').to_string()]);
         let again = stream::safe(&in_shell(&cloned.again), false);
         output::print_line(&format!("to run it there: cd {place} && neronet run {again}"));
+        if cloned.masked {
+            output::print_line("*** stands for what looks like a secret: write it there yourself");
+        }
     }
     Ok(ExitCode::SUCCESS)
 }

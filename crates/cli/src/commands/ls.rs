@@ -132,9 +132,9 @@ fn usual(session: &Session, views: &[&View<'_>], told: &[Telling], trash: bool) 
     }
     add(Column::left("state"), &state);
     for name in varying(views) {
-        let align = align(views.iter().filter_map(|view| Some(view.run.params.get(&name)?.number().is_some())));
+        let align = align(views.iter().filter_map(|view| Some(view.params.get(&name)?.number().is_some())));
         add(Column { title: name.clone(), align }, &|view| {
-            Cell::plain(view.run.params.get(&name).map(|value| words::one_line(&value.to_string(), LONG)).unwrap_or_default())
+            Cell::plain(view.params.get(&name).map(|value| words::one_line(&value.to_string(), LONG)).unwrap_or_default())
         });
     }
     for telling in told {
@@ -209,7 +209,7 @@ fn chosen_fields(session: &Session, views: &[&View<'_>], fields: &[String]) -> T
 fn field(session: &Session, views: &[&View<'_>], view: &View<'_>, name: &str) -> (String, bool) {
     let time = |at: Option<UnixMs>| (at.map(words::local_time).unwrap_or_default(), false);
     let text = |text: String| (text, false);
-    if let Some(value) = view.run.params.get(name) {
+    if let Some(value) = view.params.get(name) {
         return (value.to_string(), value.number().is_some());
     }
     match name {
@@ -221,7 +221,7 @@ fn field(session: &Session, views: &[&View<'_>], view: &View<'_>, name: &str) ->
         "state" => text(view.status()),
         "outcome" => text(view.outcome.map(|outcome| outcome.to_string()).unwrap_or_default()),
         "reason" => text(view.reason.clone().unwrap_or_default()),
-        "params" => text(assignment(view, &view.run.params.iter().map(|(name, _)| name.to_string()).collect::<Vec<_>>())),
+        "params" => text(assignment(view, &view.params.iter().map(|(name, _)| name.to_string()).collect::<Vec<_>>())),
         "tags" => text(tags(view)),
         "target" => text("local".into()),
         "created" => time(Some(view.run.created)),

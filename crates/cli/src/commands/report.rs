@@ -63,7 +63,7 @@ fn runs(session: &Session, views: &[&View<'_>], told: &[Telling]) -> Section {
         let mut row = vec![Cell::plain(view.run.id.to_string())];
         row.extend(several.then(|| Cell::plain(&view.run.experiment)));
         row.push(state(view));
-        row.extend(names.iter().map(|name| Cell::plain(view.run.params.get(name).map(ToString::to_string).unwrap_or_default())));
+        row.extend(names.iter().map(|name| Cell::plain(view.params.get(name).map(ToString::to_string).unwrap_or_default())));
         row.extend(told.iter().enumerate().map(|(nth, telling)| {
             let value = telling.value(view);
             let style = match value {
@@ -190,7 +190,7 @@ fn facts(session: &Session, views: &[&View<'_>]) -> Vec<Section> {
 fn one(session: &Session, view: &View<'_>) -> Section {
     let git = view.sweep.code.git.as_ref();
     let devices = devices::of(&session.context, view);
-    let mut facts: Vec<(String, String)> = view.run.params.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
+    let mut facts: Vec<(String, String)> = view.params.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
     let mut add = |name: &str, value: String| facts.extend((!value.is_empty()).then(|| (name.to_string(), value)));
     add("state", view.reason.as_ref().map_or_else(|| view.status(), |reason| format!("{}: {reason}", view.status())));
     add("started", view.started.map(words::local_time).unwrap_or_default());

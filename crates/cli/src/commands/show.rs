@@ -11,8 +11,7 @@ use neronet_home::compare::{commit, gpus, world};
 use neronet_home::listing::{assignment, duration};
 use neronet_home::submit::World;
 use neronet_home::view::View;
-use neronet_home::{HomeError, json};
-use neronet_model::settings::Command;
+use neronet_home::{HomeError, json, masked};
 use neronet_model::{Attempt, Millis, Outcome, State, UnixMs};
 use neronet_report::{Cell, Column, Style, Table, words};
 use neronet_store::files;
@@ -38,7 +37,7 @@ pub(crate) fn show(session: &Session, words: &Show) -> Result<ExitCode, HomeErro
     what(session, &mut page, view);
     state_of(session, &mut page, view, &attempts);
     params(&mut page, view);
-    command(&mut page, view, frozen.as_ref());
+    command(session, &mut page, view, frozen.as_ref());
     code(session, &mut page, view, &world);
     environment(&mut page, &world);
     metrics(&mut page, view);
@@ -107,24 +106,20 @@ fn hints(view: &View<'_>) -> Vec<(&'static str, &'static str)> {
 }
 
 fn params(page: &mut Page<'_>, view: &View<'_>) {
-    if view.run.params.is_empty() {
+    if view.params.is_empty() {
         return;
     }
     page.heading("Parameters");
     let varies = |name: &str| view.sweep.varying.iter().any(|varying| varying == name);
     let facts: Vec<(&str, String)> =
-        view.run.params.iter().map(|(name, value)| (name, format!("{value}{}", if varies(name) { "  (varies)" } else { "" }))).collect();
+        view.params.iter().map(|(name, value)| (name, format!("{value}{}", if varies(name) { "  (varies)" } else { "" }))).collect();
     page.facts(&facts);
 }
 
-fn command(page: &mut Page<'_>, view: &View<'_>, frozen: Option<&Frozen>) {
+fn command(session: &Session, page: &mut Page<'_>, view: &View<'_>, frozen: Option<&Frozen>) {
     page.heading("Command");
-    page.block(&match (frozen, &view.sweep.settings.command) {
-        (Some(frozen), _) => frozen.command.clone(),
-        // It has not begun: the command is still a template.
-        (None, Command::Shell(line)) => line.clone(),
-        (None, Command::Argv(words)) => words.join(" "),
-    });
+    // Before it has begun the command is still a template.
+    page.block(&frozen.map_or_else(|| masked::template(&session.context, view.sweep), |frozen| frozen.command.clone()));
     page.facts(&[
         ("in", frozen.map(|frozen| frozen.directory.trim_end_matches('/').to_string()).unwrap_or_default()),
         ("specification", view.sweep.spec.as_ref().map(|spec| spec.path.clone()).unwrap_or_default()),
