@@ -32,14 +32,18 @@ pub(crate) fn copy_to_stderr(file: &mut std::fs::File) {
 }
 
 pub(crate) fn error(text: &str) {
-    // Names in it may be a script's: nothing of them may steer the terminal.
-    let text = crate::commands::stream::safe(text.trim_end(), false);
+    let text = harmless(text);
     let prefix = if text.starts_with("error:") { "" } else { "error: " };
     writeln!(io::stderr(), "{prefix}{text}").ok();
 }
 
 pub(crate) fn notice(text: &str) {
-    writeln!(io::stderr(), "{}", text.trim_end()).ok();
+    writeln!(io::stderr(), "{}", harmless(text)).ok();
+}
+
+/// Names in it may be a script's: nothing of them may steer the terminal.
+fn harmless(text: &str) -> String {
+    crate::commands::stream::safe(text.trim_end(), false)
 }
 
 /// The terminal's width, of standard output or else of standard error.

@@ -70,7 +70,7 @@ pub fn sort(views: &mut [&View<'_>], name: &str, now: UnixMs) -> Result<Option<T
         "duration" => views.sort_by_key(|view| duration(view, now).map_or((true, Millis(0)), |duration| (false, duration))),
         "state" => views.sort_by_key(|view| view.status()),
         _ if views.is_empty() => {}
-        _ => return Err(unknown(views, "nothing that could be sorted by", name)),
+        _ => return Err(unknown(views, "nothing that could be sorted by", name, &FIELDS)),
     }
     Ok(metric)
 }
@@ -112,15 +112,16 @@ pub fn check_fields(views: &[&View<'_>], fields: &[String]) -> Result<(), HomeEr
     let known =
         |name: &str| FIELDS.contains(&name) || views.iter().any(|view| view.params.get(name).is_some() || view.metrics.contains_key(name));
     match fields.iter().find(|field| !known(field)) {
-        Some(field) if !views.is_empty() => Err(unknown(views, "no field", field)),
+        Some(field) if !views.is_empty() => Err(unknown(views, "no field", field, &FIELDS)),
         _ => Ok(()),
     }
 }
 
-fn unknown(views: &[&View<'_>], what: &str, name: &str) -> HomeError {
+/// That no parameter and no metric of these runs is called so, none of `fields` either, and what there is.
+pub(crate) fn unknown(views: &[&View<'_>], what: &str, name: &str, fields: &[&str]) -> HomeError {
     let params: BTreeSet<&str> = views.iter().flat_map(|view| view.params.iter().map(|(name, _)| name)).collect();
     let metrics: BTreeSet<&str> = views.iter().flat_map(|view| view.metrics.keys().map(String::as_str)).collect();
-    let guess = did_you_mean(name, params.iter().chain(&metrics).copied().chain(FIELDS));
+    let guess = did_you_mean(name, params.iter().chain(&metrics).copied().chain(fields.iter().copied()));
     let some = |names: &BTreeSet<&str>| match names.len() {
         0 => "none".to_string(),
         _ => crate::nearest::some_of(names.iter().copied(), 12),
@@ -129,7 +130,7 @@ fn unknown(views: &[&View<'_>], what: &str, name: &str) -> HomeError {
         "{what} is called '{name}'{guess}\nparameters: {}\nmetrics: {}\nothers: {}",
         some(&params),
         some(&metrics),
-        FIELDS.join(", ")
+        fields.join(", ")
     ))
 }
 

@@ -48,7 +48,7 @@ fn begin_again(session: &Session, words: &Words, how: impl Fn(&View<'_>) -> Resu
     neronet_home::reconcile::reconcile(&session.context)?;
     let snapshot = Snapshot::read(&session.context)?;
     let views = snapshot.views(&session.context);
-    let chosen = select(&views, &words.which)?;
+    let chosen = select(&views, &words.which, session.now())?;
     // All are looked at before the first is decided on: of a wrong list nothing is started.
     let decisions = chosen.iter().map(|view| Ok((view.run.id, how(view)?))).collect::<Result<Vec<_>, HomeError>>()?;
     let tasks = decisions.into_iter().map(|(run, again)| steer::again(&session.context, run, again)).collect::<Result<Vec<Task>, _>>()?;

@@ -10,7 +10,7 @@ use neronet_home::listing::{self, assignment, duration, project_of, varying};
 use neronet_home::objective::{self, Telling, telling};
 use neronet_home::view::View;
 use neronet_home::{HomeError, json};
-use neronet_model::{Outcome, State, UnixMs};
+use neronet_model::{Outcome, RunId, State, UnixMs};
 use neronet_report::{Align, Cell, Column, Style, Table, words};
 use std::collections::BTreeSet;
 use std::process::ExitCode;
@@ -25,10 +25,10 @@ pub(crate) fn ls(session: &Session, words: &Ls) -> Result<ExitCode, HomeError> {
     let narrowed = words.which.is_empty() && !words.all && !words.trash;
     let mut views: Vec<&View<'_>> = if words.which.is_empty() {
         all.iter().filter(|view| !narrowed || view.sweep.project == project).collect()
-    } else if let Some(matching) = of_filters(&all, &words.which) {
-        matching
+    } else if let Some(matching) = of_filters(session, &all, &words.which) {
+        matching?
     } else {
-        read::chosen(&snapshot, &all, &words.which)?
+        read::chosen(session, &snapshot, &all, &words.which)?
     };
     if views.is_empty() && !words.json && !words.which.is_empty() {
         output::notice(&format!("no run matches {}", words.which.join(" ")));
@@ -73,9 +73,13 @@ pub(crate) fn ls(session: &Session, words: &Ls) -> Result<ExitCode, HomeError> {
 }
 
 /// The runs that filters match, which may be none: that is an answer too. Nothing where a word is no filter.
-fn of_filters<'v, 'a>(all: &'v [View<'a>], which: &[String]) -> Option<Vec<&'v View<'a>>> {
+fn of_filters<'v, 'a>(session: &Session, all: &'v [View<'a>], which: &[String]) -> Option<Result<Vec<&'v View<'a>>, HomeError>> {
     let filters: Vec<Filter> = which.iter().map(|word| Filter::parse(word).ok()).collect::<Option<_>>()?;
-    Some(all.iter().filter(|view| filters.iter().any(|filter| filter.matches(view))).collect())
+    let matching: Result<Vec<_>, _> = filters.iter().map(|filter| filter.of(all, session.now())).collect();
+    Some(matching.map(|matching| {
+        let ids: BTreeSet<RunId> = matching.iter().flatten().map(|view| view.run.id).collect();
+        all.iter().filter(|view| ids.contains(&view.run.id)).collect()
+    }))
 }
 
 fn nothing(project: &str, others: &BTreeSet<&str>, count_of_others: usize, trash: bool) -> String {

@@ -24,7 +24,7 @@ const MOST_FACTS: usize = 100;
 pub(crate) fn report(session: &Session, words: &Words) -> Result<ExitCode, HomeError> {
     let snapshot = read::snapshot(session)?;
     let views = snapshot.views(&session.context);
-    let mut chosen = read::chosen(&snapshot, &views, &words.which)?;
+    let mut chosen = read::chosen(session, &snapshot, &views, &words.which)?;
     let told = telling(&chosen);
     if let Some(first) = told.first() {
         chosen.sort_by(|a, b| first.order(first.value(a), first.value(b)));

@@ -19,7 +19,7 @@ pub(crate) fn rm(session: &Session, words: &Rm) -> Result<ExitCode, HomeError> {
         return purge(session, &snapshot, words);
     }
     let views = snapshot.views(&session.context);
-    let chosen = read::chosen(&snapshot, &views, &words.which)?;
+    let chosen = read::chosen(session, &snapshot, &views, &words.which)?;
     // A queued run would be started all the same, as long as somebody is there to start it.
     let awaited = |view: &View<'_>| view.state == State::Queued && process::alive(&view.sweep.driver) != Alive::No;
     if let Some(view) = chosen.iter().find(|view| matches!(view.state, State::Running | State::Starting) || awaited(view)) {
@@ -41,10 +41,10 @@ pub(crate) fn rm(session: &Session, words: &Rm) -> Result<ExitCode, HomeError> {
 fn purge(session: &Session, snapshot: &Snapshot, words: &Rm) -> Result<ExitCode, HomeError> {
     let kept = snapshot.views(&session.context);
     let views = trashed(&session.context, snapshot);
-    let chosen = match select::select(&views, &words.which) {
+    let chosen = match select::select(&views, &words.which, session.now()) {
         Ok(chosen) => chosen,
         Err(e) => {
-            let there = select::select(&kept, &words.which).ok().and_then(|there| there.first().map(|view| view.run.id));
+            let there = select::select(&kept, &words.which, session.now()).ok().and_then(|there| there.first().map(|view| view.run.id));
             return Err(there.map_or(e, |id| HomeError::Words(format!("run {id} is not in the trash: `neronet rm {id}` first"))));
         }
     };
@@ -66,7 +66,7 @@ pub(crate) fn restore(session: &Session, words: &Which) -> Result<ExitCode, Home
     if views.is_empty() {
         return Err(HomeError::Words("the trash is empty".into()));
     }
-    let chosen = select::select(&views, &words.which).map_err(|e| match (e, &words.which[..]) {
+    let chosen = select::select(&views, &words.which, session.now()).map_err(|e| match (e, &words.which[..]) {
         (HomeError::Words(text), [word]) if text.starts_with("no run") => {
             HomeError::Words(format!("no run in the trash is called '{word}'; `neronet ls --trash` lists what is there"))
         }

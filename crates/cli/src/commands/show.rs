@@ -25,7 +25,7 @@ pub(crate) fn show(session: &Session, words: &Show) -> Result<ExitCode, HomeErro
     let mut views = snapshot.views(&session.context);
     // What is in the trash can still be looked at.
     views.extend(neronet_home::listing::trashed(&session.context, &snapshot).into_iter().filter(|_| words.run != "last"));
-    let view = read::one(&snapshot, &views, &words.run)?;
+    let view = read::one(session, &snapshot, &views, &words.run)?;
     if words.json {
         output::json(&json::shown(&session.context, view));
         return Ok(ExitCode::SUCCESS);

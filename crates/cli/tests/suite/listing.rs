@@ -55,6 +55,48 @@ fn filters_choose_and_may_match_nothing() {
 }
 
 #[test]
+fn filters_know_every_name_that_listings_show() {
+    let world = world();
+    world.neronet(&["tag", "2", "base"]).succeeded();
+    world.neronet(&["run", "-q", "--", "sh", "-c", "kill -9 $$"]).refused(1);
+    for (filter, expected) in [
+        ("duration < 1h", &[1, 2, 3, 4, 5, 6, 7][..]),
+        ("duration > 3600", &[]),
+        ("attempts >= 1 and id < 3", &[1, 2]),
+        ("reason ~ KILL", &[7]),
+        ("reason ~ 'exit code'", &[5]),
+        ("created > 2020", &[1, 2, 3, 4, 5, 6, 7]),
+        ("created > 2020-11-21 and ended < 2021", &[]),
+        ("tags == base", &[2]),
+        ("tag ~ as", &[2]),
+        ("tag != base and id < 4", &[1, 3]),
+        ("test_acc.max > 93", &[3, 4]),
+        ("test_acc.min > 90.9", &[3, 4]),
+        ("loss.best < 0.12", &[3, 4]),
+        ("test_acc.points == 4 and test_acc.last == 92.0", &[1, 2]),
+        ("params.lr == 0.2", &[3, 4]),
+        ("metrics.test_acc > 93", &[3, 4]),
+        ("state == ended and outcome == failed", &[5, 7]),
+    ] {
+        assert_eq!(ids(&world, &["-a", filter]), expected, "{filter}");
+    }
+    world.compare("error_filter_name", &world.neronet(&["ls", "sate == failed"]).refused(2));
+    world.compare("error_filter_stop", &world.neronet(&["stop", "state == running"]).refused(2));
+}
+
+#[test]
+fn runs_are_named_by_lists_of_numbers() {
+    let world = world();
+    assert_eq!(ids(&world, &["1,3,5-6"]), [1, 3, 5, 6]);
+    world.neronet(&["compare", "1,3", "4"]).succeeded();
+    world.neronet(&["tag", "2,4", "even"]).succeeded();
+    assert_eq!(ids(&world, &["@even"]), [2, 4]);
+    for words in [&["ls", "1,77"][..], &["stop", "1,77"]] {
+        assert!(world.neronet(words).refused(2).err.contains("there is no run 77"));
+    }
+}
+
+#[test]
 fn elsewhere_the_list_says_where_the_runs_are() {
     let world = world();
     let elsewhere = world.path("elsewhere");
