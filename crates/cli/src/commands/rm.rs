@@ -8,9 +8,8 @@ use crate::session::Session;
 use neronet_home::listing::trashed;
 use neronet_home::view::{Snapshot, View};
 use neronet_home::{HomeError, nearest, select, steer};
-use neronet_model::{RunId, State};
+use neronet_model::RunId;
 use neronet_report::words;
-use neronet_supervise::os::process::{self, Alive};
 use std::process::ExitCode;
 
 pub(crate) fn rm(session: &Session, words: &Rm) -> Result<ExitCode, HomeError> {
@@ -20,12 +19,7 @@ pub(crate) fn rm(session: &Session, words: &Rm) -> Result<ExitCode, HomeError> {
     }
     let views = snapshot.views(&session.context);
     let chosen = read::chosen(session, &snapshot, &views, &words.which)?;
-    // A queued run would be started all the same, as long as somebody is there to start it.
-    let awaited = |view: &View<'_>| view.state == State::Queued && process::alive(&view.sweep.driver) != Alive::No;
-    if let Some(view) = chosen.iter().find(|view| matches!(view.state, State::Running | State::Starting) || awaited(view)) {
-        let id = view.run.id;
-        return Err(HomeError::Failed(format!("run {id} is {}: nothing was removed; `neronet stop {id}` first", view.state)));
-    }
+    steer::may_be_removed(&session.context, &chosen)?;
     let ids = ids(&chosen);
     let size = words::bytes(size(session, &chosen));
     let sized = named(&ids, Some(&size));
