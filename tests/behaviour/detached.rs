@@ -105,3 +105,20 @@ fn a_queued_retry_in_the_trash_is_not_started() {
     crate::world::end_of(retry);
     assert_eq!(removed.code == Some(0), world.told("run-2-2").is_none(), "{removed:#?}");
 }
+
+#[test]
+fn stranded_runs_say_how_all_of_them_are_started() {
+    let world = World::new();
+    world.write(
+        "neronet.toml",
+        "command = \"[ {n} != 1 ] || touch $WORLD/first; until [ -e $WORLD/go ]; do sleep 0.05; done\"\n[params]\nn = [1, 2, 3]\n",
+    );
+    let mut driver = world.start(&["run"]);
+    world.wait_told("first");
+    driver.kill().and_then(|()| driver.wait()).expect("it is ours");
+    let reason = |at: usize| world.list()[at]["reason"].as_str().unwrap_or_default().to_string();
+    assert!(reason(1).contains("`neronet retry 2-3` starts them"), "{}", reason(1));
+    world.tell("go");
+    world.ended(1);
+    world.say(&["retry", "2-3"]).with_code(0);
+}

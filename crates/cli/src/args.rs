@@ -53,8 +53,12 @@ pub(crate) enum Command {
     /// End runs at once
     Kill(Which),
     /// Go on with an ended run from its latest complete checkpoint
+    ///
+    /// Of several runs only those that did not finish.
     Resume(Again),
     /// Run an ended run once more, from scratch
+    ///
+    /// Of several runs only those that did not finish.
     Retry(Again),
     /// Add tags to runs, or take them away with --remove
     Tag(Tag),

@@ -34,6 +34,15 @@ pub fn ids(word: &str) -> Option<Vec<(u64, u64)>> {
     word.split(',').map(span).collect()
 }
 
+/// `3,5-7`: the ids as one word of a command. They are in order.
+pub fn spans(ids: &[RunId]) -> String {
+    let span = |span: &[RunId]| match span {
+        [id] => id.to_string(),
+        span => format!("{}-{}", span[0], span[span.len() - 1]),
+    };
+    ids.chunk_by(|a, b| a.0 + 1 == b.0).map(span).collect::<Vec<_>>().join(",")
+}
+
 fn one(views: &[View<'_>], word: &str, now: UnixMs) -> Result<Vec<RunId>, HomeError> {
     let all = |keep: &dyn Fn(&View<'_>) -> bool| views.iter().filter(|view| keep(view)).map(|view| view.run.id).collect::<Vec<_>>();
     if word == "last" {

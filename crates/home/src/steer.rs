@@ -129,13 +129,20 @@ pub fn again(context: &Context, run: RunId, again: Again) -> Result<Task, HomeEr
     let mut home = context.lock()?;
     let snapshot = Snapshot::read(context)?;
     let view = snapshot.view_of(context, run).ok_or_else(|| HomeError::Words(format!("there is no run {run}")))?;
-    if view.state != State::Ended && !never_started(&view) {
-        return Err(HomeError::Failed(format!("run {run} is {}: `neronet stop {run}` first", view.status())));
-    }
+    may_begin_again(&view)?;
     let started = context.home.attempt(run, AttemptNo(view.run.attempts)).exists();
     let attempt = AttemptNo(if started { view.run.attempts + 1 } else { view.run.attempts });
     home.decide(Entry::Decided { at: context.now(), decision: Decision { run, attempt, again: again.clone() } })?;
     Ok(Task { run, attempt, again: Some(again) })
+}
+
+/// Refuses a run that runs or is about to.
+pub fn may_begin_again(view: &View<'_>) -> Result<(), HomeError> {
+    let id = view.run.id;
+    match view.state != State::Ended && !never_started(view) {
+        true => Err(HomeError::Failed(format!("run {id} is {}: `neronet stop {id}` first", view.status()))),
+        false => Ok(()),
+    }
 }
 
 /// Queued, with nobody left to start it; or its start was cut short.

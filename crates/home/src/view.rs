@@ -3,6 +3,7 @@
 use crate::context::Context;
 use crate::error::HomeError;
 use crate::masked;
+use crate::select;
 use neronet_model::event::{Extent, Summary};
 use neronet_model::journal::{HomeState, Sweep};
 use neronet_model::outcome::Cause;
@@ -26,6 +27,8 @@ pub struct View<'a> {
     pub outcome: Option<Outcome>,
     /// Of a queued run: what it waits for. Of an ended one: why it ended so. Of a running one: what is odd about it.
     pub reason: Option<String>,
+    /// Queued, and nobody is left to start it.
+    pub stranded: bool,
     /// The last attempt, as far as it is known.
     pub attempt: Option<Attempt>,
     pub started: Option<UnixMs>,
@@ -49,7 +52,16 @@ impl Snapshot {
 
     /// Every run that is not in the trash, by id.
     pub fn views<'a>(&'a self, context: &Context) -> Vec<View<'a>> {
-        self.state.runs.values().filter(|run| run.trashed.is_none()).filter_map(|run| self.view(context, run)).collect()
+        let runs = self.state.runs.values().filter(|run| run.trashed.is_none());
+        let mut views: Vec<View<'_>> = runs.filter_map(|run| self.view(context, run)).collect();
+        let mut stranded: BTreeMap<SweepId, Vec<RunId>> = BTreeMap::new();
+        for view in views.iter().filter(|view| view.stranded) {
+            stranded.entry(view.run.sweep).or_default().push(view.run.id);
+        }
+        for view in views.iter_mut().filter(|view| view.stranded) {
+            view.reason = stranded.get(&view.run.sweep).map(|runs| nobody_starts(runs));
+        }
+        views
     }
 
     pub fn view_of<'a>(&'a self, context: &Context, id: RunId) -> Option<View<'a>> {
@@ -65,6 +77,7 @@ impl Snapshot {
             state: State::Queued,
             outcome: None,
             reason: None,
+            stranded: false,
             attempt: None,
             started: None,
             ended: None,
@@ -106,7 +119,8 @@ fn look(context: &Context, view: &mut View<'_>) {
     let n = AttemptNo(view.run.attempts);
     let folder = context.home.attempt(view.run.id, n);
     if !folder.exists() {
-        view.reason = Some(waits_for(view.sweep));
+        view.stranded = process::alive(&view.sweep.driver) == Alive::No;
+        view.reason = Some(if view.stranded { nobody_starts(&[view.run.id]) } else { waits_for(view.sweep) });
         return;
     }
     let attempt = match spool::attempt(&folder, n) {
@@ -125,7 +139,7 @@ fn look(context: &Context, view: &mut View<'_>) {
     }
     view.state = if attempt.command.is_some() { State::Running } else { State::Starting };
     if attempt.keeper.is_none() {
-        view.reason = not_begun(&folder, view.sweep);
+        view.reason = not_begun(&folder, view);
     } else if attempt.keeper_lost || start::watch(&folder, &attempt) == Watch::Abandoned {
         view.reason = Some("its keeper was killed".into());
     } else if let Some(asked) = &attempt.asked {
@@ -140,19 +154,21 @@ fn look(context: &Context, view: &mut View<'_>) {
 }
 
 fn waits_for(sweep: &Sweep) -> String {
-    if process::alive(&sweep.driver) == Alive::No {
-        format!("the neronet that was to start it is gone; `neronet retry` starts it (sweep {})", sweep.id)
-    } else {
-        let at_a_time = if sweep.parallel == 1 { "one".to_string() } else { sweep.parallel.to_string() };
-        format!("waits for its turn: {at_a_time} at a time in sweep {}", sweep.id)
-    }
+    let at_a_time = if sweep.parallel == 1 { "one".to_string() } else { sweep.parallel.to_string() };
+    format!("waits for its turn: {at_a_time} at a time in sweep {}", sweep.id)
 }
 
-fn not_begun(folder: &std::path::Path, sweep: &Sweep) -> Option<String> {
+fn nobody_starts(runs: &[RunId]) -> String {
+    let them = if runs.len() == 1 { "it" } else { "them" };
+    format!("the neronet that was to start {them} is gone; `neronet retry {}` starts {them}", select::spans(runs))
+}
+
+fn not_begun(folder: &std::path::Path, view: &View<'_>) -> Option<String> {
     if let Ok(why) = std::fs::read_to_string(folder.join("keeper-failed")) {
         return Some(format!("its keeper could not begin: {why}"));
     }
-    (process::alive(&sweep.driver) == Alive::No).then(|| "its start was cut short; `neronet retry` starts it".to_string())
+    let cut_short = process::alive(&view.sweep.driver) == Alive::No;
+    cut_short.then(|| format!("its start was cut short; `neronet retry {}` starts it", view.run.id))
 }
 
 fn first_begun(context: &Context, run: RunId, last: &Attempt) -> Option<UnixMs> {

@@ -3,7 +3,7 @@
 use crate::args::Compare;
 use crate::commands::page::Page;
 use crate::commands::read;
-use crate::commands::rm::spans;
+use crate::commands::rm::listed;
 use crate::output;
 use crate::session::Session;
 use neronet_capture::code::ChangeKind;
@@ -65,7 +65,7 @@ pub(crate) fn by_value(comparison: &Comparison, rows: &[Row], all: bool) -> Tabl
             runs.sort_unstable();
             let name = if at == 0 { row.name.as_str() } else { "" };
             let value = value.as_ref().map_or(Cell::styled("-", Style::Faint), Cell::plain);
-            table.rows.push(vec![Cell::plain(name), value, Cell::plain(spans(&runs).replace(' ', ", "))]);
+            table.rows.push(vec![Cell::plain(name), value, Cell::plain(listed(&runs))]);
         }
     }
     table

@@ -27,7 +27,7 @@ pub(crate) fn rm(session: &Session, words: &Rm) -> Result<ExitCode, HomeError> {
     if question::confirmed(words.yes, &format!("put {sized} in the trash?"), &format!("{sized} would go to the trash"))? {
         steer::trash(&session.context, &chosen)?;
         let them = if ids.len() == 1 { "it" } else { "them" };
-        output::print_line(&format!("{sized} put in the trash; `neronet restore {}` takes {them} out", spans(&ids)));
+        output::print_line(&format!("{sized} put in the trash; `neronet restore {}` takes {them} out", select::spans(&ids)));
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -95,19 +95,12 @@ fn named(ids: &[RunId], size: Option<&str>) -> String {
         ([id], Some(size)) => format!("run {id} ({size})"),
         (_, size) => {
             let size = size.map(|size| format!("; {size}")).unwrap_or_default();
-            format!("{} ({}{size})", count(ids.len(), "run"), spans(ids).replace(' ', ", "))
+            format!("{} ({}{size})", count(ids.len(), "run"), listed(ids))
         }
     }
 }
 
-/// `3 5-7`: as the words of a command.
-pub(crate) fn spans(ids: &[RunId]) -> String {
-    let spans: Vec<String> = ids
-        .chunk_by(|a, b| a.0 + 1 == b.0)
-        .map(|span| match span {
-            [id] => id.to_string(),
-            span => format!("{}-{}", span[0], span[span.len() - 1]),
-        })
-        .collect();
-    nearest::some_of(spans.iter().map(String::as_str), 20).replace(", ", " ")
+/// `3, 5-7`: for people.
+pub(crate) fn listed(ids: &[RunId]) -> String {
+    nearest::some_of(select::spans(ids).split(','), 20)
 }

@@ -137,3 +137,17 @@ fn a_clone_writes_through_no_link() {
     assert!(!outside.exists());
     assert_eq!(std::fs::read_to_string(world.path("copy/run-1-neronet.toml")).unwrap(), "command = \"true\"\n");
 }
+
+#[test]
+fn of_several_runs_only_those_that_did_not_finish_are_begun_again() {
+    let world = World::new();
+    world.write("neronet.toml", "command = \"test {n} != 2\"\n[params]\nn = [1, 2, 3]\n");
+    world.neronet(&["run", "-q"]).refused(1);
+    let attempts = || world.json(&["ls", "--json"]).as_array().unwrap().iter().map(|run| run["attempts"].clone()).collect::<Vec<_>>();
+    let again = world.neronet(&["retry", "-q", "sweep:1"]).refused(1);
+    assert_eq!(attempts(), [1, 2, 1], "{}", again.err);
+    assert!(again.err.contains("2 finished runs left out; one named alone is begun again, such as 1"), "{}", again.err);
+    world.neronet(&["retry", "-q", "1"]).succeeded();
+    assert_eq!(attempts(), [2, 2, 1]);
+    assert!(world.neronet(&["retry", "1", "3"]).refused(1).err.contains("none of them is left"));
+}
