@@ -136,7 +136,7 @@ fn attempt_json(attempt: &Attempt) -> Value {
         "outcome": attempt.end.as_ref().map(|end| end.outcome),
         "exit_code": attempt.exit_code,
         "signal": attempt.signal,
-        "cause": attempt.end.as_ref().and_then(|end| end.cause.as_ref().map(ToString::to_string)),
+        "cause": attempt.reason(),
         "resumed_from": attempt.resumed_from,
         "last_lines": attempt.end.as_ref().map(|end| end.last_lines.clone()).unwrap_or_default(),
         "notices": attempt.notices,

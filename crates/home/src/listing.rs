@@ -41,14 +41,16 @@ pub fn assignment(view: &View<'_>, names: &[String]) -> String {
     pairs.collect::<Vec<_>>().join(" ")
 }
 
-/// From the start of the first attempt to the end of the last, or to `now`.
+/// How long its attempts ran together, not the time between them; of one that runs, since it began.
 pub fn duration(view: &View<'_>, now: UnixMs) -> Option<Millis> {
-    // A single attempt was measured by a clock that never jumps.
-    if let (1, Some(lasted)) = (view.run.attempts, view.attempt.as_ref().and_then(|attempt| attempt.lasted)) {
-        return Some(lasted);
-    }
-    let until = view.ended.unwrap_or(now);
-    view.started.map(|started| Millis(until.0.saturating_sub(started.0).max(0) as u64))
+    let attempt = view.attempt.as_ref();
+    let running = || {
+        let until = view.ended.unwrap_or(now);
+        attempt?.begun.map(|begun| Millis(until.0.saturating_sub(begun.0).max(0) as u64))
+    };
+    let last = attempt.and_then(|attempt| attempt.lasted).or_else(running);
+    let all = Millis(view.run.earlier.0.saturating_add(last.unwrap_or_default().0));
+    (last.is_some() || all > Millis(0)).then_some(all)
 }
 
 /// Sorts by a metric (better first where that is known), a parameter, or `id`, `created`, `started`, `ended`, `duration`, `state`.

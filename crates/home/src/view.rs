@@ -103,7 +103,7 @@ impl View<'_> {
         self.metrics.clone_from(&end.metrics);
         if let Some(known) = &end.attempt.end {
             self.ended = Some(known.at);
-            self.reason = known.cause.as_ref().map(ToString::to_string);
+            self.reason = end.attempt.reason();
         }
         self.attempt = Some(end.attempt.clone());
     }
@@ -171,12 +171,14 @@ fn not_begun(folder: &std::path::Path, view: &View<'_>) -> Option<String> {
     cut_short.then(|| format!("its start was cut short; `neronet retry {}` starts it", view.run.id))
 }
 
+/// When it began, or the first of the attempts that it went on from. One from scratch has nothing to do with those before.
 fn first_begun(context: &Context, run: RunId, last: &Attempt) -> Option<UnixMs> {
-    if last.n == AttemptNo(1) {
-        return last.begun;
+    let (mut begun, mut resumes) = (last.begun, last.resumes);
+    for n in (1..last.n.0).rev().map(AttemptNo) {
+        let Some(before) = spool::attempt(&context.home.attempt(run, n), n).ok().filter(|_| resumes) else { break };
+        (begun, resumes) = (before.begun.or(begun), before.resumes);
     }
-    let first = spool::attempt(&context.home.attempt(run, AttemptNo(1)), AttemptNo(1));
-    first.ok().and_then(|attempt| attempt.begun).or(last.begun)
+    begun
 }
 
 /// The end of an attempt as home keeps it: what listings show, without what only its own page shows.

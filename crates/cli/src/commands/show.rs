@@ -215,7 +215,7 @@ fn attempts_of(page: &mut Page<'_>, attempts: &[Attempt]) {
 
 fn attempt_row(attempt: &Attempt) -> Vec<Cell> {
     let end = attempt.end.as_ref();
-    let mut how: Vec<String> = end.and_then(|end| end.cause.as_ref()).map(ToString::to_string).into_iter().collect();
+    let mut how: Vec<String> = attempt.reason().into_iter().collect();
     if let Some(from) = &attempt.resumed_from {
         how.push(format!("went on from {from}"));
     }
