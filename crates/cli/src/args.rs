@@ -132,8 +132,8 @@ pub(crate) struct Ls {
     /// Runs in the trash
     #[arg(long)]
     pub(crate) trash: bool,
-    /// Sort by a metric (best first, where its objective or its name says which way), a parameter, or created, started, ended, duration, state
-    #[arg(long, value_name = "NAME")]
+    /// Sort by a metric (best first, where its objective or its name says which way), a parameter, or created, started, ended, duration, state; -NAME turns the order round
+    #[arg(long, value_name = "NAME", allow_hyphen_values = true)]
     pub(crate) sort: Option<String>,
     /// Show at most so many: the newest, or with --sort the first
     #[arg(long, value_name = "N")]

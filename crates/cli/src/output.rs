@@ -5,9 +5,18 @@ use std::io::{self, Write};
 /// Prints to standard output. `neronet ls | head` closes it early: then there is nothing more to say.
 pub(crate) fn print(text: &str) {
     let mut out = io::stdout().lock();
-    if out.write_all(text.as_bytes()).and_then(|()| out.flush()).is_err() {
+    if let Err(e) = out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        give_up(&e);
+    }
+}
+
+/// Ends the command: in silence where nobody reads any more, else with the reason.
+pub(crate) fn give_up(e: &io::Error) -> ! {
+    if e.kind() == io::ErrorKind::BrokenPipe {
         std::process::exit(0);
     }
+    error(&format!("standard output cannot be written: {e}"));
+    std::process::exit(1);
 }
 
 pub(crate) fn print_line(text: &str) {
@@ -22,8 +31,8 @@ pub(crate) fn json(value: &serde_json::Value) {
 /// Prints what is left of a file, as it is.
 pub(crate) fn copy(file: &mut std::fs::File) {
     let mut out = io::stdout().lock();
-    if io::copy(file, &mut out).and_then(|_| out.flush()).is_err_and(|e| e.kind() == io::ErrorKind::BrokenPipe) {
-        std::process::exit(0);
+    if let Err(e) = io::copy(file, &mut out).and_then(|_| out.flush()) {
+        give_up(&e);
     }
 }
 

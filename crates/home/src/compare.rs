@@ -148,6 +148,11 @@ pub fn gpus(world: &World) -> String {
 
 fn code_change(context: &Context, first: &View<'_>, other: &View<'_>) -> CodeChange {
     let mut change = CodeChange { from: first.run.id, to: other.run.id, same: false, changes: Vec::new(), unknown: None };
+    if first.sweep.project != other.sweep.project {
+        change.same = first.sweep.code.snapshot.is_some() && first.sweep.code.snapshot == other.sweep.code.snapshot;
+        change.unknown = (!change.same).then(|| format!("they are of two projects, {} and {}", first.sweep.project, other.sweep.project));
+        return change;
+    }
     match (&first.sweep.code.snapshot, &other.sweep.code.snapshot) {
         (Some(a), Some(b)) if a == b => change.same = true,
         (Some(a), Some(b)) => match code::changed_files(&context.home.snapshots(), a, b) {

@@ -155,7 +155,7 @@ fn code(page: &mut Page<'_>, changes: &[CodeChange]) {
     for (change, runs) in done {
         let to = format!("run {} to {}", change.from, runs.join(", "));
         match (&change.unknown, change.same) {
-            (Some(why), _) => page.line(&format!("{to}: not known, {why}"), Style::Plain),
+            (Some(why), _) => page.line(&format!("{to}: not compared, {why}"), Style::Plain),
             (None, true) => page.line(&format!("{to}: the same code"), Style::Plain),
             (None, false) => changed(page, &to, change),
         }

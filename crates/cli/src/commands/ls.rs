@@ -41,10 +41,14 @@ pub(crate) fn ls(session: &Session, words: &Ls) -> Result<ExitCode, HomeError> {
     }
     listing::check_fields(&views, &words.fields)?;
     let found = views.len();
-    let sorted_by = match &words.sort {
-        Some(name) => listing::sort(&mut views, name, session.now())?,
+    let sort = words.sort.as_deref().map(|name| name.strip_prefix('-').map_or((name, false), |name| (name, true)));
+    let sorted_by = match sort {
+        Some((name, _)) => listing::sort(&mut views, name, session.now())?,
         None => None,
     };
+    if matches!(sort, Some((_, true))) {
+        views.reverse();
+    }
     if let Some(limit) = words.limit {
         // Of a sorted list the first are wanted, of one by age the newest.
         let skip = if words.sort.is_some() { 0 } else { views.len().saturating_sub(limit) };
@@ -57,7 +61,7 @@ pub(crate) fn ls(session: &Session, words: &Ls) -> Result<ExitCode, HomeError> {
     }
     let (table, told) = if words.fields.is_empty() {
         let told = told(&views, sorted_by);
-        (usual(session, &views, &told, words.trash), told)
+        (usual(session, &views, &told, sort.map(|(name, _)| name), words.trash), told)
     } else {
         (chosen_fields(session, &views, &words.fields), Vec::new())
     };
@@ -110,14 +114,20 @@ fn best(first: &Telling, views: &[&View<'_>]) -> Option<String> {
     let (view, value) = first.best(views)?;
     let goal = objective::word(first.goal?);
     let metric = &first.metric;
-    let found = format!("best: run {}, {metric} {}", view.run.id, words::number(value));
+    let state = state_unless_finished(view);
+    let found = format!("best: run {}{state}, {metric} {}", view.run.id, words::number(value));
     Some(match first.guessed {
         true => format!("{found} (guessed; set objective = \"{metric} {goal}\")"),
         false => found,
     })
 }
 
-fn usual(session: &Session, views: &[&View<'_>], told: &[Telling], trash: bool) -> Table {
+/// ` (failed)`: a best run that did not get to its end is no whole result.
+pub(crate) fn state_unless_finished(view: &View<'_>) -> String {
+    if view.outcome == Some(Outcome::Finished) { String::new() } else { format!(" ({})", view.status()) }
+}
+
+fn usual(session: &Session, views: &[&View<'_>], told: &[Telling], sorted_by: Option<&str>, trash: bool) -> Table {
     let several = |of: &dyn Fn(&View<'_>) -> String| views.iter().map(|view| of(view)).collect::<BTreeSet<_>>().len() > 1;
     let mut table = Table::default();
     let mut add = |column: Column, cell: &dyn Fn(&View<'_>) -> Cell| {
@@ -135,7 +145,12 @@ fn usual(session: &Session, views: &[&View<'_>], told: &[Telling], trash: bool) 
         add(Column::left("experiment"), &|view| Cell::plain(&view.run.experiment));
     }
     add(Column::left("state"), &state);
-    for name in varying(views) {
+    // What the list is sorted by is shown, even where the few runs that are left have it in common.
+    let mut names = varying(views);
+    let sorted_by =
+        sorted_by.filter(|name| names.iter().all(|known| known != name) && views.iter().any(|view| view.params.get(name).is_some()));
+    names.extend(sorted_by.map(str::to_string));
+    for name in names {
         let align = align(views.iter().filter_map(|view| Some(view.params.get(&name)?.number().is_some())));
         add(Column { title: name.clone(), align }, &|view| {
             Cell::plain(view.params.get(&name).map(|value| words::one_line(&value.to_string(), LONG)).unwrap_or_default())

@@ -2,7 +2,7 @@
 
 use crate::args::Report as Words;
 use crate::commands::compare::{by_value, tables};
-use crate::commands::ls::state;
+use crate::commands::ls::{state, state_unless_finished};
 use crate::commands::page::count;
 use crate::commands::plot::{curve, write_file};
 use crate::commands::read;
@@ -89,7 +89,8 @@ fn runs(session: &Session, views: &[&View<'_>], told: &[Telling]) -> Section {
             }
             false => first.title(),
         };
-        Part::Text(format!("Best: run {}{with} with {} {}. Sorted by {how}.", view.run.id, first.metric, words::number(value)))
+        let state = state_unless_finished(view);
+        Part::Text(format!("Best: run {}{state}{with} with {} {}. Sorted by {how}.", view.run.id, first.metric, words::number(value)))
     });
     Section { heading: "Runs".into(), parts: text.into_iter().chain([Part::Table(table)]).collect() }
 }

@@ -62,7 +62,8 @@ fn what(session: &Session, page: &mut Page<'_>, view: &View<'_>) {
         ("submitted", when(session, Some(view.run.created))),
         ("by", format!("{} on {}", view.sweep.user, view.sweep.host)),
         ("tags", view.run.tags.iter().map(|tag| format!("@{tag}")).collect::<Vec<_>>().join(" ")),
-        ("note", view.run.note.clone().unwrap_or_default()),
+        // One of several lines stands below, as it was written.
+        ("note", view.run.note.clone().filter(|note| !note.contains('\n')).unwrap_or_default()),
         (
             "trash",
             view.run.trashed.map(|at| format!("since {}; `neronet restore {}`", words::local_time(at), view.run.id)).unwrap_or_default(),
@@ -70,6 +71,10 @@ fn what(session: &Session, page: &mut Page<'_>, view: &View<'_>) {
         ("uid", view.run.uid.to_string()),
         ("folder", session.context.home.run(view.run.id).display().to_string()),
     ]);
+    if let Some(note) = view.run.note.as_ref().filter(|note| note.contains('\n')) {
+        page.heading("Note");
+        page.block(note);
+    }
 }
 
 fn state_of(session: &Session, page: &mut Page<'_>, view: &View<'_>, attempts: &[Attempt]) {

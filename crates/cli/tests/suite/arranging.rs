@@ -52,6 +52,9 @@ fn tags_and_notes_are_written_and_taken_away() {
     assert_eq!(world.neronet(&["tag", "@best", "keep", "--remove"]).succeeded().out, "2 runs no longer tagged @keep\n");
     assert_eq!(world.json(&["show", "1", "--json"])["tags"], serde_json::json!(["best"]));
     world.neronet(&["tag", "1", "two words"]).refused(2);
+    assert!(world.neronet(&["tag", "1", "nosuch", "--remove"]).refused(1).err.contains("none of these runs is tagged @nosuch"));
+    world.neronet(&["note", "1", "first line\nsecond"]).succeeded();
+    assert!(world.neronet(&["show", "1"]).succeeded().out.contains("Note\n  first line\n  second\n"));
     assert_eq!(world.neronet(&["note", "2", "diverged at 3"]).succeeded().out, "note on run 2 written\n");
     assert_eq!(world.neronet(&["note", "2"]).succeeded().out, "diverged at 3\n");
     world.neronet(&["note", "2", ""]).succeeded();

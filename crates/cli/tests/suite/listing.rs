@@ -120,3 +120,35 @@ fn a_home_that_cannot_be_written_can_be_read() {
     let listed = listed.succeeded();
     assert!(listed.out.contains("toy") && listed.err.is_empty(), "{}{}", listed.out, listed.err);
 }
+
+#[test]
+fn what_a_list_is_sorted_by_is_shown_and_may_be_turned_round() {
+    let world = world();
+    assert_eq!(ids(&world, &["1-4", "--sort", "-lr"]), [4, 3, 2, 1]);
+    assert_eq!(ids(&world, &["1-4", "--sort", "lr"]), [1, 2, 3, 4]);
+    let two = world.neronet(&["ls", "1-4", "--sort", "lr", "--limit", "2"]).succeeded();
+    assert!(two.out.lines().next().is_some_and(|head| head.contains(" lr ")), "{}", two.out);
+}
+
+#[test]
+fn a_best_run_that_failed_is_said_to_have_failed() {
+    let world = World::new();
+    world.write("neronet.toml", "command = \"echo val_acc {n}; exit {n}\"\n[params]\nn = [0, 1]\n");
+    world.neronet(&["run", "-q"]).refused(1);
+    let listed = world.neronet(&["ls"]).succeeded();
+    assert!(listed.out.contains("best: run 2 (failed), val_acc 1"), "{}", listed.out);
+}
+
+#[test]
+fn output_that_cannot_be_written_is_an_error() {
+    let world = World::new();
+    world.neronet(&["run", "-q", "--", "true"]).succeeded();
+    for words in ["ls", "show", "--version", "ls --json"] {
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_neronet"));
+        command.args(words.split(' ')).current_dir(world.project()).env("NERONET_HOME", world.path("home")).stdout(full);
+        let output = command.output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{words}");
+        assert!(String::from_utf8_lossy(&output.stderr).contains("No space left"), "{words}: {output:?}");
+    }
+}
