@@ -46,8 +46,13 @@ pub(crate) fn ls(session: &Session, words: &Ls) -> Result<ExitCode, HomeError> {
         Some((name, _)) => listing::sort(&mut views, name, session.now())?,
         None => None,
     };
-    if matches!(sort, Some((_, true))) {
+    if let Some((name, true)) = sort {
         views.reverse();
+        // What has no value stays behind.
+        let has = |view: &View<'_>| view.params.get(name).is_some() || view.metrics.contains_key(name);
+        if views.iter().any(|view| has(view)) {
+            views.sort_by_key(|view| !has(view));
+        }
     }
     if let Some(limit) = words.limit {
         // Of a sorted list the first are wanted, of one by age the newest.

@@ -125,6 +125,7 @@ fn a_home_that_cannot_be_written_can_be_read() {
 fn what_a_list_is_sorted_by_is_shown_and_may_be_turned_round() {
     let world = world();
     assert_eq!(ids(&world, &["1-4", "--sort", "-lr"]), [4, 3, 2, 1]);
+    assert_eq!(ids(&world, &["--sort", "-test_acc"]), [2, 1, 4, 3, 5], "what has no value stays behind");
     assert_eq!(ids(&world, &["1-4", "--sort", "lr"]), [1, 2, 3, 4]);
     let two = world.neronet(&["ls", "1-4", "--sort", "lr", "--limit", "2"]).succeeded();
     assert!(two.out.lines().next().is_some_and(|head| head.contains(" lr ")), "{}", two.out);
