@@ -58,7 +58,8 @@ pub fn clone(context: &Context, view: &View<'_>, folder: &Path) -> Result<Cloned
             ));
             if let Some(git) = frozen.git.as_ref().filter(|git| !git.commit.is_empty()) {
                 let word = if git.dirty { ", without what was uncommitted then," } else { "" };
-                cloned.notes.push(format!("the commit{word} is at hand with: git -C {} worktree add FOLDER {}", frozen.top, git.commit));
+                let top = in_shell(std::slice::from_ref(&frozen.top));
+                cloned.notes.push(format!("the commit{word} is at hand with: git -C {top} worktree add FOLDER {}", git.commit));
             }
         }
     }
