@@ -80,3 +80,54 @@ fn a_detached_sweep_goes_on_to_its_last_run() {
         std::fs::read_to_string(world.home().join("detached.log")).is_ok_and(|said| said.is_empty())
     });
 }
+
+#[test]
+fn what_is_queued_is_removed_only_when_nobody_will_start_it() {
+    let world = World::new();
+    world.write("neronet.toml", "command = \"touch $WORLD/run-{n}; until [ -e $WORLD/go ]; do sleep 0.05; done\"\n[params]\nn = [1, 2]\n");
+    // At once after the submission, whether or not the process that starts the runs has come to itself.
+    world.say(&["run", "--detach"]).with_code(0);
+    let removed = world.say(&["rm", "-y", "2"]);
+    assert!(removed.code == Some(0) || removed.err.contains("`neronet stop 2` first"), "{removed:#?}");
+    world.wait_told("run-1");
+    let refused = world.say(&["rm", "-y", "1"]).with_code(1);
+    assert!(refused.err.contains("`neronet stop 1` first"), "{refused:#?}");
+    world.tell("go");
+    world.ended(1);
+    if removed.code == Some(0) {
+        let trashed = world.show(2);
+        assert_eq!([&trashed["outcome"], &trashed["attempts"][0]["started"]], ["stopped".into(), serde_json::Value::Null].each_ref());
+        assert!(world.told("run-2").is_none(), "a run in the trash was started");
+    }
+}
+
+#[test]
+fn a_queued_retry_in_the_trash_is_not_started() {
+    let world = World::new();
+    world.write("neronet.toml", "command = \"touch $WORLD/run-{n}-$NERONET_ATTEMPT; [ -e $WORLD/again ] || exit 1; until [ -e $WORLD/go ]; do sleep 0.05; done\"\n[params]\nn = [1, 2]\n");
+    world.say(&["run"]).with_code(1);
+    world.tell("again");
+    let retry = world.start(&["retry", "1-2"]);
+    world.wait_told("run-1-2");
+    let removed = world.say(&["rm", "-y", "2"]);
+    world.tell("go");
+    crate::world::end_of(retry);
+    assert_eq!(removed.code == Some(0), world.told("run-2-2").is_none(), "{removed:#?}");
+}
+
+#[test]
+fn stranded_runs_say_how_all_of_them_are_started() {
+    let world = World::new();
+    world.write(
+        "neronet.toml",
+        "command = \"[ {n} != 1 ] || touch $WORLD/first; until [ -e $WORLD/go ]; do sleep 0.05; done\"\n[params]\nn = [1, 2, 3]\n",
+    );
+    let mut driver = world.start(&["run"]);
+    world.wait_told("first");
+    driver.kill().and_then(|()| driver.wait()).expect("it is ours");
+    let reason = |at: usize| world.list()[at]["reason"].as_str().unwrap_or_default().to_string();
+    assert!(reason(1).contains("`neronet retry 2-3` starts them"), "{}", reason(1));
+    world.tell("go");
+    world.ended(1);
+    world.say(&["retry", "2-3"]).with_code(0);
+}

@@ -59,7 +59,10 @@ fn a_disk_that_fills_at_any_point_of_the_start_leaves_a_home_that_works() {
         assert_eq!(ids.into_iter().collect::<std::collections::BTreeSet<_>>(), expected);
         for run in &runs {
             // One whose end could not be written down is told with what to do about it.
-            assert!(run["state"] == "ended" || text(&run["reason"]).contains("`neronet retry` starts it"), "{run:#}");
+            assert!(
+                run["state"] == "ended" || text(&run["reason"]).contains(&format!("`neronet retry {}` starts it", run["id"])),
+                "{run:#}"
+            );
             if run["outcome"] == "finished" && run["id"] != runs.len() {
                 assert_eq!(world.output(run["id"].as_u64().expect("a number"), 1), "step 1 loss 0.5\n");
             }

@@ -203,3 +203,26 @@ for epoch in range(1, 7):
     let kept: Vec<String> = run["checkpoints"].as_array().expect("a list").iter().map(|known| text(&known["path"])).collect();
     assert_eq!(kept, ["ckpt/5.npz", "ckpt/6.npz"], "{run:#}");
 }
+
+/// Unix seconds of a time in JSON.
+fn seconds(time: &Value) -> f64 {
+    time.as_str().and_then(|time| time.parse::<jiff::Timestamp>().ok()).expect("a time").as_millisecond() as f64 / 1000.0
+}
+
+#[test]
+fn the_time_between_attempts_is_no_part_of_how_long_a_run_took() {
+    let world = World::new();
+    world.run(&["sh", "-c", "[ $NERONET_ATTEMPT = 1 ] && exit 1; touch $WORLD/second; until [ -e $WORLD/go ]; do sleep 0.05; done"]);
+    // The time that is not to be counted.
+    std::thread::sleep(std::time::Duration::from_millis(1500));
+    let retry = world.start(&["retry", "1"]);
+    world.wait_told("second");
+    let running = world.show(1);
+    assert_eq!(running["started"], running["attempts"][1]["started"], "{running:#}");
+    world.tell("go");
+    crate::world::end_of(retry);
+    let attempts = world.show(1)["attempts"].clone();
+    let worked: f64 = (0..2).map(|n| seconds(&attempts[n]["ended"]) - seconds(&attempts[n]["started"])).sum();
+    let listed = world.say(&["ls", "-a", &format!("duration <= {}", worked + 0.05), "--json"]).with_code(0).json();
+    assert_eq!(listed[0]["id"], 1, "{attempts:#}");
+}

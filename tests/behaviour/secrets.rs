@@ -55,3 +55,62 @@ fn a_secret_that_the_specification_sets_is_not_on_the_record_of_what_was_printed
     world.run_spec("command = 'echo using $MY_API_KEY'\n[env]\nMY_API_KEY = 'canary-key-10d7'\n").with_code(0);
     assert_eq!(world.output(1, 1), "using ***\n");
 }
+
+#[test]
+fn what_is_shown_of_commands_parameters_and_tags_has_no_secrets() {
+    let world = World::new();
+    world.write(
+        "t.py",
+        "import os\nopen(os.environ['NERONET_METRICS'], 'a').write('{\"step\": 1, \"loss\": 1, \"api_key\": \"canary-tag\"}\\n')\n",
+    );
+    let spec = "command = \"python3 t.py {flags} --auth=canary-d\"\n[params]\n\
+        token = [\"canary-e\", \"canary-f\"]\nurl = \"https://u:canary-g@h\"\nhf = \"hf_canary12345678901234567890\"\nplain = \"from-variable\"\n";
+    world.write("neronet.toml", spec);
+    world
+        .say(&["run", "-q", "--", "python3", "t.py", "--api-key", "canary-a b", "--password=canary-b", "https://u:canary-c@h/x"])
+        .with_code(0);
+    world.run_spec(spec).with_code(0);
+    let from_variable =
+        world.neronet(&["run", "-q", "--set", "hub=canary-variable", "--", "true", "{hub}"]).env("HUB_TOKEN", "canary-variable").status();
+    assert!(from_variable.expect("neronet starts").success());
+    world.run_spec("command = \"true --auth=canary-d\"\nname = \"later\"\n").with_code(0);
+    for words in [
+        &["ls", "-a"][..],
+        &["ls", "-a", "--json"],
+        &["ls", "-a", "--fields", "params,token"],
+        &["ls", "--sort", "nothing"],
+        &["show", "1"],
+        &["show", "2"],
+        &["show", "2", "--json"],
+        &["show", "4", "--json"],
+        &["compare", "1-4", "--all"],
+        &["compare", "1", "2", "--json", "--all"],
+        &["plot", "2-3", "-m", "loss"],
+        &["compare", "4-5"],
+        &["report", "1-5", "-o", "report.html"],
+        &["clone", "1", "one"],
+        &["clone", "2", "two"],
+        &["clone", "4", "four"],
+    ] {
+        let said = world.say(words);
+        assert!(!said.out.is_empty() || !said.err.is_empty(), "{words:?}");
+        let told = format!("{}{}{}", said.out, said.err, std::fs::read_to_string(world.project().join("report.html")).unwrap_or_default());
+        assert!(!told.contains("canary"), "{words:?}: {told}");
+    }
+    let params = std::fs::read_to_string(world.home().join("runs/2/params.json")).expect("there");
+    assert!(params.contains("canary-e") && params.contains("canary-g"), "the run itself gets the true values: {params}");
+}
+
+#[test]
+fn the_command_of_a_queued_run_is_shown_without_its_secrets() {
+    let world = World::new();
+    world.write(
+        "neronet.toml",
+        "command = \"until [ -e $WORLD/go ]; do sleep 0.05; done; echo --api-key canary-a\"\n[params]\nn = [1, 2]\n",
+    );
+    world.say(&["run", "--detach"]).with_code(0);
+    let shown = world.say(&["show", "2"]).with_code(0);
+    world.tell("go");
+    assert!(shown.out.contains("queued") && !shown.out.contains("canary"), "{}", shown.out);
+    world.say(&["logs", "-f", "2"]).with_code(0);
+}

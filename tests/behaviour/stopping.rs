@@ -116,7 +116,9 @@ fn a_command_line_that_is_told_to_end_leaves_its_runs_alone() {
     assert_eq!(world.show(1)["state"], "running");
     assert_eq!(world.told("saved"), None);
     world.say(&["stop", "1"]).with_code(0);
-    assert_eq!(world.ended(1)["outcome"], "stopped");
+    let run = world.ended(1);
+    assert_eq!(run["outcome"], "stopped");
+    assert!(!text(&run["reason"]).contains("killed"), "{run:#}");
     assert_eq!(world.told("saved").as_deref(), Some("weights"));
 }
 
@@ -137,6 +139,7 @@ fn stop_asks_and_kill_ends_at_once_from_another_terminal() {
     assert!(said.err.contains("stopped"), "{said:#?}");
     let run = world.show(1);
     assert_eq!((&run["outcome"], &run["attempts"][0]["signal"]), (&"stopped".into(), &9.into()), "{run:#}");
+    assert!(text(&run["reason"]).ends_with("(killed)"), "{run:#}");
     let again = world.say(&["stop", "1"]).with_code(1);
     assert!(again.err.contains("it has ended (stopped)"), "{again:#?}");
 }

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 /// Runs, watches and explains neural-network training.
 ///
-/// Runs are named by number (42, 40-50), `last`, an experiment's name, @TAG, sweep:7, or a filter such as 'state == failed and lr > 0.01'.
+/// Runs are named by number (42, 40-50, 1,3,5), `last`, an experiment's name, @TAG, sweep:7, or a filter such as
+/// 'state == failed and lr > 0.01' (`neronet ls --help` says all of it). Several words mean the runs of all of them.
 #[derive(Debug, Parser)]
 #[command(name = "neronet", version, arg_required_else_help = true, max_term_width = 110)]
 pub(crate) struct Args {
@@ -23,6 +24,17 @@ pub(crate) enum Command {
     /// Show what a specification would run, or what would be read from a log, and run nothing
     Check(Check),
     /// List runs
+    ///
+    /// A filter is made of NAME OPERATOR VALUE. Operators: == != < <= > >=, and ~ (holds the text). They are joined by
+    /// and, or, not and ( ); @TAG stands for the runs that have it. A value with blanks is put in quotes.
+    /// Several filters, or other words for runs, list the runs of all of them.
+    ///
+    /// NAME is a parameter (lr, or params.lr), a metric, or one of id, uid, project, experiment, sweep, state, outcome, reason,
+    /// tag, created, started, ended, attempts, duration. A metric means its last value; loss.min, loss.max, loss.best, loss.step
+    /// and loss.points mean what they say. Times compare as they are shown (created > 2026-11-20), durations in seconds or with
+    /// a unit (duration > 10min). What a run lacks is different (!=) from any value and nothing else.
+    ///
+    /// For instance: neronet ls 'state == failed and reason ~ memory' '@keep and val_acc.max > 0.9'
     Ls(Ls),
     /// Show everything about a run
     Show(Show),
@@ -41,8 +53,12 @@ pub(crate) enum Command {
     /// End runs at once
     Kill(Which),
     /// Go on with an ended run from its latest complete checkpoint
+    ///
+    /// Of several runs only those that did not finish.
     Resume(Again),
     /// Run an ended run once more, from scratch
+    ///
+    /// Of several runs only those that did not finish.
     Retry(Again),
     /// Add tags to runs, or take them away with --remove
     Tag(Tag),
@@ -116,8 +132,8 @@ pub(crate) struct Ls {
     /// Runs in the trash
     #[arg(long)]
     pub(crate) trash: bool,
-    /// Sort by a metric (best first, where its objective or its name says which way), a parameter, or created, started, ended, duration, state
-    #[arg(long, value_name = "NAME")]
+    /// Sort by a metric (best first, where its objective or its name says which way), a parameter, or created, started, ended, duration, state; -NAME turns the order round
+    #[arg(long, value_name = "NAME", allow_hyphen_values = true)]
     pub(crate) sort: Option<String>,
     /// Show at most so many: the newest, or with --sort the first
     #[arg(long, value_name = "N")]

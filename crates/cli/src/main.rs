@@ -26,7 +26,11 @@ fn main() -> ExitCode {
     let args = match Args::try_parse_from(words) {
         Ok(args) => args,
         Err(e) => {
-            e.print().ok();
+            // --help and --version go to standard output, which may be full.
+            match e.print().and_then(|()| std::io::Write::flush(&mut std::io::stdout())) {
+                Err(error) if !e.use_stderr() => output::give_up(&error),
+                _ => {}
+            }
             return ExitCode::from(u8::try_from(e.exit_code()).unwrap_or(2));
         }
     };

@@ -5,9 +5,18 @@ use std::io::{self, Write};
 /// Prints to standard output. `neronet ls | head` closes it early: then there is nothing more to say.
 pub(crate) fn print(text: &str) {
     let mut out = io::stdout().lock();
-    if out.write_all(text.as_bytes()).and_then(|()| out.flush()).is_err() {
+    if let Err(e) = out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        give_up(&e);
+    }
+}
+
+/// Ends the command: in silence where nobody reads any more, else with the reason.
+pub(crate) fn give_up(e: &io::Error) -> ! {
+    if e.kind() == io::ErrorKind::BrokenPipe {
         std::process::exit(0);
     }
+    error(&format!("standard output cannot be written: {e}"));
+    std::process::exit(1);
 }
 
 pub(crate) fn print_line(text: &str) {
@@ -20,14 +29,18 @@ pub(crate) fn json(value: &serde_json::Value) {
 }
 
 pub(crate) fn error(text: &str) {
-    // Names in it may be a script's: nothing of them may steer the terminal.
-    let text = crate::commands::stream::safe(text.trim_end(), false);
+    let text = harmless(text);
     let prefix = if text.starts_with("error:") { "" } else { "error: " };
     writeln!(io::stderr(), "{prefix}{text}").ok();
 }
 
 pub(crate) fn notice(text: &str) {
-    writeln!(io::stderr(), "{}", text.trim_end()).ok();
+    writeln!(io::stderr(), "{}", harmless(text)).ok();
+}
+
+/// Names in it may be a script's: nothing of them may steer the terminal.
+fn harmless(text: &str) -> String {
+    crate::commands::stream::safe(text.trim_end(), false)
 }
 
 /// The terminal's width, of standard output or else of standard error.

@@ -3,10 +3,14 @@
 use crate::compare;
 use crate::context::Context;
 use crate::error::HomeError;
+use crate::masked;
 use crate::view::View;
 use neronet_capture::code;
 use neronet_model::settings::Command;
+use neronet_spec::{Experiment, again};
 use neronet_store::StoreError;
+use std::fs::File;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 /// What was copied, in sentences, and how to run it there.
@@ -16,6 +20,8 @@ pub struct Cloned {
     /// Where to run it, and the words after `neronet run`.
     pub folder: PathBuf,
     pub again: Vec<String>,
+    /// Some of these words hold `***` in the place of a secret.
+    pub masked: bool,
 }
 
 pub fn clone(context: &Context, view: &View<'_>, folder: &Path) -> Result<Cloned, HomeError> {
@@ -52,11 +58,12 @@ pub fn clone(context: &Context, view: &View<'_>, folder: &Path) -> Result<Cloned
             ));
             if let Some(git) = frozen.git.as_ref().filter(|git| !git.commit.is_empty()) {
                 let word = if git.dirty { ", without what was uncommitted then," } else { "" };
-                cloned.notes.push(format!("the commit{word} is at hand with: git -C {} worktree add FOLDER {}", frozen.top, git.commit));
+                let top = in_shell(std::slice::from_ref(&frozen.top));
+                cloned.notes.push(format!("the commit{word} is at hand with: git -C {top} worktree add FOLDER {}", git.commit));
             }
         }
     }
-    write_spec(view, &mut cloned)?;
+    write_spec(context, view, &mut cloned)?;
     Ok(cloned)
 }
 
@@ -73,30 +80,54 @@ fn refuse_what_is_there(folder: &Path) -> Result<(), HomeError> {
 }
 
 /// The specification as it was read, where the snapshot does not hold the same already.
-fn write_spec(view: &View<'_>, cloned: &mut Cloned) -> Result<(), HomeError> {
+fn write_spec(context: &Context, view: &View<'_>, cloned: &mut Cloned) -> Result<(), HomeError> {
     let Some(spec) = &view.sweep.spec else {
         if let Command::Argv(words) = &view.sweep.settings.command {
-            cloned.again = [vec!["--".to_string()], words.clone()].concat();
+            set(view, None, cloned);
+            let typed = again::typed(words);
+            let shown = masked::arguments(&typed, &masked::known(context, view.run.sweep));
+            cloned.masked |= shown != typed;
+            cloned.again.push("--".to_string());
+            cloned.again.extend(shown);
         }
         return Ok(());
     };
     let name = Path::new(&spec.path).file_name().map_or_else(|| "neronet.toml".into(), |name| name.to_string_lossy().into_owned());
     let mut place = cloned.folder.join(&name);
-    let there = std::fs::read_to_string(&place).ok();
-    if there.as_deref() != Some(spec.text.as_str()) {
-        // A file of that name that says something else came from the snapshot and stays.
-        if there.is_some() {
+    if std::fs::read(&place).ok().as_deref() != Some(spec.text.as_bytes()) {
+        // What has that name and says something else, a link that leads nowhere included, came from the snapshot and stays.
+        if place.symlink_metadata().is_ok() {
             place = cloned.folder.join(format!("run-{}-{name}", view.run.id));
         }
         std::fs::create_dir_all(&cloned.folder).map_err(StoreError::io("make the folder", &cloned.folder))?;
-        std::fs::write(&place, &spec.text).map_err(StoreError::io("write", &place))?;
+        let written = File::create_new(&place).and_then(|mut file| file.write_all(spec.text.as_bytes()));
+        written.map_err(StoreError::io("write", &place))?;
     }
     let file = place.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or(name);
-    cloned.again.push(format!("{file}:{}", view.run.experiment));
-    for (name, value) in view.run.params.iter().filter(|(name, _)| view.sweep.varying.iter().any(|varying| varying == name)) {
-        cloned.again.extend(["--set".to_string(), format!("{name}={value}")]);
+    let wanted = &view.run.experiment;
+    let named = neronet_spec::parse(&spec.text, &spec.path, Some(wanted), &[]).ok();
+    cloned.again.push(if named.is_some() { format!("{file}:{wanted}") } else { file });
+    let plan = named.or_else(|| neronet_spec::parse(&spec.text, &spec.path, None, &[]).ok());
+    let experiment = plan.as_ref().and_then(|plan| plan.experiments.first());
+    set(view, experiment, cloned);
+    if experiment.is_some_and(|experiment| experiment.settings != view.sweep.settings) {
+        cloned
+            .notes
+            .push(format!("run {} was submitted with --set of more than parameters, which is not in its specification", view.run.id));
     }
     Ok(())
+}
+
+/// Adds the `--set` that give the run's parameters.
+fn set(view: &View<'_>, experiment: Option<&Experiment>, cloned: &mut Cloned) {
+    for (name, mut word) in again::sets(&view.run.params, experiment) {
+        let shown = view.params.get(&name);
+        if let (Some(shown), Some((key, _))) = (shown.filter(|shown| Some(*shown) != view.run.params.get(&name)), word.split_once('=')) {
+            word = format!("{key}={shown}");
+            cloned.masked = true;
+        }
+        cloned.again.extend(["--set".to_string(), word]);
+    }
 }
 
 /// The words as a shell would take them.

@@ -3,6 +3,7 @@
 use crate::context::Context;
 use crate::error::HomeError;
 use crate::json;
+use crate::masked;
 use crate::submit::{World, world_file};
 use crate::view::View;
 use neronet_capture::code::{self, Change};
@@ -56,8 +57,8 @@ pub fn compare(context: &Context, views: &[&View<'_>]) -> Result<Comparison, Hom
         attempts.iter().for_each(|attempt| all.extend(attempt.config.clone()));
         all.into_iter().collect::<Vec<_>>()
     });
-    let params = views.iter().map(|view| view.run.params.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect());
-    let facts = views.iter().zip(&worlds).map(|(view, world)| facts(view, world));
+    let params = views.iter().map(|view| view.params.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect());
+    let facts = views.iter().zip(&worlds).map(|(view, world)| facts(context, view, world));
     let mut names: Vec<&String> = views.iter().flat_map(|view| view.metrics.keys()).collect();
     names.sort_unstable();
     names.dedup();
@@ -95,7 +96,7 @@ fn rows(each: Vec<Vec<(String, String)>>) -> Vec<Row> {
     rows
 }
 
-fn facts(view: &View<'_>, world: &World) -> Vec<(String, String)> {
+fn facts(context: &Context, view: &View<'_>, world: &World) -> Vec<(String, String)> {
     let system = &world.environment.system;
     let mut facts = vec![
         ("experiment", view.run.experiment.clone()),
@@ -103,7 +104,8 @@ fn facts(view: &View<'_>, world: &World) -> Vec<(String, String)> {
         ("state", view.status()),
         ("reason", view.reason.clone().unwrap_or_default()),
         ("attempts", view.run.attempts.to_string()),
-        ("command", command(view)),
+        // With its placeholders: the values are compared as parameters.
+        ("command", masked::template(context, view.sweep)),
         ("host", view.sweep.host.clone()),
         ("os", system.os.clone()),
         ("kernel", system.kernel.clone()),
@@ -119,14 +121,6 @@ fn facts(view: &View<'_>, world: &World) -> Vec<(String, String)> {
     }
     facts.retain(|(_, value)| !value.is_empty());
     facts.into_iter().map(|(name, value)| (name.to_string(), value)).collect()
-}
-
-/// As the specification has it, with its placeholders: the values are compared as parameters.
-fn command(view: &View<'_>) -> String {
-    match &view.sweep.settings.command {
-        neronet_model::settings::Command::Shell(line) => line.clone(),
-        neronet_model::settings::Command::Argv(words) => words.join(" "),
-    }
 }
 
 /// `3f2c1a0b9d8e`, with a word when that commit alone does not hold what ran.
@@ -154,11 +148,17 @@ pub fn gpus(world: &World) -> String {
 
 fn code_change(context: &Context, first: &View<'_>, other: &View<'_>) -> CodeChange {
     let mut change = CodeChange { from: first.run.id, to: other.run.id, same: false, changes: Vec::new(), unknown: None };
+    if first.sweep.project != other.sweep.project {
+        change.same = first.sweep.code.snapshot.is_some() && first.sweep.code.snapshot == other.sweep.code.snapshot;
+        change.unknown = (!change.same).then(|| format!("they are of two projects, {} and {}", first.sweep.project, other.sweep.project));
+        return change;
+    }
     match (&first.sweep.code.snapshot, &other.sweep.code.snapshot) {
         (Some(a), Some(b)) if a == b => change.same = true,
         (Some(a), Some(b)) => match code::changed_files(&context.home.snapshots(), a, b) {
-            Ok(changes) => {
+            Ok(mut changes) => {
                 change.same = changes.is_empty();
+                changes.iter_mut().for_each(masked::change);
                 change.changes = changes;
             }
             Err(e) => change.unknown = Some(e.to_string()),

@@ -21,7 +21,7 @@ pub fn of(context: &Context, view: &View<'_>) -> Option<String> {
         tag.or_else(|| attempt.config.iter().find(|(name, value)| named(name) && *value != "auto")).map(|(_, value)| value.clone())
     });
     told.or_else(|| printed(context, view)).or_else(|| {
-        let param = view.run.params.get("device").map(ToString::to_string);
+        let param = view.params.get("device").map(ToString::to_string);
         param.filter(|device| device != "auto")
     })
 }

@@ -1,9 +1,14 @@
-//! Filter expressions over runs: `state == failed and lr >= 0.01`, `test_acc > 97 or @keep`, `not (model ~ resnet)`.
-//! A name is a field (id, sweep, experiment, project, state, outcome), a parameter, or a metric's last value. Never code.
+//! Filter expressions over runs: `state == failed and lr >= 0.01`, `test_acc.max > 97 or @keep`, `not (model ~ resnet)`.
+//! A name is a parameter, a field of listings, or a metric: its last value, or with `.min`, `.max`, `.best` another. Never code.
 
 use crate::error::HomeError;
+use crate::listing::{self, duration};
+use crate::objective::goal_of;
 use crate::view::View;
-use neronet_model::Value;
+use jiff::tz::TimeZone;
+use neronet_model::event::Extent;
+use neronet_model::settings::Goal;
+use neronet_model::{Millis, UnixMs, Value};
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum Filter {
@@ -44,32 +49,117 @@ impl Filter {
         if parser.skip_space().is_empty() { Ok(filter) } else { Err(parser.wrong("expected 'and', 'or' or the end")) }
     }
 
-    pub fn matches(&self, view: &View<'_>) -> bool {
+    /// The runs that it holds for, of all that there are. A name that none of them has is a slip of the pen, not an answer.
+    pub fn of<'v, 'a>(&self, views: &'v [View<'a>], now: UnixMs) -> Result<Vec<&'v View<'a>>, HomeError> {
+        let mut names = Vec::new();
+        self.names(&mut names);
+        let known = |name: &str| FIELDS.contains(&name) || views.iter().any(|view| !values(view, name, now).is_empty());
+        if let Some(name) = names.into_iter().find(|name| !views.is_empty() && !known(name)) {
+            return Err(listing::unknown(&views.iter().collect::<Vec<_>>(), "nothing to filter by", name, &FIELDS));
+        }
+        Ok(views.iter().filter(|view| self.matches(view, now)).collect())
+    }
+
+    fn names<'f>(&'f self, names: &mut Vec<&'f str>) {
         match self {
-            Filter::All(parts) => parts.iter().all(|part| part.matches(view)),
-            Filter::Any(parts) => parts.iter().any(|part| part.matches(view)),
-            Filter::Not(part) => !part.matches(view),
+            Filter::All(parts) | Filter::Any(parts) => parts.iter().for_each(|part| part.names(names)),
+            Filter::Not(part) => part.names(names),
+            Filter::Tag(_) => {}
+            Filter::Compare { name, .. } => names.push(name),
+        }
+    }
+
+    fn matches(&self, view: &View<'_>, now: UnixMs) -> bool {
+        match self {
+            Filter::All(parts) => parts.iter().all(|part| part.matches(view, now)),
+            Filter::Any(parts) => parts.iter().any(|part| part.matches(view, now)),
+            Filter::Not(part) => !part.matches(view, now),
             Filter::Tag(tag) => view.run.tags.contains(tag),
-            Filter::Compare { name, operator, value } => match field(view, name) {
-                Some(found) => compare(&found, *operator, value),
-                // A run without the name is different from any value, and nothing else.
-                None => *operator == Operator::NotEqual,
-            },
+            Filter::Compare { name, operator, value } => {
+                let lasted = Millis::parse(value).filter(|_| name == "duration").map(|time| time.seconds().to_string());
+                let value = lasted.as_ref().unwrap_or(value);
+                let found = values(view, name, now);
+                match operator {
+                    // A run without the name is different from any value, and nothing else.
+                    Operator::NotEqual => found.iter().all(|found| compare(found, Operator::NotEqual, value)),
+                    operator => found.iter().any(|found| compare(found, *operator, value)),
+                }
+            }
         }
     }
 }
 
-fn field(view: &View<'_>, name: &str) -> Option<Value> {
+/// What a filter can ask of every run, beside its parameters and metrics.
+const FIELDS: [&str; 15] = [
+    "id",
+    "uid",
+    "project",
+    "experiment",
+    "sweep",
+    "state",
+    "outcome",
+    "reason",
+    "tags",
+    "tag",
+    "created",
+    "started",
+    "ended",
+    "attempts",
+    "duration",
+];
+
+/// What a name stands for: nothing where the run lacks it, several values where any of them may be meant.
+fn values(view: &View<'_>, name: &str, now: UnixMs) -> Vec<Value> {
     let text = |text: String| Some(Value::Str(text));
-    match name {
-        "id" => Some(Value::Int(view.run.id.0 as i64)),
-        "sweep" => Some(Value::Int(view.run.sweep.0 as i64)),
+    let number = |number: u64| Some(Value::Int(number as i64));
+    if let Some(value) = view.params.get(name.strip_prefix("params.").unwrap_or(name)).or_else(|| view.params.get(name)) {
+        return vec![value.clone()];
+    }
+    let one = match name {
+        "id" => number(view.run.id.0),
+        "sweep" => number(view.run.sweep.0),
+        "attempts" => number(view.run.attempts),
+        "uid" => text(view.run.uid.to_string()),
         "experiment" => text(view.run.experiment.clone()),
         "project" => text(view.sweep.project.clone()),
-        // `state == failed` is what people type.
-        "state" => text(view.status()),
+        // `state == failed` is what people type, `ended` what --json says.
+        "state" => return vec![Value::Str(view.status()), Value::Str(view.state.to_string())],
         "outcome" => view.outcome.and_then(|outcome| text(outcome.to_string())),
-        _ => view.run.params.get(name).cloned().or_else(|| view.metrics.get(name).map(|extent| Value::from_f64(extent.last))),
+        "reason" => view.reason.clone().and_then(text),
+        "tags" | "tag" => return view.run.tags.iter().cloned().map(Value::Str).collect(),
+        "created" => time(Some(view.run.created)),
+        "started" => time(view.started),
+        "ended" => time(view.ended),
+        "duration" => duration(view, now).map(|lasted| Value::from_f64(lasted.seconds())),
+        _ => metric(view, name.strip_prefix("metrics.").unwrap_or(name)).map(Value::from_f64),
+    };
+    one.into_iter().collect()
+}
+
+/// `2026-11-21 15:04:05`, as listings show it: ordered by its letters, and a part of it compares as people mean it.
+fn time(at: Option<UnixMs>) -> Option<Value> {
+    let stamp = jiff::Timestamp::from_millisecond(at?.0).ok()?.to_zoned(TimeZone::system());
+    Some(Value::Str(stamp.strftime("%Y-%m-%d %H:%M:%S").to_string()))
+}
+
+fn metric(view: &View<'_>, name: &str) -> Option<f64> {
+    if let Some(extent) = view.metrics.get(name) {
+        return Some(extent.last);
+    }
+    let (metric, which) = name.rsplit_once('.')?;
+    let extent: &Extent = view.metrics.get(metric)?;
+    let stated = view.sweep.settings.objectives.iter().find(|objective| objective.metric == metric).map(|objective| objective.goal);
+    match which {
+        "last" => Some(extent.last),
+        "min" => Some(extent.min),
+        "max" => Some(extent.max),
+        "step" => Some(extent.step),
+        "points" => Some(extent.points as f64),
+        "best" => match stated.or_else(|| goal_of(metric))? {
+            Goal::Min => Some(extent.min),
+            Goal::Max => Some(extent.max),
+        },
+        _ => None,
     }
 }
 

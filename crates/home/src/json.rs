@@ -2,6 +2,7 @@
 
 use crate::begin::Frozen;
 use crate::context::Context;
+use crate::masked;
 use crate::submit::{World, world_file};
 use crate::view::View;
 use neronet_model::event::Checkpoint;
@@ -35,7 +36,7 @@ pub fn listed(view: &View<'_>) -> Value {
         "state": view.state,
         "outcome": view.outcome,
         "reason": view.reason,
-        "params": view.run.params,
+        "params": view.params,
         "tags": view.run.tags,
         "target": "local",
         "created": time(Some(view.run.created)),
@@ -114,7 +115,7 @@ pub fn checkpoints(attempts: &[Attempt]) -> Vec<&Checkpoint> {
     all
 }
 
-/// Every attempt of a run, read from its spool.
+/// Every attempt of a run, read from its spool, as it may be shown.
 pub fn attempts(context: &Context, view: &View<'_>) -> Vec<Attempt> {
     let read = |n: u64| spool::attempt(&context.home.attempt(view.run.id, AttemptNo(n)), AttemptNo(n)).ok();
     let begun = (1..=view.run.attempts).filter(|n| context.home.attempt(view.run.id, AttemptNo(*n)).exists());
@@ -123,6 +124,7 @@ pub fn attempts(context: &Context, view: &View<'_>) -> Vec<Attempt> {
     if attempts.is_empty() {
         attempts.extend(view.run.known_end.as_ref().map(|end| end.attempt.clone()));
     }
+    attempts.iter_mut().for_each(masked::attempt);
     attempts
 }
 
@@ -134,7 +136,7 @@ fn attempt_json(attempt: &Attempt) -> Value {
         "outcome": attempt.end.as_ref().map(|end| end.outcome),
         "exit_code": attempt.exit_code,
         "signal": attempt.signal,
-        "cause": attempt.end.as_ref().and_then(|end| end.cause.as_ref().map(ToString::to_string)),
+        "cause": attempt.reason(),
         "resumed_from": attempt.resumed_from,
         "last_lines": attempt.end.as_ref().map(|end| end.last_lines.clone()).unwrap_or_default(),
         "notices": attempt.notices,

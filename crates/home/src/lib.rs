@@ -11,6 +11,7 @@ pub mod error;
 pub mod filter;
 pub mod json;
 pub mod listing;
+pub mod masked;
 pub mod nearest;
 pub mod objective;
 pub mod reconcile;

@@ -26,36 +26,38 @@ pub fn trashed<'a>(context: &Context, snapshot: &'a Snapshot) -> Vec<View<'a>> {
 pub fn varying(views: &[&View<'_>]) -> Vec<String> {
     let mut names: Vec<&str> = Vec::new();
     let mut known = BTreeSet::new();
-    for (name, _) in views.iter().flat_map(|view| view.run.params.iter()) {
+    for (name, _) in views.iter().flat_map(|view| view.params.iter()) {
         if known.insert(name) {
             names.push(name);
         }
     }
-    let differs = |name: &&str| views.windows(2).any(|pair| pair[0].run.params.get(name) != pair[1].run.params.get(name));
+    let differs = |name: &&str| views.windows(2).any(|pair| pair[0].params.get(name) != pair[1].params.get(name));
     names.into_iter().filter(differs).map(str::to_string).collect()
 }
 
 /// `lr=0.1 act=relu` of the names given, those that the run has.
 pub fn assignment(view: &View<'_>, names: &[String]) -> String {
-    let pairs = names.iter().filter_map(|name| view.run.params.get(name).map(|value| format!("{name}={value}")));
+    let pairs = names.iter().filter_map(|name| view.params.get(name).map(|value| format!("{name}={value}")));
     pairs.collect::<Vec<_>>().join(" ")
 }
 
-/// From the start of the first attempt to the end of the last, or to `now`.
+/// How long its attempts ran together, not the time between them; of one that runs, since it began.
 pub fn duration(view: &View<'_>, now: UnixMs) -> Option<Millis> {
-    // A single attempt was measured by a clock that never jumps.
-    if let (1, Some(lasted)) = (view.run.attempts, view.attempt.as_ref().and_then(|attempt| attempt.lasted)) {
-        return Some(lasted);
-    }
-    let until = view.ended.unwrap_or(now);
-    view.started.map(|started| Millis(until.0.saturating_sub(started.0).max(0) as u64))
+    let attempt = view.attempt.as_ref();
+    let running = || {
+        let until = view.ended.unwrap_or(now);
+        attempt?.begun.map(|begun| Millis(until.0.saturating_sub(begun.0).max(0) as u64))
+    };
+    let last = attempt.and_then(|attempt| attempt.lasted).or_else(running);
+    let all = Millis(view.run.earlier.0.saturating_add(last.unwrap_or_default().0));
+    (last.is_some() || all > Millis(0)).then_some(all)
 }
 
 /// Sorts by a metric (better first where that is known), a parameter, or `id`, `created`, `started`, `ended`, `duration`, `state`.
 /// Gives the metric, if it was one.
 pub fn sort(views: &mut [&View<'_>], name: &str, now: UnixMs) -> Result<Option<Telling>, HomeError> {
     let known_metric = views.iter().any(|view| view.metrics.contains_key(name));
-    let known_param = views.iter().any(|view| view.run.params.get(name).is_some());
+    let known_param = views.iter().any(|view| view.params.get(name).is_some());
     let mut metric = None;
     match name {
         _ if known_metric && !known_param => {
@@ -63,14 +65,14 @@ pub fn sort(views: &mut [&View<'_>], name: &str, now: UnixMs) -> Result<Option<T
             views.sort_by(|a, b| telling.order(telling.value(a), telling.value(b)));
             metric = Some(telling);
         }
-        _ if known_param => views.sort_by(|a, b| order(a.run.params.get(name), b.run.params.get(name))),
+        _ if known_param => views.sort_by(|a, b| order(a.params.get(name), b.params.get(name))),
         "id" | "created" => views.sort_by_key(|view| view.run.id),
         "started" => views.sort_by_key(|view| (view.started.is_none(), view.started)),
         "ended" => views.sort_by_key(|view| (view.ended.is_none(), view.ended)),
         "duration" => views.sort_by_key(|view| duration(view, now).map_or((true, Millis(0)), |duration| (false, duration))),
         "state" => views.sort_by_key(|view| view.status()),
         _ if views.is_empty() => {}
-        _ => return Err(unknown(views, "nothing that could be sorted by", name)),
+        _ => return Err(unknown(views, "nothing that could be sorted by", name, &FIELDS)),
     }
     Ok(metric)
 }
@@ -109,19 +111,19 @@ pub const FIELDS: [&str; 17] = [
 
 /// Refuses fields that none of the runs has.
 pub fn check_fields(views: &[&View<'_>], fields: &[String]) -> Result<(), HomeError> {
-    let known = |name: &str| {
-        FIELDS.contains(&name) || views.iter().any(|view| view.run.params.get(name).is_some() || view.metrics.contains_key(name))
-    };
+    let known =
+        |name: &str| FIELDS.contains(&name) || views.iter().any(|view| view.params.get(name).is_some() || view.metrics.contains_key(name));
     match fields.iter().find(|field| !known(field)) {
-        Some(field) if !views.is_empty() => Err(unknown(views, "no field", field)),
+        Some(field) if !views.is_empty() => Err(unknown(views, "no field", field, &FIELDS)),
         _ => Ok(()),
     }
 }
 
-fn unknown(views: &[&View<'_>], what: &str, name: &str) -> HomeError {
-    let params: BTreeSet<&str> = views.iter().flat_map(|view| view.run.params.iter().map(|(name, _)| name)).collect();
+/// That no parameter and no metric of these runs is called so, none of `fields` either, and what there is.
+pub(crate) fn unknown(views: &[&View<'_>], what: &str, name: &str, fields: &[&str]) -> HomeError {
+    let params: BTreeSet<&str> = views.iter().flat_map(|view| view.params.iter().map(|(name, _)| name)).collect();
     let metrics: BTreeSet<&str> = views.iter().flat_map(|view| view.metrics.keys().map(String::as_str)).collect();
-    let guess = did_you_mean(name, params.iter().chain(&metrics).copied().chain(FIELDS));
+    let guess = did_you_mean(name, params.iter().chain(&metrics).copied().chain(fields.iter().copied()));
     let some = |names: &BTreeSet<&str>| match names.len() {
         0 => "none".to_string(),
         _ => crate::nearest::some_of(names.iter().copied(), 12),
@@ -130,7 +132,7 @@ fn unknown(views: &[&View<'_>], what: &str, name: &str) -> HomeError {
         "{what} is called '{name}'{guess}\nparameters: {}\nmetrics: {}\nothers: {}",
         some(&params),
         some(&metrics),
-        FIELDS.join(", ")
+        fields.join(", ")
     ))
 }
 

@@ -86,7 +86,7 @@ pub fn telling(views: &[&View<'_>]) -> Vec<Telling> {
             found.push(Telling { metric: objective.metric.clone(), goal: Some(objective.goal), guessed: false });
         }
     }
-    let params: BTreeSet<&str> = views.iter().flat_map(|view| view.run.params.iter().map(|(name, _)| name)).collect();
+    let params: BTreeSet<&str> = views.iter().flat_map(|view| view.params.iter().map(|(name, _)| name)).collect();
     // Name, with how many runs have it and whether any has a curve of it.
     let mut names: BTreeMap<&str, (usize, bool)> = BTreeMap::new();
     for (name, extent) in views.iter().flat_map(|view| &view.metrics) {

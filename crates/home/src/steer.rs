@@ -4,18 +4,20 @@ use crate::context::Context;
 use crate::drive::Task;
 use crate::error::HomeError;
 use crate::view::{Snapshot, View};
+use neronet_model::attempt::End;
 use neronet_model::event::Checkpoint;
 use neronet_model::journal::{Entry, HomeState};
 use neronet_model::outcome::Cause;
 use neronet_model::run::{Again, Decision, KnownEnd};
 use neronet_model::settings::Goal;
 use neronet_model::{Attempt, AttemptNo, Outcome, RunId, State};
-use neronet_store::{StoreError, files, spool};
+use neronet_store::{Locked, StoreError, files, spool};
 use neronet_supervise::checkpoints::{self, Verdict, Writes};
 use neronet_supervise::os::process;
 use neronet_supervise::start::{self, How};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// Asks runs to end. Gives those that had nothing to be asked, each with the reason.
 pub fn ask(context: &Context, views: &[&View<'_>], how: How) -> Result<Vec<(RunId, String)>, HomeError> {
@@ -36,36 +38,42 @@ pub fn ask(context: &Context, views: &[&View<'_>], how: How) -> Result<Vec<(RunI
     if !never_start.is_empty() {
         let mut home = context.lock()?;
         for run in never_start {
-            let n = home.state().runs.get(&run).map_or(1, |run| run.attempts);
-            let mut attempt = Attempt::new(AttemptNo(n));
-            let cause = Cause::Asked(format!("{} before it started", context.user));
-            attempt.end = Some(neronet_model::attempt::End {
-                outcome: Outcome::Stopped,
-                cause: Some(cause),
-                at: context.now(),
-                last_lines: Vec::new(),
-                summary: Default::default(),
-            });
-            // The claim: whoever would start it finds its folder taken. If it was started just now, it is asked like any other.
-            let folder = context.home.attempt(run, AttemptNo(n));
-            files::make_folder(folder.parent().unwrap_or(&folder))?;
-            match std::fs::DirBuilder::new().mode(0o700).create(&folder) {
-                Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => {
-                    if !start::ask(&folder, AttemptNo(n), &context.user, how)? {
-                        not_asked.push((run, "nothing of it runs here any more".into()));
-                    }
-                    continue;
+            if !end_before_start(context, &mut home, run)? {
+                // It was started just now, and is asked like any other.
+                let n = AttemptNo(home.state().runs.get(&run).map_or(1, |run| run.attempts));
+                if !start::ask(&context.home.attempt(run, n), n, &context.user, how)? {
+                    not_asked.push((run, "nothing of it runs here any more".into()));
                 }
-                claimed => claimed.map_err(StoreError::io("claim", &folder))?,
-            }
-            let end = KnownEnd { attempt, outcome: Outcome::Stopped, started: None, metrics: Default::default() };
-            if let Err(e) = home.decide(Entry::Ended { run, end: Box::new(end) }) {
-                std::fs::remove_dir(&folder).ok();
-                return Err(e.into());
             }
         }
     }
     Ok(not_asked)
+}
+
+/// Sees to it that a queued run is not started. False when somebody is starting it at this moment.
+fn end_before_start(context: &Context, home: &mut Locked, run: RunId) -> Result<bool, HomeError> {
+    let n = AttemptNo(home.state().runs.get(&run).map_or(1, |run| run.attempts));
+    // The claim: whoever would start it finds its folder taken.
+    let folder = context.home.attempt(run, n);
+    files::make_folder(folder.parent().unwrap_or(&folder))?;
+    match std::fs::DirBuilder::new().mode(0o700).create(&folder) {
+        Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => return Ok(false),
+        made => made.map_err(StoreError::io("make the folder", &folder))?,
+    }
+    let mut attempt = Attempt::new(n);
+    attempt.end = Some(End {
+        outcome: Outcome::Stopped,
+        cause: Some(Cause::Asked(format!("{} before it started", context.user))),
+        at: context.now(),
+        last_lines: Vec::new(),
+        summary: Default::default(),
+    });
+    let end = KnownEnd { attempt, outcome: Outcome::Stopped, started: None, metrics: Default::default() };
+    if let Err(e) = home.decide(Entry::Ended { run, end: Box::new(end) }) {
+        std::fs::remove_dir(&folder).ok();
+        return Err(e.into());
+    }
+    Ok(true)
 }
 
 /// The checkpoints to go on from, with a word on each that was passed over.
@@ -129,14 +137,21 @@ pub fn again(context: &Context, run: RunId, again: Again) -> Result<Task, HomeEr
     let mut home = context.lock()?;
     let snapshot = Snapshot::read(context)?;
     let view = snapshot.view_of(context, run).ok_or_else(|| HomeError::Words(format!("there is no run {run}")))?;
-    if view.state != State::Ended && !never_started(&view) {
-        return Err(HomeError::Failed(format!("run {run} is {}: `neronet stop {run}` first", view.status())));
-    }
+    may_begin_again(&view)?;
     let started = context.home.attempt(run, AttemptNo(view.run.attempts)).exists();
     let attempt = AttemptNo(if started { view.run.attempts + 1 } else { view.run.attempts });
     let decision = Decision { run, attempt, again: again.clone(), driver: Some(process::myself()) };
     home.decide(Entry::Decided { at: context.now(), decision })?;
     Ok(Task { run, attempt, again: Some(again) })
+}
+
+/// Refuses a run that runs or is about to.
+pub fn may_begin_again(view: &View<'_>) -> Result<(), HomeError> {
+    let id = view.run.id;
+    match view.state != State::Ended && !never_started(view) {
+        true => Err(HomeError::Failed(format!("run {id} is {}: `neronet stop {id}` first", view.status()))),
+        false => Ok(()),
+    }
 }
 
 /// Queued, with nobody left to start it; or its start was cut short.
@@ -159,12 +174,34 @@ pub fn note(context: &Context, run: RunId, note: Option<String>) -> Result<(), H
 
 /// Puts runs in the trash. Refused while one of them runs, or is about to.
 pub fn trash(context: &Context, views: &[&View<'_>]) -> Result<(), HomeError> {
-    if let Some(view) = views.iter().find(|view| view.state != State::Ended && !never_started(view)) {
-        let id = view.run.id;
-        return Err(HomeError::Failed(format!("run {id} is {}: nothing was removed; `neronet stop {id}` first", view.state)));
+    may_be_removed(context, views)?;
+    let mut home = context.lock()?;
+    // Whoever is to start a queued run may not have said so yet: it must find that the run has ended.
+    for view in views.iter().filter(|view| view.state == State::Queued) {
+        if !end_before_start(context, &mut home, view.run.id)? {
+            return Err(in_the_way(view));
+        }
     }
     let runs = views.iter().map(|view| view.run.id).collect();
-    Ok(context.lock()?.decide(Entry::Trashed { at: context.now(), runs })?)
+    Ok(home.decide(Entry::Trashed { at: context.now(), runs })?)
+}
+
+/// Refuses runs that run or are about to.
+pub fn may_be_removed(context: &Context, views: &[&View<'_>]) -> Result<(), HomeError> {
+    let stranded = |view: &View<'_>| never_started(view) && !just_claimed(context, view);
+    views.iter().find(|view| view.state != State::Ended && !stranded(view)).map_or(Ok(()), |view| Err(in_the_way(view)))
+}
+
+fn in_the_way(view: &View<'_>) -> HomeError {
+    let id = view.run.id;
+    HomeError::Failed(format!("run {id} is {}: nothing was removed; `neronet stop {id}` first", view.state))
+}
+
+/// Its folder is so new that a keeper is probably about to begin in it, whoever started that.
+fn just_claimed(context: &Context, view: &View<'_>) -> bool {
+    let folder = context.home.attempt(view.run.id, AttemptNo(view.run.attempts));
+    let age = folder.metadata().and_then(|meta| meta.modified()).ok().and_then(|made| made.elapsed().ok());
+    age.is_some_and(|age| age < Duration::from_secs(10))
 }
 
 pub fn restore(context: &Context, runs: Vec<RunId>) -> Result<(), HomeError> {

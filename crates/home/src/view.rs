@@ -2,14 +2,18 @@
 
 use crate::context::Context;
 use crate::error::HomeError;
+use crate::masked;
+use crate::select;
 use neronet_model::event::{Extent, Summary};
 use neronet_model::journal::{HomeState, Sweep};
 use neronet_model::outcome::Cause;
 use neronet_model::run::{KnownEnd, run_outcome};
-use neronet_model::{Attempt, AttemptNo, Outcome, Run, RunId, State, UnixMs};
+use neronet_model::{Attempt, AttemptNo, Outcome, Params, Run, RunId, State, SweepId, UnixMs};
 use neronet_store::{files, series, spool};
 use neronet_supervise::os::process::{self, Alive};
 use neronet_supervise::start::{self, Watch};
+use std::borrow::Cow;
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -19,6 +23,8 @@ pub struct View<'a> {
     pub sweep: &'a Sweep,
     /// Nobody is there any more to start it.
     pub driverless: bool,
+    /// As they may be shown: those of `run` have the secrets in them.
+    pub params: Cow<'a, Params>,
     pub state: State,
     pub outcome: Option<Outcome>,
     /// Of a queued run: what it waits for. Of an ended one: why it ended so. Of a running one: what is odd about it.
@@ -34,17 +40,28 @@ pub struct View<'a> {
 pub struct Snapshot {
     pub state: Arc<HomeState>,
     pub damage: Vec<String>,
+    /// The secrets in the environments of sweeps, of those that were asked for.
+    secrets: RefCell<BTreeMap<SweepId, Vec<String>>>,
 }
 
 impl Snapshot {
     pub fn read(context: &Context) -> Result<Snapshot, HomeError> {
         let replayed = context.home.read()?;
-        Ok(Snapshot { state: replayed.state, damage: replayed.damage })
+        Ok(Snapshot { state: replayed.state, damage: replayed.damage, secrets: RefCell::default() })
     }
 
     /// Every run that is not in the trash, by id.
     pub fn views<'a>(&'a self, context: &Context) -> Vec<View<'a>> {
-        self.state.runs.values().filter(|run| run.trashed.is_none()).filter_map(|run| self.view(context, run)).collect()
+        let runs = self.state.runs.values().filter(|run| run.trashed.is_none());
+        let mut views: Vec<View<'_>> = runs.filter_map(|run| self.view(context, run)).collect();
+        let mut stranded: BTreeMap<SweepId, Vec<RunId>> = BTreeMap::new();
+        for view in views.iter().filter(|view| view.is_stranded()) {
+            stranded.entry(view.run.sweep).or_default().push(view.run.id);
+        }
+        for view in views.iter_mut().filter(|view| view.is_stranded()) {
+            view.reason = stranded.get(&view.run.sweep).map(|runs| nobody_starts(runs));
+        }
+        views
     }
 
     pub fn view_of<'a>(&'a self, context: &Context, id: RunId) -> Option<View<'a>> {
@@ -57,6 +74,7 @@ impl Snapshot {
             run,
             sweep,
             driverless: self.state.driver(run).is_none_or(|driver| process::alive(driver) == Alive::No),
+            params: masked::params(&run.params, || self.secrets_of(context, sweep.id)),
             state: State::Queued,
             outcome: None,
             reason: None,
@@ -71,9 +89,18 @@ impl Snapshot {
         }
         Some(view)
     }
+
+    fn secrets_of(&self, context: &Context, sweep: SweepId) -> Vec<String> {
+        self.secrets.borrow_mut().entry(sweep).or_insert_with(|| masked::known(context, sweep)).clone()
+    }
 }
 
 impl View<'_> {
+    /// Queued, and nobody is left to start it.
+    fn is_stranded(&self) -> bool {
+        self.state == State::Queued && self.driverless
+    }
+
     fn ended_as(&mut self, end: &KnownEnd) {
         self.state = State::Ended;
         self.outcome = Some(end.outcome);
@@ -81,7 +108,7 @@ impl View<'_> {
         self.metrics.clone_from(&end.metrics);
         if let Some(known) = &end.attempt.end {
             self.ended = Some(known.at);
-            self.reason = known.cause.as_ref().map(ToString::to_string);
+            self.reason = end.attempt.reason();
         }
         self.attempt = Some(end.attempt.clone());
     }
@@ -97,7 +124,7 @@ fn look(context: &Context, view: &mut View<'_>) {
     let n = AttemptNo(view.run.attempts);
     let folder = context.home.attempt(view.run.id, n);
     if !folder.exists() {
-        view.reason = Some(waits_for(view));
+        view.reason = Some(if view.driverless { nobody_starts(&[view.run.id]) } else { waits_for(view.sweep) });
         return;
     }
     let attempt = match spool::attempt(&folder, n) {
@@ -116,7 +143,7 @@ fn look(context: &Context, view: &mut View<'_>) {
     }
     view.state = if attempt.command.is_some() { State::Running } else { State::Starting };
     if attempt.keeper.is_none() {
-        view.reason = not_begun(&folder, view.driverless);
+        view.reason = not_begun(&folder, view);
     } else if attempt.keeper_lost || start::watch(&folder, &attempt) == Watch::Abandoned {
         view.reason = Some("its keeper was killed".into());
     } else if start::watch(&folder, &attempt) == Watch::Elsewhere {
@@ -133,29 +160,31 @@ fn look(context: &Context, view: &mut View<'_>) {
     view.attempt = Some(attempt);
 }
 
-fn waits_for(view: &View<'_>) -> String {
-    let sweep = view.sweep;
-    if view.driverless {
-        format!("the neronet that was to start it is gone; `neronet retry` starts it (sweep {})", sweep.id)
-    } else {
-        let at_a_time = if sweep.parallel == 1 { "one".to_string() } else { sweep.parallel.to_string() };
-        format!("waits for its turn: {at_a_time} at a time in sweep {}", sweep.id)
-    }
+fn waits_for(sweep: &Sweep) -> String {
+    let at_a_time = if sweep.parallel == 1 { "one".to_string() } else { sweep.parallel.to_string() };
+    format!("waits for its turn: {at_a_time} at a time in sweep {}", sweep.id)
 }
 
-fn not_begun(folder: &std::path::Path, driverless: bool) -> Option<String> {
+fn nobody_starts(runs: &[RunId]) -> String {
+    let them = if runs.len() == 1 { "it" } else { "them" };
+    format!("the neronet that was to start {them} is gone; `neronet retry {}` starts {them}", select::spans(runs))
+}
+
+fn not_begun(folder: &std::path::Path, view: &View<'_>) -> Option<String> {
     if let Ok(why) = std::fs::read_to_string(folder.join("keeper-failed")) {
         return Some(format!("its keeper could not begin: {why}"));
     }
-    driverless.then(|| "its start was cut short; `neronet retry` starts it".to_string())
+    view.driverless.then(|| format!("its start was cut short; `neronet retry {}` starts it", view.run.id))
 }
 
+/// When it began, or the first of the attempts that it went on from. One from scratch has nothing to do with those before.
 fn first_begun(context: &Context, run: RunId, last: &Attempt) -> Option<UnixMs> {
-    if last.n == AttemptNo(1) {
-        return last.begun;
+    let (mut begun, mut resumes) = (last.begun, last.resumes);
+    for n in (1..last.n.0).rev().map(AttemptNo) {
+        let Some(before) = spool::attempt(&context.home.attempt(run, n), n).ok().filter(|_| resumes) else { break };
+        (begun, resumes) = (before.begun.or(begun), before.resumes);
     }
-    let first = spool::attempt(&context.home.attempt(run, AttemptNo(1)), AttemptNo(1));
-    first.ok().and_then(|attempt| attempt.begun).or(last.begun)
+    begun
 }
 
 /// The end of an attempt as home keeps it: what listings show, without what only its own page shows.

@@ -136,6 +136,13 @@ impl Attempt {
         self.end.is_some() || self.not_started.is_some() || self.exit_code.is_some() || self.signal.is_some()
     }
 
+    /// Why it ended as it did, for people. That a command was killed matters when it had something to save.
+    pub fn reason(&self) -> Option<String> {
+        let cause = self.end.as_ref()?.cause.as_ref()?;
+        let killed = matches!(cause, Cause::Asked(_)) && self.signal == Some(9);
+        Some(if killed { format!("{cause} (killed)") } else { cause.to_string() })
+    }
+
     /// What the keeper's events alone say of the end. The supervisor refines a failure's cause from the output.
     pub fn verdict(&self) -> (Outcome, Option<Cause>) {
         if let Some(cause) = &self.not_started {

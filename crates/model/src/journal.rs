@@ -6,7 +6,7 @@ use crate::id::{RunId, SweepId, Uid};
 use crate::params::Params;
 use crate::run::{Decision, KnownEnd, Run};
 use crate::settings::Settings;
-use crate::time::UnixMs;
+use crate::time::{Millis, UnixMs};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -135,7 +135,8 @@ impl HomeState {
             Entry::Decided { decision, .. } => {
                 if let Some(run) = self.runs.get_mut(&decision.run) {
                     run.attempts = run.attempts.max(decision.attempt.0);
-                    run.known_end = None;
+                    let lasted = run.known_end.take().and_then(|end| end.attempt.lasted).unwrap_or_default();
+                    run.earlier = Millis(run.earlier.0.saturating_add(lasted.0));
                     self.decisions.insert(decision.run, decision);
                 }
             }
@@ -191,6 +192,7 @@ impl HomeState {
                 note: None,
                 trashed: None,
                 attempts: 1,
+                earlier: Millis(0),
                 known_end: None,
             };
             self.runs.insert(id, run);

@@ -5,7 +5,7 @@ use crate::event::{Extent, Process};
 use crate::id::{AttemptNo, RunId, SweepId, Uid};
 use crate::outcome::{Outcome, State};
 use crate::params::Params;
-use crate::time::UnixMs;
+use crate::time::{Millis, UnixMs};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -24,6 +24,8 @@ pub struct Run {
     pub trashed: Option<UnixMs>,
     /// Attempts that were decided on; the first needs no decision of its own.
     pub attempts: u64,
+    /// How long those before the last took together.
+    pub earlier: Millis,
     /// What the last attempt came to, once home learned it.
     pub known_end: Option<KnownEnd>,
 }
@@ -33,7 +35,7 @@ pub struct Run {
 pub struct KnownEnd {
     pub attempt: Attempt,
     pub outcome: Outcome,
-    /// When the first attempt began.
+    /// When the attempt began, or the first of those that it went on from.
     pub started: Option<UnixMs>,
     /// Joined over the attempts.
     pub metrics: BTreeMap<String, Extent>,

@@ -4,6 +4,7 @@
 //! parameters of their runs, counted and made one at a time. Whoever starts a run lets [`render`] fill in its command.
 //! What is wrong comes back as [`Problems`], all that could be found in one go, and nothing is started.
 
+pub mod again;
 mod check;
 mod fill;
 mod flags;

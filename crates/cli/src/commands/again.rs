@@ -1,6 +1,7 @@
-//! `neronet resume` and `neronet retry`: another attempt of runs that ended.
+//! `neronet resume` and `neronet retry`: another attempt of runs that ended; of several only those that did not finish.
 
 use crate::args::Again as Words;
+use crate::commands::page::count;
 use crate::commands::run;
 use crate::output;
 use crate::session::Session;
@@ -9,6 +10,7 @@ use neronet_home::drive::Task;
 use neronet_home::select::select;
 use neronet_home::steer;
 use neronet_home::view::{Snapshot, View};
+use neronet_model::Outcome;
 use neronet_model::run::Again;
 use neronet_model::settings::Resume;
 use std::process::ExitCode;
@@ -53,9 +55,20 @@ fn begin_again(session: &Session, words: &Words, how: impl Fn(&View<'_>) -> Resu
     neronet_home::reconcile::reconcile(&session.context)?;
     let snapshot = Snapshot::read(&session.context)?;
     let views = snapshot.views(&session.context);
-    let chosen = select(&views, &words.which)?;
+    let chosen = select(&views, &words.which, session.now())?;
+    // Of one that is named alone it is meant, of many it would be a surprise.
+    let (finished, again): (Vec<_>, Vec<_>) =
+        chosen.iter().copied().partition(|view| chosen.len() > 1 && view.outcome == Some(Outcome::Finished));
+    if !finished.is_empty() {
+        let (runs, example) = (count(finished.len(), "finished run"), finished[0].run.id);
+        output::notice(&format!("{runs} left out; one named alone is begun again, such as {example}"));
+    }
+    again.iter().try_for_each(|view| steer::may_begin_again(view))?;
+    if again.is_empty() {
+        return Err(HomeError::Failed("none of them is left to begin again".into()));
+    }
     // All are looked at before the first is decided on: of a wrong list nothing is started.
-    let decisions = chosen.iter().map(|view| Ok((view.run.id, how(view)?))).collect::<Result<Vec<_>, HomeError>>()?;
+    let decisions = again.iter().map(|view| Ok((view.run.id, how(view)?))).collect::<Result<Vec<_>, HomeError>>()?;
     let tasks = decisions.into_iter().map(|(run, again)| steer::again(&session.context, run, again)).collect::<Result<Vec<Task>, _>>()?;
     run::carry_out(session, tasks, None, &run::Manner { detach: words.detach, quiet: words.quiet, json: false })
 }

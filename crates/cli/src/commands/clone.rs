@@ -11,7 +11,7 @@ use std::process::ExitCode;
 pub(crate) fn clone(session: &Session, words: &Words) -> Result<ExitCode, HomeError> {
     let snapshot = read::snapshot(session)?;
     let views = snapshot.views(&session.context);
-    let view = read::one(&snapshot, &views, &words.run)?;
+    let view = read::one(session, &snapshot, &views, &words.run)?;
     let cloned = copy(&session.context, view, &session.context.folder.join(&words.folder))?;
     let place = cloned.folder.strip_prefix(&session.context.folder).unwrap_or(&cloned.folder);
     for note in &cloned.notes {
@@ -21,6 +21,9 @@ pub(crate) fn clone(session: &Session, words: &Words) -> Result<ExitCode, HomeEr
         let place = in_shell(&[place.display().to_string().trim_end_matches('/').to_string()]);
         let again = stream::safe(&in_shell(&cloned.again), false);
         output::print_line(&format!("to run it there: cd {place} && neronet run {again}"));
+        if cloned.masked {
+            output::print_line("*** stands for what looks like a secret: write it there yourself");
+        }
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -3,7 +3,7 @@
 use crate::args::Compare;
 use crate::commands::page::Page;
 use crate::commands::read;
-use crate::commands::rm::spans;
+use crate::commands::rm::listed;
 use crate::output;
 use crate::session::Session;
 use neronet_capture::code::ChangeKind;
@@ -22,7 +22,7 @@ const LINES: usize = 200;
 pub(crate) fn compare(session: &Session, words: &Compare) -> Result<ExitCode, HomeError> {
     let snapshot = read::snapshot(session)?;
     let views = snapshot.views(&session.context);
-    let chosen = read::chosen(&snapshot, &views, &words.which)?;
+    let chosen = read::chosen(session, &snapshot, &views, &words.which)?;
     if let [only] = chosen[..] {
         return Err(HomeError::Words(format!("'{}' is run {} alone; compare takes two runs or more", words.which.join(" "), only.run.id)));
     }
@@ -65,7 +65,7 @@ pub(crate) fn by_value(comparison: &Comparison, rows: &[Row], all: bool) -> Tabl
             runs.sort_unstable();
             let name = if at == 0 { row.name.as_str() } else { "" };
             let value = value.as_ref().map_or(Cell::styled("-", Style::Faint), Cell::plain);
-            table.rows.push(vec![Cell::plain(name), value, Cell::plain(spans(&runs).replace(' ', ", "))]);
+            table.rows.push(vec![Cell::plain(name), value, Cell::plain(listed(&runs))]);
         }
     }
     table
@@ -155,7 +155,7 @@ fn code(page: &mut Page<'_>, changes: &[CodeChange]) {
     for (change, runs) in done {
         let to = format!("run {} to {}", change.from, runs.join(", "));
         match (&change.unknown, change.same) {
-            (Some(why), _) => page.line(&format!("{to}: not known, {why}"), Style::Plain),
+            (Some(why), _) => page.line(&format!("{to}: not compared, {why}"), Style::Plain),
             (None, true) => page.line(&format!("{to}: the same code"), Style::Plain),
             (None, false) => changed(page, &to, change),
         }

@@ -6,11 +6,12 @@ use crate::output;
 use crate::session::Session;
 use neronet_home::HomeError;
 use neronet_home::drive::Progress;
+use neronet_home::masked;
 use neronet_model::journal::HomeState;
 use neronet_model::run::KnownEnd;
-use neronet_model::{AttemptNo, Millis, Outcome, RunId};
+use neronet_model::{AttemptNo, Millis, Outcome, RunId, SweepId};
 use neronet_report::words;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -20,6 +21,8 @@ const REDRAW: Duration = Duration::from_millis(250);
 pub(crate) struct Live<'a> {
     session: &'a Session,
     state: Arc<HomeState>,
+    /// Values that are never shown.
+    secrets: BTreeMap<SweepId, Vec<String>>,
     manner: Manner,
     followed: BTreeMap<RunId, Followed>,
     announced: usize,
@@ -51,9 +54,13 @@ impl<'a> Live<'a> {
             (_, _, true) => Manner::Table,
             _ => Manner::Lines,
         };
+        let state = session.context.home.read()?.state;
+        let sweeps: BTreeSet<SweepId> = runs.iter().filter_map(|run| state.runs.get(run)).map(|run| run.sweep).collect();
+        let secrets = sweeps.into_iter().map(|sweep| (sweep, masked::known(&session.context, sweep))).collect();
         Ok(Live {
             session,
-            state: session.context.home.read()?.state,
+            state,
+            secrets,
             manner,
             followed: BTreeMap::new(),
             announced: 0,
@@ -177,7 +184,8 @@ impl<'a> Live<'a> {
         let Some((run, sweep)) = self.state.runs.get(&run).and_then(|run| Some((run, self.state.sweeps.get(&run.sweep)?))) else {
             return String::new();
         };
-        let varying = sweep.varying.iter().filter_map(|name| run.params.get(name).map(|value| format!("{name}={value}")));
+        let params = masked::params(&run.params, || self.secrets.get(&sweep.id).cloned().unwrap_or_default());
+        let varying = sweep.varying.iter().filter_map(|name| params.get(name).map(|value| format!("{name}={value}")));
         let text: Vec<String> = varying.collect();
         if text.is_empty() { String::new() } else { format!("  {}", words::one_line(&text.join(" "), 80)) }
     }

@@ -20,7 +20,7 @@ const LOOK: u32 = 5;
 pub(crate) fn logs(session: &Session, words: &Logs) -> Result<ExitCode, HomeError> {
     let snapshot = read::snapshot(session)?;
     let views = snapshot.views(&session.context);
-    let view = read::one(&snapshot, &views, &words.run)?;
+    let view = read::one(session, &snapshot, &views, &words.run)?;
     let run = view.run.id;
     let folder = session.context.home.run(run);
     let attempts = spool::attempts_of(&folder)?;

@@ -10,7 +10,7 @@ use neronet_home::listing::{self, assignment, duration, project_of, varying};
 use neronet_home::objective::{self, Telling, telling};
 use neronet_home::view::View;
 use neronet_home::{HomeError, json};
-use neronet_model::{Outcome, State, UnixMs};
+use neronet_model::{Outcome, RunId, State, UnixMs};
 use neronet_report::{Align, Cell, Column, Style, Table, words};
 use std::collections::BTreeSet;
 use std::process::ExitCode;
@@ -25,10 +25,10 @@ pub(crate) fn ls(session: &Session, words: &Ls) -> Result<ExitCode, HomeError> {
     let narrowed = words.which.is_empty() && !words.all && !words.trash;
     let mut views: Vec<&View<'_>> = if words.which.is_empty() {
         all.iter().filter(|view| !narrowed || view.sweep.project == project).collect()
-    } else if let Some(matching) = of_filters(&all, &words.which) {
-        matching
+    } else if let Some(matching) = of_filters(session, &all, &words.which) {
+        matching?
     } else {
-        read::chosen(&snapshot, &all, &words.which)?
+        read::chosen(session, &snapshot, &all, &words.which)?
     };
     if views.is_empty() && !words.json && !words.which.is_empty() {
         output::notice(&format!("no run matches {}", words.which.join(" ")));
@@ -41,10 +41,19 @@ pub(crate) fn ls(session: &Session, words: &Ls) -> Result<ExitCode, HomeError> {
     }
     listing::check_fields(&views, &words.fields)?;
     let found = views.len();
-    let sorted_by = match &words.sort {
-        Some(name) => listing::sort(&mut views, name, session.now())?,
+    let sort = words.sort.as_deref().map(|name| name.strip_prefix('-').map_or((name, false), |name| (name, true)));
+    let sorted_by = match sort {
+        Some((name, _)) => listing::sort(&mut views, name, session.now())?,
         None => None,
     };
+    if let Some((name, true)) = sort {
+        views.reverse();
+        // What has no value stays behind.
+        let has = |view: &View<'_>| view.params.get(name).is_some() || view.metrics.contains_key(name);
+        if views.iter().any(|view| has(view)) {
+            views.sort_by_key(|view| !has(view));
+        }
+    }
     if let Some(limit) = words.limit {
         // Of a sorted list the first are wanted, of one by age the newest.
         let skip = if words.sort.is_some() { 0 } else { views.len().saturating_sub(limit) };
@@ -57,7 +66,7 @@ pub(crate) fn ls(session: &Session, words: &Ls) -> Result<ExitCode, HomeError> {
     }
     let (table, told) = if words.fields.is_empty() {
         let told = told(&views, sorted_by);
-        (usual(session, &views, &told, words.trash), told)
+        (usual(session, &views, &told, sort.map(|(name, _)| name), words.trash), told)
     } else {
         (chosen_fields(session, &views, &words.fields), Vec::new())
     };
@@ -73,9 +82,13 @@ pub(crate) fn ls(session: &Session, words: &Ls) -> Result<ExitCode, HomeError> {
 }
 
 /// The runs that filters match, which may be none: that is an answer too. Nothing where a word is no filter.
-fn of_filters<'v, 'a>(all: &'v [View<'a>], which: &[String]) -> Option<Vec<&'v View<'a>>> {
+fn of_filters<'v, 'a>(session: &Session, all: &'v [View<'a>], which: &[String]) -> Option<Result<Vec<&'v View<'a>>, HomeError>> {
     let filters: Vec<Filter> = which.iter().map(|word| Filter::parse(word).ok()).collect::<Option<_>>()?;
-    Some(all.iter().filter(|view| filters.iter().any(|filter| filter.matches(view))).collect())
+    let matching: Result<Vec<_>, _> = filters.iter().map(|filter| filter.of(all, session.now())).collect();
+    Some(matching.map(|matching| {
+        let ids: BTreeSet<RunId> = matching.iter().flatten().map(|view| view.run.id).collect();
+        all.iter().filter(|view| ids.contains(&view.run.id)).collect()
+    }))
 }
 
 fn nothing(project: &str, others: &BTreeSet<&str>, count_of_others: usize, trash: bool) -> String {
@@ -106,14 +119,20 @@ fn best(first: &Telling, views: &[&View<'_>]) -> Option<String> {
     let (view, value) = first.best(views)?;
     let goal = objective::word(first.goal?);
     let metric = &first.metric;
-    let found = format!("best: run {}, {metric} {}", view.run.id, words::number(value));
+    let state = state_unless_finished(view);
+    let found = format!("best: run {}{state}, {metric} {}", view.run.id, words::number(value));
     Some(match first.guessed {
         true => format!("{found} (guessed; set objective = \"{metric} {goal}\")"),
         false => found,
     })
 }
 
-fn usual(session: &Session, views: &[&View<'_>], told: &[Telling], trash: bool) -> Table {
+/// ` (failed)`: a best run that did not get to its end is no whole result.
+pub(crate) fn state_unless_finished(view: &View<'_>) -> String {
+    if view.outcome == Some(Outcome::Finished) { String::new() } else { format!(" ({})", view.status()) }
+}
+
+fn usual(session: &Session, views: &[&View<'_>], told: &[Telling], sorted_by: Option<&str>, trash: bool) -> Table {
     let several = |of: &dyn Fn(&View<'_>) -> String| views.iter().map(|view| of(view)).collect::<BTreeSet<_>>().len() > 1;
     let mut table = Table::default();
     let mut add = |column: Column, cell: &dyn Fn(&View<'_>) -> Cell| {
@@ -131,10 +150,15 @@ fn usual(session: &Session, views: &[&View<'_>], told: &[Telling], trash: bool) 
         add(Column::left("experiment"), &|view| Cell::plain(&view.run.experiment));
     }
     add(Column::left("state"), &state);
-    for name in varying(views) {
-        let align = align(views.iter().filter_map(|view| Some(view.run.params.get(&name)?.number().is_some())));
+    // What the list is sorted by is shown, even where the few runs that are left have it in common.
+    let mut names = varying(views);
+    let sorted_by =
+        sorted_by.filter(|name| names.iter().all(|known| known != name) && views.iter().any(|view| view.params.get(name).is_some()));
+    names.extend(sorted_by.map(str::to_string));
+    for name in names {
+        let align = align(views.iter().filter_map(|view| Some(view.params.get(&name)?.number().is_some())));
         add(Column { title: name.clone(), align }, &|view| {
-            Cell::plain(view.run.params.get(&name).map(|value| words::one_line(&value.to_string(), LONG)).unwrap_or_default())
+            Cell::plain(view.params.get(&name).map(|value| words::one_line(&value.to_string(), LONG)).unwrap_or_default())
         });
     }
     for telling in told {
@@ -209,7 +233,7 @@ fn chosen_fields(session: &Session, views: &[&View<'_>], fields: &[String]) -> T
 fn field(session: &Session, views: &[&View<'_>], view: &View<'_>, name: &str) -> (String, bool) {
     let time = |at: Option<UnixMs>| (at.map(words::local_time).unwrap_or_default(), false);
     let text = |text: String| (text, false);
-    if let Some(value) = view.run.params.get(name) {
+    if let Some(value) = view.params.get(name) {
         return (value.to_string(), value.number().is_some());
     }
     match name {
@@ -221,7 +245,7 @@ fn field(session: &Session, views: &[&View<'_>], view: &View<'_>, name: &str) ->
         "state" => text(view.status()),
         "outcome" => text(view.outcome.map(|outcome| outcome.to_string()).unwrap_or_default()),
         "reason" => text(view.reason.clone().unwrap_or_default()),
-        "params" => text(assignment(view, &view.run.params.iter().map(|(name, _)| name.to_string()).collect::<Vec<_>>())),
+        "params" => text(assignment(view, &view.params.iter().map(|(name, _)| name.to_string()).collect::<Vec<_>>())),
         "tags" => text(tags(view)),
         "target" => text("local".into()),
         "created" => time(Some(view.run.created)),

@@ -18,7 +18,7 @@ use std::process::ExitCode;
 pub(crate) fn metrics(session: &Session, words: &Metrics) -> Result<ExitCode, HomeError> {
     let snapshot = read::snapshot(session)?;
     let views = snapshot.views(&session.context);
-    let view = read::one(&snapshot, &views, &words.run)?;
+    let view = read::one(session, &snapshot, &views, &words.run)?;
     match &words.name {
         None => list(session, view, words.json),
         Some(name) => points(session, view, name, words)?,

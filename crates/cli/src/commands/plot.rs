@@ -26,7 +26,7 @@ pub(crate) fn plot(session: &Session, words: &Plot) -> Result<ExitCode, HomeErro
     let kind = words.output.as_deref().map(ending).transpose()?;
     let snapshot = read::snapshot(session)?;
     let views = snapshot.views(&session.context);
-    let chosen = read::chosen(&snapshot, &views, &words.which)?;
+    let chosen = read::chosen(session, &snapshot, &views, &words.which)?;
     let metrics = metrics(&chosen, &words.metric)?;
     let chart = chart(session, &chosen, &metrics, words)?;
     match (&words.output, kind) {

@@ -3,7 +3,6 @@
 use crate::output;
 use crate::session::Session;
 use neronet_home::HomeError;
-use neronet_home::filter::Filter;
 use neronet_home::reconcile::reconcile;
 use neronet_home::select;
 use neronet_home::view::{Snapshot, View};
@@ -27,15 +26,20 @@ pub(crate) fn snapshot(session: &Session) -> Result<Snapshot, HomeError> {
 }
 
 /// The runs that the words name, at least one.
-pub(crate) fn chosen<'v, 'a>(snapshot: &Snapshot, views: &'v [View<'a>], words: &[String]) -> Result<Vec<&'v View<'a>>, HomeError> {
+pub(crate) fn chosen<'v, 'a>(
+    session: &Session,
+    snapshot: &Snapshot,
+    views: &'v [View<'a>],
+    words: &[String],
+) -> Result<Vec<&'v View<'a>>, HomeError> {
     words.iter().try_for_each(|word| refuse_absent(snapshot, views, word))?;
-    select::select(views, words)
+    select::select(views, words, session.now())
 }
 
 /// The one run that the word names.
-pub(crate) fn one<'v, 'a>(snapshot: &Snapshot, views: &'v [View<'a>], word: &str) -> Result<&'v View<'a>, HomeError> {
+pub(crate) fn one<'v, 'a>(session: &Session, snapshot: &Snapshot, views: &'v [View<'a>], word: &str) -> Result<&'v View<'a>, HomeError> {
     refuse_absent(snapshot, views, word)?;
-    select::one_run(views, word)
+    select::one_run(views, word, session.now())
 }
 
 /// The cases in which there is more to say than that no run is called so.
@@ -48,15 +52,9 @@ fn refuse_absent(snapshot: &Snapshot, views: &[View<'_>], word: &str) -> Result<
             "all runs are in the trash; `neronet ls --trash` lists them, `neronet restore` takes them out".into(),
         ));
     }
-    if let Ok(filter) = Filter::parse(word)
-        && !views.iter().any(|view| filter.matches(view))
-    {
-        return Err(HomeError::Words(format!("no run matches '{word}'; `neronet ls -a` lists all of them")));
-    }
-    let Ok(id) = word.parse::<u64>() else { return Ok(()) };
-    if views.iter().any(|view| view.run.id == RunId(id)) {
-        return Ok(());
-    }
+    let there = |id: u64| views.iter().any(|view| view.run.id == RunId(id));
+    let single = select::ids(word).into_iter().flatten().filter(|(from, to)| from == to);
+    let Some((id, _)) = single.into_iter().find(|(id, _)| !there(*id)) else { return Ok(()) };
     Err(HomeError::Words(match snapshot.state.runs.get(&RunId(id)) {
         Some(run) if run.trashed.is_some() => format!("run {id} is in the trash; `neronet restore {id}` takes it out"),
         Some(_) => format!("run {id} is not in the trash"),

@@ -2,7 +2,7 @@
 
 use crate::args::Report as Words;
 use crate::commands::compare::{by_value, tables};
-use crate::commands::ls::state;
+use crate::commands::ls::{state, state_unless_finished};
 use crate::commands::page::count;
 use crate::commands::plot::{curve, write_file};
 use crate::commands::read;
@@ -24,7 +24,7 @@ const MOST_FACTS: usize = 100;
 pub(crate) fn report(session: &Session, words: &Words) -> Result<ExitCode, HomeError> {
     let snapshot = read::snapshot(session)?;
     let views = snapshot.views(&session.context);
-    let mut chosen = read::chosen(&snapshot, &views, &words.which)?;
+    let mut chosen = read::chosen(session, &snapshot, &views, &words.which)?;
     let told = telling(&chosen);
     if let Some(first) = told.first() {
         chosen.sort_by(|a, b| first.order(first.value(a), first.value(b)));
@@ -63,7 +63,7 @@ fn runs(session: &Session, views: &[&View<'_>], told: &[Telling]) -> Section {
         let mut row = vec![Cell::plain(view.run.id.to_string())];
         row.extend(several.then(|| Cell::plain(&view.run.experiment)));
         row.push(state(view));
-        row.extend(names.iter().map(|name| Cell::plain(view.run.params.get(name).map(ToString::to_string).unwrap_or_default())));
+        row.extend(names.iter().map(|name| Cell::plain(view.params.get(name).map(ToString::to_string).unwrap_or_default())));
         row.extend(told.iter().enumerate().map(|(nth, telling)| {
             let value = telling.value(view);
             let style = match value {
@@ -89,7 +89,8 @@ fn runs(session: &Session, views: &[&View<'_>], told: &[Telling]) -> Section {
             }
             false => first.title(),
         };
-        Part::Text(format!("Best: run {}{with} with {} {}. Sorted by {how}.", view.run.id, first.metric, words::number(value)))
+        let state = state_unless_finished(view);
+        Part::Text(format!("Best: run {}{state}{with} with {} {}. Sorted by {how}.", view.run.id, first.metric, words::number(value)))
     });
     Section { heading: "Runs".into(), parts: text.into_iter().chain([Part::Table(table)]).collect() }
 }
@@ -190,7 +191,7 @@ fn facts(session: &Session, views: &[&View<'_>]) -> Vec<Section> {
 fn one(session: &Session, view: &View<'_>) -> Section {
     let git = view.sweep.code.git.as_ref();
     let devices = devices::of(&session.context, view);
-    let mut facts: Vec<(String, String)> = view.run.params.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
+    let mut facts: Vec<(String, String)> = view.params.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
     let mut add = |name: &str, value: String| facts.extend((!value.is_empty()).then(|| (name.to_string(), value)));
     add("state", view.reason.as_ref().map_or_else(|| view.status(), |reason| format!("{}: {reason}", view.status())));
     add("started", view.started.map(words::local_time).unwrap_or_default());

@@ -8,7 +8,7 @@ use crate::session::Session;
 use neronet_home::listing::trashed;
 use neronet_home::view::{Snapshot, View};
 use neronet_home::{HomeError, nearest, select, steer};
-use neronet_model::{RunId, State};
+use neronet_model::RunId;
 use neronet_report::words;
 use std::process::ExitCode;
 
@@ -18,13 +18,8 @@ pub(crate) fn rm(session: &Session, words: &Rm) -> Result<ExitCode, HomeError> {
         return purge(session, &snapshot, words);
     }
     let views = snapshot.views(&session.context);
-    let chosen = read::chosen(&snapshot, &views, &words.which)?;
-    // A queued run would be started all the same, as long as somebody is there to start it.
-    let awaited = |view: &View<'_>| view.state == State::Queued && !view.driverless;
-    if let Some(view) = chosen.iter().find(|view| matches!(view.state, State::Running | State::Starting) || awaited(view)) {
-        let id = view.run.id;
-        return Err(HomeError::Failed(format!("run {id} is {}: nothing was removed; `neronet stop {id}` first", view.state)));
-    }
+    let chosen = read::chosen(session, &snapshot, &views, &words.which)?;
+    steer::may_be_removed(&session.context, &chosen)?;
     let ids = ids(&chosen);
     let size = words::bytes(size(session, &chosen));
     let sized = named(&ids, Some(&size));
@@ -32,7 +27,7 @@ pub(crate) fn rm(session: &Session, words: &Rm) -> Result<ExitCode, HomeError> {
     if question::confirmed(words.yes, &format!("put {sized} in the trash?"), &format!("{sized} would go to the trash"))? {
         steer::trash(&session.context, &chosen)?;
         let them = if ids.len() == 1 { "it" } else { "them" };
-        output::print_line(&format!("{sized} put in the trash; `neronet restore {}` takes {them} out", spans(&ids)));
+        output::print_line(&format!("{sized} put in the trash; `neronet restore {}` takes {them} out", select::spans(&ids)));
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -40,10 +35,10 @@ pub(crate) fn rm(session: &Session, words: &Rm) -> Result<ExitCode, HomeError> {
 fn purge(session: &Session, snapshot: &Snapshot, words: &Rm) -> Result<ExitCode, HomeError> {
     let kept = snapshot.views(&session.context);
     let views = trashed(&session.context, snapshot);
-    let chosen = match select::select(&views, &words.which) {
+    let chosen = match select::select(&views, &words.which, session.now()) {
         Ok(chosen) => chosen,
         Err(e) => {
-            let there = select::select(&kept, &words.which).ok().and_then(|there| there.first().map(|view| view.run.id));
+            let there = select::select(&kept, &words.which, session.now()).ok().and_then(|there| there.first().map(|view| view.run.id));
             return Err(there.map_or(e, |id| HomeError::Words(format!("run {id} is not in the trash: `neronet rm {id}` first"))));
         }
     };
@@ -65,7 +60,7 @@ pub(crate) fn restore(session: &Session, words: &Which) -> Result<ExitCode, Home
     if views.is_empty() {
         return Err(HomeError::Words("the trash is empty".into()));
     }
-    let chosen = select::select(&views, &words.which).map_err(|e| match (e, &words.which[..]) {
+    let chosen = select::select(&views, &words.which, session.now()).map_err(|e| match (e, &words.which[..]) {
         (HomeError::Words(text), [word]) if text.starts_with("no run") => {
             HomeError::Words(format!("no run in the trash is called '{word}'; `neronet ls --trash` lists what is there"))
         }
@@ -100,19 +95,12 @@ fn named(ids: &[RunId], size: Option<&str>) -> String {
         ([id], Some(size)) => format!("run {id} ({size})"),
         (_, size) => {
             let size = size.map(|size| format!("; {size}")).unwrap_or_default();
-            format!("{} ({}{size})", count(ids.len(), "run"), spans(ids).replace(' ', ", "))
+            format!("{} ({}{size})", count(ids.len(), "run"), listed(ids))
         }
     }
 }
 
-/// `3 5-7`: as the words of a command.
-pub(crate) fn spans(ids: &[RunId]) -> String {
-    let spans: Vec<String> = ids
-        .chunk_by(|a, b| a.0 + 1 == b.0)
-        .map(|span| match span {
-            [id] => id.to_string(),
-            span => format!("{}-{}", span[0], span[span.len() - 1]),
-        })
-        .collect();
-    nearest::some_of(spans.iter().map(String::as_str), 20).replace(", ", " ")
+/// `3, 5-7`: for people.
+pub(crate) fn listed(ids: &[RunId]) -> String {
+    nearest::some_of(select::spans(ids).split(','), 20)
 }

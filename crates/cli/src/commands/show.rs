@@ -11,8 +11,7 @@ use neronet_home::compare::{commit, gpus, world};
 use neronet_home::listing::{assignment, duration};
 use neronet_home::submit::World;
 use neronet_home::view::View;
-use neronet_home::{HomeError, json};
-use neronet_model::settings::Command;
+use neronet_home::{HomeError, json, masked};
 use neronet_model::{Attempt, Millis, Outcome, State, UnixMs};
 use neronet_report::{Cell, Column, Style, Table, words};
 use neronet_store::files;
@@ -26,7 +25,7 @@ pub(crate) fn show(session: &Session, words: &Show) -> Result<ExitCode, HomeErro
     let mut views = snapshot.views(&session.context);
     // What is in the trash can still be looked at.
     views.extend(neronet_home::listing::trashed(&session.context, &snapshot).into_iter().filter(|_| words.run != "last"));
-    let view = read::one(&snapshot, &views, &words.run)?;
+    let view = read::one(session, &snapshot, &views, &words.run)?;
     if words.json {
         output::json(&json::shown(&session.context, view));
         return Ok(ExitCode::SUCCESS);
@@ -38,7 +37,7 @@ pub(crate) fn show(session: &Session, words: &Show) -> Result<ExitCode, HomeErro
     what(session, &mut page, view);
     state_of(session, &mut page, view, &attempts);
     params(&mut page, view);
-    command(&mut page, view, frozen.as_ref());
+    command(session, &mut page, view, frozen.as_ref());
     code(session, &mut page, view, &world);
     environment(&mut page, &world);
     metrics(&mut page, view);
@@ -63,7 +62,8 @@ fn what(session: &Session, page: &mut Page<'_>, view: &View<'_>) {
         ("submitted", when(session, Some(view.run.created))),
         ("by", format!("{} on {}", view.sweep.user, view.sweep.host)),
         ("tags", view.run.tags.iter().map(|tag| format!("@{tag}")).collect::<Vec<_>>().join(" ")),
-        ("note", view.run.note.clone().unwrap_or_default()),
+        // One of several lines stands below, as it was written.
+        ("note", view.run.note.clone().filter(|note| !note.contains('\n')).unwrap_or_default()),
         (
             "trash",
             view.run.trashed.map(|at| format!("since {}; `neronet restore {}`", words::local_time(at), view.run.id)).unwrap_or_default(),
@@ -71,6 +71,10 @@ fn what(session: &Session, page: &mut Page<'_>, view: &View<'_>) {
         ("uid", view.run.uid.to_string()),
         ("folder", session.context.home.run(view.run.id).display().to_string()),
     ]);
+    if let Some(note) = view.run.note.as_ref().filter(|note| note.contains('\n')) {
+        page.heading("Note");
+        page.block(note);
+    }
 }
 
 fn state_of(session: &Session, page: &mut Page<'_>, view: &View<'_>, attempts: &[Attempt]) {
@@ -107,24 +111,20 @@ fn hints(view: &View<'_>) -> Vec<(&'static str, &'static str)> {
 }
 
 fn params(page: &mut Page<'_>, view: &View<'_>) {
-    if view.run.params.is_empty() {
+    if view.params.is_empty() {
         return;
     }
     page.heading("Parameters");
     let varies = |name: &str| view.sweep.varying.iter().any(|varying| varying == name);
     let facts: Vec<(&str, String)> =
-        view.run.params.iter().map(|(name, value)| (name, format!("{value}{}", if varies(name) { "  (varies)" } else { "" }))).collect();
+        view.params.iter().map(|(name, value)| (name, format!("{value}{}", if varies(name) { "  (varies)" } else { "" }))).collect();
     page.facts(&facts);
 }
 
-fn command(page: &mut Page<'_>, view: &View<'_>, frozen: Option<&Frozen>) {
+fn command(session: &Session, page: &mut Page<'_>, view: &View<'_>, frozen: Option<&Frozen>) {
     page.heading("Command");
-    page.block(&match (frozen, &view.sweep.settings.command) {
-        (Some(frozen), _) => frozen.command.clone(),
-        // It has not begun: the command is still a template.
-        (None, Command::Shell(line)) => line.clone(),
-        (None, Command::Argv(words)) => words.join(" "),
-    });
+    // Before it has begun the command is still a template.
+    page.block(&frozen.map_or_else(|| masked::template(&session.context, view.sweep), |frozen| frozen.command.clone()));
     page.facts(&[
         ("in", frozen.map(|frozen| frozen.directory.trim_end_matches('/').to_string()).unwrap_or_default()),
         ("specification", view.sweep.spec.as_ref().map(|spec| spec.path.clone()).unwrap_or_default()),
@@ -220,7 +220,7 @@ fn attempts_of(page: &mut Page<'_>, attempts: &[Attempt]) {
 
 fn attempt_row(attempt: &Attempt) -> Vec<Cell> {
     let end = attempt.end.as_ref();
-    let mut how: Vec<String> = end.and_then(|end| end.cause.as_ref()).map(ToString::to_string).into_iter().collect();
+    let mut how: Vec<String> = attempt.reason().into_iter().collect();
     if let Some(from) = &attempt.resumed_from {
         how.push(format!("went on from {from}"));
     }

@@ -13,7 +13,7 @@ use std::process::ExitCode;
 pub(crate) fn ask(session: &Session, words: &Which, how: How) -> Result<ExitCode, HomeError> {
     let snapshot = Snapshot::read(&session.context)?;
     let views = snapshot.views(&session.context);
-    let chosen = select(&views, &words.which)?;
+    let chosen = select(&views, &words.which, session.now())?;
     let not_asked = steer::ask(&session.context, &chosen, how)?;
     for view in chosen.iter().filter(|view| not_asked.iter().all(|(id, _)| *id != view.run.id)) {
         let done = if how == How::Kill { "killed" } else { "asked to stop" };

@@ -16,11 +16,16 @@ pub(crate) fn safe(text: &str, color: bool) -> String {
                 _ => {}
             },
             '\u{9b}' => control_sequence(&mut rest, color, &mut out),
-            c if c.is_control() => {}
+            c if c.is_control() || overrides_direction(c) => {}
             c => out.push(c),
         }
     }
     out
+}
+
+/// What makes text read in another order than it is written.
+fn overrides_direction(c: char) -> bool {
+    matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 type Rest<'a> = std::iter::Peekable<std::str::Chars<'a>>;
@@ -59,6 +64,7 @@ mod tests {
         let text = "a\x1b[1;31mred\x1b[0m\x1b[2J\x1b[10;20H\x1b]0;title\x07b\x1b]8;;http://x\x1b\\c\x1b(0d\u{9b}3Ae\x07\rf\tg\n";
         assert_eq!(safe(text, true), "a\x1b[1;31mred\x1b[0mbcdef\tg\n");
         assert_eq!(safe(text, false), "aredbcdef\tg\n");
+        assert_eq!(safe("a\u{202e}b\u{2066}c\u{2069}d", true), "abcd");
         assert_eq!(safe("\x1b]0;cut\nnext", true), "\nnext");
         assert_eq!(safe("\x1b[?25l\x1b[>4;2mx\x1b", true), "x");
     }

@@ -12,10 +12,20 @@ use std::process::ExitCode;
 pub(crate) fn tag(session: &Session, words: &Tag) -> Result<ExitCode, HomeError> {
     let snapshot = read::snapshot(session)?;
     let views = snapshot.views(&session.context);
-    let chosen = read::chosen(&snapshot, &views, std::slice::from_ref(&words.which))?;
+    let chosen = read::chosen(session, &snapshot, &views, std::slice::from_ref(&words.which))?;
     let runs: Vec<RunId> = chosen.iter().map(|view| view.run.id).collect();
     // `@keep` selects, so people write it here too.
-    let tags: Vec<String> = words.tags.iter().map(|tag| tag.strip_prefix('@').unwrap_or(tag).to_string()).collect();
+    let mut tags: Vec<String> = words.tags.iter().map(|tag| tag.strip_prefix('@').unwrap_or(tag).to_string()).collect();
+    if words.remove {
+        let worn = |tag: &String| chosen.iter().any(|view| view.run.tags.contains(tag));
+        if let Some(tag) = tags.iter().find(|tag| !worn(tag)) {
+            output::notice(&format!("none of these runs is tagged @{tag}"));
+        }
+        tags.retain(worn);
+        if tags.is_empty() {
+            return Ok(ExitCode::FAILURE);
+        }
+    }
     let named = tags.iter().map(|tag| format!("@{tag}")).collect::<Vec<_>>().join(" ");
     let of = match runs[..] {
         [run] => format!("run {run}"),

@@ -75,10 +75,11 @@ fn no_name_and_no_value_reaches_the_terminal_with_its_control_sequences() {
         &["check"],
         &["ls", "--sort", "nothing"],
         &["clone", "1", "../copy"],
+        &["report", "1", "-o", "of \u{1b}[2J\u{202e}run.html"],
     ] {
         let answer = world.neronet(words);
         for text in [&answer.out, &answer.err] {
-            assert!(!text.contains('\x1b'), "{words:?}: {text:?}");
+            assert!(!text.contains(['\x1b', '\u{202e}']), "{words:?}: {text:?}");
         }
     }
 }

@@ -55,6 +55,48 @@ fn filters_choose_and_may_match_nothing() {
 }
 
 #[test]
+fn filters_know_every_name_that_listings_show() {
+    let world = world();
+    world.neronet(&["tag", "2", "base"]).succeeded();
+    world.neronet(&["run", "-q", "--", "sh", "-c", "kill -9 $$"]).refused(1);
+    for (filter, expected) in [
+        ("duration < 1h", &[1, 2, 3, 4, 5, 6, 7][..]),
+        ("duration > 3600", &[]),
+        ("attempts >= 1 and id < 3", &[1, 2]),
+        ("reason ~ KILL", &[7]),
+        ("reason ~ 'exit code'", &[5]),
+        ("created > 2020", &[1, 2, 3, 4, 5, 6, 7]),
+        ("created > 2020-11-21 and ended < 2021", &[]),
+        ("tags == base", &[2]),
+        ("tag ~ as", &[2]),
+        ("tag != base and id < 4", &[1, 3]),
+        ("test_acc.max > 93", &[3, 4]),
+        ("test_acc.min > 90.9", &[3, 4]),
+        ("loss.best < 0.12", &[3, 4]),
+        ("test_acc.points == 4 and test_acc.last == 92.0", &[1, 2]),
+        ("params.lr == 0.2", &[3, 4]),
+        ("metrics.test_acc > 93", &[3, 4]),
+        ("state == ended and outcome == failed", &[5, 7]),
+    ] {
+        assert_eq!(ids(&world, &["-a", filter]), expected, "{filter}");
+    }
+    world.compare("error_filter_name", &world.neronet(&["ls", "sate == failed"]).refused(2));
+    world.compare("error_filter_stop", &world.neronet(&["stop", "state == running"]).refused(2));
+}
+
+#[test]
+fn runs_are_named_by_lists_of_numbers() {
+    let world = world();
+    assert_eq!(ids(&world, &["1,3,5-6"]), [1, 3, 5, 6]);
+    world.neronet(&["compare", "1,3", "4"]).succeeded();
+    world.neronet(&["tag", "2,4", "even"]).succeeded();
+    assert_eq!(ids(&world, &["@even"]), [2, 4]);
+    for words in [&["ls", "1,77"][..], &["stop", "1,77"]] {
+        assert!(world.neronet(words).refused(2).err.contains("there is no run 77"));
+    }
+}
+
+#[test]
 fn elsewhere_the_list_says_where_the_runs_are() {
     let world = world();
     let elsewhere = world.path("elsewhere");
@@ -77,4 +119,37 @@ fn a_home_that_cannot_be_written_can_be_read() {
     read_only(0o700);
     let listed = listed.succeeded();
     assert!(listed.out.contains("toy") && listed.err.is_empty(), "{}{}", listed.out, listed.err);
+}
+
+#[test]
+fn what_a_list_is_sorted_by_is_shown_and_may_be_turned_round() {
+    let world = world();
+    assert_eq!(ids(&world, &["1-4", "--sort", "-lr"]), [4, 3, 2, 1]);
+    assert_eq!(ids(&world, &["--sort", "-test_acc"]), [2, 1, 4, 3, 5], "what has no value stays behind");
+    assert_eq!(ids(&world, &["1-4", "--sort", "lr"]), [1, 2, 3, 4]);
+    let two = world.neronet(&["ls", "1-4", "--sort", "lr", "--limit", "2"]).succeeded();
+    assert!(two.out.lines().next().is_some_and(|head| head.contains(" lr ")), "{}", two.out);
+}
+
+#[test]
+fn a_best_run_that_failed_is_said_to_have_failed() {
+    let world = World::new();
+    world.write("neronet.toml", "command = \"echo val_acc {n}; exit {n}\"\n[params]\nn = [0, 1]\n");
+    world.neronet(&["run", "-q"]).refused(1);
+    let listed = world.neronet(&["ls"]).succeeded();
+    assert!(listed.out.contains("best: run 2 (failed), val_acc 1"), "{}", listed.out);
+}
+
+#[test]
+fn output_that_cannot_be_written_is_an_error() {
+    let world = World::new();
+    world.neronet(&["run", "-q", "--", "true"]).succeeded();
+    for words in ["ls", "show", "--version", "ls --json"] {
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_neronet"));
+        command.args(words.split(' ')).current_dir(world.project()).env("NERONET_HOME", world.path("home")).stdout(full);
+        let output = command.output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{words}");
+        assert!(String::from_utf8_lossy(&output.stderr).contains("No space left"), "{words}: {output:?}");
+    }
 }

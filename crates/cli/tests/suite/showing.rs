@@ -94,3 +94,13 @@ fn runs_are_compared_in_all_that_may_differ() {
     assert_eq!(json["code"][0]["changes"][0]["path"], "train.sh");
     assert!(json["code"][0]["changes"][0]["diff"].as_str().unwrap().contains("+  echo"), "{json:#}");
 }
+
+#[test]
+fn the_code_of_two_projects_is_not_compared() {
+    let world = World::with_sweep();
+    world.write("other.sh", "echo of another project");
+    world.neronet(&["run", "-q", "--project", "other", "--", "true"]).succeeded();
+    let compared = world.neronet(&["compare", "1", "5"]).succeeded();
+    assert!(compared.out.contains("not compared, they are of two projects, digits and other"), "{}", compared.out);
+    assert!(!compared.out.contains("of another project"), "{}", compared.out);
+}

@@ -1,0 +1,166 @@
+//! What may be shown of a run: parameters, tags, configuration and command without the secrets in them.
+//! The true values stay in the journal, `params.json` and `launch.json`, which the run needs.
+
+use crate::context::Context;
+use crate::submit::environment_of;
+use neronet_capture::code::Change;
+use neronet_capture::secrets::{MASK, is_secret_name, mask_text, secret_values};
+use neronet_model::journal::Sweep;
+use neronet_model::settings::Command;
+use neronet_model::{Attempt, Params, SweepId, Value};
+use std::borrow::Cow;
+use std::ffi::OsString;
+
+/// Fewer digits are a count, `pass = 2`; shorter values of variables are words that stand everywhere.
+const SHORTEST: usize = 6;
+
+/// The secrets in the environment that a sweep was submitted with.
+pub fn known(context: &Context, sweep: SweepId) -> Vec<String> {
+    let text = |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
+    let variables: Vec<(String, String)> = environment_of(context, sweep).into_iter().filter_map(text).collect();
+    secret_values(&variables)
+}
+
+/// `known` is asked only where a text is long enough to hold a secret.
+pub fn params<'p>(params: &'p Params, known: impl FnOnce() -> Vec<String>) -> Cow<'p, Params> {
+    if params.iter().all(|(name, value)| !may_hold(name, value)) {
+        return Cow::Borrowed(params);
+    }
+    let known = known();
+    let shown = |(name, value): (&str, &Value)| (name.to_string(), shown(name, value, &known));
+    Cow::Owned(params.iter().map(shown).collect())
+}
+
+fn may_hold(name: &str, value: &Value) -> bool {
+    match value {
+        Value::Str(text) => text.len() >= SHORTEST || (is_secret(name) && !is_plain(text)),
+        Value::Int(_) => is_secret(name),
+        Value::List(items) => items.iter().any(|item| may_hold(name, item)),
+        Value::Bool(_) | Value::Float(_) => false,
+    }
+}
+
+fn shown(name: &str, value: &Value, known: &[String]) -> Value {
+    match value {
+        Value::Str(text) => Value::Str(text_of(name, text, known)),
+        Value::Int(int) if is_secret(name) && int.to_string().len() >= SHORTEST => Value::Str(MASK.into()),
+        Value::List(items) => Value::List(items.iter().map(|item| shown(name, item, known)).collect()),
+        other => other.clone(),
+    }
+}
+
+fn text_of(name: &str, text: &str, known: &[String]) -> String {
+    if is_secret(name) && !is_plain(text) { MASK.to_string() } else { mask_text(text, known) }
+}
+
+/// Of `hub.token` the last part says what it is.
+fn is_secret(name: &str) -> bool {
+    is_secret_name(name.rsplit(['.', '/']).next().unwrap_or(name))
+}
+
+/// What says that there is no secret.
+fn is_plain(text: &str) -> bool {
+    ["", "none", "null", "true", "false"].contains(&text.to_ascii_lowercase().as_str())
+}
+
+/// What the script told of itself. Known values were masked when it was recorded.
+pub fn attempt(attempt: &mut Attempt) {
+    for (name, value) in attempt.tags.iter_mut().chain(&mut attempt.config) {
+        *value = text_of(name, value, &[]);
+    }
+}
+
+/// The command before a run's values are filled in, as it was typed.
+pub fn template(context: &Context, sweep: &Sweep) -> String {
+    let known = known(context, sweep.id);
+    match &sweep.settings.command {
+        Command::Shell(line) => mask_text(line, &known),
+        Command::Argv(words) if sweep.spec.is_some() => arguments(words, &known).join(" "),
+        Command::Argv(words) => arguments(&neronet_spec::again::typed(words), &known).join(" "),
+    }
+}
+
+/// Words of a command. One that follows the name of a secret is masked whole, whatever stands in it.
+pub fn arguments(words: &[String], known: &[String]) -> Vec<String> {
+    let mut names_secret = false;
+    let shown = words.iter().map(|word| {
+        let is_value = std::mem::take(&mut names_secret) && !word.starts_with('-') && !is_placeholder(word) && !is_plain(word);
+        match word.split_once('=') {
+            _ if is_value => MASK.to_string(),
+            Some((name, value)) if !name.contains(char::is_whitespace) && is_secret_name(name) && !is_placeholder(value) => {
+                format!("{name}={}", text_of(name, value, known))
+            }
+            _ => {
+                names_secret = word.starts_with('-') && is_secret_name(word);
+                mask_text(word, known)
+            }
+        }
+    });
+    shown.collect()
+}
+
+/// The difference of a file of settings. Code is shown as it is: a `token` there is seldom a secret.
+pub fn change(change: &mut Change) {
+    let ending = change.path.rsplit('.').next().unwrap_or_default();
+    if ["toml", "yaml", "yml", "json", "ini", "cfg", "conf", "env"].contains(&ending) {
+        change.diff = change.diff.take().map(|diff| mask_text(&diff, &[]).split_inclusive('\n').map(setting).collect());
+    }
+}
+
+/// A line of settings: of a secret name no part of the value stays, lists included.
+fn setting(line: &str) -> String {
+    match line.split_once(['=', ':']) {
+        Some((name, value)) if is_secret(name.trim_matches(['+', '-', ' ', '"', '\''])) && !is_plain(value.trim()) => {
+            format!("{name}{} {MASK}\n", &line[name.len()..=name.len()])
+        }
+        _ => line.to_string(),
+    }
+}
+
+fn is_placeholder(word: &str) -> bool {
+    word.starts_with('{') && word.ends_with('}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(list: &[&str]) -> Vec<String> {
+        list.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn parameters_are_masked_by_name_and_by_value() {
+        let text = |text: &str| Value::Str(text.into());
+        let list: Vec<(&str, Value, Value)> = vec![
+            ("token", text("ab"), text(MASK)),
+            ("hub.token", text("a b, c"), text(MASK)),
+            ("token", text("none"), text("none")),
+            ("api_key", Value::Int(123_456), text(MASK)),
+            ("pass", Value::Int(2), Value::Int(2)),
+            ("url", text("https://ada:secret@host/x"), text("https://ada:***@host/x")),
+            ("hub", text("is known-value"), text("is ***")),
+            ("names", Value::List(vec![text("plain"), text("known-value")]), Value::List(vec![text("plain"), text(MASK)])),
+            ("optimizer", text("adam-w-long-name"), text("adam-w-long-name")),
+            ("token_count", Value::Int(1_000_000), Value::Int(1_000_000)),
+        ];
+        for (name, value, expected) in list {
+            let given: Params = [(name.to_string(), value)].into_iter().collect();
+            assert_eq!(params(&given, || words(&["known-value"])).get(name), Some(&expected), "{name}");
+        }
+        let harmless: Params = [("act".to_string(), text("relu"))].into_iter().collect();
+        assert!(matches!(params(&harmless, || panic!("not asked")), Cow::Borrowed(_)));
+    }
+
+    #[test]
+    fn a_value_behind_the_name_of_a_secret_is_masked_whole() {
+        for (given, expected) in [
+            (&["t", "--password", "two words", "--lr", "1"][..], &["t", "--password", "***", "--lr", "1"][..]),
+            (&["--auth=a b", "--token", "{token}", "known-value"], &["--auth=***", "--token", "{token}", "***"]),
+            (&["-c", "x --api-key abc; y"], &["-c", "x --api-key ***; y"]),
+            (&["--use-auth-token", "--lr", "1"], &["--use-auth-token", "--lr", "1"]),
+        ] {
+            assert_eq!(arguments(&words(given), &words(&["known-value"])), words(expected));
+        }
+    }
+}
