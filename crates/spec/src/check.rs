@@ -42,7 +42,7 @@ pub(crate) fn templates(written: &[Written], settings: &Settings, axes: &[Axis],
         one(template, &params, ansi, found);
     }
     appendable(written, settings, ansi, found);
-    unused(settings, axes, found);
+    unused(settings, axes, ansi, found);
 }
 
 fn one(template: &Written, params: &[&str], ansi: bool, found: &mut Found<'_>) {
@@ -60,11 +60,15 @@ fn one(template: &Written, params: &[&str], ansi: bool, found: &mut Found<'_>) {
     let refuse = |refusal: Refusal, found: &mut Found<'_>| {
         found.error(found.sources.inside(*span, refusal.at), refusal.message, refusal.hint);
     };
-    // What a word of `{flags}` needs around it; for the shell the scanner knows.
+    // What a word of `{flags}` needs around it; for the shell the scanner knows, which passes over comments.
     let mut alone: BTreeMap<usize, bool> = BTreeMap::new();
+    let mut scanned = *style != Style::Shell;
     match style {
         Style::Shell => match scan::scan(text, &tokens, ansi) {
-            Ok(scan) => alone = scan.places.into_iter().map(|place| (place.hole.start, place.alone)).collect(),
+            Ok(scan) => {
+                alone = scan.places.into_iter().map(|place| (place.hole.start, place.alone)).collect();
+                scanned = true;
+            }
             Err(refusal) => refuse(refusal, found),
         },
         Style::Arguments => match quote::split(&tokens) {
@@ -84,9 +88,11 @@ fn one(template: &Written, params: &[&str], ansi: bool, found: &mut Found<'_>) {
         let Token::Hole(hole) = token else { continue };
         let name = template::name(text, hole);
         let is_alone = alone.get(&hole.start) == Some(&true);
-        let scanned = *style != Style::Shell || alone.contains_key(&hole.start);
         if found.is_full() {
             return;
+        }
+        if *style == Style::Shell && scanned && !alone.contains_key(&hole.start) {
+            continue;
         }
         match fill::resolve(name, *part, params) {
             Ok(Filling::Flags | Filling::Overrides) if scanned && !is_alone => {
@@ -129,10 +135,10 @@ fn appendable(written: &[Written], settings: &Settings, ansi: bool, found: &mut 
 }
 
 /// A parameter that no command and no variable takes has no effect, most likely.
-fn unused(settings: &Settings, axes: &[Axis], found: &mut Found<'_>) {
-    let mut names: BTreeSet<String> = fill::used(settings, false).into_iter().chain(fill::used(settings, true)).collect();
-    names.extend(fill::of_command(&settings.command));
-    let holes = fill::of_command(&settings.command);
+fn unused(settings: &Settings, axes: &[Axis], ansi: bool, found: &mut Found<'_>) {
+    let mut names: BTreeSet<String> = fill::used(settings, false, ansi);
+    names.extend(fill::used(settings, true, ansi));
+    let holes = fill::of_command(&settings.command, ansi);
     if holes.iter().any(|name| name == "flags" || name == "overrides") {
         return;
     }

@@ -15,7 +15,6 @@ pub(crate) enum Context {
     Double,
     /// `$'…'`
     Ansi,
-    Comment,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,6 +39,7 @@ pub(crate) struct Refusal {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Scan {
+    /// The placeholders that the shell reads; those in comments are left as they are.
     pub(crate) places: Vec<Place>,
     /// Why nothing can be appended to this command, if so.
     pub(crate) closed_end: Option<&'static str>,
@@ -427,9 +427,11 @@ impl Scanner<'_> {
     }
 
     fn hole(&mut self, hole: Range<usize>) -> Result<(), Refusal> {
-        if !self.comment {
-            self.closed_end = None;
+        if self.comment {
+            self.at += 1;
+            return Ok(());
         }
+        self.closed_end = None;
         let inside = self.open.iter().find_map(|(kind, _)| match kind {
             Kind::Backtick => Some("backticks"),
             Kind::Expansion { .. } => Some("${…}"),
@@ -438,11 +440,10 @@ impl Scanner<'_> {
             Kind::Arithmetic { .. } => Some("$[…]"),
             _ => None,
         });
-        if let Some(inside) = inside.or(self.unsure.then_some("or after $(…) with a 'case'")).filter(|_| !self.comment) {
+        if let Some(inside) = inside.or(self.unsure.then_some("or after $(…) with a 'case'")) {
             return Err(self.forbidden(hole, inside));
         }
         let context = match self.open.last() {
-            _ if self.comment => Context::Comment,
             Some((Kind::Single, _)) => Context::Single,
             Some((Kind::Double, _)) => Context::Double,
             Some((Kind::Ansi, _)) => Context::Ansi,
