@@ -13,6 +13,7 @@ pub mod json;
 pub mod listing;
 pub mod nearest;
 pub mod objective;
+pub mod preflight;
 pub mod reconcile;
 pub mod select;
 pub mod steer;

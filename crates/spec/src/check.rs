@@ -7,8 +7,8 @@ use crate::quote;
 use crate::scan::{self, Refusal};
 use crate::source::{Found, Span};
 use crate::template::{self, Token};
-use neronet_model::Settings;
 use neronet_model::settings::{Command, Resume};
+use neronet_model::{Settings, Value};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How the text of a template is read.
@@ -38,14 +38,16 @@ pub(crate) fn templates(written: &[Written], settings: &Settings, axes: &[Axis],
     let params: Vec<&str> = axes.iter().map(|axis| axis.name.as_str()).collect();
     // Unset means bash where there is one; the check at the start of a run asks the shell that is there.
     let ansi = settings.environment.shell.as_deref().is_none_or(scan::knows_ansi);
+    let seed = axes.iter().find(|axis| axis.name == "seed");
+    let seeded = seed.is_some_and(|axis| axis.values.iter().all(|value| matches!(value, Value::Int(_))));
     for template in written {
-        one(template, &params, ansi, found);
+        one(template, &params, seeded, ansi, found);
     }
     appendable(written, settings, ansi, found);
     unused(settings, axes, ansi, found);
 }
 
-fn one(template: &Written, params: &[&str], ansi: bool, found: &mut Found<'_>) {
+fn one(template: &Written, params: &[&str], seeded: bool, ansi: bool, found: &mut Found<'_>) {
     let Written { part, style, text, span } = template;
     if text.contains('\0') {
         found.error(*span, "a NUL character, which no process can be given", None);
@@ -106,6 +108,11 @@ fn one(template: &Written, params: &[&str], ansi: bool, found: &mut Found<'_>) {
                     Refusal { at: hole.clone(), message: format!("{{{name}}} must stand alone, outside of quotes"), hint: Some(hint) },
                     found,
                 );
+            }
+            Ok(Filling::RunSeed) if !seeded => {
+                let hint = "add one below [params], as seed = 1".to_string();
+                let message = "{run.seed} is the integer parameter 'seed', and there is none".to_string();
+                refuse(Refusal { at: hole.clone(), message, hint: Some(hint) }, found);
             }
             Ok(_) => {}
             Err((message, hint)) => {

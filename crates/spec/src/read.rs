@@ -158,10 +158,9 @@ impl Reader<'_, '_> {
         self.is_path(&path, node.span, key).then_some(path)
     }
 
-    pub(crate) fn paths(&mut self, node: &Node, key: &str) -> Vec<String> {
+    pub(crate) fn paths(&mut self, node: &Node, key: &str) -> Vec<(String, Span)> {
         let texts = self.texts(node, key);
-        let good = texts.into_iter().filter(|(path, span)| self.is_path(path, *span, key));
-        good.map(|(path, _)| path).collect()
+        texts.into_iter().filter(|(path, span)| self.is_path(path, *span, key)).collect()
     }
 
     fn is_path(&mut self, path: &str, span: Span, key: &str) -> bool {

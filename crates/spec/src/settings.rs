@@ -8,6 +8,7 @@ use crate::scan;
 use crate::source::Span;
 use crate::suggest::did_you_mean;
 use crate::tree::{Node, Table, Tree};
+use crate::wanted::{self, Wanted, What};
 use neronet_model::settings::{
     BoolStyle, Checkpoints, Code, Command, Environment, Flags, Goal, Keep, ListStyle, Metrics, Objective, Resume, STOP_SIGNALS, Settings,
     Stop,
@@ -18,17 +19,19 @@ pub(crate) struct Read {
     pub(crate) settings: Settings,
     pub(crate) parallel: Option<u64>,
     pub(crate) written: Vec<Written>,
+    pub(crate) wanted: Vec<Wanted>,
 }
 
 /// Reads the settings. Nothing when there is no command; then that is among the problems.
 pub(crate) fn read(table: &Table, header: Span, reader: &mut Reader<'_, '_>) -> Option<Read> {
     let mut written = Vec::new();
-    let environment = environment(table, reader);
+    let mut wanted = Vec::new();
+    let environment = environment(table, reader, &mut wanted);
     let mut settings = Settings {
         flags: flags(table, reader),
         objectives: objectives(table, reader),
         env: env(table, reader, &mut written),
-        code: code(table, reader),
+        code: code(table, reader, &mut wanted),
         metrics: metrics(table, reader),
         checkpoints: checkpoints(table, reader),
         resume: None,
@@ -48,7 +51,8 @@ pub(crate) fn read(table: &Table, header: Span, reader: &mut Reader<'_, '_>) -> 
     let shell = matches!(command, Some(Command::Shell(_)));
     settings.resume = resume(table, shell, reader, &mut written);
     settings.command = command?;
-    Some(Read { settings, parallel, written })
+    wanted.extend(wanted::words(&written, reader.found));
+    Some(Read { settings, parallel, written, wanted })
 }
 
 fn no_command(table: &Table, header: Span, reader: &mut Reader<'_, '_>) {
@@ -173,13 +177,14 @@ fn objectives(table: &Table, reader: &mut Reader<'_, '_>) -> Vec<Objective> {
     objectives
 }
 
-fn environment(table: &Table, reader: &mut Reader<'_, '_>) -> Environment {
+fn environment(table: &Table, reader: &mut Reader<'_, '_>, wanted: &mut Vec<Wanted>) -> Environment {
     let Some(section) = reader.section(table, "environment") else {
         return Environment::default();
     };
     let shell = section.get("shell").and_then(|node| {
         let shell = reader.filled(node, "environment.shell")?;
         if scan::is_known(&shell) {
+            wanted.push(Wanted::new(What::Shell(shell.clone()), node.span, reader.found));
             return Some(shell);
         }
         reader.found.error(
@@ -195,7 +200,11 @@ fn environment(table: &Table, reader: &mut Reader<'_, '_>) -> Environment {
         check::setup_line(&line, span, ansi, reader.found);
         setup.push(line);
     }
-    let python = section.get("python").and_then(|node| reader.path(node, "environment.python"));
+    let python = section.get("python").and_then(|node| {
+        let python = reader.path(node, "environment.python")?;
+        wanted.push(Wanted::new(What::Python(python.clone()), node.span, reader.found));
+        Some(python)
+    });
     Environment { setup, python, shell }
 }
 
@@ -222,7 +231,7 @@ fn env(table: &Table, reader: &mut Reader<'_, '_>, written: &mut Vec<Written>) -
     env
 }
 
-fn code(table: &Table, reader: &mut Reader<'_, '_>) -> Code {
+fn code(table: &Table, reader: &mut Reader<'_, '_>, wanted: &mut Vec<Wanted>) -> Code {
     let Some(section) = reader.section(table, "code") else {
         return Code::default();
     };
@@ -245,9 +254,14 @@ fn code(table: &Table, reader: &mut Reader<'_, '_>) -> Code {
                 "only what is in the snapshot exists where a run works; write it relative, as \"experiments\"".to_string(),
             );
         }
+        if inside {
+            wanted.push(Wanted::new(What::Directory(path.clone()), node.span, reader.found));
+        }
         inside.then_some(path)
     });
     let links = section.get("link").map(|node| reader.paths(node, "code.link")).unwrap_or_default();
+    wanted.extend(links.iter().map(|(path, span)| Wanted::new(What::Link(path.clone()), *span, reader.found)));
+    let links = links.into_iter().map(|(path, _)| path).collect();
     let in_place = section.get("in_place").and_then(|node| reader.flag(node, "code.in_place")).unwrap_or_default();
     Code { directory, link: links, in_place }
 }
