@@ -160,6 +160,9 @@ fn the_corrected_command_of_a_refusal_does_what_was_meant() {
         (r#"printf '%s\0' "`printf %s {x}`""#, "it's  \"a\" $b"),
         (r#"printf '%s\0' "${NONE:-{x}}""#, "it's  \"a\" $b"),
         (r#"printf '%s\0' "$(sh -c 'printf %s "$1"' - "{x}")""#, "it's  \"a\" $b"),
+        (r#"printf '%s\0' '{x}'"$(true {x})""#, "it's  \"a\" $b"),
+        (r#"printf '%s\0' ${NONE:-{x}}"#, "it's  \"a\" $b"),
+        (r#"printf '%s\0' "$(case a in a) true;; esac)"{x}"#, "it's  \"a\" $b"),
     ] {
         let params = "[params]\nx = \"it's  \\\"a\\\" $b\"\n";
         let problems = parse(&format!("command = '''{command}'''\n{params}"), "f", None, &[]).expect_err("refused");

@@ -104,6 +104,32 @@ lr = 1
 }
 
 #[test]
+fn a_placeholder_where_the_shell_is_still_in_a_here_document() {
+    insta::assert_snapshot!(refused("command = \"cat <<EOF\\nfoo \\\\\\nEOF\\n'{a}'\\nEOF\\n\"\nparams.a = 1\n"));
+    insta::assert_snapshot!(refused("command = \"cat <<'EOF'\\nfoo \\\\\\n'{a}'\\nEOF\\n\"\nparams.a = 1\n"));
+    insta::assert_snapshot!(refused("command = \"cat <<EOF\\nEO\\\\\\nF\\n t '{a}'\"\nparams.a = 1\n"));
+}
+
+#[test]
+fn a_placeholder_behind_what_may_be_two_subshells() {
+    for command in [
+        "echo $((case x in x) echo a;; y) echo b;; z) echo '{a}';; esac) )",
+        "echo $((case x in x) case y in y) echo '{a}' ; esac ; esac) )",
+        "echo $((echo a # )) b\n) ) '{a}'",
+    ] {
+        let said = refused(&format!("command = \"\"\"{command}\"\"\"\nparams.a = 1\n"));
+        assert!(said.contains("a placeholder cannot stand in"), "{command}: {said}");
+    }
+}
+
+#[test]
+fn the_corrected_line_leaves_other_placeholders_and_the_variables_of_the_system_alone() {
+    insta::assert_snapshot!(refused(
+        "command = \"\"\"python3 x.py '{PATH}' $(echo {PATH}y) $(echo {b})\"\"\"\nparams.PATH = 1\nparams.b = 1\n"
+    ));
+}
+
+#[test]
 fn a_quote_that_is_never_closed() {
     insta::assert_snapshot!(refused(
         r#"command = "echo it's {flags}"
