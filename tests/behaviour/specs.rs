@@ -155,6 +155,11 @@ fn what_a_specification_names_must_be_there_before_anything_starts() {
         ("[code]\nlink = ['train.py', 'nosuch']\n", "3:21", "it does not exist"),
         ("[code]\nlink = ['../nosuch']\n", "3:9", "it would lie outside the run's folder"),
         ("[code]\ndirectory = 'nosuch'\n", "3:13", "there is no folder 'nosuch'"),
+        (
+            "[checkpoints]\npaths = '*.pt'\nkeep = { last = 1 }\n[code]\nin_place = true\n",
+            "4:8",
+            "these runs execute in the work tree itself",
+        ),
         ("[code]\ndirectory = 'empty'\n", "3:13", "'empty' is not in the snapshot"),
     ] {
         let world = World::new();

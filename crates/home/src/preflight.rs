@@ -113,6 +113,13 @@ impl Look<'_> {
                     None
                 }
             }
+            What::OwnCopy if self.frozen => None,
+            What::OwnCopy => {
+                let why = self.survey.in_place_because.as_deref().unwrap_or("in_place = true");
+                let message =
+                    "'keep' deletes only what lies in a run's own copy of the code, and these runs execute in the work tree itself";
+                error(format!("{message}: {why}"), "leave keep out to keep all")
+            }
             What::Word(word) => {
                 let absent = self.absent(self.settings().code.directory.as_deref().unwrap_or(""), word)?;
                 Some((false, wanted.warning(format!("'{word}' is here, but not in the snapshot that the runs work in"), Some(absent))))

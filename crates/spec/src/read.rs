@@ -176,7 +176,7 @@ impl Reader<'_, '_> {
         true
     }
 
-    pub(crate) fn globs(&mut self, node: &Node, key: &str) -> Vec<String> {
+    pub(crate) fn globs(&mut self, node: &Node, key: &str) -> Vec<(String, Span)> {
         let mut globs = Vec::new();
         for (glob, span) in self.texts(node, key) {
             match globset::Glob::new(&glob) {
@@ -186,7 +186,7 @@ impl Reader<'_, '_> {
                 }
                 Ok(_) => {
                     if self.is_path(&glob, span, key) {
-                        globs.push(glob);
+                        globs.push((glob, span));
                     }
                 }
             }

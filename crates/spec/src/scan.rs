@@ -81,6 +81,9 @@ enum Kind {
     },
 }
 
+/// The patterns of a `case` have a parenthesis that closes nothing.
+const CASE: &str = "or after $(…) with a 'case'";
+
 struct Heredoc {
     delimiter: String,
     /// Nothing of its delimiter is quoted: variables are filled in, and a backslash joins lines.
@@ -356,7 +359,7 @@ impl Scanner<'_> {
     fn end_of_word(&mut self) {
         let word = std::mem::take(&mut self.word);
         if word == "case" && matches!(self.open.last(), Some((Kind::Substitution { .. }, _))) {
-            self.unsure = Some("or after $(…) with a 'case'");
+            self.unsure = Some(CASE);
         }
         if matches!(word.as_str(), "fi" | "done" | "esac" | "}" | "]]") {
             self.closed_end = Some("the end of a block");

@@ -17,6 +17,8 @@ pub enum What {
     Directory(String),
     /// An entry of `[code] link`
     Link(String),
+    /// A copy of the code for each run: `[checkpoints] keep` deletes nothing elsewhere.
+    OwnCopy,
     /// A part of the command that could be a relative path.
     Word(String),
 }

@@ -1,6 +1,6 @@
 //! What the scanner says of commands that it cannot fill in, with the line as it should be.
 
-use super::{Heredoc, Kind, Refusal, Scan, Scanner};
+use super::{CASE, Heredoc, Kind, Refusal, Scan, Scanner};
 use crate::template::{Token, name};
 use std::ops::Range;
 
@@ -65,7 +65,7 @@ impl Scanner<'_> {
             return Err(self.refuse(at, format!("the here-document never ends: no line is '{}'", heredoc.delimiter), None));
         }
         if let Some((kind, opened)) = self.open.last()
-            && (has_holes || self.unsure.is_none())
+            && (has_holes || self.unsure != Some(CASE))
         {
             let (what, length) = match kind {
                 Kind::Single => ("the quote ' opened here", 1),
