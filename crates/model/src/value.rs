@@ -88,7 +88,7 @@ impl Value {
     }
 }
 
-/// The text that a process sees: a scalar as written, a list as `[a, b]`.
+/// The text that a process sees: a scalar as written, a list as `[1, "a"]`, so that it can be read back.
 impl fmt::Display for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -99,7 +99,11 @@ impl fmt::Display for Value {
             Value::List(items) => {
                 f.write_str("[")?;
                 for (i, item) in items.iter().enumerate() {
-                    write!(f, "{}{item}", if i > 0 { ", " } else { "" })?;
+                    f.write_str(if i > 0 { ", " } else { "" })?;
+                    match item {
+                        Value::Str(text) => f.write_str(&serde_json::to_string(text).map_err(|_| fmt::Error)?)?,
+                        item => item.fmt(f)?,
+                    }
                 }
                 f.write_str("]")
             }
@@ -186,7 +190,7 @@ mod tests {
         assert_eq!(json, r#"[1e-3,0.10,-7,true,"a \"b\"\n",[]]"#);
         let back: Value = serde_json::from_str(&json).expect("reads back");
         assert_eq!(back, value);
-        assert_eq!(back.to_string(), "[1e-3, 0.10, -7, true, a \"b\"\n, []]");
+        assert_eq!(back.to_string(), r#"[1e-3, 0.10, -7, true, "a \"b\"\n", []]"#);
     }
 
     #[test]

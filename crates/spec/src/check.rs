@@ -6,6 +6,7 @@ use crate::problem::quoted;
 use crate::quote;
 use crate::scan::{self, Refusal};
 use crate::source::{Found, Span};
+use crate::suggest::nearest;
 use crate::template::{self, Token};
 use neronet_model::settings::{Command, Resume};
 use neronet_model::{Settings, Value};
@@ -57,6 +58,17 @@ fn one(template: &Written, params: &[&str], seeded: bool, ansi: bool, found: &mu
         let hint = "put it into a script and call that".to_string();
         found.error(*span, format!("{} kB are more than a command can have", text.len() / 1000), hint);
         return;
+    }
+    for (at, _) in text.match_indices('{') {
+        let format = text[at + 1..].split_once('}').and_then(|(inside, _)| inside.split_once([':', '!']));
+        if let Some((name, spec)) = format
+            && params.contains(&name)
+            && !text[..at].ends_with('$')
+        {
+            let span = found.sources.inside(*span, at..at + name.len() + spec.len() + 3);
+            let hint = format!("only {{{name}}} stands for the parameter, as it is written below [params]");
+            found.warning(span, format!("a format behind the name of parameter {} is left as it is", quoted(name)), hint);
+        }
     }
     let tokens = template::tokens(text);
     let refuse = |refusal: Refusal, found: &mut Found<'_>| {
@@ -150,6 +162,12 @@ fn unused(settings: &Settings, axes: &[Axis], ansi: bool, found: &mut Found<'_>)
         return;
     }
     for axis in axes {
+        // A placeholder that was meant to be it is told as unknown.
+        let params = || axes.iter().map(|axis| axis.name.as_str());
+        let meant = |hole: &String| nearest(hole, params()) == Some(&axis.name) && !params().any(|name| name == hole);
+        if holes.iter().any(meant) {
+            continue;
+        }
         // The seed is in the environment of every run.
         if !names.contains(&axis.name) && axis.name != "seed" {
             let hint = format!("write {{{}}} or {{flags}} in the command, unless the script reads $NERONET_PARAMS", axis.name);

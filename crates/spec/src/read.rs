@@ -137,8 +137,15 @@ impl Reader<'_, '_> {
                 return Vec::new();
             }
         };
-        let texts = items.iter().map(|item| (self.filled(item, key), item.span));
-        texts.filter_map(|(text, span)| Some((text?, span))).collect()
+        let mut texts = Vec::new();
+        for item in items {
+            if let Tree::Scalar(Value::Bool(_) | Value::Int(_) | Value::Float(_)) | Tree::Date(_) = item.tree {
+                self.wrong(item, "a string", key, Some("each element is a text in quotes".to_string()));
+            } else if let Some(text) = self.filled(item, key) {
+                texts.push((text, item.span));
+            }
+        }
+        texts
     }
 
     pub(crate) fn choice<T: Copy>(&mut self, node: &Node, key: &str, choices: &[(&str, T)]) -> Option<T> {

@@ -2,11 +2,13 @@
 
 use crate::check::{self, Style, Written};
 use crate::fill::Part;
+use crate::keys;
 use crate::problem::quoted;
 use crate::read::Reader;
 use crate::scan;
 use crate::source::Span;
-use crate::suggest::did_you_mean;
+use crate::suggest::{did_you_mean, nearest};
+use crate::template;
 use crate::tree::{Node, Table, Tree};
 use crate::wanted::{self, Wanted, What};
 use neronet_model::settings::{
@@ -68,6 +70,8 @@ fn no_command(table: &Table, header: Span, reader: &mut Reader<'_, '_>) {
             format!("no command: this one belongs to [{section}]"),
             "in TOML a key belongs to the [table] above it; move the command up, before the first [table]".to_string(),
         ),
+        // A key that was meant to be it is told as unknown.
+        None if table.entries.iter().any(|(key, _)| nearest(&key.name, keys::top()) == Some("command")) => {}
         None => reader.found.error(header, "no command", "say what to run: command = \"python train.py {flags}\"".to_string()),
     }
 }
@@ -124,6 +128,10 @@ fn resume(table: &Table, shell: bool, reader: &mut Reader<'_, '_>, written: &mut
     match way {
         "arguments" => {
             let text = reader.filled(value, "resume.arguments")?;
+            if !template::names(&text).iter().any(|name| matches!(name.as_str(), "checkpoint" | "checkpoint.best")) {
+                let hint = "write it as in arguments = \"--resume {checkpoint}\", unless the script reads $NERONET_RESUME_FROM".to_string();
+                reader.found.warning(value.span, "these arguments do not say {checkpoint}, so the script is not told where to go on", hint);
+            }
             let style = if shell { Style::Shell } else { Style::Arguments };
             written.push(Written { part: Part::Resume, style, text: text.clone(), span: value.span });
             Some(Resume::Arguments(text))

@@ -130,6 +130,21 @@ fn the_corrected_line_leaves_other_placeholders_and_the_variables_of_the_system_
 }
 
 #[test]
+fn a_slip_is_told_without_what_follows_from_it() {
+    insta::assert_snapshot!(refused("comand = \"t {x}\"\nparams.x = 1\n"));
+    insta::assert_snapshot!(refused("command = \"t {X}\"\nparams.x = 1\n"));
+    insta::assert_snapshot!(refused("command = \"t\"\nobjective = [\"loss min\", 3]\n"));
+}
+
+#[test]
+fn what_is_probably_not_meant_is_a_warning() {
+    let text = "command = \"t {x:02d} {flags}\"\n[params]\nx = [1, 1, 1]\n[resume]\narguments = \"--resume\"\n";
+    let plan = neronet_spec::parse(text, "neronet.toml", None, &[]).expect("a plan");
+    let warnings: Vec<String> = plan.warnings.iter().map(ToString::to_string).collect();
+    insta::assert_snapshot!(warnings.join("\n"));
+}
+
+#[test]
 fn a_quote_that_is_never_closed() {
     insta::assert_snapshot!(refused(
         r#"command = "echo it's {flags}"
