@@ -4,7 +4,7 @@ use crate::fill::{self, Filling, Part};
 use crate::params::Axis;
 use crate::problem::quoted;
 use crate::quote;
-use crate::scan::{self, Refusal};
+use crate::scan::{self, Context, Refusal};
 use crate::source::{Found, Span};
 use crate::suggest::nearest;
 use crate::template::{self, Token};
@@ -80,6 +80,14 @@ fn one(template: &Written, params: &[&str], seeded: bool, ansi: bool, found: &mu
     match style {
         Style::Shell => match scan::scan(text, &tokens, ansi) {
             Ok(scan) => {
+                for place in scan.places.iter().filter(|place| place.context != Context::Bare) {
+                    if let Some(reader) = second_shell(&text[..place.hole.start]) {
+                        let hint = "what is in the value would be carried out there; hand it over as $NERONET_PARAM_… or as an argument"
+                            .to_string();
+                        let message = format!("the value stands in a text that {reader} reads as a command once more");
+                        found.warning(found.sources.inside(*span, place.hole.clone()), message, hint);
+                    }
+                }
                 alone = scan.places.into_iter().map(|place| (place.hole.start, place.alone)).collect();
                 scanned = true;
             }
@@ -133,6 +141,18 @@ fn one(template: &Written, params: &[&str], seeded: bool, ansi: bool, found: &mu
             }
         }
     }
+}
+
+/// The program that hands the quoted text which is open at the end of `before` to a shell, if it is a usual one.
+fn second_shell(before: &str) -> Option<&'static str> {
+    let command = &before[before.rfind([';', '|', '&', '\n', '(']).map_or(0, |at| at + 1)..];
+    let quote = command.rfind(['\'', '"'])?;
+    let words: Vec<&str> = command[..quote].split_whitespace().collect();
+    let program = words.iter().find(|word| !word.contains('='))?;
+    let takes_script = words.last().is_some_and(|word| word.starts_with('-') && word.ends_with('c'));
+    let known = ["eval", "ssh", "sh", "bash", "dash", "zsh", "ksh"];
+    let program = known.into_iter().find(|known| program.rsplit('/').next() == Some(known))?;
+    (matches!(program, "eval" | "ssh") || takes_script).then_some(program)
 }
 
 /// `[resume] arguments` go behind the command, so its end must take them.

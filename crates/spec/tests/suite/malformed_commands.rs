@@ -145,6 +145,21 @@ fn what_is_probably_not_meant_is_a_warning() {
 }
 
 #[test]
+fn a_value_that_a_second_shell_reads_is_a_warning() {
+    let warned = |command: &str| {
+        let text = format!("command = \"\"\"{command}\"\"\"\nparams.x = 1\n");
+        let plan = neronet_spec::parse(&text, "neronet.toml", None, &[]).unwrap_or_else(|problems| panic!("{problems}"));
+        plan.warnings.iter().any(|warning| warning.message.contains("once more"))
+    };
+    for command in ["eval 'echo {x}'", "cd a; bash -c 'echo {x}'", "/bin/sh -lc 'echo {x}' b", "A=1 ssh host 'train {x}'"] {
+        assert!(warned(command), "{command}");
+    }
+    for command in ["bash -c 'echo $1' - {x}", "bash t.sh '{x}'", "echo '{x}'", "eval 'a'; t '{x}'", "bash -c 'echo $1' - '{x}'"] {
+        assert!(!warned(command), "{command}");
+    }
+}
+
+#[test]
 fn a_quote_that_is_never_closed() {
     insta::assert_snapshot!(refused(
         r#"command = "echo it's {flags}"
