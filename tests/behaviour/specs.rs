@@ -131,3 +131,88 @@ fn one_experiment_of_a_file_and_values_from_the_command_line() {
     let said = world.say(&["run", "lab.toml:wdie"]).with_code(2);
     assert!(said.err.contains("wdie") && said.err.contains("wide"), "{said:#?}");
 }
+
+/// `check` and `run` both refuse it, at the same place; the first is told in JSON as well.
+fn refused_by_both(world: &World, place: &str, words: &str) {
+    for command in ["check", "run"] {
+        let said = world.say(&[command]).with_code(2);
+        assert!(said.err.contains(&format!("neronet.toml:{place}: ")) && said.err.contains(words), "{command}: {said:#?}");
+    }
+    let json = world.say(&["check", "--json"]).with_code(2).json();
+    let finding = &json["findings"][0];
+    let found = format!("{}:{}:{}", finding["file"].as_str().expect("a file"), finding["line"], finding["column"]);
+    assert_eq!((json["runs"].as_array().map(Vec::len), found), (Some(0), format!("neronet.toml:{place}")), "{json:#}");
+    nothing_was_started(world);
+}
+
+#[test]
+fn what_a_specification_names_must_be_there_before_anything_starts() {
+    for (spec, place, words) in [
+        ("[environment]\npython = '.venv'\n", "3:10", "there is no "),
+        ("[environment]\npython = 'empty'\n", "3:10", "there is no bin/python in "),
+        ("[environment]\npython = 'train.py'\n", "3:10", "is no virtual environment"),
+        ("[environment]\nshell = '/nonexistent/zsh'\n", "3:9", "there is no shell '/nonexistent/zsh' here"),
+        ("[code]\nlink = ['train.py', 'nosuch']\n", "3:21", "it does not exist"),
+        ("[code]\nlink = ['../nosuch']\n", "3:9", "it would lie outside the run's folder"),
+        ("[code]\ndirectory = 'nosuch'\n", "3:13", "there is no folder 'nosuch'"),
+        (
+            "[checkpoints]\npaths = '*.pt'\nkeep = { last = 1 }\n[code]\nin_place = true\n",
+            "4:8",
+            "these runs execute in the work tree itself",
+        ),
+        ("[code]\ndirectory = 'empty'\n", "3:13", "'empty' is not in the snapshot"),
+    ] {
+        let world = World::new();
+        world.write("train.py", "").write("neronet.toml", format!("command = 'true'\n{spec}"));
+        std::fs::create_dir(world.project().join("empty")).expect("made");
+        refused_by_both(&world, place, words);
+    }
+}
+
+#[test]
+fn a_seed_that_no_run_has_is_refused_before_anything_starts() {
+    let world = World::new();
+    world.write("neronet.toml", "command = 'echo {run.seed} {x}'\nparams.x = [1, 2]\n");
+    refused_by_both(&world, "1:17", "there is none");
+    world.write("neronet.toml", "command = 'echo {run.seed} {x}'\nparams.x = [1, 2]\nparams.seed = 'a'\n");
+    refused_by_both(&world, "1:17", "there is none");
+}
+
+#[test]
+fn check_reads_quotes_as_the_shell_that_runs_would_start_with() {
+    let world = World::new();
+    world.write("neronet.toml", "command = \"echo $'{x}'\"\nparams.x = 1\n");
+    world.say(&["check"]).with_code(0);
+    world.say(&["run"]).with_code(0);
+    assert_eq!(world.output(1, 1), "1\n");
+}
+
+#[test]
+fn what_lies_above_the_specification_inside_the_work_tree_can_be_linked() {
+    let world = World::new();
+    world.git(&["init", "-q"]);
+    world.write(".gitignore", "data/\n").write("data/x.txt", "linked\n");
+    world.write("sub/neronet.toml", "command = 'cat ../data/x.txt'\n[code]\nlink = ['../data']\n");
+    for command in ["check", "run"] {
+        let said = world.say(&[command, "sub/neronet.toml"]).with_code(0);
+        assert!(!said.err.contains("not in the snapshot") && !said.out.contains("not in the snapshot"), "{said:#?}");
+    }
+    assert_eq!(world.output(1, 1), "linked\n");
+}
+
+#[test]
+fn a_folder_of_the_command_that_runs_will_not_have_is_named() {
+    let world = World::new();
+    world.git(&["init", "-q"]);
+    world.write(".gitignore", "data/\n").write("data/x.txt", "x\n").write("code.sh", "true\n");
+    let spec = "command = 'sh code.sh --data=data/x.txt --out nowhere'\n";
+    world.write("neronet.toml", spec);
+    let words = "neronet.toml:1:30: 'data/x.txt' is here, but not in the snapshot that the runs work in";
+    let said = world.say(&["check"]).with_code(0);
+    assert!(said.out.contains(words) && said.out.contains("link = [\"data/x.txt\"]"), "{said:#?}");
+    let said = world.say(&["run"]).with_code(0);
+    assert!(said.err.contains(words) && !said.err.contains("'code.sh' is here"), "{said:#?}");
+    world.write("neronet.toml", format!("{spec}[code]\nlink = ['data']\n"));
+    let said = world.say(&["check"]).with_code(0);
+    assert!(!said.out.contains("not in the snapshot"), "{said:#?}");
+}

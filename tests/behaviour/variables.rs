@@ -79,6 +79,13 @@ fn a_virtual_environment_of_the_specification_comes_first() {
     world.run_spec("command = 'python3 --version; echo $VIRTUAL_ENV'\n[environment]\npython = '.venv'\n").with_code(0);
     let venv = world.project().canonicalize().expect("there").join(".venv");
     assert_eq!(world.output(1, 1), format!("mine\n{}\n", venv.display()));
+    // Named by its Python; and gone, it is missed before a retry starts.
+    world.write(".venv/pyvenv.cfg", "");
+    world.run_spec("command = 'python3 --version; echo $VIRTUAL_ENV'\n[environment]\npython = '.venv/bin/python3'\n").with_code(0);
+    assert_eq!(world.output(2, 1), format!("mine\n{}\n", venv.display()));
+    std::fs::remove_dir_all(&venv).expect("there");
+    let said = world.say(&["retry", "2"]).with_code(1);
+    assert!(said.err.contains("[environment] python: there is no ") || said.out.contains("python: there is no "), "{said:#?}");
 }
 
 #[test]

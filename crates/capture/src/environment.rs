@@ -94,7 +94,7 @@ const RELEVANT: [&str; 46] = [
 pub fn describe(env: &[(String, String)], python: Option<&Path>, cache: &Path) -> Environment {
     let get = |name: &str| env.iter().find(|(own, _)| own == name).map(|(_, value)| value.as_str());
     let found = match python {
-        Some(folder) => interpreter_in(folder).or_else(|| Some(folder.join("bin/python"))),
+        Some(folder) => interpreter_in(folder),
         // What is first on the path is what starts, whatever the other variables say.
         None => get("PATH").and_then(on_path).or_else(|| {
             let folder = get("VIRTUAL_ENV").or_else(|| get("CONDA_PREFIX"))?;
@@ -122,7 +122,8 @@ pub fn describe(env: &[(String, String)], python: Option<&Path>, cache: &Path) -
     }
 }
 
-fn interpreter_in(folder: &Path) -> Option<PathBuf> {
+/// The Python of a virtual or conda environment.
+pub fn interpreter_in(folder: &Path) -> Option<PathBuf> {
     ["bin/python", "bin/python3"].iter().map(|name| folder.join(name)).find(|place| place.exists())
 }
 

@@ -2,6 +2,7 @@
 
 use crate::context::Context;
 use crate::error::HomeError;
+use crate::preflight;
 use crate::submit::{environment_of, plain};
 use neronet_capture::{code, secrets};
 use neronet_model::journal::{Code, Sweep};
@@ -159,17 +160,8 @@ fn rendered(
     let context =
         render::Context { run: run.id, run_directory: &run_directory, seed: seed(&run.params), checkpoint, best_checkpoint: best };
     let mode = if matches!(again, Some(Again::Resume { .. })) { Mode::Resume } else { Mode::First };
-    let shell = default_shell(environment);
-    render::command(&sweep.settings, &run.params, &context, mode, &shell)
+    render::command(&sweep.settings, &run.params, &context, mode, preflight::default_shell(environment))
         .map_err(|why| HomeError::Failed(format!("the command of run {} cannot be made: {why}", run.id)))
-}
-
-/// bash where present, else sh.
-fn default_shell(environment: &[(OsString, OsString)]) -> String {
-    let path =
-        environment.iter().find(|(name, _)| name == "PATH").map(|(_, value)| value.clone()).unwrap_or_else(|| "/usr/bin:/bin".into());
-    let found = std::env::split_paths(&path).any(|folder| folder.join("bash").is_file());
-    if found { "bash".into() } else { "sh".into() }
 }
 
 fn variables(
@@ -212,7 +204,10 @@ fn variables(
         set(&format!("NERONET_PARAM_{name}"), value.to_string());
     }
     if let Some(python) = &sweep.settings.environment.python {
-        let venv = plain(&Path::new(&sweep.code.top).join(&sweep.code.below).join(python));
+        let venv = preflight::virtual_environment(&Path::new(&sweep.code.top).join(&sweep.code.below), python);
+        if let Some(why) = preflight::no_python(&venv) {
+            return Err(HomeError::Failed(format!("[environment] python: {why}")));
+        }
         let path = environment.iter().find(|(name, _)| name == "PATH").map(|(_, value)| value.to_string_lossy().into_owned());
         set("PATH", format!("{}:{}", venv.join("bin").display(), path.unwrap_or_else(|| "/usr/bin:/bin".into())));
         set("VIRTUAL_ENV", venv.display().to_string());

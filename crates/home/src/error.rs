@@ -1,6 +1,7 @@
 //! What can go wrong, by what the exit code must say.
 
 use neronet_capture::CaptureError;
+use neronet_spec::Problems;
 use neronet_store::StoreError;
 use std::fmt;
 
@@ -8,6 +9,8 @@ use std::fmt;
 pub enum HomeError {
     /// The words were wrong: exit code 2.
     Words(String),
+    /// So were those of the specification, each at its place.
+    Spec(Problems),
     /// The thing asked for failed: exit code 1.
     Failed(String),
     /// Home could not be reached: exit code 3.
@@ -20,6 +23,7 @@ impl fmt::Display for HomeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             HomeError::Words(text) | HomeError::Failed(text) => f.write_str(text),
+            HomeError::Spec(problems) => problems.fmt(f),
             HomeError::Home(error) => error.fmt(f),
             HomeError::Snapshots(error) => error.fmt(f),
         }
@@ -34,6 +38,12 @@ impl From<StoreError> for HomeError {
     }
 }
 
+impl From<Problems> for HomeError {
+    fn from(problems: Problems) -> HomeError {
+        HomeError::Spec(problems)
+    }
+}
+
 impl From<CaptureError> for HomeError {
     fn from(error: CaptureError) -> HomeError {
         HomeError::Failed(error.to_string())
@@ -43,7 +53,7 @@ impl From<CaptureError> for HomeError {
 impl HomeError {
     pub fn exit_code(&self) -> u8 {
         match self {
-            HomeError::Words(_) => 2,
+            HomeError::Words(_) | HomeError::Spec(_) => 2,
             HomeError::Failed(_) => 1,
             HomeError::Home(_) | HomeError::Snapshots(_) => 3,
         }

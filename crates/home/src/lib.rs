@@ -14,6 +14,7 @@ pub mod listing;
 pub mod masked;
 pub mod nearest;
 pub mod objective;
+pub mod preflight;
 pub mod reconcile;
 pub mod select;
 pub mod steer;

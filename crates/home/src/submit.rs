@@ -2,12 +2,13 @@
 
 use crate::context::Context;
 use crate::error::HomeError;
+use crate::preflight;
 use neronet_capture::code::{self, Caps, Survey};
 use neronet_capture::devices::{self, Devices};
 use neronet_capture::environment::{self, Environment};
 use neronet_model::journal::{Code, Entry, Member, Submitted, Sweep};
 use neronet_model::{RunId, SweepId, Uid};
-use neronet_spec::{Experiment, Plan};
+use neronet_spec::{Experiment, Plan, Problem};
 use neronet_store::files::{self, Durability};
 use neronet_supervise::os::process;
 use serde::{Deserialize, Serialize};
@@ -49,19 +50,20 @@ pub fn submit(context: &Context, request: &Request<'_>) -> Result<Receipt, HomeE
     let cache = context.cache.clone();
     let variables = text_variables(&context.environment);
     let venv = request.plan.experiments.iter().find_map(|experiment| experiment.settings.environment.python.as_ref());
-    let venv = venv.map(|python| plain(&request.start.join(python)));
+    let venv = venv.map(|python| preflight::virtual_environment(request.start, python));
     let (surveyed, environment, devices) = std::thread::scope(|scope| {
         let described = scope.spawn(|| {
             // Read now, the journal is known when the lock is taken; what is wrong with it is told then.
             context.home.read().ok();
             (environment::describe(&variables, venv.as_deref(), &cache), devices::describe())
         });
-        let surveyed = survey(context, request.start, in_place);
+        let surveyed = survey(context, request, in_place);
         let (environment, devices) = described.join().unwrap_or_default();
         (surveyed, environment, devices)
     });
-    let (code, survey) = surveyed?;
-    let mut receipt = Receipt { notes: notes(&code, &survey, &environment, request.plan), ..Receipt::default() };
+    let (code, survey, warnings) = surveyed?;
+    let mut receipt =
+        Receipt { notes: notes(&code, &survey, &environment, &[&request.plan.warnings[..], &warnings].concat()), ..Receipt::default() };
     let world = World {
         environment,
         devices,
@@ -85,8 +87,9 @@ pub(crate) fn plain(path: &Path) -> PathBuf {
     out
 }
 
-fn survey(context: &Context, start: &Path, in_place: bool) -> Result<(Code, Survey), HomeError> {
-    let survey = code::survey(start, context.user_home.as_deref(), &Caps::default(), &context.cache)?;
+fn survey(context: &Context, request: &Request<'_>, in_place: bool) -> Result<(Code, Survey, Vec<Problem>), HomeError> {
+    let survey = code::survey(request.start, context.user_home.as_deref(), &Caps::default(), &context.cache)?;
+    let warnings = preflight::check(request.plan, &survey, &context.environment)?;
     let mut code = Code {
         snapshot: None,
         in_place_because: survey.in_place_because.clone(),
@@ -101,11 +104,11 @@ fn survey(context: &Context, start: &Path, in_place: bool) -> Result<(Code, Surv
         // What lies in home and cannot be written says something about home, all else about the code.
         code.snapshot = Some(stored.map_err(|e| if e.place.starts_with(&snapshots) { HomeError::Snapshots(e) } else { e.into() })?);
     }
-    Ok((code, survey))
+    Ok((code, survey, warnings))
 }
 
-fn notes(code: &Code, survey: &Survey, environment: &Environment, plan: &Plan) -> Vec<String> {
-    let mut notes: Vec<String> = plan.warnings.iter().map(ToString::to_string).collect();
+fn notes(code: &Code, survey: &Survey, environment: &Environment, warnings: &[Problem]) -> Vec<String> {
+    let mut notes: Vec<String> = warnings.iter().map(ToString::to_string).collect();
     notes.extend(survey.notes.iter().cloned());
     if let Some(why) = &code.in_place_because {
         notes.push(format!("the code is not frozen, runs execute in {} itself: {why}", code.top));

@@ -39,7 +39,7 @@ impl Float {
 }
 
 impl Value {
-    /// A float written as `text`, e.g. `1e-3`. Underscores and a leading plus are dropped; no number gives `None`.
+    /// A number written as `text`, e.g. `1e-3`. Underscores and a leading plus are dropped; no number gives `None`.
     pub fn float(text: &str) -> Option<Value> {
         let text: String = text.strip_prefix('+').unwrap_or(text).chars().filter(|c| *c != '_').collect();
         let value = crate::number::parse_word(&text).or_else(|| text.parse().ok())?;
@@ -52,7 +52,17 @@ impl Value {
         Value::Float(Float { value, text })
     }
 
-    /// The value of a word from a command line, read as TOML reads a scalar; what is no number or boolean is text.
+    /// A parameter's value as it was typed: a boolean, a number that JSON can hold as it is written, else text. So `007`, `+5`
+    /// and `1_000` reach the process as they are.
+    pub fn as_typed(word: &str) -> Value {
+        match word {
+            "true" => Value::Bool(true),
+            "false" => Value::Bool(false),
+            _ => plain_number(word).unwrap_or_else(|| Value::Str(word.to_string())),
+        }
+    }
+
+    /// What a word means to somebody who searches: `.5` and `+5` are numbers too; what is no number or boolean is text.
     pub fn from_word(word: &str) -> Value {
         match word {
             "true" => Value::Bool(true),
@@ -78,7 +88,7 @@ impl Value {
     }
 }
 
-/// The text that a process sees: a scalar as written, a list as `[a, b]`.
+/// The text that a process sees: a scalar as written, a list as `[1, "a"]`, so that it can be read back.
 impl fmt::Display for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -89,7 +99,11 @@ impl fmt::Display for Value {
             Value::List(items) => {
                 f.write_str("[")?;
                 for (i, item) in items.iter().enumerate() {
-                    write!(f, "{}{item}", if i > 0 { ", " } else { "" })?;
+                    f.write_str(if i > 0 { ", " } else { "" })?;
+                    match item {
+                        Value::Str(text) => f.write_str(&serde_json::to_string(text).map_err(|_| fmt::Error)?)?,
+                        item => item.fmt(f)?,
+                    }
                 }
                 f.write_str("]")
             }
@@ -106,7 +120,8 @@ impl Serialize for Value {
             Value::Float(float) if !float.value.is_finite() => out.serialize_str(&float.text),
             Value::Float(float) => match RawValue::from_string(float.text.clone()) {
                 Ok(raw) => raw.serialize(out),
-                Err(_) => out.serialize_f64(float.value),
+                // Rather another type than another text.
+                Err(_) => out.serialize_str(&float.text),
             },
             Value::Str(text) => out.serialize_str(text),
             Value::List(items) => {
@@ -129,6 +144,20 @@ impl<'de> Deserialize<'de> for Value {
     }
 }
 
+/// A number in the form in which it is written: `-0` is no integer, which has no such form.
+fn number(text: &str) -> Option<Value> {
+    match text.parse::<i64>() {
+        Ok(int) if int.to_string() == text => Some(Value::Int(int)),
+        _ => Value::float(text),
+    }
+}
+
+/// A finite number as JSON writes it.
+fn plain_number(text: &str) -> Option<Value> {
+    serde_json::from_str::<serde_json::Number>(text).ok()?;
+    number(text).filter(|value| value.to_string() == text && value.number().is_some_and(f64::is_finite))
+}
+
 fn from_json_text(text: &str) -> Result<Value, String> {
     let text = text.trim();
     match text.as_bytes().first() {
@@ -138,10 +167,7 @@ fn from_json_text(text: &str) -> Result<Value, String> {
         }
         Some(b'"') => serde_json::from_str(text).map(Value::Str).map_err(|e| e.to_string()),
         Some(b't' | b'f') => serde_json::from_str(text).map(Value::Bool).map_err(|e| e.to_string()),
-        Some(b'-' | b'0'..=b'9') => match text.parse() {
-            Ok(int) => Ok(Value::Int(int)),
-            Err(_) => Value::float(text).ok_or_else(|| format!("'{text}' is no number")),
-        },
+        Some(b'-' | b'0'..=b'9') => number(text).ok_or_else(|| format!("'{text}' is no number")),
         _ => Err(format!("a parameter is a boolean, number, text or list, not {text}")),
     }
 }
@@ -164,11 +190,53 @@ mod tests {
         assert_eq!(json, r#"[1e-3,0.10,-7,true,"a \"b\"\n",[]]"#);
         let back: Value = serde_json::from_str(&json).expect("reads back");
         assert_eq!(back, value);
-        assert_eq!(back.to_string(), "[1e-3, 0.10, -7, true, a \"b\"\n, []]");
+        assert_eq!(back.to_string(), r#"[1e-3, 0.10, -7, true, "a \"b\"\n", []]"#);
     }
 
     #[test]
-    fn words_of_a_command_line() {
+    fn what_is_typed_reaches_the_process_as_it_was_typed_and_through_json_too() {
+        for word in [
+            "3",
+            "-7",
+            "1e-3",
+            "0.10",
+            "1E+5",
+            "-0",
+            "-0.0",
+            "99999999999999999999",
+            "true",
+            "007",
+            "+5",
+            "2024_11_21",
+            "1_000",
+            "_1",
+            ".5",
+            "5.",
+            "01.50",
+            "0x10",
+            "1e999",
+            "nan",
+            "relu",
+            "",
+            "-",
+            " 1",
+            "1 ",
+            "True",
+        ] {
+            let value = Value::as_typed(word);
+            assert_eq!(value.to_string(), word);
+            let json = serde_json::to_string(&value).expect("serialises");
+            let back: Value = serde_json::from_str(&json).expect("reads back");
+            assert_eq!((back.to_string().as_str(), &back), (word, &value), "{json}");
+        }
+        assert_eq!(Value::as_typed("3"), Value::Int(3));
+        assert!(matches!(Value::as_typed("1e-3"), Value::Float(_)));
+        assert!(matches!(Value::as_typed("-0"), Value::Float(_)));
+        assert_eq!(Value::as_typed("007"), Value::Str("007".into()));
+    }
+
+    #[test]
+    fn words_of_a_filter() {
         assert_eq!(Value::from_word("3"), Value::Int(3));
         assert_eq!(Value::from_word("1e-3").to_string(), "1e-3");
         assert!(matches!(Value::from_word("1e-3"), Value::Float(_)));

@@ -1,6 +1,7 @@
 //! What a placeholder stands for, and where it may stand.
 
 use crate::problem::quoted;
+use crate::scan;
 use crate::suggest::did_you_mean;
 use crate::template;
 use neronet_model::Settings;
@@ -78,16 +79,20 @@ fn unknown(name: &str, params: &[&str]) -> Mistake {
     (format!("unknown placeholder {}: no parameter has this name", quoted(&format!("{{{name}}}"))), Some(hint))
 }
 
-/// The names that a run's command uses, itself or beside it, so that `{flags}` leaves them out.
-pub(crate) fn used(settings: &Settings, resumed: bool) -> BTreeSet<String> {
+/// The names that a run's command uses, itself or beside it, so that `{flags}` leaves them out. `resumed`: what is written for
+/// a run that goes on counts too. `ansi`: whether `$'…'` are quotes of its shell.
+pub(crate) fn used(settings: &Settings, resumed: bool, ansi: bool) -> BTreeSet<String> {
     let mut names: BTreeSet<String> = settings.env.iter().flat_map(|(_, value)| template::names(value)).collect();
-    match (&settings.resume, resumed) {
-        (Some(Resume::Command(command)), true) => names.extend(of_command(command)),
-        (Some(Resume::Arguments(arguments)), _) => {
-            names.extend(template::names(arguments));
-            names.extend(of_command(&settings.command));
+    match settings.resume.as_ref().filter(|_| resumed) {
+        Some(Resume::Command(command)) => names.extend(of_command(command, ansi)),
+        Some(Resume::Arguments(arguments)) => {
+            names.extend(match &settings.command {
+                Command::Shell(_) => of_script(arguments, ansi),
+                Command::Argv(_) => template::names(arguments),
+            });
+            names.extend(of_command(&settings.command, ansi));
         }
-        _ => names.extend(of_command(&settings.command)),
+        Some(Resume::Automatic) | None => names.extend(of_command(&settings.command, ansi)),
     }
     // A built-in placeholder uses no parameter, even one of the same name.
     names.retain(|name| !BUILT_IN.iter().any(|(known, _)| known == name));
@@ -95,9 +100,17 @@ pub(crate) fn used(settings: &Settings, resumed: bool) -> BTreeSet<String> {
 }
 
 /// The names in all placeholders of a command.
-pub(crate) fn of_command(command: &Command) -> Vec<String> {
+pub(crate) fn of_command(command: &Command, ansi: bool) -> Vec<String> {
     match command {
-        Command::Shell(text) => template::names(text),
+        Command::Shell(text) => of_script(text, ansi),
         Command::Argv(words) => words.iter().flat_map(|word| template::names(word)).collect(),
+    }
+}
+
+/// What stands in a comment of the shell reaches nobody.
+fn of_script(text: &str, ansi: bool) -> Vec<String> {
+    match scan::scan(text, &template::tokens(text), ansi) {
+        Ok(scan) => scan.places.iter().map(|place| template::name(text, &place.hole).to_string()).collect(),
+        Err(_) => template::names(text),
     }
 }

@@ -27,11 +27,20 @@ fn list(name: &str, whole: &Value, items: &[Value], style: ListStyle, words: &mu
     match style {
         ListStyle::Spaces => {
             words.push(format!("--{name}"));
-            words.extend(texts);
+            words.extend(items.iter().map(spaced));
         }
         ListStyle::Commas => one(name, &texts.collect::<Vec<_>>().join(","), words),
         ListStyle::Repeat => texts.by_ref().for_each(|text| one(name, &text, words)),
         ListStyle::Brackets => one(name, &whole.to_string(), words),
+    }
+}
+
+/// What follows a flag cannot be joined to it: a negative number is written so that argparse takes it for one.
+fn spaced(item: &Value) -> String {
+    let text = item.to_string();
+    match item.number().filter(|number| number.is_finite()) {
+        Some(number) if looks_like_a_flag(&text) => number.to_string(),
+        _ => text,
     }
 }
 
@@ -114,6 +123,15 @@ mod tests {
         ];
         let words = flags(params.iter().map(|(name, value)| (*name, value)), &Flags::default());
         assert_eq!(words, ["--a=-x", "--b", "-3", "--c", "-0.5", "--d=-1e-3", "--e=-", "--f", ""]);
+    }
+
+    #[test]
+    fn a_list_is_written_so_that_it_can_be_read_back() {
+        let number = |text| Value::float(text).expect("a number");
+        let list = Value::List(vec![number("-1e-3"), number("-0.5"), number("1e-3"), text("a b"), text("c,d"), Value::Bool(true)]);
+        let written = |list_style| flags([("x", &list)].into_iter(), &Flags { list_style, ..Flags::default() });
+        assert_eq!(written(ListStyle::Spaces), ["--x", "-0.001", "-0.5", "1e-3", "a b", "c,d", "true"]);
+        assert_eq!(written(ListStyle::Brackets), ["--x", r#"[-1e-3, -0.5, 1e-3, "a b", "c,d", true]"#]);
     }
 
     #[test]

@@ -24,8 +24,10 @@ mod suggest;
 mod syntax;
 mod template;
 mod tree;
+mod wanted;
 
 pub use problem::{Excerpt, Problem, Problems, Severity};
+pub use wanted::{Wanted, What};
 
 use neronet_model::journal::SpecSource;
 use neronet_model::{Params, Settings, Value};
@@ -50,6 +52,8 @@ pub struct Experiment {
     pub settings: Settings,
     /// How many of its runs may run at a time.
     pub parallel: Option<u64>,
+    /// What must be there before its runs start.
+    pub wanted: Vec<Wanted>,
     /// Every parameter with its values, in the order of the file. One value: it does not vary.
     axes: Vec<(String, Vec<Value>)>,
 }

@@ -209,6 +209,7 @@ fn carry_out(drafts: &[Draft<'_>], changes: &[Change], adds: bool, plan: &mut Pl
             name: name.unwrap_or_else(|| suggested(&read.settings.command)),
             settings: read.settings,
             parallel: read.parallel,
+            wanted: read.wanted,
             axes: axes.into_iter().map(|axis| (axis.name, axis.values)).collect(),
         });
     }

@@ -16,7 +16,6 @@ impl Place {
             // Leaves the quotes: what stands before (a variable's name, half an escape) cannot reach into the value.
             Context::Double => format!("{backslash}\"{}\"", single_quoted(value)),
             Context::Ansi => format!("{backslash}'{}$'", single_quoted(value)),
-            Context::Comment => value.replace(['\n', '\r'], " "),
         }
     }
 }

@@ -137,8 +137,15 @@ impl Reader<'_, '_> {
                 return Vec::new();
             }
         };
-        let texts = items.iter().map(|item| (self.filled(item, key), item.span));
-        texts.filter_map(|(text, span)| Some((text?, span))).collect()
+        let mut texts = Vec::new();
+        for item in items {
+            if let Tree::Scalar(Value::Bool(_) | Value::Int(_) | Value::Float(_)) | Tree::Date(_) = item.tree {
+                self.wrong(item, "a string", key, Some("each element is a text in quotes".to_string()));
+            } else if let Some(text) = self.filled(item, key) {
+                texts.push((text, item.span));
+            }
+        }
+        texts
     }
 
     pub(crate) fn choice<T: Copy>(&mut self, node: &Node, key: &str, choices: &[(&str, T)]) -> Option<T> {
@@ -158,10 +165,9 @@ impl Reader<'_, '_> {
         self.is_path(&path, node.span, key).then_some(path)
     }
 
-    pub(crate) fn paths(&mut self, node: &Node, key: &str) -> Vec<String> {
+    pub(crate) fn paths(&mut self, node: &Node, key: &str) -> Vec<(String, Span)> {
         let texts = self.texts(node, key);
-        let good = texts.into_iter().filter(|(path, span)| self.is_path(path, *span, key));
-        good.map(|(path, _)| path).collect()
+        texts.into_iter().filter(|(path, span)| self.is_path(path, *span, key)).collect()
     }
 
     fn is_path(&mut self, path: &str, span: Span, key: &str) -> bool {
@@ -177,7 +183,7 @@ impl Reader<'_, '_> {
         true
     }
 
-    pub(crate) fn globs(&mut self, node: &Node, key: &str) -> Vec<String> {
+    pub(crate) fn globs(&mut self, node: &Node, key: &str) -> Vec<(String, Span)> {
         let mut globs = Vec::new();
         for (glob, span) in self.texts(node, key) {
             match globset::Glob::new(&glob) {
@@ -187,7 +193,7 @@ impl Reader<'_, '_> {
                 }
                 Ok(_) => {
                     if self.is_path(&glob, span, key) {
-                        globs.push(glob);
+                        globs.push((glob, span));
                     }
                 }
             }

@@ -49,7 +49,7 @@ pub fn command(settings: &Settings, params: &Params, context: &Context<'_>, mode
         Some(Resume::Arguments(arguments)) => Some(arguments.as_str()),
         _ => None,
     };
-    let used = fill::used(settings, resume.is_some());
+    let used = fill::used(settings, resume.is_some(), scan::knows_ansi(shell));
     let values = Values { params, context, settings, used };
     let part = if resume.is_some() { Part::Resume } else { Part::Command };
     let setup = &settings.environment.setup;
@@ -171,7 +171,7 @@ impl Values<'_> {
     fn script(&self, text: &str, part: Part, shell: &str) -> Result<(String, String), String> {
         let tokens = template::tokens(text);
         let scan = scan::scan(text, &tokens, scan::knows_ansi(shell)).map_err(|refusal| refusal.message)?;
-        let mut places = scan.places.iter();
+        let mut places = scan.places.iter().peekable();
         let (mut script, mut shown) = (String::new(), String::new());
         for token in &tokens {
             match token {
@@ -180,7 +180,12 @@ impl Values<'_> {
                     shown.push(*c);
                 }
                 Token::Hole(range) => {
-                    let place = places.next().ok_or("a placeholder was lost")?;
+                    let Some(place) = places.next_if(|place| place.hole == *range) else {
+                        // In a comment: it stays as it is written.
+                        script.push_str(&text[range.clone()]);
+                        shown.push_str(&text[range.clone()]);
+                        continue;
+                    };
                     match self.of(template::name(text, range), part)? {
                         Ok(value) => {
                             script.push_str(&place.write(&value, false));

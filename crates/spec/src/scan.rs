@@ -15,7 +15,6 @@ pub(crate) enum Context {
     Double,
     /// `$'…'`
     Ansi,
-    Comment,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,6 +39,7 @@ pub(crate) struct Refusal {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Scan {
+    /// The placeholders that the shell reads; those in comments are left as they are.
     pub(crate) places: Vec<Place>,
     /// Why nothing can be appended to this command, if so.
     pub(crate) closed_end: Option<&'static str>,
@@ -81,8 +81,13 @@ enum Kind {
     },
 }
 
+/// The patterns of a `case` have a parenthesis that closes nothing.
+const CASE: &str = "or after $(…) with a 'case'";
+
 struct Heredoc {
     delimiter: String,
+    /// Nothing of its delimiter is quoted: variables are filled in, and a backslash joins lines.
+    expands: bool,
     strip_tabs: bool,
     opened: usize,
 }
@@ -98,8 +103,9 @@ struct Scanner<'a> {
     word_start: bool,
     word: String,
     comment: bool,
-    /// A `case` inside `$(…)`: its patterns hide where that ends.
-    unsure: bool,
+    /// What hides where something ended, so that quotes behind it mean nothing for sure: the patterns of a `case` in `$(…)`, or a
+    /// `((` that may be two subshells.
+    unsure: Option<&'static str>,
     closed_end: Option<&'static str>,
 }
 
@@ -115,7 +121,7 @@ pub(crate) fn scan(text: &str, tokens: &[Token], ansi: bool) -> Result<Scan, Ref
         word_start: true,
         word: String::new(),
         comment: false,
-        unsure: false,
+        unsure: None,
         closed_end: None,
     };
     while scanner.at < tokens.len() {
@@ -256,13 +262,18 @@ impl Scanner<'_> {
             '\'' | '"' | '\\' | '`' | '$' if self.quotes(c, ansi)? => return Ok(()),
             _ => depth,
         };
+        let at = self.offset();
+        let Some((kind, opened)) = self.open.last_mut() else { return Ok(()) };
         if new == 0 {
+            let (before, within) = (&self.text[..*opened], &self.text[*opened..at]);
+            let for_loop = before.trim_end().ends_with("for");
+            if !for_loop && [";", "\n", "case", " #", "\t#"].iter().any(|hides| within.contains(hides)) {
+                self.unsure = Some("or after ((…)) with a ';', a 'case', a comment or a line's end, which may be two subshells");
+            }
             self.pop();
             return Ok(());
         }
-        if let Some((kind, _)) = self.open.last_mut() {
-            *kind = Kind::Arithmetic { depth: new, closes };
-        }
+        *kind = Kind::Arithmetic { depth: new, closes };
         self.at += 1;
         Ok(())
     }
@@ -348,7 +359,7 @@ impl Scanner<'_> {
     fn end_of_word(&mut self) {
         let word = std::mem::take(&mut self.word);
         if word == "case" && matches!(self.open.last(), Some((Kind::Substitution { .. }, _))) {
-            self.unsure = true;
+            self.unsure = Some(CASE);
         }
         if matches!(word.as_str(), "fi" | "done" | "esac" | "}" | "]]") {
             self.closed_end = Some("the end of a block");
@@ -383,18 +394,19 @@ impl Scanner<'_> {
         }
         let mut delimiter = String::new();
         let mut quote = None;
+        let mut expands = true;
         loop {
             match (self.peek(0), quote) {
                 (Some(c), Some(open)) if c == open => quote = None,
-                (Some(c @ ('\'' | '"')), None) => quote = Some(c),
-                (Some('\\'), None) => {}
+                (Some(c @ ('\'' | '"')), None) => (quote, expands) = (Some(c), false),
+                (Some('\\'), None) => expands = false,
                 (Some(c), None) if c.is_whitespace() || matches!(c, ';' | '&' | '|' | '(' | ')' | '<' | '>') => break,
                 (Some('\n') | None, _) => break,
                 (Some(c), _) => delimiter.push(c),
             }
             self.at += 1;
         }
-        self.heredocs.push(Heredoc { delimiter, strip_tabs, opened });
+        self.heredocs.push(Heredoc { delimiter, expands, strip_tabs, opened });
         self.word_start = false;
         Ok(())
     }
@@ -407,16 +419,26 @@ impl Scanner<'_> {
                     let message = format!("the here-document never ends: no line is '{}'", heredoc.delimiter);
                     return Err(self.refuse(heredoc.opened..heredoc.opened + 2, message, None));
                 }
+                let begun = self.offset();
                 let mut line = String::new();
+                let mut joined = false;
                 while let Some(token) = self.tokens.get(self.at) {
                     self.at += 1;
                     match token {
+                        Token::Char('\n', _) if heredoc.expands && line.chars().rev().take_while(|c| *c == '\\').count() % 2 == 1 => {
+                            line.pop();
+                            joined = true;
+                        }
                         Token::Char('\n', _) => break,
                         Token::Char(c, _) => line.push(*c),
-                        Token::Hole(range) => return Err(self.forbidden(range.clone(), "a here-document")),
+                        Token::Hole(range) => return Err(self.forbidden_in(&heredoc, range.clone())),
                     }
                 }
                 let line = if heredoc.strip_tabs { line.trim_start_matches('\t') } else { &line };
+                if line == heredoc.delimiter && joined {
+                    let message = "not every shell takes a line that a backslash joins for the end of the here-document";
+                    return Err(self.refuse(begun..self.offset(), message, "write the delimiter alone on one line".to_string()));
+                }
                 if line == heredoc.delimiter {
                     break;
                 }
@@ -427,9 +449,11 @@ impl Scanner<'_> {
     }
 
     fn hole(&mut self, hole: Range<usize>) -> Result<(), Refusal> {
-        if !self.comment {
-            self.closed_end = None;
+        if self.comment {
+            self.at += 1;
+            return Ok(());
         }
+        self.closed_end = None;
         let inside = self.open.iter().find_map(|(kind, _)| match kind {
             Kind::Backtick => Some("backticks"),
             Kind::Expansion { .. } => Some("${…}"),
@@ -438,11 +462,10 @@ impl Scanner<'_> {
             Kind::Arithmetic { .. } => Some("$[…]"),
             _ => None,
         });
-        if let Some(inside) = inside.or(self.unsure.then_some("or after $(…) with a 'case'")).filter(|_| !self.comment) {
+        if let Some(inside) = inside.or(self.unsure) {
             return Err(self.forbidden(hole, inside));
         }
         let context = match self.open.last() {
-            _ if self.comment => Context::Comment,
             Some((Kind::Single, _)) => Context::Single,
             Some((Kind::Double, _)) => Context::Double,
             Some((Kind::Ansi, _)) => Context::Ansi,

@@ -2,12 +2,15 @@
 
 use crate::check::{self, Style, Written};
 use crate::fill::Part;
+use crate::keys;
 use crate::problem::quoted;
 use crate::read::Reader;
 use crate::scan;
 use crate::source::Span;
-use crate::suggest::did_you_mean;
+use crate::suggest::{did_you_mean, nearest};
+use crate::template;
 use crate::tree::{Node, Table, Tree};
+use crate::wanted::{self, Wanted, What};
 use neronet_model::settings::{
     BoolStyle, Checkpoints, Code, Command, Environment, Flags, Goal, Keep, ListStyle, Metrics, Objective, Resume, STOP_SIGNALS, Settings,
     Stop,
@@ -18,23 +21,26 @@ pub(crate) struct Read {
     pub(crate) settings: Settings,
     pub(crate) parallel: Option<u64>,
     pub(crate) written: Vec<Written>,
+    pub(crate) wanted: Vec<Wanted>,
 }
 
 /// Reads the settings. Nothing when there is no command; then that is among the problems.
 pub(crate) fn read(table: &Table, header: Span, reader: &mut Reader<'_, '_>) -> Option<Read> {
     let mut written = Vec::new();
-    let environment = environment(table, reader);
+    let mut wanted = Vec::new();
+    let environment = environment(table, reader, &mut wanted);
+    let code = code(table, reader, &mut wanted);
     let mut settings = Settings {
         flags: flags(table, reader),
         objectives: objectives(table, reader),
         env: env(table, reader, &mut written),
-        code: code(table, reader),
         metrics: metrics(table, reader),
-        checkpoints: checkpoints(table, reader),
+        checkpoints: checkpoints(table, &code, reader, &mut wanted),
         resume: None,
         time_limit: reader.section(table, "resources").and_then(|resources| reader.duration(resources.get("time")?, "resources.time")),
         stop: stop(table, reader),
         environment,
+        code,
         ..Settings::of(Command::Argv(Vec::new()))
     };
     let parallel = reader.section(table, "sweep").and_then(|sweep| reader.whole(sweep.get("parallel")?, "sweep.parallel", 1));
@@ -48,7 +54,8 @@ pub(crate) fn read(table: &Table, header: Span, reader: &mut Reader<'_, '_>) -> 
     let shell = matches!(command, Some(Command::Shell(_)));
     settings.resume = resume(table, shell, reader, &mut written);
     settings.command = command?;
-    Some(Read { settings, parallel, written })
+    wanted.extend(wanted::words(&written, reader.found));
+    Some(Read { settings, parallel, written, wanted })
 }
 
 fn no_command(table: &Table, header: Span, reader: &mut Reader<'_, '_>) {
@@ -63,6 +70,8 @@ fn no_command(table: &Table, header: Span, reader: &mut Reader<'_, '_>) {
             format!("no command: this one belongs to [{section}]"),
             "in TOML a key belongs to the [table] above it; move the command up, before the first [table]".to_string(),
         ),
+        // A key that was meant to be it is told as unknown.
+        None if table.entries.iter().any(|(key, _)| nearest(&key.name, keys::top()) == Some("command")) => {}
         None => reader.found.error(header, "no command", "say what to run: command = \"python train.py {flags}\"".to_string()),
     }
 }
@@ -119,6 +128,10 @@ fn resume(table: &Table, shell: bool, reader: &mut Reader<'_, '_>, written: &mut
     match way {
         "arguments" => {
             let text = reader.filled(value, "resume.arguments")?;
+            if !template::names(&text).iter().any(|name| matches!(name.as_str(), "checkpoint" | "checkpoint.best")) {
+                let hint = "write it as in arguments = \"--resume {checkpoint}\", unless the script reads $NERONET_RESUME_FROM".to_string();
+                reader.found.warning(value.span, "these arguments do not say {checkpoint}, so the script is not told where to go on", hint);
+            }
             let style = if shell { Style::Shell } else { Style::Arguments };
             written.push(Written { part: Part::Resume, style, text: text.clone(), span: value.span });
             Some(Resume::Arguments(text))
@@ -173,13 +186,14 @@ fn objectives(table: &Table, reader: &mut Reader<'_, '_>) -> Vec<Objective> {
     objectives
 }
 
-fn environment(table: &Table, reader: &mut Reader<'_, '_>) -> Environment {
+fn environment(table: &Table, reader: &mut Reader<'_, '_>, wanted: &mut Vec<Wanted>) -> Environment {
     let Some(section) = reader.section(table, "environment") else {
         return Environment::default();
     };
     let shell = section.get("shell").and_then(|node| {
         let shell = reader.filled(node, "environment.shell")?;
         if scan::is_known(&shell) {
+            wanted.push(Wanted::new(What::Shell(shell.clone()), node.span, reader.found));
             return Some(shell);
         }
         reader.found.error(
@@ -195,7 +209,11 @@ fn environment(table: &Table, reader: &mut Reader<'_, '_>) -> Environment {
         check::setup_line(&line, span, ansi, reader.found);
         setup.push(line);
     }
-    let python = section.get("python").and_then(|node| reader.path(node, "environment.python"));
+    let python = section.get("python").and_then(|node| {
+        let python = reader.path(node, "environment.python")?;
+        wanted.push(Wanted::new(What::Python(python.clone()), node.span, reader.found));
+        Some(python)
+    });
     Environment { setup, python, shell }
 }
 
@@ -222,7 +240,7 @@ fn env(table: &Table, reader: &mut Reader<'_, '_>, written: &mut Vec<Written>) -
     env
 }
 
-fn code(table: &Table, reader: &mut Reader<'_, '_>) -> Code {
+fn code(table: &Table, reader: &mut Reader<'_, '_>, wanted: &mut Vec<Wanted>) -> Code {
     let Some(section) = reader.section(table, "code") else {
         return Code::default();
     };
@@ -245,9 +263,14 @@ fn code(table: &Table, reader: &mut Reader<'_, '_>) -> Code {
                 "only what is in the snapshot exists where a run works; write it relative, as \"experiments\"".to_string(),
             );
         }
+        if inside {
+            wanted.push(Wanted::new(What::Directory(path.clone()), node.span, reader.found));
+        }
         inside.then_some(path)
     });
     let links = section.get("link").map(|node| reader.paths(node, "code.link")).unwrap_or_default();
+    wanted.extend(links.iter().map(|(path, span)| Wanted::new(What::Link(path.clone()), *span, reader.found)));
+    let links = links.into_iter().map(|(path, _)| path).collect();
     let in_place = section.get("in_place").and_then(|node| reader.flag(node, "code.in_place")).unwrap_or_default();
     Code { directory, link: links, in_place }
 }
@@ -277,11 +300,17 @@ fn metrics(table: &Table, reader: &mut Reader<'_, '_>) -> Metrics {
     Metrics {
         patterns,
         ignore: names.into_iter().map(|(name, _)| name).collect(),
-        files: section.get("files").map(|node| reader.globs(node, "metrics.files")).unwrap_or_default(),
+        files: section
+            .get("files")
+            .map(|node| reader.globs(node, "metrics.files"))
+            .unwrap_or_default()
+            .into_iter()
+            .map(|(glob, _)| glob)
+            .collect(),
     }
 }
 
-fn checkpoints(table: &Table, reader: &mut Reader<'_, '_>) -> Checkpoints {
+fn checkpoints(table: &Table, code: &Code, reader: &mut Reader<'_, '_>, wanted: &mut Vec<Wanted>) -> Checkpoints {
     let Some(section) = reader.section(table, "checkpoints") else {
         return Checkpoints::default();
     };
@@ -292,16 +321,48 @@ fn checkpoints(table: &Table, reader: &mut Reader<'_, '_>) -> Checkpoints {
             let most = reader.whole(node, &format!("checkpoints.keep.{name}"), 0)?;
             Some(u32::try_from(most).unwrap_or(u32::MAX))
         };
-        Keep { best: count("best").unwrap_or(0), last: count("last").unwrap_or(0) }
+        let (best, last) = (count("best"), count("last"));
+        // A number that cannot be read is told already.
+        let unread = [("best", best), ("last", last)].iter().any(|(name, count)| keep.get(name).is_some() && count.is_none());
+        let misspelt = keep.entries.iter().any(|(key, _)| !matches!(key.name.as_str(), "best" | "last"));
+        (Keep { best: best.unwrap_or(0), last: last.unwrap_or(0) }, unread || misspelt)
     });
-    if let (Some(Keep { best: 0, last: 0 }), Some(node)) = (keep, section.get("keep")) {
-        reader.found.error(
-            node.span,
-            "keep = { best = 0, last = 0 } would delete every checkpoint",
-            "write keep = { best = 1, last = 2 }, or leave keep out to keep all".to_string(),
-        );
+    if let (Some((keep, told)), Some(node)) = (keep, section.get("keep")) {
+        if keep == Keep::default() && !told {
+            reader.found.error(
+                node.span,
+                "keep = { best = 0, last = 0 } would delete every checkpoint",
+                "write keep = { best = 1, last = 2 }, or leave keep out to keep all".to_string(),
+            );
+        }
+        wanted.push(Wanted::new(What::OwnCopy, node.span, reader.found));
+        for (path, span) in &paths {
+            if let Some(where_to) = leads_out(path, code) {
+                let message = format!("'keep' deletes only what lies in a run's own copy of the code, and {} {where_to}", quoted(path));
+                let hint = "let the command write its checkpoints elsewhere, or leave keep out to keep all".to_string();
+                reader.found.error(*span, message, hint);
+            }
+        }
     }
-    Checkpoints { paths, keep }
+    Checkpoints { paths: paths.into_iter().map(|(path, _)| path).collect(), keep: keep.map(|(keep, _)| keep) }
+}
+
+/// Where a pattern of checkpoints leads, if not into the run's own copy.
+fn leads_out(pattern: &str, code: &Code) -> Option<String> {
+    if pattern.starts_with('/') || pattern.starts_with('{') && (pattern.contains("{/") || pattern.contains(",/")) {
+        return Some("is absolute".to_string());
+    }
+    if pattern.split(['{', '}', ',']).any(|part| part.split('/').any(|part| part == "..")) {
+        return Some("has '..'".to_string());
+    }
+    let parts = |path: &str| -> Vec<String> { path.split('/').filter(|part| !matches!(*part, "" | ".")).map(str::to_string).collect() };
+    let pattern = [parts(code.directory.as_deref().unwrap_or("")), parts(pattern)].concat();
+    let link = code.link.iter().find(|link| match link.rsplit_once('/') {
+        // It goes by its last name.
+        Some((_, last)) if link.starts_with('/') && !last.is_empty() => pattern.starts_with(&parts(last)),
+        _ => pattern.starts_with(&parts(link)),
+    });
+    link.map(|link| format!("lies behind the link {}", quoted(link)))
 }
 
 fn stop(table: &Table, reader: &mut Reader<'_, '_>) -> Stop {

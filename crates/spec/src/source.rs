@@ -53,9 +53,10 @@ impl<'a> Sources<'a> {
         self.text(span.source).get(span.start..span.end).unwrap_or("")
     }
 
-    fn problem(&self, severity: Severity, span: Span, message: String, hint: Option<String>) -> Problem {
+    pub(crate) fn problem(&self, severity: Severity, span: Span, message: String, hint: Option<String>) -> Problem {
         let text = self.text(span.source);
-        let start = span.start.min(text.len());
+        // A place inside what was typed with escapes is only near.
+        let (start, end) = (text.floor_char_boundary(span.start), text.ceil_char_boundary(span.end));
         let (path, line, from) = if span.source > 0 {
             ("--set", 0, 0)
         } else if self.lines.is_empty() {
@@ -66,7 +67,7 @@ impl<'a> Sources<'a> {
         };
         let to = if line == 0 { text.len() } else { text[from..].find('\n').map_or(text.len(), |at| from + at) };
         let line_text = text[from..to].trim_end_matches('\r');
-        let (first, last) = ((start - from).min(line_text.len()), span.end.saturating_sub(from));
+        let (first, last) = ((start - from).min(line_text.len()), end.saturating_sub(from));
         Problem {
             severity,
             path: path.to_string(),

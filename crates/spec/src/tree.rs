@@ -201,6 +201,9 @@ pub(crate) fn of_value(value: &DeValue<'_>, span: Span, source: usize, found: &m
         DeValue::String(text) => Tree::Scalar(Value::Str(text.to_string())),
         DeValue::Boolean(bool) => Tree::Scalar(Value::Bool(*bool)),
         DeValue::Integer(int) => match i64::from_str_radix(int.as_str(), int.radix()) {
+            // A process sees what is written, and what no JSON number can hold is text.
+            Ok(_) if int.radix() != 10 => Tree::Scalar(Value::Str(written.to_string())),
+            Ok(0) => Tree::Scalar(Value::float(written).filter(|_| written.starts_with('-')).unwrap_or(Value::Int(0))),
             Ok(int) => Tree::Scalar(Value::Int(int)),
             Err(_) => {
                 let hint = "integers have 64 bits; write it in quotes if the program takes it as text";

@@ -43,7 +43,7 @@ impl<'a> Held<'a> {
 }
 
 /// `path` without `.` and `..`, by its words alone.
-fn normal(path: &Path) -> PathBuf {
+pub(super) fn normal(path: &Path) -> PathBuf {
     let mut plain = PathBuf::new();
     for part in path.components() {
         match part {

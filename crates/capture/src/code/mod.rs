@@ -17,7 +17,7 @@ mod work;
 pub use changes::changed_files;
 pub use store::{diff_text, remove_unfinished, store};
 pub use survey::survey;
-pub use work::{materialise, mend};
+pub use work::{linked, materialise, mend};
 
 use neronet_model::UnixMs;
 use neronet_model::journal::Git;

@@ -1,5 +1,6 @@
 //! A run's own copy of a snapshot: writable, and sharing nothing that a write could reach.
 
+use super::links::normal;
 use super::manifest::{FILES, Manifest, is_safe};
 use super::read::{self, Cloner};
 use super::store::make_folders;
@@ -60,7 +61,7 @@ impl<'a> Plan<'a> {
     fn of(manifest: &'a Manifest, link: &[String], top: &Path) -> Result<Plan<'a>, CaptureError> {
         let mut links: BTreeMap<String, PathBuf> = BTreeMap::new();
         for entry in link {
-            let (path, target) = asked_link(entry, top)?;
+            let (path, target) = linked(entry, top)?;
             links.insert(path, target);
         }
         // What is linked whole comes from there alone, whatever the snapshot has of it.
@@ -122,20 +123,15 @@ impl<'a> Plan<'a> {
 }
 
 /// Where an entry of `[code] link` goes in the work copy, and what it points to. A place outside `top` goes by its last name.
-fn asked_link(entry: &str, top: &Path) -> Result<(String, PathBuf), CaptureError> {
+pub fn linked(entry: &str, top: &Path) -> Result<(String, PathBuf), CaptureError> {
     let refused = |what: &str, remedy: &str| CaptureError::new(format!("cannot link '{entry}': {what}"), top, remedy);
-    let plain = entry.trim_end_matches('/');
-    let plain = plain.strip_prefix("./").unwrap_or(plain);
-    let (path, target) = if plain.starts_with('/') {
-        let target = PathBuf::from(plain);
-        let path = match target.strip_prefix(top) {
-            Ok(below) => below.to_path_buf(),
-            Err(_) => target.file_name().map(PathBuf::from).unwrap_or_default(),
-        };
-        (path.to_string_lossy().into_owned(), target)
-    } else {
-        (plain.to_string(), top.join(plain))
+    let target = normal(&top.join(entry));
+    let path = match target.strip_prefix(top) {
+        Ok(below) => below.to_path_buf(),
+        Err(_) if entry.starts_with('/') => target.file_name().map(PathBuf::from).unwrap_or_default(),
+        Err(_) => PathBuf::new(),
     };
+    let path = path.to_string_lossy().into_owned();
     if !is_safe(&path) {
         return Err(refused("it would lie outside the run's folder", "name something below the top of the code, or an absolute path"));
     }

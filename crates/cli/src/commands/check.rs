@@ -8,6 +8,7 @@ use crate::session::Session;
 use neronet_capture::code::{self, Caps, Survey};
 use neronet_home::HomeError;
 use neronet_home::compare::commit;
+use neronet_home::preflight;
 use neronet_model::{Params, RunId, Settings, Value};
 use neronet_report::{Cell, Column, Style, Table, words};
 use neronet_scrape::learn::{self, Learned};
@@ -27,8 +28,14 @@ pub(crate) fn check(session: &Session, words: &Check) -> Result<ExitCode, HomeEr
     if let Some(log) = &words.learn {
         return learned(session, words, log);
     }
-    let (plan, start) = read_spec(session, words.spec.as_deref(), &words.set)?;
-    let survey = code::survey(&start, session.context.user_home.as_deref(), &Caps::default(), &session.context.cache)?;
+    let (plan, survey) = match examined(session, words) {
+        Err(HomeError::Spec(problems)) if words.json => {
+            let findings: Vec<serde_json::Value> = problems.0.iter().map(of_problem).collect();
+            output::json(&json!({"count": 0, "runs": [], "findings": findings}));
+            return Err(HomeError::Spec(problems));
+        }
+        examined => examined?,
+    };
     // The numbers that the runs would get if they were started now.
     let first = RunId(session.context.home.read()?.state.last_run + 1);
     if words.json {
@@ -54,6 +61,14 @@ pub(crate) fn check(session: &Session, words: &Check) -> Result<ExitCode, HomeEr
     Ok(ExitCode::SUCCESS)
 }
 
+/// The plan with all that is to be said of it, and the code that its runs would get.
+fn examined(session: &Session, words: &Check) -> Result<(Plan, Survey), HomeError> {
+    let (mut plan, start) = read_spec(session, words.spec.as_deref(), &words.set)?;
+    let survey = code::survey(&start, session.context.user_home.as_deref(), &Caps::default(), &session.context.cache)?;
+    plan.warnings.extend(preflight::check(&plan, &survey, &session.context.environment)?);
+    Ok((plan, survey))
+}
+
 fn many(total: u64) -> String {
     format!("{} run{}", grouped(total), if total == 1 { "" } else { "s" })
 }
@@ -65,7 +80,7 @@ fn command(session: &Session, settings: &Settings, params: &Params, run: RunId) 
         _ => None,
     };
     let context = render::Context { run, run_directory: &run_directory, seed, checkpoint: None, best_checkpoint: None };
-    let rendered = render::command(settings, params, &context, Mode::First, "sh");
+    let rendered = render::command(settings, params, &context, Mode::First, preflight::default_shell(&session.context.environment));
     rendered.map(|rendered| rendered.shown).map_err(|why| HomeError::Failed(format!("the command cannot be made: {why}")))
 }
 
@@ -151,13 +166,18 @@ fn as_json(session: &Session, plan: &Plan, survey: &Survey, first: RunId) -> Res
     Ok(ExitCode::SUCCESS)
 }
 
+/// A finding, with the place in fields of their own; a line of 0 means nothing.
 fn of_problem(problem: &Problem) -> serde_json::Value {
     json!({
         "source": "specification",
         "severity": problem.severity.to_string(),
         "message": problem.message,
-        "evidence": format!("{}:{}:{}", problem.path, problem.line, problem.column),
+        "evidence": problem.excerpt.as_ref().map(|excerpt| &excerpt.line_text),
         "remedies": problem.hint.iter().collect::<Vec<_>>(),
+        "hint": problem.hint,
+        "file": problem.path,
+        "line": problem.line,
+        "column": problem.column,
     })
 }
 

@@ -39,7 +39,7 @@ pub(crate) fn run(session: &Session, words: &Run) -> Result<ExitCode, HomeError>
     let (plan, start) = if words.command.is_empty() {
         read_spec(session, words.spec.as_deref(), &words.set)?
     } else {
-        let plan = neronet_spec::of_command(&words.command, &words.set).map_err(|problems| HomeError::Words(problems.to_string()))?;
+        let plan = neronet_spec::of_command(&words.command, &words.set)?;
         (plan, session.context.folder.clone())
     };
     let count: u64 = plan.experiments.iter().map(neronet_spec::Experiment::count).fold(0, u64::saturating_add);
@@ -73,7 +73,7 @@ pub(crate) fn read_spec(session: &Session, spec: Option<&str>, set: &[String]) -
             session.context.folder.display()
         )));
     }
-    let plan = neronet_spec::load(Path::new(file), only, set).map_err(|problems| HomeError::Words(problems.to_string()))?;
+    let plan = neronet_spec::load(Path::new(file), only, set)?;
     let folder = Path::new(file).parent().map_or_else(|| session.context.folder.clone(), |parent| session.context.folder.join(parent));
     Ok((plan, folder))
 }

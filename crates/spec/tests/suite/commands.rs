@@ -61,8 +61,17 @@ SEED = "{seed}"
 [resume]
 arguments = "--from {checkpoint} --depth {depth}"
 "#;
-    assert_eq!(shown(text), "t --rate=0.1 --width 3");
+    // What only [resume] writes is there on the first attempt too.
+    assert_eq!(shown(text), "t --rate=0.1 --width 3 --depth 4");
     assert_eq!(rendered(text, Mode::Resume).shown, r"t --rate=0.1 --width 3 --from 'it'\''s.npz' --depth 4");
+}
+
+#[test]
+fn a_comment_of_the_shell_uses_no_parameter_and_stays_as_it_is_written() {
+    let text = "command = \"\"\"# old: python t.py --lr {lr} {flags} {gone}\nt {flags} # {lr}\"\"\"\nparams.lr = 0.1\n";
+    assert_eq!(shown(text), "# old: python t.py --lr {lr} {flags} {gone}\nt --lr 0.1 # {lr}");
+    let plan = parse("command = \"t # {lr}\"\nparams.lr = 0.1\n", "f", None, &[]).expect("a plan");
+    assert!(plan.warnings[0].message.contains("'lr' is used nowhere"), "{:?}", plan.warnings);
 }
 
 #[test]
@@ -151,6 +160,9 @@ fn the_corrected_command_of_a_refusal_does_what_was_meant() {
         (r#"printf '%s\0' "`printf %s {x}`""#, "it's  \"a\" $b"),
         (r#"printf '%s\0' "${NONE:-{x}}""#, "it's  \"a\" $b"),
         (r#"printf '%s\0' "$(sh -c 'printf %s "$1"' - "{x}")""#, "it's  \"a\" $b"),
+        (r#"printf '%s\0' '{x}'"$(true {x})""#, "it's  \"a\" $b"),
+        (r#"printf '%s\0' ${NONE:-{x}}"#, "it's  \"a\" $b"),
+        (r#"printf '%s\0' "$(case a in a) true;; esac)"{x}"#, "it's  \"a\" $b"),
     ] {
         let params = "[params]\nx = \"it's  \\\"a\\\" $b\"\n";
         let problems = parse(&format!("command = '''{command}'''\n{params}"), "f", None, &[]).expect_err("refused");

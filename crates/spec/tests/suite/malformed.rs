@@ -146,6 +146,31 @@ command = 3
 }
 
 #[test]
+fn what_keep_may_not_delete() {
+    insta::assert_snapshot!(refused(
+        r#"command = "true"
+[checkpoints]
+paths = ["/data/*.pt", "../ckpt/*.pt", "{a,..}/x", "work/sets/best.pt", "./ckpt/*.pt", "shared/x/*", "*.pt"]
+keep = { last = 1 }
+[code]
+directory = "sub"
+link = ["sub/work/sets/", "/mnt/data", "../up"]
+[[experiment]]
+name = "below"
+[[experiment]]
+name = "absolute"
+code.directory = "."
+code.link = ["/mnt/shared", "ckpt"]
+"#
+    ));
+}
+
+#[test]
+fn a_slip_in_keep_is_told_once() {
+    insta::assert_snapshot!(refused("command = \"true\"\n[checkpoints]\nkeep = { best = -1, lst = 2 }\n"));
+}
+
+#[test]
 fn wrong_types() {
     insta::assert_snapshot!(refused(
         r#"command = 3

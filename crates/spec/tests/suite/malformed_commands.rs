@@ -104,6 +104,62 @@ lr = 1
 }
 
 #[test]
+fn a_placeholder_where_the_shell_is_still_in_a_here_document() {
+    insta::assert_snapshot!(refused("command = \"cat <<EOF\\nfoo \\\\\\nEOF\\n'{a}'\\nEOF\\n\"\nparams.a = 1\n"));
+    insta::assert_snapshot!(refused("command = \"cat <<'EOF'\\nfoo \\\\\\n'{a}'\\nEOF\\n\"\nparams.a = 1\n"));
+    insta::assert_snapshot!(refused("command = \"cat <<EOF\\nEO\\\\\\nF\\n t '{a}'\"\nparams.a = 1\n"));
+}
+
+#[test]
+fn a_placeholder_behind_what_may_be_two_subshells() {
+    for command in [
+        "echo $((case x in x) echo a;; y) echo b;; z) echo '{a}';; esac) )",
+        "echo $((case x in x) case y in y) echo '{a}' ; esac ; esac) )",
+        "echo $((echo a # )) b\n) ) '{a}'",
+    ] {
+        let said = refused(&format!("command = \"\"\"{command}\"\"\"\nparams.a = 1\n"));
+        assert!(said.contains("a placeholder cannot stand in"), "{command}: {said}");
+    }
+}
+
+#[test]
+fn the_corrected_line_leaves_other_placeholders_and_the_variables_of_the_system_alone() {
+    insta::assert_snapshot!(refused(
+        "command = \"\"\"python3 x.py '{PATH}' $(echo {PATH}y) $(echo {b})\"\"\"\nparams.PATH = 1\nparams.b = 1\n"
+    ));
+}
+
+#[test]
+fn a_slip_is_told_without_what_follows_from_it() {
+    insta::assert_snapshot!(refused("comand = \"t {x}\"\nparams.x = 1\n"));
+    insta::assert_snapshot!(refused("command = \"t {X}\"\nparams.x = 1\n"));
+    insta::assert_snapshot!(refused("command = \"t\"\nobjective = [\"loss min\", 3]\n"));
+}
+
+#[test]
+fn what_is_probably_not_meant_is_a_warning() {
+    let text = "command = \"t {x:02d} {flags}\"\n[params]\nx = [1, 1, 1]\n[resume]\narguments = \"--resume\"\n";
+    let plan = neronet_spec::parse(text, "neronet.toml", None, &[]).expect("a plan");
+    let warnings: Vec<String> = plan.warnings.iter().map(ToString::to_string).collect();
+    insta::assert_snapshot!(warnings.join("\n"));
+}
+
+#[test]
+fn a_value_that_a_second_shell_reads_is_a_warning() {
+    let warned = |command: &str| {
+        let text = format!("command = \"\"\"{command}\"\"\"\nparams.x = 1\n");
+        let plan = neronet_spec::parse(&text, "neronet.toml", None, &[]).unwrap_or_else(|problems| panic!("{problems}"));
+        plan.warnings.iter().any(|warning| warning.message.contains("once more"))
+    };
+    for command in ["eval 'echo {x}'", "cd a; bash -c 'echo {x}'", "/bin/sh -lc 'echo {x}' b", "A=1 ssh host 'train {x}'"] {
+        assert!(warned(command), "{command}");
+    }
+    for command in ["bash -c 'echo $1' - {x}", "bash t.sh '{x}'", "echo '{x}'", "eval 'a'; t '{x}'", "bash -c 'echo $1' - '{x}'"] {
+        assert!(!warned(command), "{command}");
+    }
+}
+
+#[test]
 fn a_quote_that_is_never_closed() {
     insta::assert_snapshot!(refused(
         r#"command = "echo it's {flags}"

@@ -1,0 +1,176 @@
+//! Before anything starts: whether what a specification names is there, and would be there for a run in its own copy of the code.
+
+use crate::submit::plain;
+use neronet_capture::code::{self, Survey};
+use neronet_capture::environment::interpreter_in;
+use neronet_model::Settings;
+use neronet_spec::{Experiment, Plan, Problem, Problems, Wanted, What};
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+
+/// What is missing; nothing may be started then. Else what deserves a word.
+pub fn check(plan: &Plan, survey: &Survey, environment: &[(OsString, OsString)]) -> Result<Vec<Problem>, Problems> {
+    let (mut errors, mut warnings) = (Vec::new(), Vec::new());
+    for experiment in &plan.experiments {
+        let frozen = survey.in_place_because.is_none() && !experiment.settings.code.in_place;
+        let look = Look { experiment, survey, environment, frozen };
+        for wanted in &experiment.wanted {
+            // What several experiments inherit is said once.
+            match look.at(wanted) {
+                Some((true, problem)) if !errors.contains(&problem) => errors.push(problem),
+                Some((false, problem)) if !warnings.contains(&problem) => warnings.push(problem),
+                _ => {}
+            }
+        }
+    }
+    if errors.is_empty() { Ok(warnings) } else { Err(Problems(errors)) }
+}
+
+/// bash where present, else sh.
+pub fn default_shell(environment: &[(OsString, OsString)]) -> &'static str {
+    if on_path("bash", path_of(environment)) { "bash" } else { "sh" }
+}
+
+/// The folder of the virtual environment that `[environment] python` names, itself or by the Python in it.
+pub(crate) fn virtual_environment(start: &Path, python: &str) -> PathBuf {
+    let named = plain(&start.join(python));
+    let around = named.parent().filter(|bin| bin.ends_with("bin") && named.is_file()).and_then(Path::parent);
+    // Elsewhere `bin` may hold several Pythons, and which of them runs would be the command's choice.
+    match around.filter(|folder| ["pyvenv.cfg", "conda-meta"].iter().any(|mark| folder.join(mark).exists())) {
+        Some(folder) => folder.to_path_buf(),
+        None => named,
+    }
+}
+
+/// Why a folder is no virtual environment, if it is none.
+pub(crate) fn no_python(folder: &Path) -> Option<String> {
+    match interpreter_in(folder) {
+        Some(_) => None,
+        None if folder.is_dir() => Some(format!("there is no bin/python in {}", folder.display())),
+        None if folder.exists() => Some(format!("{} is no virtual environment", folder.display())),
+        None => Some(format!("there is no {}", folder.display())),
+    }
+}
+
+fn path_of(environment: &[(OsString, OsString)]) -> &OsStr {
+    environment.iter().find(|(name, _)| name == "PATH").map_or(OsStr::new("/usr/bin:/bin"), |(_, value)| value)
+}
+
+fn on_path(program: &str, path: &OsStr) -> bool {
+    std::env::split_paths(path).any(|folder| folder.join(program).is_file())
+}
+
+struct Look<'a> {
+    experiment: &'a Experiment,
+    survey: &'a Survey,
+    environment: &'a [(OsString, OsString)],
+    /// The runs work in copies of their own.
+    frozen: bool,
+}
+
+impl Look<'_> {
+    /// What is wrong, and whether nothing may be started then.
+    fn at(&self, wanted: &Wanted) -> Option<(bool, Problem)> {
+        let error = |message: String, hint: &str| Some((true, wanted.error(message, Some(hint.to_string()))));
+        match &wanted.what {
+            What::Python(python) => {
+                let why = no_python(&virtual_environment(&self.start(), python))?;
+                error(why, "python names a virtual environment; any other Python is written in the command: python3.11 train.py")
+            }
+            What::Shell(shell) => {
+                let own = self.settings().env.iter().find(|(name, _)| name == "PATH").map(|(_, value)| OsStr::new(value));
+                let found = match shell.contains('/') {
+                    true => self.start().join(shell).is_file(),
+                    // A PATH that a placeholder or the setup makes is known only when the run starts.
+                    false => {
+                        on_path(shell, own.unwrap_or(path_of(self.environment)))
+                            || own.is_some()
+                            || !self.settings().environment.setup.is_empty()
+                    }
+                };
+                if found {
+                    None
+                } else {
+                    error(format!("there is no shell '{shell}' here"), "leave it out for bash where there is one, else sh")
+                }
+            }
+            What::Directory(directory) => {
+                if !self.start().join(directory).is_dir() {
+                    return error(format!("there is no folder '{directory}'"), "write it relative to the specification");
+                }
+                let absent = self.absent("", directory)?;
+                error(format!("'{directory}' is not in the snapshot"), &absent)
+            }
+            What::Link(link) if self.frozen => {
+                let refused = code::linked(&self.of_top(link), &self.survey.top).err()?;
+                error(refused.what, &refused.remedy)
+            }
+            What::Link(link) => {
+                let missing = std::fs::symlink_metadata(self.start().join(link)).is_err();
+                if missing {
+                    error(format!("cannot link '{link}': it does not exist"), "create it, or take it out of [code] link")
+                } else {
+                    None
+                }
+            }
+            What::OwnCopy if self.frozen => None,
+            What::OwnCopy => {
+                let why = self.survey.in_place_because.as_deref().unwrap_or("in_place = true");
+                let message =
+                    "'keep' deletes only what lies in a run's own copy of the code, and these runs execute in the work tree itself";
+                error(format!("{message}: {why}"), "leave keep out to keep all")
+            }
+            What::Word(word) => {
+                let absent = self.absent(self.settings().code.directory.as_deref().unwrap_or(""), word)?;
+                Some((false, wanted.warning(format!("'{word}' is here, but not in the snapshot that the runs work in"), Some(absent))))
+            }
+        }
+    }
+
+    fn settings(&self) -> &Settings {
+        &self.experiment.settings
+    }
+
+    /// The specification's folder.
+    fn start(&self) -> PathBuf {
+        self.survey.top.join(&self.survey.below)
+    }
+
+    /// A path relative to the specification's folder as one relative to the top of the code; an absolute one as it is.
+    fn of_top(&self, path: &str) -> String {
+        Path::new(&self.survey.below).join(path).display().to_string()
+    }
+
+    /// What to do about a path that is there, inside the code, and that a run's own copy will not have.
+    fn absent(&self, folder: &str, path: &str) -> Option<String> {
+        let top = &self.survey.top;
+        let below = Path::new(folder).join(path);
+        let place = plain(&self.start().join(&below));
+        let path = place.strip_prefix(top).ok()?.to_str()?;
+        if !self.frozen || path.is_empty() || std::fs::symlink_metadata(&place).is_err() || self.holds(path) {
+            return None;
+        }
+        let linked = self.settings().code.link.iter().filter_map(|link| code::linked(&self.of_top(link), top).ok());
+        if linked.into_iter().any(|(linked, _)| Path::new(path).starts_with(linked)) {
+            return None;
+        }
+        let is_empty = std::fs::read_dir(&place).is_ok_and(|mut entries| entries.next().is_none());
+        let hint = match is_empty {
+            true => "git keeps no empty folder: let the command make it".to_string(),
+            false => format!("git ignores it; if the command reads it, write [code] link = [\"{}\"]", below.display()),
+        };
+        Some(hint)
+    }
+
+    /// Whether the snapshot has this, or something below it. What was left out for a reason is told elsewhere.
+    fn holds(&self, path: &str) -> bool {
+        let survey = self.survey;
+        let mut all = survey.files.iter().map(|file| file.path.as_str());
+        let within = |held: &str| Path::new(held).starts_with(path);
+        all.any(within)
+            || survey.large.iter().any(|large| within(&large.path))
+            // A link is followed: what lies behind it is there too.
+            || survey.links.iter().any(|link| within(&link.path) || Path::new(path).starts_with(&link.path))
+            || survey.left_out.iter().any(|(left_out, _)| within(left_out))
+    }
+}

@@ -1,0 +1,82 @@
+//! What a specification names of the machine that runs it. Nothing is looked for here: whoever starts runs does that, and says
+//! what is missing at the place where it was named.
+
+use crate::check::{Style, Written};
+use crate::fill::Part;
+use crate::problem::{Problem, Severity};
+use crate::source::{Found, Span};
+use crate::template::{self, Token};
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum What {
+    /// `[environment] python`
+    Python(String),
+    /// `[environment] shell`
+    Shell(String),
+    /// `[code] directory`
+    Directory(String),
+    /// An entry of `[code] link`
+    Link(String),
+    /// A copy of the code for each run: `[checkpoints] keep` deletes nothing elsewhere.
+    OwnCopy,
+    /// A part of the command that could be a relative path.
+    Word(String),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wanted {
+    pub what: What,
+    /// Without a message yet.
+    place: Problem,
+}
+
+impl Wanted {
+    pub(crate) fn new(what: What, span: Span, found: &Found<'_>) -> Wanted {
+        Wanted { what, place: found.sources.problem(Severity::Error, span, String::new(), None) }
+    }
+
+    pub fn error(&self, message: String, hint: Option<String>) -> Problem {
+        Problem { message, hint, ..self.place.clone() }
+    }
+
+    pub fn warning(&self, message: String, hint: Option<String>) -> Problem {
+        Problem { severity: Severity::Warning, ..self.error(message, hint) }
+    }
+}
+
+/// Parts of a command that are looked at; a longer one names its data elsewhere.
+const MOST_WORDS: usize = 50;
+
+/// The literal words of the command. What a placeholder touches is known only when a run starts.
+pub(crate) fn words(written: &[Written], found: &Found<'_>) -> Vec<Wanted> {
+    let mut wanted = Vec::new();
+    let commands = written.iter().filter(|template| template.part == Part::Command && template.style != Style::Arguments);
+    for template in commands {
+        let mut word = String::new();
+        let mut start = 0;
+        let mut whole = true;
+        let mut end_of_word = |word: &mut String, start: usize, whole: bool| {
+            let word = std::mem::take(word);
+            let path = word.starts_with(|c: char| c.is_alphanumeric() || matches!(c, '.' | '_'));
+            if whole && path && wanted.len() < MOST_WORDS {
+                let span = found.sources.inside(template.span, start..start + word.len());
+                wanted.push(Wanted::new(What::Word(word), span, found));
+            }
+        };
+        for token in template::tokens(&template.text) {
+            match token {
+                Token::Char(c, _) if c.is_whitespace() || "'\"`\\;|&<>()$=,:*?#".contains(c) => {
+                    end_of_word(&mut word, start, whole);
+                    whole = true;
+                }
+                Token::Char(c, at) => {
+                    start = if word.is_empty() { at } else { start };
+                    word.push(c);
+                }
+                Token::Hole(_) => whole = false,
+            }
+        }
+        end_of_word(&mut word, start, whole);
+    }
+    wanted
+}
