@@ -65,26 +65,24 @@ fn without_its_keeper_all_that_a_shell_started_is_asked_to_end() {
 #[test]
 fn what_one_neronet_is_about_to_start_no_other_starts() {
     let world = World::new();
-    world.write("train.py", WAITS).write("neronet.toml", "command = 'python3 train.py {x}'\n[params]\nx = [1, 2]\n");
+    world.write("train.py", WAITS).write("neronet.toml", "command = 'python3 train.py {x}'\n[params]\nx = [1, 2, 3]\n");
     let mut first = world.start(&["run"]);
     world.wait_told("ready1");
     first.kill().expect("it is ours");
     first.wait().expect("it is ours");
     world.tell("go1");
     world.ended(1);
-    std::fs::remove_file(world.path("go1")).expect("told");
-    std::fs::remove_file(world.path("ready1")).expect("told");
-    let second = world.start(&["retry", "1", "2"]);
-    world.wait_told("ready1");
-    let third = world.say(&["retry", "2"]).with_code(1);
-    assert!(third.err.contains("run 2 is queued"), "{third:#?}");
-    world.tell("go1");
+    let second = world.start(&["retry", "2-3"]);
     world.wait_told("ready2");
-    world.say(&["retry", "2"]).with_code(1);
+    let third = world.say(&["retry", "3"]).with_code(1);
+    assert!(third.err.contains("run 3 is queued"), "{third:#?}");
     world.tell("go2");
+    world.wait_told("ready3");
+    world.say(&["retry", "3"]).with_code(1);
+    world.tell("go3");
     end_of(second).with_code(0);
-    assert_eq!(outcomes(&world), ["finished", "finished"]);
-    assert!(!world.attempt(2, 2).exists());
+    assert_eq!(outcomes(&world), ["finished"; 3]);
+    assert!(!world.attempt(3, 2).exists());
 }
 
 #[test]
