@@ -322,13 +322,16 @@ impl<'a> Drive<'a> {
                 let again = self.state.decisions.get(&run.id).filter(|decision| decision.attempt == live.attempt);
                 let task = Task { run: live.run, attempt: live.attempt, again: again.map(|decision| decision.again.clone()) };
                 // Its nursery was killed before it had a keeper: nobody has begun it.
-                if why.is_none() && self.tried_again.insert(run.id) && std::fs::remove_dir_all(&live.folder).is_ok() {
+                let wanted = self.asked == Wish::GoOn;
+                if wanted && why.is_none() && self.tried_again.insert(run.id) && std::fs::remove_dir_all(&live.folder).is_ok() {
                     self.nurseries.remove(&live.sweep);
                     self.queues.entry(live.sweep).or_default().push_front(task);
                     return None;
                 }
-                let why = why.unwrap_or_else(|| "its keeper did not begin".into());
-                let end = self.not_started(&task, Outcome::Failed, Cause::NotStarted(why));
+                let why = Cause::NotStarted(why.unwrap_or_else(|| "its keeper did not begin".into()));
+                let stopped = Cause::Asked(format!("{} before it started", self.context.user));
+                let (outcome, cause) = if wanted { (Outcome::Failed, why) } else { (Outcome::Stopped, stopped) };
+                let end = self.not_started(&task, outcome, cause);
                 self.ended(live.run, end);
                 None
             }

@@ -21,7 +21,7 @@ use std::sync::Arc;
 pub struct View<'a> {
     pub run: &'a Run,
     pub sweep: &'a Sweep,
-    /// Nobody is there any more to start it.
+    /// It has not ended, and whoever was to start it is gone.
     pub driverless: bool,
     /// As they may be shown: those of `run` have the secrets in them.
     pub params: Cow<'a, Params>,
@@ -73,7 +73,7 @@ impl Snapshot {
         let mut view = View {
             run,
             sweep,
-            driverless: self.state.driver(run).is_none_or(|driver| process::alive(driver) == Alive::No),
+            driverless: false,
             params: masked::params(&run.params, || self.secrets_of(context, sweep.id)),
             state: State::Queued,
             outcome: None,
@@ -85,7 +85,10 @@ impl Snapshot {
         };
         match &run.known_end {
             Some(end) => view.ended_as(end),
-            None => look(context, &mut view),
+            None => {
+                view.driverless = self.state.driver(run).is_none_or(|driver| process::alive(driver) == Alive::No);
+                look(context, &mut view);
+            }
         }
         Some(view)
     }

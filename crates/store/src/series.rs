@@ -15,6 +15,8 @@ pub struct Point {
     /// Step, else epoch, else count.
     pub step: f64,
     pub epoch: Option<f64>,
+    /// The last step that any metric of the attempt had told by then.
+    pub passed: Option<f64>,
     pub at: UnixMs,
     pub value: f64,
 }
@@ -49,6 +51,7 @@ pub struct Joined {
     resumes: bool,
     begun: Option<UnixMs>,
     steps: Steps,
+    passed: Option<f64>,
 }
 
 impl Joined {
@@ -57,12 +60,15 @@ impl Joined {
         self.resumes = resumes;
         if !resumes {
             self.steps = Steps::default();
+            self.passed = None;
         }
         self.begun = Some(begun);
     }
 
     pub fn add(&mut self, row: &Row, only: Option<&str>) {
-        let given = self.steps.of(row).map(|step| step as f64).or(row.epoch);
+        let step = self.steps.of(row).map(|step| step as f64);
+        self.passed = step.or(self.passed);
+        let given = step.or(row.epoch);
         let at = self.begun.unwrap_or(UnixMs(0)).plus(row.t);
         for (name, value) in &row.m.0 {
             if only.is_some_and(|only| only != name) {
@@ -82,7 +88,7 @@ impl Joined {
             let repeated =
                 given.is_some() && series.points.last().is_some_and(|last| last.step == step && last.value.to_bits() == value.to_bits());
             if !repeated {
-                series.points.push(Point { step, epoch: row.epoch, at, value: *value });
+                series.points.push(Point { step, epoch: row.epoch, passed: self.passed, at, value: *value });
             }
         }
     }
@@ -143,5 +149,18 @@ mod tests {
             assert_eq!(found, expected);
             assert!(joined.series["loss"].counted);
         }
+    }
+
+    #[test]
+    fn a_point_of_an_epoch_knows_the_step_that_was_reached() {
+        let mut joined = Joined::default();
+        joined.begin(AttemptNo(1), false, UnixMs(0));
+        for epoch in 1..=2 {
+            joined.add(&row(1, Some(100 * epoch), 0.5), None);
+            let m = Values(vec![("val_loss".into(), 0.4)]);
+            joined.add(&Row { epoch: Some(epoch as f64), m, ..Row::default() }, None);
+        }
+        let points: Vec<_> = joined.series["val_loss"].points.iter().map(|point| (point.step, point.passed)).collect();
+        assert_eq!(points, [(1.0, Some(100.0)), (2.0, Some(200.0))]);
     }
 }

@@ -61,7 +61,7 @@ fn metrics(views: &[&View<'_>], asked: &[String]) -> Result<Vec<String>, HomeErr
 
 fn chart(session: &Session, views: &[&View<'_>], metrics: &[String], words: &Plot) -> Result<Chart, HomeError> {
     let names = varying(views);
-    let mut drawn = Vec::new();
+    let mut curves = Vec::new();
     let mut by_epoch = true;
     for view in views {
         for metric in metrics {
@@ -76,9 +76,15 @@ fn chart(session: &Session, views: &[&View<'_>], metrics: &[String], words: &Plo
                 continue;
             }
             by_epoch &= found.by_epoch;
-            let superseded = if words.superseded { found.superseded } else { Vec::new() };
-            drawn.push(Series { label, points: found.points, superseded });
+            curves.push((label, found));
         }
+    }
+    let mut drawn = Vec::new();
+    for (label, found) in curves {
+        // Beside steps an epoch is the step at which it was told.
+        let points = if found.by_epoch && !by_epoch { found.at_steps } else { found.points };
+        let superseded = if words.superseded { found.superseded } else { Vec::new() };
+        drawn.push(Series { label, points, superseded });
     }
     if drawn.is_empty() {
         return Err(HomeError::Failed("there is nothing to draw".into()));
@@ -112,6 +118,8 @@ pub(crate) struct Curve {
     pub(crate) superseded: Vec<(f64, f64)>,
     /// Its steps are its epochs: the script counts nothing else.
     pub(crate) by_epoch: bool,
+    /// The points at the steps that other metrics had reached.
+    at_steps: Vec<(f64, f64)>,
 }
 
 pub(crate) fn curve(session: &Session, view: &View<'_>, metric: &str, x: &str) -> Result<Curve, HomeError> {
@@ -126,6 +134,7 @@ pub(crate) fn curve(session: &Session, view: &View<'_>, metric: &str, x: &str) -
     Ok(Curve {
         points: on_axis(&found.points),
         superseded: on_axis(&found.superseded),
+        at_steps: found.points.iter().map(|point| (point.passed.unwrap_or(point.step), point.value)).collect(),
         by_epoch: x == "step" && found.points.iter().all(|point| point.epoch == Some(point.step)),
     })
 }
