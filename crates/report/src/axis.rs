@@ -8,6 +8,8 @@ pub(crate) struct Axis {
     pub(crate) log: bool,
     pub(crate) low: f64,
     pub(crate) high: f64,
+    /// Only whole numbers lie on it, such as steps and epochs: none between them is named.
+    pub(crate) whole: bool,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -30,7 +32,8 @@ impl Axis {
     /// Spans all values, so that nothing is clipped, and `margin` of its length more at both ends. Nothing without values.
     /// Values must be finite, and above zero for a logarithm.
     pub(crate) fn around(values: impl Iterator<Item = f64>, log: bool, margin: f64) -> Option<Axis> {
-        let (low, high) = values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| (low.min(v), high.max(v)));
+        let nothing = (f64::INFINITY, f64::NEG_INFINITY, true);
+        let (low, high, whole) = values.fold(nothing, |(low, high, whole), v| (low.min(v), high.max(v), whole && v.fract() == 0.0));
         if low > high {
             return None;
         }
@@ -49,7 +52,7 @@ impl Axis {
         if !log && low >= 0.0 && !same && (start < 0.0 || low < high * 0.15) && margin > 0.0 {
             start = 0.0;
         }
-        Some(Axis { log, low: start, high: end })
+        Some(Axis { log, low: start, high: end, whole: whole && !same })
     }
 
     /// Where a value lies: 0 at the low end, 1 at the high end.
@@ -67,7 +70,10 @@ impl Axis {
                 return ticks;
             }
         }
-        let step = Step::about((self.high / 2.0 - self.low / 2.0) / about as f64);
+        let mut step = Step::about((self.high / 2.0 - self.low / 2.0) / about as f64);
+        if self.whole && step.exponent < 0 {
+            step = Step { factor: 1.0, exponent: 0 };
+        }
         let values = step.multiples(self.low, self.high);
         let labels = step.labels(&values);
         values.into_iter().zip(labels).map(|(value, label)| Tick { value, label }).collect()
@@ -183,7 +189,7 @@ mod tests {
     use super::*;
 
     fn labels(low: f64, high: f64, log: bool) -> String {
-        let labels: Vec<String> = Axis { log, low, high }.ticks(5).into_iter().map(|tick| tick.label).collect();
+        let labels: Vec<String> = Axis { log, low, high, whole: false }.ticks(5).into_iter().map(|tick| tick.label).collect();
         labels.join(" ")
     }
 
