@@ -247,8 +247,9 @@ impl<'a> Live<'a> {
 
     fn clear(&mut self) {
         if self.drawn > 0 {
-            // Up over what was drawn, and clear to the end of the screen.
-            self.out.put(format!("\x1b[{}F\x1b[J", self.drawn).as_bytes());
+            // Line by line: what is cleared as a screen, some terminals keep in what can be scrolled back to.
+            let up = format!("\x1b[{}F", self.drawn);
+            self.out.put(format!("{up}{}{up}", "\x1b[2K\x1b[1E".repeat(self.drawn)).as_bytes());
             self.drawn = 0;
         }
     }
