@@ -19,16 +19,23 @@ pub(crate) struct Mark {
 }
 
 /// A value of the first objective, NaN included.
-#[derive(Debug, Clone, Copy)]
-struct Measured {
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Measured {
     at: Moment,
-    epoch: Option<f64>,
-    value: f64,
+    pub(crate) epoch: Option<f64>,
+    pub(crate) value: f64,
+}
+
+impl Measured {
+    pub(crate) fn on_record(value: f64) -> Measured {
+        Measured { at: 0, epoch: None, value }
+    }
 }
 
 #[derive(Debug, Default)]
 pub(crate) struct Marks {
     now: Moment,
+    /// When, after how many rows, and what was known then; one for all rows that were read together in the same epoch.
     marks: VecDeque<(UnixMs, Moment, Mark)>,
     measured: VecDeque<Measured>,
 }
@@ -39,7 +46,7 @@ impl Marks {
         self.now += 1;
         let last = self.marks.back().map(|(_, _, mark)| *mark).unwrap_or_default();
         let carried = Mark { step: mark.step.or(last.step), epoch: mark.epoch.or(last.epoch) };
-        match self.marks.back_mut().filter(|(last, _, _)| *last == at) {
+        match self.marks.back_mut().filter(|(time, _, last)| *time == at && last.epoch == carried.epoch) {
             Some(entry) => (entry.1, entry.2) = (self.now, carried),
             None => self.marks.push_back((at, self.now, carried)),
         }
@@ -57,23 +64,33 @@ impl Marks {
         self.marks.iter().rev().find(|(mark, _, _)| mark.0 <= at.0 + READ_LATER_MS).map_or(0, |(_, moment, _)| *moment)
     }
 
-    pub(crate) fn at(&self, moment: Moment) -> Mark {
+    fn at(&self, moment: Moment) -> Mark {
         self.marks.iter().rev().find(|(_, known, _)| *known <= moment).map(|(_, _, mark)| *mark).unwrap_or_default()
     }
 
-    /// The last value in between that may belong to this epoch: between two saves, values belong to either.
-    pub(crate) fn last_within(&self, after: Moment, until: Moment, epoch: Option<f64>) -> Option<f64> {
-        self.within(after, until, epoch).next_back()
+    /// What was known of a file that was saved somewhere between two moments, and whether its epoch is certain. A script often
+    /// goes on printing at once: of several epochs, the earlier is that of the save.
+    pub(crate) fn between(&self, since: Moment, until: Moment) -> (Mark, bool) {
+        let first = self.marks.iter().find(|(_, moment, _)| *moment > since).map(|(_, _, mark)| *mark);
+        let epoch = self.at(since).epoch.or(first.and_then(|mark| mark.epoch));
+        let last = self.at(until);
+        if last.epoch == epoch {
+            return (last, true);
+        }
+        let of_epoch = self.marks.iter().rev().find(|(_, moment, mark)| *moment <= until && mark.epoch == epoch);
+        (of_epoch.map_or(last, |(_, _, mark)| *mark), false)
     }
 
-    pub(crate) fn first_within(&self, after: Moment, until: Moment, epoch: Option<f64>) -> Option<f64> {
-        self.within(after, until, epoch).next()
+    pub(crate) fn last_within(&self, after: Moment, until: Moment) -> Option<Measured> {
+        self.within(after, until).next_back()
     }
 
-    fn within(&self, after: Moment, until: Moment, epoch: Option<f64>) -> impl DoubleEndedIterator<Item = f64> {
-        let in_between = self.measured.iter().filter(move |measured| measured.at > after && measured.at <= until);
-        let same = move |measured: &&Measured| measured.epoch.zip(epoch).is_none_or(|(a, b)| (a - b).abs() < 1.0);
-        in_between.filter(same).map(|measured| measured.value)
+    pub(crate) fn first_within(&self, after: Moment, until: Moment) -> Option<Measured> {
+        self.within(after, until).next()
+    }
+
+    fn within(&self, after: Moment, until: Moment) -> impl DoubleEndedIterator<Item = Measured> {
+        self.measured.iter().filter(move |measured| measured.at > after && measured.at <= until).copied()
     }
 }
 
@@ -96,16 +113,16 @@ mod tests {
     }
 
     #[test]
-    fn a_value_belongs_to_its_epoch_and_to_one_save() {
+    fn of_what_was_read_together_the_earlier_epoch_is_that_of_the_save() {
         let mut marks = Marks::default();
-        marks.add(UnixMs(1), epoch(1.0), Some(0.9));
-        let first = marks.now();
-        marks.add(UnixMs(2), epoch(2.0), Some(f64::NAN));
-        let second = marks.now();
-        assert_eq!(marks.last_within(0, first, Some(1.0)), Some(0.9));
-        assert!(marks.last_within(first, second, Some(2.0)).is_some_and(f64::is_nan));
-        // Nothing was measured since; what comes later is of another epoch.
-        assert_eq!(marks.last_within(second, second, Some(2.0)), None);
-        assert_eq!(marks.first_within(first, Moment::MAX, Some(1.0)), None);
+        let row = |epoch: f64, step: i64| Mark { epoch: Some(epoch), step: Some(step) };
+        marks.add(UnixMs(1), row(1.0, 3), None);
+        marks.add(UnixMs(2), row(1.0, 4), None);
+        marks.add(UnixMs(2), epoch(1.0), Some(0.9));
+        marks.add(UnixMs(2), row(2.0, 5), None);
+        assert_eq!(marks.between(1, 4), (row(1.0, 4), false));
+        assert_eq!(marks.between(1, 3), (row(1.0, 4), true));
+        assert_eq!(marks.last_within(0, 4).map(|measured| measured.value), Some(0.9));
+        assert_eq!(marks.first_within(4, Moment::MAX), None);
     }
 }

@@ -16,7 +16,9 @@ const MOST_FOLDERS: usize = 256;
 pub(crate) struct Save {
     pub(crate) renamed: bool,
     pub(crate) version: Version,
-    pub(crate) moment: Moment,
+    /// It lies between the two: rows are read in pieces.
+    pub(crate) since: Moment,
+    pub(crate) until: Moment,
 }
 
 pub(crate) struct Saves {
@@ -25,12 +27,14 @@ pub(crate) struct Saves {
     folders: HashMap<WatchDescriptor, PathBuf>,
     watched: BTreeSet<PathBuf>,
     seen: BTreeMap<PathBuf, Save>,
+    /// How far the rows were read at the last note.
+    noted: Moment,
 }
 
 impl Saves {
     pub(crate) fn new() -> Saves {
         let inotify = Inotify::init(InitFlags::IN_NONBLOCK | InitFlags::IN_CLOEXEC).ok();
-        Saves { inotify, folders: HashMap::new(), watched: BTreeSet::new(), seen: BTreeMap::new() }
+        Saves { inotify, folders: HashMap::new(), watched: BTreeSet::new(), seen: BTreeMap::new(), noted: 0 }
     }
 
     /// Readable when something was saved.
@@ -38,25 +42,36 @@ impl Saves {
         self.inotify.as_ref().map(Inotify::as_fd)
     }
 
-    /// Watches a folder from now on. One that is not there yet may be asked for again.
-    pub(crate) fn watch(&mut self, folder: Option<&Path>) {
-        let (Some(inotify), Some(folder)) = (&self.inotify, folder) else { return };
-        if self.watched.len() >= MOST_FOLDERS || self.watched.contains(folder) {
+    /// Watches a folder from now on; of one that is not there yet, the one that it will appear in. What lies in it already was
+    /// saved between `since` and now, if that is told.
+    pub(crate) fn watch(&mut self, folder: &Path, since: Option<Moment>) {
+        let Some(inotify) = &self.inotify else { return };
+        let Some(there) = folder.ancestors().find(|folder| folder.is_dir()) else { return };
+        if self.watched.len() >= MOST_FOLDERS || self.watched.contains(there) {
             return;
         }
         let flags = AddWatchFlags::IN_MOVED_TO
             | AddWatchFlags::IN_CLOSE_WRITE
+            | AddWatchFlags::IN_CREATE
             | AddWatchFlags::IN_MOVED_FROM
             | AddWatchFlags::IN_DELETE
             | AddWatchFlags::IN_ONLYDIR;
-        if let Ok(watch) = inotify.add_watch(folder, flags) {
-            self.folders.insert(watch, folder.to_path_buf());
-            self.watched.insert(folder.to_path_buf());
+        let Ok(watch) = inotify.add_watch(there, flags) else { return };
+        self.folders.insert(watch, there.to_path_buf());
+        self.watched.insert(there.to_path_buf());
+        let Some(since) = since else { return };
+        for path in std::fs::read_dir(there).into_iter().flatten().flatten().map(|entry| entry.path()) {
+            if let Some(version) = Version::of(&path) {
+                self.seen.entry(path).or_insert(Save { renamed: false, version, since, until: self.noted });
+            }
         }
     }
 
-    /// Takes what happened since the last time; `now` is how far the rows are read.
-    pub(crate) fn note(&mut self, now: Moment) {
+    /// Takes what happened since the last time; `now` is how far the rows are read. Gives the moment since which folders appeared,
+    /// which may have to be watched as well.
+    pub(crate) fn note(&mut self, now: Moment) -> Option<Moment> {
+        let mut appeared = false;
+        let since = std::mem::replace(&mut self.noted, now);
         while let Some(Ok(events)) = self.inotify.as_ref().map(Inotify::read_events) {
             for event in events {
                 if event.mask.contains(AddWatchFlags::IN_Q_OVERFLOW) {
@@ -64,19 +79,28 @@ impl Saves {
                 }
                 let (Some(folder), Some(name)) = (self.folders.get(&event.wd), &event.name) else { continue };
                 let path = folder.join(name);
+                let comes = event.mask.intersects(AddWatchFlags::IN_CREATE | AddWatchFlags::IN_MOVED_TO);
+                appeared |= comes && event.mask.contains(AddWatchFlags::IN_ISDIR);
+                if event.mask.contains(AddWatchFlags::IN_CREATE) {
+                    // Nothing is in it yet.
+                    continue;
+                }
                 let gone = event.mask.intersects(AddWatchFlags::IN_MOVED_FROM | AddWatchFlags::IN_DELETE);
                 let Some(version) = Version::of(&path).filter(|_| !gone) else {
                     self.seen.remove(&path);
+                    // A folder of this name is another one.
+                    self.watched.remove(&path);
                     continue;
                 };
                 let renamed = event.mask.contains(AddWatchFlags::IN_MOVED_TO);
                 match self.seen.get(&path) {
                     // Opened for writing and closed, and nothing written.
                     Some(known) if !renamed && known.version == version => {}
-                    _ => drop(self.seen.insert(path, Save { renamed, version, moment: now })),
+                    _ => drop(self.seen.insert(path, Save { renamed, version, since, until: now })),
                 }
             }
         }
+        appeared.then_some(since)
     }
 
     /// The save that made the file what it is.
@@ -100,11 +124,11 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let path = |name: &str| folder.path().join(name);
         let mut saves = Saves::new();
-        saves.watch(Some(folder.path()));
+        saves.watch(folder.path(), None);
         let mut renamed = |now| {
             saves.note(now);
             let save = Version::of(&path("model")).and_then(|version| saves.of(&path("model"), version));
-            save.map(|save| (save.renamed, save.moment))
+            save.map(|save| (save.renamed, save.until))
         };
         fs::write(path("new"), "1").expect("written");
         fs::rename(path("new"), path("model")).expect("renamed");
@@ -116,5 +140,22 @@ mod tests {
         assert_eq!(renamed(3), Some((true, 3)));
         fs::remove_file(path("model")).expect("removed");
         assert_eq!(renamed(4), None);
+    }
+
+    #[test]
+    fn a_folder_that_appears_later_is_watched_when_it_does() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = |name: &str| folder.path().join(name);
+        let mut saves = Saves::new();
+        saves.watch(&path("runs/ckpt"), None);
+        fs::create_dir_all(path("runs/ckpt")).expect("made");
+        fs::write(path("runs/ckpt/1"), "1").expect("written");
+        assert_eq!(saves.note(1), Some(0));
+        saves.watch(&path("runs/ckpt"), Some(0));
+        fs::write(path("new"), "2").expect("written");
+        fs::rename(path("new"), path("runs/ckpt/2")).expect("renamed");
+        saves.note(2);
+        let of = |name: &str| saves.of(&path(name), Version::of(&path(name)).expect("there")).map(|save| (save.renamed, save.until));
+        assert_eq!((of("runs/ckpt/1"), of("runs/ckpt/2")), (Some((false, 1)), Some((true, 2))));
     }
 }

@@ -3,7 +3,7 @@
 
 use crate::checkpoints::{MOST_NAMES, Verdict, Version, Writes, inspect_one};
 use crate::globs::expand;
-use crate::marks::{Mark, Marks, Moment};
+use crate::marks::{Mark, Marks, Measured, Moment};
 use crate::saves::Saves;
 use neronet_model::event::{Checkpoint, Event};
 use neronet_model::launch::Launch;
@@ -39,21 +39,28 @@ pub(crate) struct Watcher {
 struct Kept {
     path: PathBuf,
     recorded: Checkpoint,
-    /// When it was saved; nothing of what an earlier supervisor recorded.
+    /// When it was saved; nothing of what nobody saw being saved: then its value is not known.
     moment: Option<Moment>,
-    /// The objective as it was measured last before it was saved, or first after it: a value between two saves may be meant
-    /// for either.
-    before: Option<f64>,
-    after: Option<f64>,
+    /// Its epoch, if there is no doubt about that.
+    epoch: Option<f64>,
+    /// The objective as it was measured last before it was saved, and first after it: a value between two saves may be meant for
+    /// either.
+    before: Option<Measured>,
+    after: Option<Measured>,
     /// `recorded` is on record as it is.
     told: bool,
 }
 
 impl Kept {
+    /// The values that may be its own: not those of another epoch.
+    fn values(&self) -> impl Iterator<Item = f64> {
+        let may_be = |measured: &Measured| measured.epoch.zip(self.epoch).is_none_or(|(a, b)| a.floor() == b.floor());
+        self.before.into_iter().chain(self.after).filter(may_be).map(|measured| measured.value)
+    }
+
     /// The better of its values. `None` when nothing was measured; NaN when nothing but that was.
     fn rank(&self, goal: Goal) -> Option<f64> {
-        let better = |a: f64, b: f64| if goal == Goal::Min { a.min(b) } else { a.max(b) };
-        self.before.into_iter().chain(self.after).reduce(better)
+        self.values().reduce(|a, b| if goal == Goal::Min { a.min(b) } else { a.max(b) })
     }
 }
 
@@ -77,16 +84,23 @@ impl Watcher {
             watched_from: attempt_began.plus(if launch.checkpoints.paths.is_empty() { WATCH_AFTER } else { Millis(0) }),
         };
         if !launch.checkpoints.paths.is_empty() {
-            watcher.watch_folders();
+            watcher.watch_folders(None);
         }
         for path in watcher.candidates() {
-            watcher.saves.watch(path.parent());
             let Some(version) = Version::of(&path) else { continue };
             let on_record = recorded.iter().rfind(|checkpoint| watcher.directory.join(&checkpoint.path) == path);
             match on_record.filter(|checkpoint| checkpoint.modified == version.modified() && checkpoint.bytes == version.bytes) {
                 Some(checkpoint) => {
                     let recorded = checkpoint.clone();
-                    watcher.kept.push(Kept { path: path.clone(), before: recorded.value, recorded, moment: None, after: None, told: true });
+                    watcher.kept.push(Kept {
+                        path: path.clone(),
+                        before: recorded.value.map(Measured::on_record),
+                        recorded,
+                        moment: None,
+                        epoch: None,
+                        after: None,
+                        told: true,
+                    });
                     watcher.known.insert(path, version);
                 }
                 // What an earlier attempt left is that attempt's.
@@ -104,13 +118,20 @@ impl Watcher {
 
     /// Takes note of what was saved; `now` is how far the rows are read.
     pub(crate) fn note(&mut self, now: Moment) {
-        self.saves.note(now);
+        if let Some(since) = self.saves.note(now) {
+            self.watch_folders(Some(since));
+        }
     }
 
-    /// The folders that the patterns name outright; those that they only match are watched once something is in them.
-    fn watch_folders(&mut self) {
+    /// Those that checkpoints may appear in, or that such folders may appear in.
+    fn watch_folders(&mut self, since: Option<Moment>) {
         for (folder, pattern) in &self.patterns {
-            self.saves.watch(folder.join(pattern).parent());
+            let within = Path::new(pattern).parent().unwrap_or(Path::new(""));
+            // Where a part is a pattern: each folder that it matches, down to the last that is there.
+            for upper in within.ancestors().filter_map(|upper| upper.to_str()).filter(|upper| upper.contains(['*', '?', '[', '{'])) {
+                expand(folder, upper, MOST_NAMES).into_iter().for_each(|matched| self.saves.watch(&matched, since));
+            }
+            self.saves.watch(&folder.join(within), since);
         }
     }
 
@@ -122,7 +143,7 @@ impl Watcher {
     pub(crate) fn look(&mut self, writes: Writes, marks: &Marks) -> Vec<Event> {
         let watch = matches!(writes, Writes::Still { now } if now >= self.watched_from);
         if watch {
-            self.watch_folders();
+            self.watch_folders(None);
         }
         // Those on record are of the time before what is read now.
         let recorded = self.kept.iter().filter(|kept| kept.moment.is_none());
@@ -134,19 +155,21 @@ impl Watcher {
             if self.known.get(path) == Some(&version) {
                 continue;
             }
-            self.saves.watch(path.parent().filter(|_| watch));
             let shown = path.strip_prefix(&self.directory).unwrap_or(path).display().to_string();
             let save = self.saves.of(path, version);
             match inspect_one(path, writes, save.is_some_and(|save| save.renamed)) {
                 Verdict::NotYet => continue,
                 Verdict::Unusable(why) => events.push(Event::CheckpointSkipped { path: shown, why }),
                 Verdict::Complete { bytes, modified } => {
-                    let moment = save.map_or_else(|| marks.moment_of(modified), |save| save.moment);
-                    let Mark { step, epoch } = marks.at(moment);
+                    let about = marks.moment_of(modified);
+                    let (since, until) = save.map_or((about, about), |save| (save.since, save.until));
+                    let (Mark { step, epoch }, certain) = marks.between(since, until);
                     let recorded = Checkpoint { path: shown, bytes, modified, step, epoch, value: None };
-                    self.moments.insert(moment);
+                    let moment = save.map(|save| save.until);
+                    self.moments.insert(until);
                     self.kept.retain(|kept| kept.path != *path);
-                    self.kept.push(Kept { path: path.clone(), recorded, moment: Some(moment), before: None, after: None, told: false });
+                    let epoch = epoch.filter(|_| certain);
+                    self.kept.push(Kept { path: path.clone(), recorded, moment, epoch, before: None, after: None, told: false });
                 }
             }
             self.known.insert(path.clone(), version);
@@ -162,13 +185,13 @@ impl Watcher {
     /// Records what is new, and again what is better known now.
     fn measure(&mut self, marks: &Marks, events: &mut Vec<Event>) {
         for kept in &mut self.kept {
-            let Some(moment) = kept.moment else { continue };
-            let previous = self.moments.range(..moment).next_back().copied().unwrap_or(0);
-            let next = self.moments.range(moment + 1..).next().copied().unwrap_or(Moment::MAX);
-            let epoch = kept.recorded.epoch;
-            kept.before = kept.before.or_else(|| marks.last_within(previous, moment, epoch));
-            kept.after = kept.after.or_else(|| marks.first_within(moment, next, epoch));
-            let value = kept.before.or(kept.after).filter(|value| value.is_finite());
+            if let Some(moment) = kept.moment {
+                let previous = self.moments.range(..moment).next_back().copied().unwrap_or(0);
+                let next = self.moments.range(moment + 1..).next().copied().unwrap_or(Moment::MAX);
+                kept.before = kept.before.or_else(|| marks.last_within(previous, moment));
+                kept.after = kept.after.or_else(|| marks.first_within(moment, next));
+            }
+            let value = kept.values().next().filter(|value| value.is_finite());
             kept.told &= value == kept.recorded.value;
             kept.recorded.value = value;
             if !kept.told {
@@ -235,6 +258,7 @@ mod tests {
         folder: tempfile::TempDir,
         marks: Marks,
         watcher: Watcher,
+        time: UnixMs,
     }
 
     impl Training {
@@ -264,11 +288,19 @@ mod tests {
                 limits: Limits::default(),
             };
             let watcher = Watcher::new(&launch, UnixMs(0), &[]);
-            Training { folder, marks: Marks::default(), watcher }
+            Training { folder, marks: Marks::default(), watcher, time: UnixMs(0) }
+        }
+
+        /// Rows are read some time after those before.
+        fn read(&mut self) -> UnixMs {
+            self.time.0 += 250;
+            self.time
         }
 
         fn prints(&mut self, epoch: Option<f64>, value: Option<f64>) {
-            self.marks.add(clock::unix_now(), Mark { epoch, step: None }, value);
+            let now = self.read();
+            self.marks.add(now, Mark { epoch, step: None }, value);
+            self.watcher.note(self.marks.now());
         }
 
         fn saves(&mut self, name: &str) {
@@ -314,6 +346,22 @@ mod tests {
             assert_eq!(training.left(), ["e2.pt", "e4.pt"], "measured first: {measured_first}");
             assert_eq!(training.recorded("ckpt/e2.pt"), (Some(2.0), Some(0.2)));
         }
+    }
+
+    #[test]
+    fn a_script_that_prints_on_at_once_does_not_lose_its_best() {
+        let mut training = Training::new(ONE_AND_LAST, &["ckpt/*.pt"]);
+        for (epoch, value) in [(1.0, 0.9), (2.0, 0.2), (3.0, 0.4), (4.0, 0.8)] {
+            // Read together: the end of an epoch, and the beginning of the next behind the save.
+            let mark = |epoch| Mark { epoch: Some(epoch), step: None };
+            let now = training.read();
+            training.marks.add(now, mark(epoch), Some(value));
+            training.marks.add(now, mark(epoch + 1.0), None);
+            training.saves(&format!("ckpt/e{epoch}.pt"));
+        }
+        // Which of the two the best is, is in doubt.
+        assert_eq!(training.left(), ["e1.pt", "e2.pt", "e4.pt"]);
+        assert_eq!(training.recorded("ckpt/e2.pt"), (Some(2.0), Some(0.2)));
     }
 
     #[test]
