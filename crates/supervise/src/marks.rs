@@ -71,11 +71,9 @@ impl Marks {
     /// What was known of a file that was saved somewhere between two moments, and whether its epoch is certain. A script often
     /// goes on printing at once: of several epochs, the earlier is that of the save.
     pub(crate) fn between(&self, since: Moment, until: Moment) -> (Mark, bool) {
-        let first = self.marks.iter().find(|(_, moment, _)| *moment > since).map(|(_, _, mark)| *mark);
-        let epoch = self.at(since).epoch.or(first.and_then(|mark| mark.epoch));
-        let last = self.at(until);
-        if last.epoch == epoch {
-            return (last, true);
+        let (epoch, last) = (self.at(since).epoch, self.at(until));
+        if last.epoch == epoch || epoch.is_none() {
+            return (last, last.epoch == epoch);
         }
         let of_epoch = self.marks.iter().rev().find(|(_, moment, mark)| *moment <= until && mark.epoch == epoch);
         (of_epoch.map_or(last, |(_, _, mark)| *mark), false)

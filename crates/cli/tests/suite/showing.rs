@@ -20,12 +20,15 @@ fn a_failed_run_shows_its_last_lines_and_what_to_do() {
 }
 
 /// A script that fails in its third epoch, and goes on from there.
+/// An epoch lasts until it is on record: what is saved then is known to be of it.
 fn resumed() -> World {
     let world = World::new();
     world.write(
         "train.sh",
         "from=1; [ -n \"$1\" ] && from=$(cat $1) && echo going on\n\
-         for e in $(seq $from 4); do echo \"epoch $e/4 loss 0.$((8 - e))$NERONET_ATTEMPT\"; echo $e > new && mv new last.ck; \
+         for e in $(seq $from 4); do echo \"epoch $e/4 loss 0.$((8 - e))$NERONET_ATTEMPT\"; \
+         until grep -qs \"epoch\\\":$e\" $NERONET_RUN_DIR/attempts/$NERONET_ATTEMPT/metrics.1.jsonl; do sleep 0.02; done; \
+         echo $e > new && mv new last.ck; \
          [ $e = 3 ] && [ -z \"$1\" ] && exit 1; done; exit 0\n",
     );
     world.write(
