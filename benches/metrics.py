@@ -9,7 +9,7 @@ from pathlib import Path
 
 import _bench as bench
 
-PAIRS = 7
+PAIRS = 15
 LINES = 1_000_000
 REWRITES = 1_000_000
 RATE = 100

@@ -124,6 +124,12 @@ impl Stream {
         file.read(buffer)
     }
 
+    /// Bytes that are there and not read yet.
+    pub(crate) fn behind(&self) -> u64 {
+        let length = self.file.as_ref().and_then(|file| file.metadata().ok()).map_or(0, |meta| meta.len());
+        length.saturating_sub(self.lines.at())
+    }
+
     /// Its name in the spool, and where a successor goes on.
     pub(crate) fn position(&self) -> (String, StreamPosition) {
         let (at, skipping) = self.lines.position();

@@ -29,11 +29,16 @@ use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 /// Between two looks, and when nothing has come for `CALM`.
 const BUSY: Millis = Millis(250);
 const IDLE: Millis = Millis(1_000);
 const CALM: Millis = Millis(10_000);
+/// However much is printed, the training comes first: after each look we rest so many times as long as it took, unless so much
+/// lies there unread.
+const REST: u64 = 2;
+const MOST_BEHIND: u64 = 64 << 20;
 const BUFFER: usize = 64 << 10;
 /// However often something is saved, the next look comes no sooner.
 const BREATH: Millis = Millis(20);
@@ -192,11 +197,16 @@ impl<'a> Supervisor<'a> {
             if command == Command::Running {
                 self.see_to_the_end();
             }
+            let began = Instant::now();
             let (more, happened) = self.look(command == Command::Ended);
             if command == Command::Ended && !more && self.spool.nothing_waits() {
                 return self.end();
             }
             if more && self.spool.nothing_waits() {
+                let behind: u64 = self.streams.iter().map(Stream::behind).sum();
+                if command == Command::Running && behind < MOST_BEHIND {
+                    self.wait(Millis(began.elapsed().as_millis() as u64 * REST), command);
+                }
                 continue;
             }
             let t = self.t();
