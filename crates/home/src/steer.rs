@@ -28,6 +28,9 @@ pub fn ask(context: &Context, views: &[&View<'_>], how: How) -> Result<Vec<(RunI
         match view.state {
             State::Ended => not_asked.push((view.run.id, format!("it has ended ({})", view.status()))),
             State::Queued => never_start.push(view.run.id),
+            State::Starting if never_started(view) => {
+                not_asked.push((view.run.id, "its start was cut short, and nobody is there to start it".into()));
+            }
             State::Starting | State::Running => {
                 if !start::ask(&context.home.attempt(view.run.id, n), n, &context.user, how)? {
                     not_asked.push((view.run.id, "nothing of it runs here any more".into()));

@@ -20,6 +20,7 @@ use nix::sys::signalfd::{SfdFlags, SignalFd};
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::{Duration, Instant};
 
 pub(crate) const DEFAULT_SPEC: &str = "neronet.toml";
 /// More runs than this are rarely meant: they need `--yes`.
@@ -147,7 +148,9 @@ fn detach(session: &Session, tasks: &[Task]) -> Result<ExitCode, HomeError> {
         format!("{first}-{last}:{}", chunk[0].attempt)
     }));
     let home = &session.context.home;
-    start::detached(&session.context.neronet, &words, &[("NERONET_HOME", home.root())], &home.root().join("detached.log"))?;
+    let log = home.root().join("detached.log");
+    start::detached(&session.context.neronet, &words, &[("NERONET_HOME", home.root())], &log)?;
+    handed_over(session, tasks, &log)?;
     let ids: Vec<String> = words[1..].iter().filter_map(|word| word.split_once(':')).map(|(ids, _)| ids.to_string()).collect();
     for id in ids {
         let shown = match id.split_once('-') {
@@ -157,6 +160,22 @@ fn detach(session: &Session, tasks: &[Task]) -> Result<ExitCode, HomeError> {
         output::print_line(&format!("run {shown} detached; `neronet ls` lists, `neronet logs -f` follows"));
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Waits until the process that starts the runs from now on is on record: so long, nobody else is there to start them.
+fn handed_over(session: &Session, tasks: &[Task], log: &Path) -> Result<(), HomeError> {
+    let Some(last) = tasks.last() else { return Ok(()) };
+    let patience = Instant::now() + Duration::from_secs(10);
+    while Instant::now() < patience {
+        let state = session.context.home.read()?.state;
+        let run = state.runs.get(&last.run);
+        let driver = run.and_then(|run| state.driver(run));
+        if run.is_none_or(|run| run.known_end.is_some()) || driver.is_some_and(|driver| *driver != process::myself()) {
+            return Ok(());
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    Err(HomeError::Failed(format!("the process that is to start the runs did not begin; {} may say why", log.display())))
 }
 
 /// What `detach` started.
