@@ -1,6 +1,6 @@
 //! Runs that go on from a checkpoint, or begin again.
 
-use crate::world::{Said, World, text};
+use crate::world::{Said, World, end_of, text, wait_until};
 use serde_json::Value;
 
 /// Eight epochs with a checkpoint after every second one. Without `die_at` among its words it goes to the end; with it, it
@@ -64,6 +64,30 @@ fn a_killed_run_goes_on_from_its_checkpoint_and_its_curve_is_one() {
         serde_json::from_str(&std::fs::read_to_string(world.home().join("runs/1/history.json")).expect("there")).expect("JSON");
     let losses: Vec<f64> = history["history"].as_array().expect("rows").iter().filter_map(|row| row["loss"].as_f64()).collect();
     assert_eq!(losses, expected.iter().map(|(_, loss)| *loss).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_run_that_goes_on_is_listed_with_what_came_before_while_it_runs() {
+    let world = World::new();
+    let script = r#"
+import os, sys, time
+first = os.environ["NERONET_ATTEMPT"] == "1"
+for epoch, acc in [(1, 0.9), (2, 0.5), (3, 0.7)] if first else [(3, 0.6)]:
+    for step in (5, 10): print(f"epoch {epoch} step {step}/10 acc {acc}")
+if first: sys.exit(1)
+while not os.path.exists(os.environ["WORLD"] + "/go"): time.sleep(0.02)
+"#;
+    world.write("train.py", script);
+    world.run_spec("command = ['python3', 'train.py']\n[resume]\nautomatic = true\n").with_code(1);
+    let resumed = world.start(&["resume", "1"]);
+    let listed = || world.list()[0]["metrics"]["acc"].clone();
+    wait_until("the second attempt is listed", || listed()["last"] == 0.6 && listed()["points"] == 6);
+    // The third epoch of the first attempt is superseded; steps go on where the first attempt counted them from.
+    let running = listed();
+    assert_eq!((&running["max"], &running["min"], &running["step"]), (&0.9.into(), &0.5.into(), &30.0.into()), "{running:#}");
+    world.tell("go");
+    end_of(resumed).with_code(0);
+    assert_eq!(listed(), running);
 }
 
 /// Archives as `.npz` and `.pt` are: whole for the first two epochs, torn for the third. Epoch and file are the arguments.

@@ -41,7 +41,6 @@ impl Context {
     pub fn lock(&self) -> Result<Locked, HomeError> {
         let say = self.say;
         let waiting = |holder: &str| {
-            // Locks are held for milliseconds: nothing to say unless it lasts, and then only that we wait.
             if !holder.is_empty() && holder != std::process::id().to_string() {
                 say(&format!("waiting for another neronet (process {holder}) to finish with home"));
             }

@@ -198,7 +198,7 @@ pub fn known_end(context: &Context, run: &Run, mut attempt: Attempt) -> KnownEnd
     if attempt.resumes
         && let Ok(joined) = series::of_run(&context.home.run(run.id), None)
     {
-        metrics = joined.into_iter().filter_map(|(name, series)| Some((name, extent(&series)?))).collect();
+        metrics = joined.into_iter().filter_map(|(name, series)| Some((name, series.extent()?))).collect();
     }
     attempt.config.clear();
     attempt.checkpoints.clear();
@@ -206,13 +206,4 @@ pub fn known_end(context: &Context, run: &Run, mut attempt: Attempt) -> KnownEnd
         end.last_lines.clear();
     }
     KnownEnd { attempt, outcome, started, metrics }
-}
-
-/// The numbers that stand for a series.
-pub fn extent(series: &series::Series) -> Option<Extent> {
-    let mut points = series.points.iter();
-    let first = points.next()?;
-    let mut extent = Extent::of(first.value, first.step);
-    points.for_each(|point| extent.add(point.value, point.step));
-    Some(extent)
 }

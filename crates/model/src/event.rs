@@ -124,12 +124,22 @@ impl Extent {
         self.min = if self.min.is_nan() { value } else { self.min.min(value) };
         self.max = if self.max.is_nan() { value } else { self.max.max(value) };
     }
+
+    /// Puts the points before these in front.
+    fn follow(&mut self, earlier: &Extent, counted: bool) {
+        self.min = self.min.min(earlier.min);
+        self.max = self.max.max(earlier.max);
+        self.points += earlier.points;
+        self.step += if counted { earlier.step } else { 0.0 };
+    }
 }
 
 impl Summary {
     pub fn add(&mut self, values: &Values, step: Option<f64>) {
         for (name, value) in &values.0 {
             match self.metrics.get_mut(name) {
+                // Several ranks print the same point.
+                Some(extent) if step == Some(extent.step) && extent.last.to_bits() == value.to_bits() => {}
                 Some(extent) => {
                     let at = step.unwrap_or((extent.points + 1) as f64);
                     extent.add(*value, at);
@@ -139,5 +149,16 @@ impl Summary {
                 }
             }
         }
+    }
+    /// What became of the metrics from before on. `counted` says of which the points are numbered.
+    pub fn after(mut self, earlier: &Summary, counted: impl Fn(&str) -> bool) -> Summary {
+        for (name, before) in &earlier.metrics {
+            match self.metrics.get_mut(name) {
+                Some(extent) => extent.follow(before, counted(name)),
+                None => drop(self.metrics.insert(name.clone(), before.clone())),
+            }
+        }
+        self.steps = self.steps.or(earlier.steps);
+        self
     }
 }

@@ -3,10 +3,8 @@
 
 use crate::error::StoreError;
 use crate::files::{self, Durability};
-use crate::spool;
 use neronet_model::number::Num;
-use neronet_model::row::Steps;
-use neronet_model::{AttemptNo, Row, RunId, UnixMs};
+use neronet_model::{Row, RunId, UnixMs};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use std::collections::BTreeMap;
@@ -84,22 +82,6 @@ struct Document<'a> {
 }
 
 impl History {
-    /// The history of the attempts before `n`.
-    pub fn before(run_folder: &Path, n: AttemptNo) -> Result<History, StoreError> {
-        let mut history = History::default();
-        for earlier in spool::attempts_of(run_folder)?.into_iter().filter(|earlier| *earlier < n) {
-            let folder = run_folder.join("attempts").join(earlier.to_string());
-            let attempt = spool::attempt(&folder, earlier)?;
-            history.begin(attempt.resumes);
-            let begun = attempt.begun.unwrap_or(UnixMs(0));
-            let mut steps = Steps::default();
-            spool::rows(&folder, |row| {
-                history.add(&row, steps.of(&row), begun.plus(row.t));
-            })?;
-        }
-        Ok(history)
-    }
-
     /// The rows that follow are of another attempt.
     pub fn begin(&mut self, resumes: bool) {
         self.joins = Some(resumes);

@@ -13,6 +13,11 @@ use std::io::{Read, Seek, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// How long nobody is told that we wait for home, and how often it is tried meanwhile.
+const SILENT: Duration = Duration::from_secs(1);
+const BETWEEN: Duration = Duration::from_millis(2);
 
 /// `home.json`: which home this is. Written once.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -82,8 +87,8 @@ impl Home {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Makes the home where needed and becomes its only writer. Waits while another process is; `waiting` is told once
-    /// who that is.
+    /// Makes the home where needed and becomes its only writer. Waits while another process is; when that lasts,
+    /// `waiting` is told once who it is.
     pub fn lock(&self, random: [u8; 10], unix_ms: u64, waiting: impl FnOnce(&str)) -> Result<Locked, StoreError> {
         files::make_folder(&self.root)?;
         let path = self.root.join("home.lock");
@@ -95,16 +100,7 @@ impl Home {
             .mode(0o600)
             .open(&path)
             .map_err(StoreError::io("open", &path))?;
-        let mut lock = match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
-            Ok(lock) => lock,
-            Err((mut file, Errno::EWOULDBLOCK)) => {
-                let mut holder = String::new();
-                file.read_to_string(&mut holder).ok();
-                waiting(holder.trim());
-                Flock::lock(file, FlockArg::LockExclusive).map_err(|(_, errno)| StoreError::io("lock", &path)(errno.into()))?
-            }
-            Err((_, errno)) => return Err(StoreError::io("lock", &path)(errno.into())),
-        };
+        let mut lock = take(file, waiting).map_err(|errno| StoreError::io("lock", &path)(errno.into()))?;
         // For whoever has to wait; of no other use, so a failure costs nothing.
         lock.set_len(0).and_then(|()| lock.rewind()).and_then(|()| write!(lock, "{}", std::process::id())).ok();
         if self.identity()?.is_none() {
@@ -118,6 +114,23 @@ impl Home {
         let journal = Journal::open(&folder, &replayed)?;
         Ok(Locked { journal, replayed, known: Arc::clone(&self.known), _lock: lock })
     }
+}
+
+/// Locks are held for milliseconds: only when it lasts, `waiting` is told who has it.
+fn take(mut file: File, waiting: impl FnOnce(&str)) -> Result<Flock<File>, Errno> {
+    let began = Instant::now();
+    while began.elapsed() < SILENT {
+        match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+            Ok(lock) => return Ok(lock),
+            Err((back, Errno::EWOULDBLOCK)) => file = back,
+            Err((_, errno)) => return Err(errno),
+        }
+        std::thread::sleep(BETWEEN);
+    }
+    let mut holder = String::new();
+    file.read_to_string(&mut holder).ok();
+    waiting(holder.trim());
+    Flock::lock(file, FlockArg::LockExclusive).map_err(|(_, errno)| errno)
 }
 
 /// Home while we are its only writer. Dropping it lets go.
@@ -157,5 +170,22 @@ impl Locked {
 impl Drop for Locked {
     fn drop(&mut self) {
         *self.known.lock().unwrap_or_else(PoisonError::into_inner) = std::mem::take(&mut self.replayed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_waits_long_is_told_for_whom() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let home = Home::at(folder.path()).expect("a home");
+        let (told, heard) = std::sync::mpsc::channel();
+        let locked = home.lock([0; 10], 0, |_| panic!("nobody else is there")).expect("locked");
+        let other = std::thread::spawn(move || home.lock([0; 10], 0, |holder| told.send(holder.to_string()).expect("heard")).map(drop));
+        assert_eq!(heard.recv().expect("told"), std::process::id().to_string());
+        drop(locked);
+        other.join().expect("no panic").expect("locked in turn");
     }
 }

@@ -3,8 +3,10 @@
 //! An attempt that resumes joins at its first step: earlier points at or beyond it are superseded, kept apart and shown on
 //! request. Counted steps (no step, no epoch of their own) go on counting only then. An attempt from scratch starts anew.
 
+use crate::earlier;
 use crate::error::StoreError;
 use crate::spool;
+use neronet_model::event::Extent;
 use neronet_model::row::Steps;
 use neronet_model::{AttemptNo, Row, UnixMs};
 use std::collections::BTreeMap;
@@ -48,7 +50,6 @@ pub fn of_run(run_folder: &Path, only: Option<&str>) -> Result<BTreeMap<String, 
 pub struct Joined {
     pub series: BTreeMap<String, Series>,
     attempt: Option<AttemptNo>,
-    resumes: bool,
     begun: Option<UnixMs>,
     steps: Steps,
     passed: Option<f64>,
@@ -57,18 +58,19 @@ pub struct Joined {
 impl Joined {
     pub fn begin(&mut self, attempt: AttemptNo, resumes: bool, begun: UnixMs) {
         self.attempt = Some(attempt);
-        self.resumes = resumes;
         if !resumes {
             self.steps = Steps::default();
             self.passed = None;
+            // A curve of its own, also where it does not tell a metric that an earlier one did.
+            self.series.values_mut().for_each(|series| series.superseded.append(&mut series.points));
         }
         self.begun = Some(begun);
     }
 
     pub fn add(&mut self, row: &Row, only: Option<&str>) {
-        let step = self.steps.of(row).map(|step| step as f64);
-        self.passed = step.or(self.passed);
-        let given = step.or(row.epoch);
+        let step = self.steps.of(row);
+        self.passed = step.map(|step| step as f64).or(self.passed);
+        let given = earlier::given(row, step);
         let at = self.begun.unwrap_or(UnixMs(0)).plus(row.t);
         for (name, value) in &row.m.0 {
             if only.is_some_and(|only| only != name) {
@@ -79,7 +81,7 @@ impl Joined {
             }
             let Some(series) = self.series.get_mut(name) else { continue };
             if series.attempt != self.attempt {
-                series.join(given, self.resumes);
+                series.join(given);
                 series.attempt = self.attempt;
             }
             series.counted &= given.is_none();
@@ -95,10 +97,18 @@ impl Joined {
 }
 
 impl Series {
-    fn join(&mut self, first: Option<f64>, resumes: bool) {
-        if !resumes {
-            self.superseded.append(&mut self.points);
-        } else if let Some(first) = first {
+    /// The numbers that stand for it.
+    pub fn extent(&self) -> Option<Extent> {
+        let mut points = self.points.iter();
+        let first = points.next()?;
+        let mut extent = Extent::of(first.value, first.step);
+        points.for_each(|point| extent.add(point.value, point.step));
+        Some(extent)
+    }
+
+    /// A resumed attempt goes on at this step.
+    fn join(&mut self, first: Option<f64>) {
+        if let Some(first) = first {
             let (kept, superseded) = std::mem::take(&mut self.points).into_iter().partition(|point| point.step < first);
             self.points = kept;
             self.superseded.extend::<Vec<Point>>(superseded);

@@ -5,12 +5,12 @@ use crate::marks::{Mark, Marks};
 use crate::segment::Writer;
 use neronet_model::event::{Segment, Summary};
 use neronet_model::launch::Launch;
-use neronet_model::row::{Steps, Values};
-use neronet_model::{AttemptNo, Row, UnixMs};
+use neronet_model::row::Values;
+use neronet_model::{Row, UnixMs};
 use neronet_store::StoreError;
-use neronet_store::history::History;
+use neronet_store::earlier::{self, Earlier, Firsts};
 use neronet_store::spool;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -19,17 +19,23 @@ pub(crate) struct Metrics {
     writer: Writer,
     /// The last byte of each source that a row was made of, by this and earlier generations.
     recorded: BTreeMap<String, u64>,
-    names: BTreeSet<String>,
+    /// Every name, with where it began.
+    firsts: Firsts,
     most_names: usize,
     most_bytes: u64,
     bytes_before: u64,
     /// One row in 4^level is kept.
     level: u32,
     rows: u64,
-    steps: Steps,
+    /// Of this attempt alone.
     pub(crate) summary: Summary,
     pub(crate) marks: Marks,
-    history: History,
+    /// What is gone on from, and what has been added to its history and its steps.
+    earlier: Earlier,
+    /// What the earlier attempts came to before so many of our names began.
+    before: (usize, Summary),
+    before_at: Option<Instant>,
+    before_cost: Duration,
     history_at: Option<Instant>,
     history_cost: Duration,
     history_stale: bool,
@@ -44,21 +50,25 @@ impl Metrics {
     /// Goes on after the earlier generations of the attempt in `folder`.
     pub(crate) fn new(folder: &Path, generation: u32, launch: &Launch, begun: UnixMs) -> Result<Metrics, StoreError> {
         let run_folder = PathBuf::from(&launch.run_directory);
-        let mut history = if launch.attempt.0 > 1 { History::before(&run_folder, launch.attempt)? } else { History::default() };
-        history.begin(launch.resumes || launch.attempt == AttemptNo(1));
+        let mut earlier = Earlier::default();
+        if launch.attempt.0 > 1 {
+            earlier = Earlier::read(&run_folder, launch.attempt, launch.resumes)?;
+        }
         let mut metrics = Metrics {
             writer: Writer::new(folder, format!("metrics.{generation}.jsonl")),
             recorded: BTreeMap::new(),
-            names: BTreeSet::new(),
+            firsts: Firsts::new(),
             most_names: usize::try_from(launch.limits.metric_names).unwrap_or(usize::MAX),
             most_bytes: launch.limits.metrics_bytes,
             bytes_before: 0,
             level: 0,
             rows: 0,
-            steps: Steps::default(),
             summary: Summary::default(),
             marks: Marks::default(),
-            history,
+            earlier,
+            before: (0, Summary::default()),
+            before_at: None,
+            before_cost: Duration::ZERO,
             history_at: None,
             history_cost: Duration::ZERO,
             history_stale: false,
@@ -81,18 +91,15 @@ impl Metrics {
             Some(recorded) => *recorded = row.at.max(*recorded),
             None => drop(self.recorded.insert(row.src.clone(), row.at)),
         }
-        for (name, _) in &row.m.0 {
-            if !self.names.contains(name) {
-                self.names.insert(name.clone());
-            }
-        }
-        let step = self.steps.of(row);
+        let step = self.earlier.steps.of(row);
+        let given = earlier::given(row, step);
+        earlier::note_firsts(&mut self.firsts, row, given);
         self.summary.steps = step.or(self.summary.steps);
         let objective = self.launch.objectives.first().map(|objective| objective.metric.as_str());
         let value = row.m.0.iter().rev().find(|(name, _)| Some(name.as_str()) == objective).map(|(_, value)| *value);
         self.marks.add(self.begun.plus(row.t), Mark { step, epoch: row.epoch }, value);
-        self.summary.add(&row.m, step.map(|step| step as f64).or(row.epoch));
-        self.history_stale |= self.history.add(row, step, self.begun.plus(row.t));
+        self.summary.add(&row.m, given);
+        self.history_stale |= self.earlier.history.add(row, step, self.begun.plus(row.t));
         self.rows += 1;
     }
 
@@ -105,9 +112,9 @@ impl Metrics {
         if self.has(&row.src, row.at) {
             return;
         }
-        if self.names.len() >= self.most_names {
+        if self.firsts.len() >= self.most_names {
             let before = row.m.0.len();
-            row.m = Values(row.m.0.into_iter().filter(|(name, _)| self.names.contains(name)).collect());
+            row.m = Values(row.m.0.into_iter().filter(|(name, _)| self.firsts.contains_key(name)).collect());
             if row.m.0.len() < before && self.notices.is_empty() {
                 self.notices.push(format!("more than {} metric names: further names are not recorded", self.most_names));
             }
@@ -143,15 +150,32 @@ impl Metrics {
         self.writer.sealed()
     }
 
+    /// What the run has come to, earlier attempts included where this one goes on from them. Reading them again, when further
+    /// metrics join, may take a hundredth of the time.
+    pub(crate) fn of_run(&mut self, last: bool) -> Summary {
+        if !self.launch.resumes {
+            return self.summary.clone();
+        }
+        let due = last || self.before_at.is_none_or(|at| at.elapsed() >= self.before_cost * 100);
+        if due && (self.before_at.is_none() || self.before.0 < self.firsts.len()) {
+            let began = Instant::now();
+            // Home folds the same from the spool: what cannot be read now costs a listing its early extremes.
+            self.before = (self.firsts.len(), self.earlier.summary(&self.firsts).unwrap_or_default());
+            self.before_cost = began.elapsed();
+            self.before_at = Some(Instant::now());
+        }
+        self.summary.clone().after(&self.before.1, |name| self.firsts.get(name) == Some(&None))
+    }
+
     /// Writes history.json when an epoch ended, for at most a hundredth of the time.
     pub(crate) fn write_history(&mut self, last: bool) {
         let due = self.history_stale && self.history_at.is_none_or(|at| at.elapsed() >= self.history_cost * 100);
-        if !(due || (last && !self.history.is_empty())) {
+        if !(due || (last && !self.earlier.history.is_empty())) {
             return;
         }
         let began = Instant::now();
         // It is made again at the next epoch, and from the spool whenever somebody asks: a full disk costs nothing here.
-        self.history.write(&self.run_folder, self.launch.run).ok();
+        self.earlier.history.write(&self.run_folder, self.launch.run).ok();
         self.history_cost = began.elapsed();
         self.history_at = Some(Instant::now());
         self.history_stale = false;

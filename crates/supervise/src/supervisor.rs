@@ -101,7 +101,7 @@ struct Supervisor<'a> {
     checkpoints: Watcher,
     configuration: Configuration,
     said_dropped: bool,
-    summarised: Summary,
+    summarised: Option<Summary>,
     synced_at: Millis,
     heard_at: Millis,
     searched_at: Option<Millis>,
@@ -163,7 +163,8 @@ impl<'a> Supervisor<'a> {
             checkpoints: Watcher::new(&launch, begun, &recorded),
             configuration: Configuration::new(&directory, begun),
             said_dropped: false,
-            summarised: Summary::default(),
+            // A first attempt that tells nothing needs no summary; that of an earlier one must not stand for another.
+            summarised: (launch.attempt.0 == 1).then(Summary::default),
             synced_at: Millis(0),
             heard_at: Millis(0),
             searched_at: None,
@@ -356,7 +357,7 @@ impl<'a> Supervisor<'a> {
     /// Leaves word for a successor and for listings, and gives back the disk that the raw output no longer needs.
     fn remember(&mut self) {
         let position: Position = self.streams.iter().map(Stream::position).collect();
-        self.write_summary();
+        self.write_summary(false);
         if position::save(self.folder, &position) {
             for stream in &mut self.streams {
                 stream.punch();
@@ -365,11 +366,12 @@ impl<'a> Supervisor<'a> {
     }
 
     /// For whoever lists runs; the spool has it all, so a failure costs nothing.
-    fn write_summary(&mut self) {
-        if self.summarised != self.spool.metrics.summary {
-            self.summarised = self.spool.metrics.summary.clone();
+    fn write_summary(&mut self, last: bool) {
+        let summary = self.spool.metrics.of_run(last);
+        if self.summarised.as_ref() != Some(&summary) {
             let path = PathBuf::from(&self.launch.run_directory).join("summary.json");
-            replace_json(&path, &self.summarised, Durability::Renamed).ok();
+            replace_json(&path, &summary, Durability::Renamed).ok();
+            self.summarised = Some(summary);
         }
     }
 
@@ -399,7 +401,7 @@ impl<'a> Supervisor<'a> {
         while self.spool.events.flush().and_then(|()| self.spool.events.sync()).is_err() {
             poll(&mut [], PollTimeout::from(1_000u16)).ok();
         }
-        self.write_summary();
+        self.write_summary(true);
         position::forget(self.folder);
         remove_raw(self.folder);
         Ok(())

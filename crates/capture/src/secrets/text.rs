@@ -99,6 +99,8 @@ fn mask_passwords_in_addresses(text: &str) -> String {
 fn mask_words(text: &str) -> String {
     let mut kept = String::with_capacity(text.len());
     let mut names_secret = false;
+    // Between the name and the value there was a sign: a quote that follows opens the value, it does not close the name.
+    let mut separated = false;
     let mut rest = text;
     while !rest.is_empty() {
         let word_end = rest.find(|c: char| !is_word(c)).unwrap_or(rest.len());
@@ -108,15 +110,24 @@ fn mask_words(text: &str) -> String {
             let (between, next) = after.split_at(c_end);
             // A value may follow its name behind `=`, `: `, quotes and blanks; a new line or another clause ends the wait.
             names_secret &= !between.contains(['\n', ';', ',', '&', '|', ')', '}', ']']);
+            separated |= between.contains(['=', ':', ' ']);
             kept.push_str(between);
             rest = next;
+            if names_secret
+                && separated
+                && let Some(value) = quoted(between, next)
+            {
+                kept.push_str(if is_plain(value) { value } else { MASK });
+                rest = &next[value.len()..];
+                names_secret = false;
+            }
             continue;
         }
         let assigns = matches!(after.trim_start_matches(['"', '\'', ' ']).chars().next(), Some('=' | ':'));
         let is_option = word.starts_with("--");
         if is_secret_name(word) && (assigns || is_option) && !after.starts_with("://") {
             kept.push_str(word);
-            names_secret = true;
+            (names_secret, separated) = (true, false);
             rest = after;
         } else if names_secret && !is_option {
             // The whole value, with whatever signs stand in it.
@@ -134,6 +145,12 @@ fn mask_words(text: &str) -> String {
         }
     }
     kept
+}
+
+/// What stands before the other of two quotes, in one line.
+fn quoted<'t>(quote: &str, text: &'t str) -> Option<&'t str> {
+    let line = ["\"", "'"].contains(&quote).then(|| text.split('\n').next())??;
+    line.split_once(quote).map(|(value, _)| value).filter(|value| !value.is_empty())
 }
 
 fn is_word(c: char) -> bool {
@@ -178,6 +195,9 @@ mod tests {
             "{\"api_key\": \"CANARY\"}".into(),
             "train --token CANARY --lr 1".into(),
             "train --api-key=CANARY".into(),
+            "train --password 'CANARY CANARY, CANARY' --lr 1".into(),
+            "train --password=\"!CANARY; CANARY\"".into(),
+            "{\"api_key\": \"CANARY CANARY\", \"lr\": 1}".into(),
             "Authorization: Bearer CANARY".into(),
             "run --auth-token --api-key CANARY".into(),
             "mentions known-CANARY-value here".into(),

@@ -52,6 +52,9 @@ fn points(session: &Session, view: &View<'_>, name: &str, words: &Metrics) -> Re
         output::print_line(&format!("[{}]", lines.join(",\n ")));
         return Ok(());
     }
+    if points.is_empty() {
+        output::notice(&format!("run {} has told no {name} since it began anew; --superseded shows the points before", view.run.id));
+    }
     let zone = TimeZone::system();
     let mut text = String::new();
     for (point, superseded) in points {
