@@ -92,8 +92,10 @@ mod tests {
     use proptest::prelude::*;
     use std::collections::BTreeSet;
 
-    /// In attempts that resume or do not: where a row stands, and whether it is told twice.
-    fn attempts() -> impl Strategy<Value = Vec<(bool, Vec<(u8, i64, bool)>)>> {
+    /// Whether it resumes; of each row how it says where it stands, where that is, and whether it is told twice.
+    type Told = (bool, Vec<(u8, i64, bool)>);
+
+    fn attempts() -> impl Strategy<Value = Vec<Told>> {
         let row = (0..5u8, 0..6i64, proptest::bool::weighted(0.2));
         proptest::collection::vec((proptest::bool::weighted(0.8), proptest::collection::vec(row, 0..12)), 1..5)
     }
@@ -137,7 +139,7 @@ mod tests {
     }
 
     /// After each row of each attempt, what the attempt says of itself put behind what was before it, and the joined series.
-    fn agree(attempts: &[(bool, Vec<(u8, i64, bool)>)]) {
+    fn agree(attempts: &[Told]) {
         let folder = tempfile::tempdir().expect("a folder");
         let (mut joined, mut count) = (Joined::default(), 0);
         // Whether a metric stands at steps or is counted: what does both has no right numbers.
@@ -158,7 +160,8 @@ mod tests {
                     let given = given(&row, steps.of(&row));
                     note_firsts(&mut firsts, &row, given);
                     summary.add(&row.m, given);
-                    row.m.0.iter().for_each(|(name, _)| drop(kinds.entry(name.clone()).or_default().insert(given.is_some())));
+                    let (name, _) = &row.m.0[0];
+                    kinds.entry(name.clone()).or_default().insert(given.is_some());
                     lines += &format!("{}\n", serde_json::to_string(&row).expect("serialises"));
                 }
                 let before = earlier.summary(&firsts).expect("reads");
