@@ -5,13 +5,13 @@ use crate::time::Millis;
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// Where a row was read: `o` standard output, `e` standard error, `m` the file `$NERONET_METRICS`, `f:PATH` a named file,
-/// `s` the host's sampler. With `at` it identifies the bytes that the row came from, so none is ever recorded twice.
+/// Where a row was read: `o` standard output, `e` standard error, `m` the file `$NERONET_METRICS`, `f:PATH` a named file.
+/// With `at` it identifies the bytes that the row came from, so none is ever recorded twice.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Row {
     pub t: Millis,
     pub src: String,
-    /// Offset in the source of the byte after the line.
+    /// Offset in the source of the byte after the line; of a named file the line's number.
     pub at: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub step: Option<i64>,
@@ -26,6 +26,14 @@ pub struct Row {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub time: Option<f64>,
     pub m: Values,
+}
+
+impl Row {
+    /// Whether it tells the results of its epoch: values, not merely the epoch's number, and not of a batch within it.
+    pub fn ends_epoch(&self) -> bool {
+        let batch = self.step.is_some_and(|step| self.steps.is_none_or(|steps| step < steps));
+        self.epoch.is_some() && !self.m.0.is_empty() && !batch
+    }
 }
 
 /// Steps that go on growing, from scripts that count anew in each epoch.

@@ -30,6 +30,10 @@ pub struct History {
     names: BTreeMap<String, u32>,
     /// The greatest key so far.
     highest: Option<f64>,
+    /// The last epoch has told its results.
+    closed: bool,
+    /// What steps have told since, for the epoch that they belong to.
+    coming: HistoryRow,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -85,17 +89,25 @@ impl History {
     /// The rows that follow are of another attempt.
     pub fn begin(&mut self, resumes: bool) {
         self.joins = Some(resumes);
+        self.coming = HistoryRow::default();
     }
 
     /// Takes one row of metrics, with its step since the start of the training; true when it began a new row of history.
     pub fn add(&mut self, row: &Row, step: Option<i64>, at: UnixMs) -> bool {
-        let key = row.epoch.or(step.map(|step| step as f64));
-        // Where there are epochs, a row without one belongs to the epoch that is there.
-        let within_epoch = row.epoch.is_none() && self.rows.last().is_some_and(|last| last.epoch.is_some());
-        if within_epoch && self.joins == Some(true) {
-            // Which rows the attempt goes on after is known when it tells its first epoch.
+        let by_epoch = self.rows.last().is_some_and(|last| last.epoch.is_some());
+        if row.epoch.is_none() && by_epoch && (self.joins == Some(true) || (self.closed && step.is_some())) {
+            // Steps behind the results of an epoch are of the next. Which rows an attempt goes on after is known when it tells its
+            // first epoch.
+            let mut coming = std::mem::take(&mut self.coming);
+            self.fill(&mut coming, row, step, at);
+            self.coming = coming;
             return false;
         }
+        if row.epoch.is_some() && !by_epoch {
+            self.gather_steps();
+        }
+        // Where there are epochs, a row without one belongs to the epoch that is there.
+        let key = row.epoch.or(step.map(|step| step as f64).filter(|_| !by_epoch));
         match self.joins.take() {
             Some(false) => {
                 self.rows.clear();
@@ -110,28 +122,57 @@ impl History {
             None => {}
         }
         // Values without an axis (a summary at the end) belong to the row that is there.
-        let within_epoch = within_epoch && !self.rows.is_empty();
-        let place = match key {
-            Some(key) if !within_epoch => self.place_of(key),
-            _ => self.rows.len().checked_sub(1),
-        };
-        if place.is_none() {
+        let known = key.map_or_else(|| self.rows.len().checked_sub(1), |key| self.place_of(key));
+        if known.is_none() {
             self.open(key.unwrap_or(1.0));
         }
-        if let Some(known) = place.or(self.rows.len().checked_sub(1)).and_then(|place| self.rows.get_mut(place)) {
-            known.epoch = row.epoch.or(known.epoch);
-            known.step = step.or(known.step);
-            known.at = at.seconds();
-            if known.values.is_empty() {
-                known.values.reserve_exact(row.m.0.len());
+        if let Some(place) = known.or(self.rows.len().checked_sub(1)) {
+            let mut filled = std::mem::take(&mut self.rows[place]);
+            if row.epoch.is_some() {
+                self.closed = row.ends_epoch();
+                let coming = std::mem::take(&mut self.coming);
+                filled.step = coming.step.or(filled.step);
+                coming.values.into_iter().for_each(|(name, value)| filled.set(name, value));
             }
-            for (name, value) in &row.m.0 {
-                let next = self.names.len() as u32;
-                let name = self.names.get(name).copied().unwrap_or_else(|| *self.names.entry(name.clone()).or_insert(next));
-                known.set(name, *value);
+            self.fill(&mut filled, row, step, at);
+            self.rows[place] = filled;
+        }
+        known.is_none()
+    }
+
+    fn fill(&mut self, into: &mut HistoryRow, row: &Row, step: Option<i64>, at: UnixMs) {
+        into.epoch = row.epoch.or(into.epoch);
+        into.step = step.or(into.step);
+        into.at = at.seconds();
+        if into.values.is_empty() {
+            into.values.reserve_exact(row.m.0.len());
+        }
+        for (name, value) in &row.m.0 {
+            let next = self.names.len() as u32;
+            let name = self.names.get(name).copied().unwrap_or_else(|| *self.names.entry(name.clone()).or_insert(next));
+            into.set(name, *value);
+        }
+    }
+
+    /// The steps so far turn out to be those of the first epoch.
+    fn gather_steps(&mut self) {
+        for row in std::mem::take(&mut self.rows) {
+            self.coming.step = row.step;
+            row.values.into_iter().for_each(|(name, value)| self.coming.set(name, value));
+        }
+        self.begun = 0;
+        self.stride = 1;
+        self.highest = None;
+    }
+
+    /// No epoch follows: what steps alone have told since belongs to the last.
+    pub fn finish(&mut self) {
+        let Some(last) = self.rows.last_mut() else { return };
+        for (name, value) in std::mem::take(&mut self.coming.values) {
+            if last.values.iter().all(|(known, _)| *known != name) {
+                last.set(name, value);
             }
         }
-        place.is_none()
     }
 
     /// The row with this key, if it is a recent one: a second source may say of an epoch what the first said rows ago.
@@ -169,7 +210,10 @@ impl History {
         for (name, number) in &self.names {
             names[*number as usize] = name;
         }
-        let history = self.rows.iter().map(|row| Named(row, &names)).collect();
+        // What a second source said late stands late.
+        let mut rows: Vec<&HistoryRow> = self.rows.iter().collect();
+        rows.sort_by(|a, b| a.key.total_cmp(&b.key));
+        let history = rows.into_iter().map(|row| Named(row, &names)).collect();
         let document = Document { version: neronet_model::FORMAT, run, history };
         files::replace_json(&run_folder.join("history.json"), &document, Durability::Renamed)
     }
@@ -226,6 +270,25 @@ mod tests {
         add(&mut history, row(3.0, 0, 2.0), UnixMs(0));
         assert_eq!(history.rows.iter().map(|row| row.key).collect::<Vec<_>>(), [1.0, 2.0, 3.0]);
         assert_eq!(values(&history, "loss"), [1.0, 1.0, 2.0]);
+    }
+
+    #[test]
+    fn steps_before_the_results_of_an_epoch_belong_to_it() {
+        let mut history = History::default();
+        for epoch in 1..=3 {
+            for step in 1..=10 {
+                let step = (epoch - 1) * 10 + step;
+                let m = Values(vec![("loss".into(), 1.0 / step as f64)]);
+                add(&mut history, Row { step: Some(step), m, ..Row::default() }, UnixMs(0));
+            }
+            let m = Values(vec![("val_loss".into(), 0.5 / epoch as f64)]);
+            add(&mut history, Row { epoch: Some(epoch as f64), m, ..Row::default() }, UnixMs(0));
+        }
+        add(&mut history, Row { m: Values(vec![("test_acc".into(), 0.9)]), ..Row::default() }, UnixMs(0));
+        let axes: Vec<_> = history.rows.iter().map(|row| (row.epoch, row.step)).collect();
+        assert_eq!(axes, [(Some(1.0), Some(10)), (Some(2.0), Some(20)), (Some(3.0), Some(30))]);
+        assert_eq!(values(&history, "loss"), [1.0 / 10.0, 1.0 / 20.0, 1.0 / 30.0]);
+        assert_eq!(values(&history, "test_acc"), [0.9]);
     }
 
     #[test]
