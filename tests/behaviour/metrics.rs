@@ -98,6 +98,97 @@ fn a_table_that_is_written_anew_each_epoch_is_not_read_twice() {
     table_is_read_once("rename");
 }
 
+/// `seen(name, points)` waits until so many points of a metric are on record.
+const SEEN: &str = r#"
+import csv, json, os, sys, time
+def seen(name, points):
+    while True:
+        try:
+            if json.load(open(os.environ["NERONET_RUN_DIR"] + "/summary.json"))["metrics"][name]["points"] >= points: return
+        except (OSError, KeyError, ValueError): pass
+        time.sleep(0.02)
+"#;
+
+#[test]
+fn a_table_that_is_written_anew_with_a_longer_header_goes_on() {
+    let world = World::new();
+    // As Lightning's CSV logger does when a metric comes to be: in place, and longer at once.
+    let script = r#"
+rows = [{"step": step, "loss": step / 8} for step in range(1, 6)]
+def save(names):
+    with open("log.csv", "r+" if os.path.exists("log.csv") else "w", newline="") as file:
+        writer = csv.DictWriter(file, names)
+        writer.writeheader()
+        writer.writerows(rows)
+save(["step", "loss"])
+seen("loss", 5)
+rows.append({"step": 5, "val_loss": 0.25})
+rows += [{"step": step, "loss": step / 8} for step in range(6, 9)]
+save(["step", "loss", "val_loss"])
+"#;
+    world.write("train.py", &format!("{SEEN}{script}"));
+    world.run_spec("command = ['python3', 'train.py']\n[metrics]\nfiles = ['log.csv']\n").with_code(0);
+    let expected: Vec<(f64, Value)> = (1..9).map(|step| (f64::from(step), json!(f64::from(step) / 8.0))).collect();
+    assert_eq!(points(&world, "loss"), expected);
+    assert_eq!(points(&world, "val_loss"), [(5.0, json!(0.25))]);
+}
+
+#[test]
+fn a_json_list_that_grows_from_one_row_is_read_row_by_row() {
+    let world = World::new();
+    let script = r#"
+rows = []
+for epoch in range(1, 5):
+    rows.append({"epoch": epoch, "loss": epoch / 8})
+    json.dump(rows, open("new.json", "w"))
+    os.rename("new.json", "history.json")
+    seen("loss", epoch)
+"#;
+    world.write("train.py", &format!("{SEEN}{script}"));
+    world.run_spec("command = ['python3', 'train.py']\n[metrics]\nfiles = ['history.json']\n").with_code(0);
+    let expected: Vec<(f64, Value)> = (1..5).map(|epoch| (f64::from(epoch), json!(f64::from(epoch) / 8.0))).collect();
+    assert_eq!(points(&world, "loss"), expected);
+}
+
+#[test]
+fn a_further_attempt_has_what_it_writes_and_not_what_an_earlier_one_left() {
+    let script = r#"
+first = os.environ["NERONET_ATTEMPT"] == "1"
+log = open("log.csv", "w")
+log.write("epoch,loss\n" + "".join(f"{epoch},{epoch / 8}\n" for epoch in range(1, 4)))
+json.dump([{"epoch": epoch, "acc": epoch / 8 + (0 if first else 0.5)} for epoch in (1, 2)], open("hist.json", "w"))
+if first: json.dump({"test_acc": 0.75}, open("final.json", "w"))
+log.close()
+sys.exit(1 if first else 0)
+"#;
+    for again in ["retry", "resume"] {
+        let world = World::new();
+        world.write("train.py", &format!("{SEEN}{script}"));
+        let spec = "command = ['python3', 'train.py']\n[resume]\nautomatic = true\n[metrics]\nfiles = ['*.csv', '*.json']\n";
+        world.run_spec(spec).with_code(1);
+        world.say(&[again, "1"]).with_code(0);
+        let (loss, acc) = (points(&world, "loss"), points(&world, "acc"));
+        assert_eq!(loss, (1..4).map(|epoch| (f64::from(epoch), json!(f64::from(epoch) / 8.0))).collect::<Vec<_>>(), "{again}");
+        assert_eq!(acc, [(1.0, json!(0.625)), (2.0, json!(0.75))], "{again}");
+        let left = world.show(1)["metrics"]["test_acc"].clone();
+        assert_eq!(left.is_null(), again == "retry", "{again}: {left}");
+    }
+}
+
+#[test]
+fn of_half_a_line_the_text_is_kept_and_no_value_believed() {
+    let world = World::new();
+    let script = "import os, signal, sys\nsys.stdout.write('epoch 1 loss 0.5\\nepoch 2 loss 0.1')\nsys.stdout.flush()\n\
+                  open(os.environ['NERONET_METRICS'], 'w').write('{\"step\": 1, \"acc\": 0.5}\\n{\"step\": 2, \"acc\": 0.75}')\n\
+                  os.kill(os.getpid(), signal.SIGKILL)\n";
+    world.write("train.py", script);
+    // A shell hides how it ended.
+    world.run_spec("command = 'python3 train.py || true'\n").with_code(0);
+    assert_eq!(points(&world, "loss"), [(1.0, json!(0.5))]);
+    assert_eq!(points(&world, "acc"), [(1.0, json!(0.5))]);
+    assert!(world.output(1, 1).starts_with("epoch 1 loss 0.5\nepoch 2 loss 0.1"), "{}", world.output(1, 1));
+}
+
 #[test]
 fn a_json_file_of_results_is_read() {
     let world = World::new();

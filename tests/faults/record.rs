@@ -7,7 +7,7 @@ pub(crate) struct Record {
     pub(crate) run: Option<serde_json::Value>,
     /// The steps in `metrics` segments, in their order.
     pub(crate) steps: Vec<u64>,
-    /// Lines in `output` segments.
+    /// Lines of standard output in `output` segments; what a shell has to say is not among them.
     pub(crate) lines: u64,
     pub(crate) damage: Vec<String>,
     segments: Vec<(PathBuf, u64, String)>,
@@ -23,12 +23,19 @@ impl Record {
         let mut record = Record { run: Some(run), ..Record::none(home) };
         for path in segments(&attempt, "metrics.") {
             for row in json_lines(&path, &mut record.damage) {
-                record.steps.extend(row["step"].as_u64());
+                let step = row["step"].as_u64();
+                record.steps.extend(step);
+                let loss = step.map(|step| format!("{:.4}", 1.0 / step as f64));
+                if loss.is_none() || row["m"]["loss"].as_f64().map(|loss| format!("{loss:.4}")) != loss {
+                    record.damage.push(format!("half a line was believed: {row}"));
+                }
             }
         }
         for path in segments(&attempt, "output.") {
             for chunk in json_lines(&path, &mut record.damage) {
-                record.lines += chunk["text"].as_str().map_or(0, |text| text.lines().count() as u64);
+                if chunk["src"] == "o" {
+                    record.lines += chunk["text"].as_str().map_or(0, |text| text.lines().count() as u64);
+                }
             }
         }
         for path in segments(&attempt, "events.") {

@@ -16,16 +16,32 @@ pub(crate) enum Role {
     Training,
 }
 
-/// Says in `printed` how far it is, before and after each line, with writes that no kill can lose.
+/// Says in `printed` how far it is, before and after each line, with writes that no kill can lose. In halves, the line is torn
+/// within its number for as long as between lines.
 const TRAINING: &str = r#"
 import os, sys, time
 steps, marks = int(sys.argv[1]), os.open(sys.argv[2], os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600)
+halves = sys.argv[3] == "halves"
 for i in range(1, steps + 1):
     os.write(marks, b"b")
-    os.write(1, b"step %d loss %.4f\n" % (i, 1.0 / i))
+    line = b"step %d loss %.4f\n" % (i, 1.0 / i)
+    if halves:
+        os.write(1, line[:-3])
+        time.sleep(0.0025)
+        line = line[-3:]
+    os.write(1, line)
     os.write(marks, b"a")
-    time.sleep(0.005)
+    time.sleep(0.0025 if halves else 0.005)
 "#;
+
+/// How the training prints, and who starts it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Manner {
+    Lines,
+    Halves,
+    /// In halves, behind a shell that ends well whatever becomes of the training.
+    Shell,
+}
 
 /// Numbers that a seed repeats: splitmix64.
 pub(crate) struct Random(u64);
@@ -62,9 +78,16 @@ impl World {
         command
     }
 
-    pub(crate) fn run_training(&self, steps: u64) -> Child {
+    pub(crate) fn run_training(&self, steps: u64, manner: Manner) -> Child {
         let mut command = self.neronet();
-        command.args(["run", "--quiet", "--", "python3", "train.py", &steps.to_string()]).arg(self.folder.join("printed"));
+        let how = if manner == Manner::Lines { "lines" } else { "halves" };
+        let words =
+            ["python3", "train.py", &steps.to_string(), &self.folder.join("printed").display().to_string(), how].map(str::to_string);
+        command.args(["run", "--quiet", "--"]);
+        match manner {
+            Manner::Shell => command.args(["sh", "-c", &format!("{}; true", words.join(" "))]),
+            Manner::Lines | Manner::Halves => command.args(words),
+        };
         command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("neronet starts")
     }
 

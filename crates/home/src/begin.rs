@@ -13,7 +13,7 @@ use neronet_spec::render::{self, Mode, Rendered};
 use neronet_store::files::{self, Durability};
 use neronet_store::spool;
 use neronet_supervise::Nursery;
-use neronet_supervise::files::lengths;
+use neronet_supervise::files::files_found;
 use neronet_supervise::os::process;
 use neronet_supervise::start::{self, Started};
 use serde::{Deserialize, Serialize};
@@ -98,7 +98,7 @@ pub fn begin(
         objectives: sweep.settings.objectives.clone(),
         resumes: matches!(again, Some(Again::Resume { .. })),
         resumed_from: checkpoint,
-        files_before: if n.0 > 1 { lengths(&directory, &sweep.settings.metrics.files) } else { Default::default() },
+        files_found: if n.0 > 1 { files_found(&directory, &sweep.settings.metrics.files) } else { Default::default() },
         limits: limits(&environment),
     };
     Ok(start::start(nursery, &attempt, &launch)?)

@@ -3,7 +3,7 @@
 
 use crate::id::{AttemptNo, RunId, Uid};
 use crate::settings::{Checkpoints, Metrics, Objective, Stop};
-use crate::time::Millis;
+use crate::time::{Millis, UnixMs};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -33,10 +33,30 @@ pub struct Launch {
     pub resumes: bool,
     /// The checkpoint that was handed over, if one was.
     pub resumed_from: Option<String>,
-    /// Of a further attempt: the lengths of the files of `[metrics] files` when it began. What they hold is an earlier attempt's.
+    /// Of a further attempt: the files of `[metrics] files` as they were when it began. What they held is an earlier attempt's.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub files_before: BTreeMap<String, u64>,
+    pub files_found: BTreeMap<String, FoundFile>,
     pub limits: Limits,
+}
+
+impl Launch {
+    /// A shell runs more than one plain command: it may end well although what it ran was killed within a line.
+    pub fn hides_ends(&self) -> bool {
+        let is_shell = |word: &str| ["sh", "bash", "dash", "zsh", "ksh", "fish"].contains(&word.rsplit('/').next().unwrap_or(word));
+        let Some((_, words)) = self.argv.split_first().filter(|(program, _)| is_shell(program)) else { return false };
+        let script = words.last().map_or("", String::as_str);
+        let plain = words.len() == 2 && words[0] == "-c" && !script.trim().contains(['|', '&', ';', '\n']);
+        !plain || script.split_whitespace().next().is_some_and(is_shell)
+    }
+}
+
+/// A file as an attempt found it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FoundFile {
+    pub bytes: u64,
+    pub modified: UnixMs,
+    /// SHA-256 of its last 64 bytes: where something else stands there later, it was written anew.
+    pub end: String,
 }
 
 /// What bounds the disk that one attempt may take.
@@ -54,6 +74,6 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Limits {
-        Limits { output_bytes: 1 << 30, line_bytes: 64 << 10, metrics_bytes: 4 << 30, metric_names: 10_000 }
+        Limits { output_bytes: 1 << 30, line_bytes: 64 << 10, metrics_bytes: 1 << 30, metric_names: 10_000 }
     }
 }

@@ -132,7 +132,7 @@ mod tests {
             objectives: Vec::new(),
             resumes,
             resumed_from: None,
-            files_before: BTreeMap::new(),
+            files_found: BTreeMap::new(),
             limits: Limits::default(),
         };
         serde_json::to_string(&launch).expect("serialises")

@@ -36,7 +36,7 @@ impl Configuration {
     /// What was written since the last look. Files from before the attempt are code or another attempt's.
     pub(crate) fn look(&mut self) -> Vec<Event> {
         let mut events = Vec::new();
-        for path in PLACES.iter().flat_map(|place| expand(&self.directory, place, 1_000)) {
+        for path in PLACES.iter().flat_map(|place| expand(&self.directory, place, 1_000).found) {
             let written_now = std::fs::metadata(&path).is_ok_and(|meta| {
                 meta.len() > 0 && meta.len() <= LARGEST && meta.mtime() * 1_000 + meta.mtime_nsec() / 1_000_000 >= self.begun.0
             });

@@ -1,10 +1,12 @@
 //! Metrics from files: `$NERONET_METRICS`, and the CSV, JSON-lines and JSON files that the spec names.
-//! They are read from their beginning by every generation; rows on record are passed over by their offsets.
+//! They are read from their beginning by every generation; rows on record are passed over. A row of a named file is known by its
+//! number: scripts write such files anew with the same rows, and with a longer header when a metric comes to be.
 
-use crate::checkpoints::Writes;
 use crate::globs::expand;
 use crate::lines::Lines;
-use neronet_model::launch::Launch;
+use crate::segment::digest;
+use neronet_model::UnixMs;
+use neronet_model::launch::{FoundFile, Launch};
 use neronet_scrape::{Found, Ignore, Table, json_document, json_rows, metrics_line};
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -20,6 +22,8 @@ const MOST_FILES: usize = 200;
 const MOST_NAMES: usize = 20_000;
 /// Read at one look at most, so that a huge file does not keep the output waiting.
 const AT_ONCE: u64 = 512 << 10;
+/// Bytes before the place where reading goes on that must be as they were.
+const END: u64 = 64;
 
 enum Reader {
     /// One JSON object a line, ours.
@@ -34,10 +38,14 @@ struct Followed {
     reader: Reader,
     inode: u64,
     lines: Lines,
+    /// Lines read so far.
+    count: u64,
+    /// The last bytes read.
+    end: Vec<u8>,
     /// Of a document: size and time when it was last read.
     seen: (u64, i128),
-    /// Rows up to here were there when the attempt began: an earlier attempt's.
-    earlier: u64,
+    /// As the attempt found it, for as long as that is still what it begins with: an earlier attempt's rows.
+    found: Option<FoundFile>,
     said_too_long: bool,
 }
 
@@ -46,16 +54,37 @@ pub(crate) struct Files {
     patterns: Vec<String>,
     ignore: Ignore,
     followed: BTreeMap<PathBuf, Followed>,
-    /// Lengths of the files that were there when the attempt began.
-    before: BTreeMap<String, u64>,
+    /// The attempt goes on with the curves of earlier ones.
+    resumes: bool,
+    /// The files that were there when the attempt began.
+    found: BTreeMap<String, FoundFile>,
+    said_too_many: bool,
     /// Sentences for the record about what is not read.
     pub(crate) notices: Vec<String>,
 }
 
-/// The named files that are there, and how long they are: what a further attempt must not take for its own.
-pub fn lengths(directory: &Path, patterns: &[String]) -> BTreeMap<String, u64> {
-    let paths = patterns.iter().flat_map(|pattern| expand(directory, pattern, MOST_NAMES)).filter(|path| path.is_file());
-    paths.map(|path| (name_of(directory, &path), fs::metadata(&path).map_or(0, |meta| meta.len()))).collect()
+/// The named files that are there, as they are: what a further attempt must not take for its own.
+pub fn files_found(directory: &Path, patterns: &[String]) -> BTreeMap<String, FoundFile> {
+    let paths = patterns.iter().flat_map(|pattern| expand(directory, pattern, MOST_NAMES).found).filter(|path| path.is_file());
+    paths.filter_map(|path| Some((name_of(directory, &path), found_file(&path).ok()?))).collect()
+}
+
+fn found_file(path: &Path) -> io::Result<FoundFile> {
+    let meta = fs::metadata(path)?;
+    Ok(FoundFile { bytes: meta.len(), modified: modified(&meta), end: digest(&before(&mut File::open(path)?, meta.len())?) })
+}
+
+fn modified(meta: &fs::Metadata) -> UnixMs {
+    UnixMs(meta.mtime().saturating_mul(1_000).saturating_add(meta.mtime_nsec() / 1_000_000))
+}
+
+/// The last bytes before a place in a file.
+fn before(file: &mut File, at: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let from = at.saturating_sub(END);
+    file.seek(SeekFrom::Start(from))?;
+    file.take(at - from).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 fn name_of(directory: &Path, path: &Path) -> String {
@@ -64,21 +93,15 @@ fn name_of(directory: &Path, path: &Path) -> String {
 
 impl Files {
     pub(crate) fn new(directory: &Path, launch: &Launch, metrics: &Path) -> Files {
-        let ours = Followed {
-            src: "m".into(),
-            reader: Reader::Metrics,
-            inode: 0,
-            lines: Lines::from(0, false, LINE_LIMIT),
-            seen: (0, 0),
-            earlier: 0,
-            said_too_long: false,
-        };
+        let ours = Followed::new("m".into(), Reader::Metrics, None);
         Files {
             directory: directory.to_path_buf(),
             patterns: launch.metrics.files.clone(),
             ignore: Ignore::new(&launch.metrics.ignore),
             followed: BTreeMap::from([(metrics.to_path_buf(), ours)]),
-            before: launch.files_before.clone(),
+            resumes: launch.resumes,
+            found: launch.files_found.clone(),
+            said_too_many: false,
             notices: Vec::new(),
         }
     }
@@ -86,9 +109,15 @@ impl Files {
     /// Looks for files that appeared.
     pub(crate) fn discover(&mut self) {
         for pattern in &self.patterns {
-            for path in expand(&self.directory, pattern, MOST_NAMES) {
-                if self.followed.len() >= MOST_FILES || self.followed.contains_key(&path) || !path.is_file() {
+            let expanded = expand(&self.directory, pattern, MOST_NAMES);
+            let mut too_many = expanded.cut_short;
+            for path in expanded.found {
+                if self.followed.contains_key(&path) || !path.is_file() {
                     continue;
+                }
+                if self.followed.len() >= MOST_FILES {
+                    too_many = true;
+                    break;
                 }
                 let name = name_of(&self.directory, &path);
                 let ending = path.extension().map(|ending| ending.to_string_lossy().to_ascii_lowercase());
@@ -97,17 +126,21 @@ impl Files {
                     Some("jsonl" | "ndjson") => Reader::Metrics,
                     _ => Reader::Table(Table::new()),
                 };
-                let earlier = self.before.get(&name).copied().unwrap_or(0);
-                let lines = Lines::from(0, false, LINE_LIMIT);
-                let followed = Followed { src: format!("f:{name}"), reader, inode: 0, lines, seen: (0, 0), earlier, said_too_long: false };
-                self.followed.insert(path, followed);
+                let found = self.found.get(&name).cloned();
+                self.followed.insert(path, Followed::new(format!("f:{name}"), reader, found));
+            }
+            if too_many && !std::mem::replace(&mut self.said_too_many, true) {
+                self.notices.push(format!(
+                    "[metrics] files: '{pattern}' matches or passes too much: {MOST_FILES} files are read, {MOST_NAMES} names looked at"
+                ));
             }
         }
     }
 
-    /// Reads what is new; documents, which are read whole, only with `documents`. `each` gets the source, the offset behind the
+    /// Reads what is new; documents, which are read whole, only with `documents`. `complete`: what stands at the end without a
+    /// newline is a row. `each` gets the source, the offset behind the
     /// row, and the row. True when more is there.
-    pub(crate) fn read(&mut self, writes: Writes, documents: bool, mut each: impl FnMut(&str, u64, &mut Found)) -> bool {
+    pub(crate) fn read(&mut self, complete: bool, documents: bool, mut each: impl FnMut(&str, u64, &mut Found)) -> bool {
         let mut more = false;
         let ignore = &self.ignore;
         let mut kept = |src: &str, at: u64, found: &mut Found| {
@@ -119,17 +152,22 @@ impl Files {
                 continue;
             }
             // A file that vanished or cannot be read now is looked at again next time.
-            more |= followed.read(path, writes, &mut kept, &mut self.notices).unwrap_or(false);
+            more |= followed.read(path, (complete, self.resumes), &mut kept, &mut self.notices).unwrap_or(false);
         }
         more
     }
 }
 
 impl Followed {
+    fn new(src: String, reader: Reader, found: Option<FoundFile>) -> Followed {
+        let lines = Lines::from(0, false, LINE_LIMIT);
+        Followed { src, reader, inode: 0, lines, count: 0, end: Vec::new(), seen: (0, 0), found, said_too_long: false }
+    }
+
     fn read(
         &mut self,
         path: &Path,
-        writes: Writes,
+        (complete, resumes): (bool, bool),
         each: &mut impl FnMut(&str, u64, &mut Found),
         notices: &mut Vec<String>,
     ) -> io::Result<bool> {
@@ -140,44 +178,54 @@ impl Followed {
             }
             return self.read_document(path, &meta, each).map(|()| false);
         }
-        // What stands at the end without a newline is a row when its writer came to its end.
-        let last = writes == Writes::NoMore;
-        let replaced = self.inode != 0 && self.inode != meta.ino();
-        if replaced || meta.len() < self.lines.at() {
-            // Written anew, as a table is that is saved whole each epoch: the same rows have the same offsets.
-            self.lines = Lines::from(0, false, LINE_LIMIT);
-            if let Reader::Table(table) = &mut self.reader {
-                *table = Table::new();
-            }
+        let mut file = File::open(path)?;
+        if self.is_written_anew(&mut file, &meta, resumes)? {
+            *self = Followed::new(std::mem::take(&mut self.src), self.reader.anew(), None);
         }
         self.inode = meta.ino();
-        let available = meta.len() - self.lines.at();
-        if available == 0 && !last {
+        let available = meta.len().saturating_sub(self.lines.at());
+        if available == 0 && !complete {
             return Ok(false);
         }
-        let mut file = File::open(path)?;
         file.seek(SeekFrom::Start(self.lines.at()))?;
         let mut bytes = Vec::new();
         file.take(AT_ONCE).read_to_end(&mut bytes)?;
-        let Followed { src, reader, lines, earlier, .. } = self;
-        let mut found = Found::default();
+        self.end.extend_from_slice(&bytes[bytes.len().saturating_sub(END as usize)..]);
+        self.end.drain(..self.end.len().saturating_sub(END as usize));
+        let Followed { src, reader, lines, count, found, .. } = self;
+        let earlier = found.as_ref().map_or(0, |found| found.bytes);
+        let named = src != "m";
+        let mut row = Found::default();
         let mut line_of = |line: crate::lines::Line<'_>| {
+            *count += 1;
             match reader {
-                Reader::Table(table) => table.line(&line.text, &mut found),
+                Reader::Table(table) => table.line(&line.text, &mut row),
                 // A line that is no JSON object is the script's own affair.
-                _ if metrics_line(&line.text, &mut found).is_err() => return,
+                _ if metrics_line(&line.text, &mut row).is_err() => return,
                 _ => {}
             }
-            if line.end > *earlier && !found.is_empty() {
-                each(src, line.end, &mut found);
+            if line.end > earlier && !row.is_empty() {
+                each(src, if named { *count } else { line.end }, &mut row);
             }
         };
         lines.feed(&bytes, &mut line_of);
         let more = available > bytes.len() as u64;
-        if last && !more {
-            lines.finish(&mut line_of);
+        if complete && !more {
+            lines.finish(line_of);
         }
         Ok(more)
+    }
+
+    /// Whether something else stands where reading would go on, or where an earlier attempt's rows were.
+    fn is_written_anew(&self, file: &mut File, meta: &fs::Metadata, resumes: bool) -> io::Result<bool> {
+        let (length, at) = (meta.len(), self.lines.at());
+        if (self.inode != 0 && self.inode != meta.ino()) || length < at || (length > at && before(file, at)? != self.end) {
+            return Ok(true);
+        }
+        let Some(found) = &self.found else { return Ok(false) };
+        // An attempt that begins from scratch may also write the very same again.
+        let same_again = !resumes && length == found.bytes && modified(meta) != found.modified;
+        Ok(length < found.bytes || same_again || digest(&before(file, found.bytes)?) != found.end)
     }
 
     fn read_document(&mut self, path: &Path, meta: &fs::Metadata, each: &mut impl FnMut(&str, u64, &mut Found)) -> io::Result<()> {
@@ -185,24 +233,37 @@ impl Followed {
         if seen == self.seen || meta.len() > DOCUMENT_LIMIT {
             return Ok(());
         }
+        if self.found.as_ref().is_some_and(|found| (found.bytes, found.modified) == (meta.len(), modified(meta))) {
+            return Ok(());
+        }
         let text = String::from_utf8_lossy(&fs::read(path)?).into_owned();
-        // Half-written JSON does not parse; it is read when it does.
-        let Ok(mut rows) = json_rows(&text).or_else(|_| one_object(&text)) else { return Ok(()) };
-        self.seen = seen;
-        let list = rows.len() > 1;
-        for (i, found) in rows.iter_mut().enumerate() {
-            // A list grows: its rows are counted. A single object is replaced: its time tells the versions apart.
-            let at = if list { i as u64 + 1 } else { (seen.1 / 1_000_000) as u64 };
-            if !found.is_empty() && (self.earlier == 0 || !list) {
-                each(&self.src, at, found);
+        // A list grows: its rows are counted. A single object is replaced: its time tells the versions apart.
+        if let Ok(mut rows) = json_rows(&text) {
+            for (i, row) in rows.iter_mut().enumerate().filter(|(_, row)| !row.is_empty()) {
+                each(&self.src, i as u64 + 1, row);
+            }
+        } else {
+            let mut object = Found::default();
+            // Half-written JSON does not parse; it is read when it does.
+            if json_document(&text, &mut object).is_err() {
+                return Ok(());
+            }
+            if !object.is_empty() {
+                each(&self.src, (seen.1 / 1_000_000) as u64, &mut object);
             }
         }
+        self.seen = seen;
         Ok(())
     }
 }
 
-/// The final results of many a script: one object, no list.
-fn one_object(text: &str) -> Result<Vec<Found>, String> {
-    let mut found = Found::default();
-    json_document(text, &mut found).map(|()| vec![found])
+impl Reader {
+    /// The same of a file that is read from its beginning.
+    fn anew(&self) -> Reader {
+        match self {
+            Reader::Metrics => Reader::Metrics,
+            Reader::Table(_) => Reader::Table(Table::new()),
+            Reader::Document => Reader::Document,
+        }
+    }
 }

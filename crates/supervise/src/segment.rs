@@ -121,6 +121,11 @@ pub(crate) fn sealed_file(path: &Path) -> io::Result<Segment> {
     Ok(Segment { name, bytes, sha256: hex(&hash.finalize()) })
 }
 
+/// SHA-256 in hexadecimal digits.
+pub(crate) fn digest(bytes: &[u8]) -> String {
+    hex(&Sha256::digest(bytes))
+}
+
 struct HashWriter<'a>(&'a mut Sha256);
 
 impl Write for HashWriter<'_> {

@@ -1,6 +1,5 @@
 //! Standard output or standard error of the command: read as it grows, made lines, handed to the spool and to the scraper.
 
-use crate::checkpoints::Writes;
 use crate::lines::{Line, Lines};
 use crate::position::{Position, StreamPosition};
 use crate::spooler::Spooler;
@@ -26,8 +25,19 @@ pub(crate) struct Stream {
     path: PathBuf,
     file: Option<File>,
     lines: Lines,
+    /// Of a line.
+    limit: usize,
     punched: u64,
     reader: Reader,
+}
+
+/// What is known of the end of a stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum End {
+    NotYet,
+    /// Whoever wrote may have been cut short within a line.
+    Cut,
+    Complete,
 }
 
 /// What becomes of the lines.
@@ -73,7 +83,7 @@ pub(crate) fn open(folder: &Path, launch: &Launch, position: Option<&Position>) 
             rewrites: Vec::new(),
             found: Found::default(),
         };
-        streams.push(Stream { path, file: None, lines, punched: 0, reader });
+        streams.push(Stream { path, file: None, lines, limit, punched: 0, reader });
     }
     Ok(streams)
 }
@@ -91,8 +101,8 @@ fn beginning(line: &str) -> &str {
 
 impl Stream {
     /// Reads what is new, `AT_ONCE` at most; gives how much it was. When nothing will be added any more, what stands at the end
-    /// without a newline is a line; of a command that was cut short it may be half of one, and no value in it is believed.
-    pub(crate) fn read(&mut self, t: Millis, writes: Writes, spool: &mut Spooler, buffer: &mut [u8]) -> usize {
+    /// without a newline is kept; a value in it is believed only if it is `complete` and not perhaps half of one.
+    pub(crate) fn read(&mut self, t: Millis, end: End, spool: &mut Spooler, buffer: &mut [u8]) -> usize {
         let mut got = 0;
         let all = loop {
             let n = match self.next(buffer) {
@@ -106,10 +116,10 @@ impl Stream {
                 break false;
             }
         };
-        if all && !matches!(writes, Writes::Still { .. }) {
+        if all && end != End::NotYet {
             let reader = &mut self.reader;
-            let believed = writes == Writes::NoMore;
-            self.lines.finish(|line| if believed { reader.take(line, t, spool) } else { reader.keep(&line, t, spool) });
+            let complete = end == End::Complete;
+            self.lines.finish(|line| if complete { reader.take(line, t, spool) } else { reader.keep(&line, t, spool) });
         }
         self.reader.scrape_rewrites(t, spool);
         got
@@ -128,6 +138,14 @@ impl Stream {
     pub(crate) fn behind(&self) -> u64 {
         let length = self.file.as_ref().and_then(|file| file.metadata().ok()).map_or(0, |meta| meta.len());
         length.saturating_sub(self.lines.at())
+    }
+
+    /// Passes over what is more than `most` behind, up to the beginning of a line: however much is printed, it must not fill the
+    /// disk. Gives how many bytes that were.
+    pub(crate) fn pass_over(&mut self, most: u64) -> Option<u64> {
+        let passed = self.behind().checked_sub(most / 2).filter(|passed| *passed > most / 2)?;
+        self.lines = Lines::from(self.lines.at() + passed, true, self.limit);
+        Some(passed)
     }
 
     /// Its name in the spool, and where a successor goes on.
