@@ -131,3 +131,16 @@ fn stranded_runs_say_how_all_of_them_are_started() {
     world.ended(1);
     world.say(&["retry", "2-3"]).with_code(0);
 }
+
+#[test]
+fn a_sweep_that_is_detached_from_within_a_run_outlives_it() {
+    let world = World::new();
+    let inner = "$NERONET run --detach -- sh -c 'touch $WORLD/inner; until [ -e $WORLD/go ]; do sleep 0.05; done; echo inner'";
+    let script = format!("{inner} && until [ -e $WORLD/inner ]; do sleep 0.05; done");
+    world.say(&["run", "--", "sh", "-c", &script]).with_code(0);
+    assert_eq!(world.ended(1)["outcome"], "finished");
+    assert_eq!(world.show(2)["state"], "running");
+    world.tell("go");
+    assert_eq!(world.ended(2)["outcome"], "finished");
+    assert_eq!(world.output(2, 1), "inner\n");
+}

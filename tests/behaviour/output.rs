@@ -1,6 +1,8 @@
 //! What commands print, however they print it: kept, visible, and bounded in memory and on the disk.
 
-use crate::world::{World, all_below, disk_use, end_of, text, wait_for, wait_until};
+use crate::world::{World, all_below, disk_use, end_of, signal, text, wait_for, wait_until};
+use nix::sys::signal::Signal;
+use std::os::unix::fs::MetadataExt;
 
 /// The most memory that a process ever took, in bytes.
 fn peak_memory(pid: i32) -> u64 {
@@ -68,6 +70,30 @@ fn endless_output_keeps_its_beginning_and_its_end_and_says_what_is_missing() {
     let notices = text(&world.show(1)["attempts"][0]["notices"]);
     assert!(notices.contains("output beyond 200000 bytes: the first and the last half of that are kept, the middle is not"), "{notices}");
     assert!(world.say(&["show", "1"]).with_code(0).out.contains("output beyond 200000 bytes"));
+}
+
+#[test]
+fn a_flood_does_not_fill_the_disk_while_it_waits_to_be_read() {
+    let world = World::new();
+    // The supervisor is stopped, as one that cannot keep up, until all is printed.
+    let script = "until [ -e $WORLD/stopped ]; do sleep 0.02; done; yes 'a line of very many' | head -c 20000000; echo last; \
+                  touch $WORLD/printed; until [ -e $WORLD/go ]; do sleep 0.02; done";
+    let mut command = world.neronet(&["run", "--quiet", "--", "sh", "-c", script]);
+    let cli = command.env("NERONET_OUTPUT_LIMIT", "1000000").spawn().expect("neronet starts");
+    let supervisor =
+        wait_for("the supervisor", || world.attempt(1, 1).join("keeper.jsonl").exists().then(|| world.pid(1, "watched", "supervisor")));
+    signal(supervisor, Signal::SIGSTOP);
+    world.tell("stopped");
+    world.wait_told("printed");
+    signal(supervisor, Signal::SIGCONT);
+    let raw = world.attempt(1, 1).join("raw/stdout");
+    wait_until("the room to be given back", || std::fs::metadata(&raw).is_ok_and(|meta| meta.blocks() * 512 < 2_000_000));
+    world.tell("go");
+    end_of(cli).with_code(0);
+    let notices = text(&world.show(1)["attempts"][0]["notices"]);
+    assert!(notices.contains("bytes of output were passed over: more than 1000000 bytes waited to be read"), "{notices}");
+    let output = world.output(1, 1);
+    assert!(output.ends_with("a line of very many\nlast\n") && output.lines().all(|line| ["a line of very many", "last"].contains(&line)));
 }
 
 #[test]

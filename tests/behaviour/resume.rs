@@ -126,6 +126,39 @@ fn a_half_written_archive_is_passed_over_with_a_word() {
 }
 
 #[test]
+fn a_checkpoint_whose_writer_is_silent_is_not_complete_and_nothing_is_deleted_for_it() {
+    let world = World::new();
+    // The second one lies there half-written and untouched, as on a disk that hangs, and tells no length.
+    let script = r#"
+import os, signal, sys, time
+if "--resume" in sys.argv: sys.exit(print("resumed from", open(sys.argv[-1]).read()))
+record = os.environ["NERONET_RUN_DIR"] + "/attempts/1/"
+def until(name, word):
+    while not (os.path.exists(record + name) and word in open(record + name).read()): time.sleep(0.02)
+os.mkdir("ckpt")
+with open("ckpt/1.bin", "w") as whole: whole.write("one")
+os.utime("ckpt/1.bin", (1e9, 1e9))
+until("events.1.jsonl", "1.bin")
+half = open("ckpt/2.bin", "w")
+half.write("tw")
+half.flush()
+os.utime("ckpt/2.bin", (1.1e9, 1.1e9))
+for epoch in range(1, 4):
+    print(f"epoch {epoch} loss 0.5")
+    until("metrics.1.jsonl", f'"epoch":{epoch}.0')
+os.kill(os.getpid(), signal.SIGKILL)
+"#;
+    world.write("train.py", script);
+    let spec = "command = ['python3', 'train.py']\n[checkpoints]\npaths = ['ckpt/*.bin']\nkeep = { last = 1 }\n\
+                [resume]\narguments = '--resume {checkpoint}'\n";
+    world.run_spec(spec).with_code(1);
+    world.say(&["resume", "1"]).with_code(0);
+    assert_eq!(world.output(1, 2), "resumed from one\n");
+    let notices = text(&world.show(1)["attempts"][0]["notices"]);
+    assert!(notices.contains("2.bin skipped: it was being written when the command ended"), "{notices}");
+}
+
+#[test]
 fn a_checkpoint_that_was_damaged_since_is_passed_over_when_it_is_needed() {
     let world = World::new();
     world.write("train.py", ARCHIVES);

@@ -57,6 +57,24 @@ fn a_secret_that_the_specification_sets_is_not_on_the_record_of_what_was_printed
 }
 
 #[test]
+fn a_secret_is_on_no_record_when_it_is_a_tag_a_setting_or_has_several_lines() {
+    let world = World::new();
+    let script = r#"
+import json, os
+print(os.environ["DEPLOY_KEY"])
+open(os.environ["NERONET_METRICS"], "a").write(json.dumps({"step": 1, "loss": 1, "note": "at " + os.environ["MY_API_TOKEN"]}) + "\n")
+open("hparams.yaml", "w").write("lr: 0.1\nremote: https://x/" + os.environ["MY_API_TOKEN"] + "/y\n")
+"#;
+    world.write("train.py", script);
+    let mut command = world.neronet(&["run", "--", "python3", "train.py"]);
+    command.env("MY_API_TOKEN", CANARIES[0]).env("DEPLOY_KEY", format!("begin\n{}\nend", CANARIES[1]));
+    assert_eq!(command.output().expect("neronet starts").status.code(), Some(0));
+    let record = std::fs::read_to_string(world.attempt(1, 1).join("events.1.jsonl")).expect("there");
+    assert!(record.contains("at ***") && record.contains("https://x/***/y") && !record.contains("canary"), "{record}");
+    assert_eq!(world.output(1, 1), "begin\n***\nend\n");
+}
+
+#[test]
 fn what_is_shown_of_commands_parameters_and_tags_has_no_secrets() {
     let world = World::new();
     world.write(

@@ -1,6 +1,6 @@
 //! Runs that are asked to stop: by a time limit, by Ctrl-C, by `stop` and `kill`, and what they leave behind.
 
-use crate::world::{World, end_of, runs, signal, text, wait_until};
+use crate::world::{World, end_of, runs, signal, text, wait_for, wait_until};
 use nix::sys::signal::Signal;
 
 /// A tree that TERM does not move: itself, a child in a session of its own, and that one's orphaned grandchild in another.
@@ -180,4 +180,19 @@ fn a_signal_of_the_researcher_is_chosen_in_the_specification() {
     assert!(world.told("usr1").is_some());
     wait_until("the end on record", || world.show(1)["attempts"][0]["exit_code"] == 3);
     assert_eq!(world.show(1)["outcome"], "stopped");
+}
+
+#[test]
+fn a_time_limit_holds_without_the_keeper() {
+    let world = World::new();
+    world.write("neronet.toml", "command = 'echo $$ > $WORLD/shell; sleep 4711; true'\n[resources]\ntime = '3s'\n");
+    let cli = world.start(&["run"]);
+    let shell: i32 = wait_for("the command", || world.told("shell")?.trim().parse().ok());
+    signal(world.pid(1, "begun", "keeper"), Signal::SIGKILL);
+    wait_until("the end of its time", || !runs(shell));
+    end_of(cli).with_code(1);
+    let run = world.show(1);
+    assert_eq!(run["outcome"], "lost", "{run:#}");
+    let record = std::fs::read_to_string(world.attempt(1, 1).join("events.1.jsonl")).expect("there");
+    assert!(record.contains(r#""asked":{"why":"time-limit""#), "{record}");
 }

@@ -10,11 +10,13 @@ use neronet_model::journal::{Entry, HomeState};
 use neronet_model::outcome::Cause;
 use neronet_model::run::{Again, Decision, KnownEnd};
 use neronet_model::settings::Goal;
-use neronet_model::{Attempt, AttemptNo, Outcome, RunId, State};
+use neronet_model::{Attempt, AttemptNo, Outcome, RunId, State, SweepId};
 use neronet_store::{Locked, StoreError, files, spool};
-use neronet_supervise::checkpoints::{self, Verdict, Writes};
+use neronet_supervise::checkpoints::{self, Seen, Verdict, Writes};
 use neronet_supervise::os::process;
 use neronet_supervise::start::{self, How};
+use std::collections::BTreeSet;
+use std::io::ErrorKind;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -60,7 +62,7 @@ fn end_before_start(context: &Context, home: &mut Locked, run: RunId) -> Result<
     let folder = context.home.attempt(run, n);
     files::make_folder(folder.parent().unwrap_or(&folder))?;
     match std::fs::DirBuilder::new().mode(0o700).create(&folder) {
-        Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => return Ok(false),
+        Err(e) if e.kind() == ErrorKind::AlreadyExists => return Ok(false),
         made => made.map_err(StoreError::io("make the folder", &folder))?,
     }
     let mut attempt = Attempt::new(n);
@@ -107,10 +109,11 @@ pub fn find_checkpoints(context: &Context, view: &View<'_>) -> Result<Found, Hom
     let mut found = Found::default();
     let mut best: Option<f64> = None;
     for (path, recorded, writes) in candidates {
-        match checkpoints::inspect(&path, writes) {
+        // As it is on record it was complete; if it is other than that, it may have been cut short while it was written anew.
+        let verdict = checkpoints::inspect(&path, writes, Seen::Open);
+        match verdict {
             Verdict::Complete { .. } => {}
-            // As it was when it was seen complete.
-            Verdict::Unusable(_) | Verdict::NotYet if checkpoints::is_as_recorded(&path, &recorded) => {}
+            _ if checkpoints::is_as_recorded(&path, &recorded) => {}
             Verdict::NotYet => {
                 found.passed_over.push(format!("{} may still be being written", path.display()));
                 continue;
@@ -213,8 +216,19 @@ pub fn restore(context: &Context, runs: Vec<RunId>) -> Result<(), HomeError> {
 
 /// Takes trashed runs from the disk for good: the journal first, so that a run is never half there.
 pub fn purge(context: &Context, runs: Vec<RunId>) -> Result<(), HomeError> {
-    context.lock()?.decide(Entry::Purged { runs: runs.clone() })?;
+    let mut home = context.lock()?;
+    let sweep_of = |run: &RunId| home.state().runs.get(run).map(|run| run.sweep);
+    let sweeps: BTreeSet<SweepId> = runs.iter().filter_map(sweep_of).collect();
+    home.decide(Entry::Purged { runs: runs.clone() })?;
     let mut left = Vec::new();
+    // The submitter's environment stays for as long as a run may be begun again in it.
+    for sweep in sweeps.into_iter().filter(|sweep| home.state().runs.values().all(|run| run.sweep != *sweep)) {
+        let path = context.home.environment_of(sweep);
+        left.extend(
+            std::fs::remove_file(&path).err().filter(|e| e.kind() != ErrorKind::NotFound).map(|e| format!("{}: {e}", path.display())),
+        );
+    }
+    drop(home);
     for folder in runs.into_iter().map(|run| context.home.run(run)).filter(|folder| folder.exists()) {
         left.extend(std::fs::remove_dir_all(&folder).err().map(|e| format!("{}: {e}", folder.display())));
     }

@@ -123,7 +123,11 @@ impl Attempt {
             Event::Tag { name, value } => {
                 self.tags.insert(name, value);
             }
-            Event::Dropped { what } => self.notices.push(what),
+            Event::Dropped { what } => {
+                if !self.notices.contains(&what) {
+                    self.notices.push(what);
+                }
+            }
             Event::Ended { outcome, cause, at, last_lines, summary, .. } => {
                 self.lasted.get_or_insert(stamped.t);
                 self.end = Some(End { outcome, cause, at, last_lines, summary });

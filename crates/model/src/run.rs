@@ -3,7 +3,7 @@
 use crate::attempt::Attempt;
 use crate::event::{Extent, Process};
 use crate::id::{AttemptNo, RunId, SweepId, Uid};
-use crate::outcome::{Outcome, State};
+use crate::outcome::Outcome;
 use crate::params::Params;
 use crate::time::{Millis, UnixMs};
 use serde::{Deserialize, Serialize};
@@ -39,13 +39,6 @@ pub struct KnownEnd {
     pub started: Option<UnixMs>,
     /// Joined over the attempts.
     pub metrics: BTreeMap<String, Extent>,
-}
-
-impl Run {
-    /// The state that the journal alone can tell.
-    pub fn settled(&self) -> Option<State> {
-        self.known_end.as_ref().map(|_| State::Ended)
-    }
 }
 
 /// The outcome of a run whose last attempt ended so.

@@ -7,7 +7,7 @@ use crate::start;
 use crate::supervisor::{FAILED, run};
 use neronet_model::event::{Event, Stamped, Summary};
 use neronet_model::outcome::{Cause, Outcome};
-use neronet_model::{AttemptNo, Millis};
+use neronet_model::{Attempt, AttemptNo, Millis};
 use neronet_store::files::{self, Durability, replace_json};
 use neronet_store::spool;
 use std::path::Path;
@@ -38,13 +38,17 @@ fn give_up(folder: &Path) -> i32 {
         return 1;
     }
     let why: Option<String> = files::read_json(&folder.join(FAILED)).ok().flatten();
-    let cause = Cause::RecordUnreadable(why.unwrap_or_else(|| "its supervisor died of it again and again".into()));
+    let why = why.unwrap_or_else(|| "its supervisor died of it again and again".into());
+    // What the keeper saw is known all the same.
+    let seen = attempt.as_ref().filter(|attempt| attempt.command_ended()).map(Attempt::verdict);
+    let (outcome, cause) = seen.unwrap_or_else(|| (Outcome::Unknown, Some(Cause::RecordUnreadable(why.clone()))));
     let begun = attempt.as_ref().and_then(|attempt| attempt.begun);
     let at = begun.map_or_else(clock::unix_now, |begun| begun.plus(last_sign(folder).unwrap_or_default()));
-    let (outcome, segments, summary) = (Outcome::Unknown, Vec::new(), Summary::default());
+    let (segments, summary) = (Vec::new(), Summary::default());
     let mut events = Writer::new(folder, format!("events.{}.jsonl", next_generation(folder)));
     let t = last_sign(folder).unwrap_or_default();
-    events.push(&Stamped { t, event: Event::Ended { outcome, cause: Some(cause), at, last_lines: Vec::new(), segments, summary } });
+    events.push(&Stamped { t, event: Event::Dropped { what: format!("the record could not be read to its end: {why}") } });
+    events.push(&Stamped { t, event: Event::Ended { outcome, cause, at, last_lines: Vec::new(), segments, summary } });
     i32::from(events.flush().and_then(|()| events.sync()).is_err())
 }
 

@@ -15,14 +15,22 @@ const OUT_OF_MEMORY: [&str; 9] = [
     "Cannot allocate memory",
 ];
 
+/// What the line behind each line of `[environment] setup` says when that failed (`spec::render`).
+const SETUP_FAILED: &str = "neronet: setup failed, the command was not started: ";
+
 /// Says more of a failure than its exit code, where the output does. `lines` are the last ones, oldest first.
 pub fn refine(outcome: Outcome, cause: Option<Cause>, lines: &[String]) -> Option<Cause> {
-    let (Outcome::Failed, Some(Cause::ExitCode(code))) = (outcome, &cause) else {
-        return cause;
+    let mut backwards = lines.iter().rev().map(|line| line.trim());
+    let code = match (outcome, &cause) {
+        (Outcome::Failed, Some(Cause::ExitCode(code))) => code,
+        // How C++ ends when nobody catches what it throws.
+        (Outcome::Failed, Some(Cause::Signal(6))) => return backwards.find_map(out_of_memory).or(cause),
+        _ => return cause,
     };
-    for line in lines.iter().rev().map(|line| line.trim()) {
+    for line in backwards {
         let found = missing_module(line)
-            .or_else(|| OUT_OF_MEMORY.iter().any(|sign| line.contains(sign)).then(|| Cause::FrameworkOutOfMemory(shortened(line))))
+            .or_else(|| out_of_memory(line))
+            .or_else(|| Some(Cause::NotStarted(format!("setup failed: {}", shortened(line.strip_prefix(SETUP_FAILED)?)))))
             .or_else(|| if *code == 127 || *code == 126 { missing_interpreter(line) } else { None })
             .or_else(|| if *code == 127 { not_found(line) } else { None })
             .or_else(|| if *code == 126 { not_executable(line) } else { None })
@@ -33,6 +41,10 @@ pub fn refine(outcome: Outcome, cause: Option<Cause>, lines: &[String]) -> Optio
         }
     }
     cause
+}
+
+fn out_of_memory(line: &str) -> Option<Cause> {
+    OUT_OF_MEMORY.iter().any(|sign| line.contains(sign)).then(|| Cause::FrameworkOutOfMemory(shortened(line)))
 }
 
 /// `ValueError: bad batch`, `torch.cuda.SomeError: …`, `KeyboardInterrupt`: how Python ends. Launchers put one of their own behind
@@ -120,6 +132,11 @@ mod tests {
         assert_eq!(cause(1, "ValueError: bad batch"), raised("ValueError: bad batch"));
         assert_eq!(cause(1, "lightning.fabric.MisconfigurationException: no"), raised("lightning.fabric.MisconfigurationException: no"));
         assert_eq!(cause(1, "Error rate: 0.3"), Some(Cause::ExitCode(1)));
+        let setup = "setup failed: module load cuda (exit code 127)";
+        let line = "neronet: setup failed, the command was not started: module load cuda (exit code 127)";
+        assert_eq!(cause(127, line), Some(Cause::NotStarted(setup.into())));
+        let abort = refine(Outcome::Failed, Some(Cause::Signal(6)), &["what():  std::bad_alloc".into()]);
+        assert_eq!(abort, Some(Cause::FrameworkOutOfMemory("what():  std::bad_alloc".into())));
     }
 
     #[test]

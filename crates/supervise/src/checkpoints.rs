@@ -14,6 +14,8 @@ pub const QUIET: Millis = Millis(2_000);
 /// A rename shows in the times of a file, as does a change of its mode, which may come before more is written: so long after
 /// it, nothing more is expected.
 const SETTLED: Millis = Millis(250);
+/// Whoever opened a file and has not written to it for so long holds it for another reason.
+const FORGOTTEN: Millis = Millis(600_000);
 /// Names looked at in one search.
 pub(crate) const MOST_NAMES: usize = 20_000;
 /// A header of safetensors may be so long; one of a thousand tensors has a hundred kilobytes.
@@ -40,7 +42,7 @@ impl Version {
         if meta.is_dir() {
             let own_change = all.changed_ns;
             all.bytes = 0;
-            for inner in expand(path, "**/*", MOST_NAMES) {
+            for inner in expand(path, "**/*", MOST_NAMES).found {
                 if let Ok(meta) = fs::metadata(&inner).map(|meta| version_of(&meta)) {
                     all.bytes += if inner.is_file() { meta.bytes } else { 0 };
                     all.modified_ns = all.modified_ns.max(meta.modified_ns);
@@ -54,6 +56,11 @@ impl Version {
 
     pub(crate) fn modified(self) -> UnixMs {
         UnixMs((self.modified_ns / 1_000_000) as i64)
+    }
+
+    /// Renamed or linked, and not written to since.
+    pub(crate) fn has_been_moved(self) -> bool {
+        self.renamed_ns.is_some()
     }
 
     fn renamed_before(self, time: UnixMs) -> bool {
@@ -99,13 +106,21 @@ impl Writes {
     }
 }
 
-/// Looks at a checkpoint.
-pub fn inspect(path: &Path, writes: Writes) -> Verdict {
-    inspect_one(path, writes, false)
+/// What was seen of the last write, besides the file's times.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Seen {
+    /// Nobody watched.
+    Nothing,
+    /// Renamed into place, and not written to since.
+    Renamed,
+    /// Closed by its writer; when that was noted.
+    Closed(UnixMs),
+    /// Opened and not closed, or other than it was on record.
+    Open,
 }
 
-/// `renamed`: it was seen to be renamed into place and not written to since.
-pub(crate) fn inspect_one(path: &Path, writes: Writes, renamed: bool) -> Verdict {
+/// Looks at a checkpoint.
+pub fn inspect(path: &Path, writes: Writes, seen: Seen) -> Verdict {
     let ended = !matches!(writes, Writes::Still { .. });
     let Some(version) = Version::of(path) else { return Verdict::Unusable("it is not there or cannot be read".into()) };
     let (bytes, modified) = (version.bytes, version.modified());
@@ -117,16 +132,22 @@ pub(crate) fn inspect_one(path: &Path, writes: Writes, renamed: bool) -> Verdict
     {
         return if ended { Verdict::Unusable(why) } else { Verdict::NotYet };
     }
-    let quiet = |now: UnixMs| now.0 - modified.0 >= QUIET.0 as i64;
-    let settled = |now: UnixMs| version.renamed_before(UnixMs(now.0 - SETTLED.0 as i64));
-    let complete = renamed
-        || match writes {
-            Writes::Still { now } => quiet(now) || settled(now),
-            Writes::NoMore => true,
-            // Whoever wrote it after that was somebody else.
-            Writes::CutShort { at: Some(at) } => quiet(at) || settled(at) || modified > at || tells_its_length(path),
-            Writes::CutShort { at: None } => tells_its_length(path),
-        };
+    let quiet = |now: UnixMs, pause: Millis| now.0 - modified.0 >= pause.0 as i64;
+    let before = |now: UnixMs| UnixMs(now.0 - SETTLED.0 as i64);
+    // The end of its writer closes a file as well: that it was closed counts when the writer lived on.
+    let written = |now: UnixMs| match seen {
+        Seen::Renamed => true,
+        Seen::Closed(at) => quiet(now, QUIET) && at <= before(now),
+        Seen::Open => quiet(now, FORGOTTEN),
+        Seen::Nothing => quiet(now, QUIET) || version.renamed_before(before(now)),
+    };
+    let complete = match writes {
+        Writes::Still { now } => written(now),
+        Writes::NoMore => true,
+        // Whoever wrote it after that was somebody else.
+        Writes::CutShort { at: Some(at) } => written(at) || modified > at || tells_its_length(path),
+        Writes::CutShort { at: None } => seen == Seen::Renamed || tells_its_length(path),
+    };
     match (complete, ended) {
         (true, _) => Verdict::Complete { bytes, modified },
         (false, true) => Verdict::Unusable("it was being written when the command ended".into()),
@@ -146,7 +167,7 @@ fn version_of(meta: &Metadata) -> Version {
     Version { inode: meta.ino(), bytes: meta.len(), modified_ns, changed_ns, renamed_ns }
 }
 
-fn tells_its_length(path: &Path) -> bool {
+pub(crate) fn tells_its_length(path: &Path) -> bool {
     let mut start = [0; 4];
     let is_zip = File::open(path).and_then(|mut file| file.read_exact(&mut start)).is_ok() && &start == b"PK\x03\x04";
     is_zip || path.extension().is_some_and(|ending| ending == "safetensors")
@@ -194,12 +215,12 @@ mod tests {
         let mut archive = b"PK\x03\x04".to_vec();
         archive.extend([0; 500]);
         fs::write(&path, &archive).expect("written");
-        assert_eq!(inspect(&path, Writes::Still { now: LATER }), Verdict::NotYet);
-        assert!(matches!(inspect(&path, Writes::NoMore), Verdict::Unusable(_)));
+        assert_eq!(inspect(&path, Writes::Still { now: LATER }, Seen::Nothing), Verdict::NotYet);
+        assert!(matches!(inspect(&path, Writes::NoMore, Seen::Nothing), Verdict::Unusable(_)));
         archive.extend(b"PK\x05\x06");
         archive.extend([0; 18]);
         fs::write(&path, &archive).expect("written");
-        assert!(matches!(inspect(&path, Writes::CutShort { at: Some(LATER) }), Verdict::Complete { bytes: 526, .. }));
+        assert!(matches!(inspect(&path, Writes::CutShort { at: Some(LATER) }, Seen::Nothing), Verdict::Complete { bytes: 526, .. }));
     }
 
     #[test]
@@ -209,17 +230,17 @@ mod tests {
         fs::write(folder.path().join("new"), "weights").expect("written");
         let written = fs::metadata(folder.path().join("new")).expect("there");
         let just_then = UnixMs(written.mtime() * 1000);
-        assert_eq!(inspect(&folder.path().join("new"), Writes::Still { now: just_then }), Verdict::NotYet);
-        assert!(matches!(inspect(&folder.path().join("new"), Writes::Still { now: LATER }), Verdict::Complete { .. }));
+        assert_eq!(inspect(&folder.path().join("new"), Writes::Still { now: just_then }, Seen::Nothing), Verdict::NotYet);
+        assert!(matches!(inspect(&folder.path().join("new"), Writes::Still { now: LATER }, Seen::Nothing), Verdict::Complete { .. }));
         // The file system's clock has its own grain: rename until it has moved on.
         while fs::metadata(&path).map_or(true, |meta| (meta.ctime(), meta.ctime_nsec()) <= (meta.mtime(), meta.mtime_nsec())) {
             let from = if path.exists() { path.clone() } else { folder.path().join("new") };
             fs::rename(&from, folder.path().join("between")).expect("renamed");
             fs::rename(folder.path().join("between"), &path).expect("renamed");
         }
-        assert_eq!(inspect(&path, Writes::Still { now: just_then }), Verdict::NotYet);
+        assert_eq!(inspect(&path, Writes::Still { now: just_then }, Seen::Nothing), Verdict::NotYet);
         let settled = UnixMs((fs::metadata(&path).expect("there").ctime() + 2) * 1000 - 1);
-        assert!(matches!(inspect(&path, Writes::Still { now: settled }), Verdict::Complete { bytes: 7, .. }));
+        assert!(matches!(inspect(&path, Writes::Still { now: settled }, Seen::Nothing), Verdict::Complete { bytes: 7, .. }));
     }
 
     #[test]
@@ -228,12 +249,12 @@ mod tests {
         let path = |name: &str| folder.path().join(name);
         fs::write(path("direct.bin"), "half").expect("written");
         let at = UnixMs(Version::of(&path("direct.bin")).expect("there").modified().0 + 1);
-        assert!(matches!(inspect(&path("direct.bin"), Writes::CutShort { at: Some(at) }), Verdict::Unusable(_)));
-        assert!(matches!(inspect(&path("direct.bin"), Writes::NoMore), Verdict::Complete { .. }));
+        assert!(matches!(inspect(&path("direct.bin"), Writes::CutShort { at: Some(at) }, Seen::Nothing), Verdict::Unusable(_)));
+        assert!(matches!(inspect(&path("direct.bin"), Writes::NoMore, Seen::Nothing), Verdict::Complete { .. }));
         fs::write(path("new.tmp"), "whole").expect("written");
         fs::rename(path("new.tmp"), path("renamed.bin")).expect("renamed");
         let at = UnixMs(at.0 + 1);
-        assert!(matches!(inspect_one(&path("renamed.bin"), Writes::CutShort { at: Some(at) }, true), Verdict::Complete { .. }));
+        assert!(matches!(inspect(&path("renamed.bin"), Writes::CutShort { at: Some(at) }, Seen::Renamed), Verdict::Complete { .. }));
     }
 
     #[test]
@@ -241,8 +262,8 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("direct.bin");
         fs::write(&path, "half").expect("written");
-        assert!(matches!(inspect(&path, Writes::CutShort { at: None }), Verdict::Unusable(_)));
-        assert!(matches!(inspect(&path, Writes::CutShort { at: Some(LATER) }), Verdict::Complete { .. }));
+        assert!(matches!(inspect(&path, Writes::CutShort { at: None }, Seen::Nothing), Verdict::Unusable(_)));
+        assert!(matches!(inspect(&path, Writes::CutShort { at: Some(LATER) }, Seen::Nothing), Verdict::Complete { .. }));
     }
 
     #[test]

@@ -238,7 +238,7 @@ impl Keeper<'_> {
 
     /// Asks the command to end, and sees to it after the grace.
     fn ask(&mut self, why: Cause) {
-        let signal = format!("SIG{}", self.launch.stop.signal).parse().unwrap_or(Signal::SIGTERM);
+        let signal = start::stop_signal(&self.launch);
         self.note(Event::Asked { why, signal: signal as i32 });
         self.signal_command(signal);
         self.kill_at.get_or_insert(Millis(clock::boot_now().0.saturating_add(self.launch.stop.grace.0)));

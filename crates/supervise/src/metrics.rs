@@ -22,6 +22,7 @@ pub(crate) struct Metrics {
     /// Every name, with where it began.
     firsts: Firsts,
     most_names: usize,
+    said_names: bool,
     most_bytes: u64,
     bytes_before: u64,
     /// One row in 4^level is kept.
@@ -59,6 +60,7 @@ impl Metrics {
             recorded: BTreeMap::new(),
             firsts: Firsts::new(),
             most_names: usize::try_from(launch.limits.metric_names).unwrap_or(usize::MAX),
+            said_names: false,
             most_bytes: launch.limits.metrics_bytes,
             bytes_before: 0,
             level: 0,
@@ -97,7 +99,7 @@ impl Metrics {
         self.summary.steps = step.or(self.summary.steps);
         let objective = self.launch.objectives.first().map(|objective| objective.metric.as_str());
         let value = row.m.0.iter().rev().find(|(name, _)| Some(name.as_str()) == objective).map(|(_, value)| *value);
-        self.marks.add(self.begun.plus(row.t), Mark { step, epoch: row.epoch }, value);
+        self.marks.add(self.begun.plus(row.t), Mark { step, epoch: row.epoch }, row.ends_epoch(), value);
         self.summary.add(&row.m, given);
         self.history_stale |= self.earlier.history.add(row, step, self.begun.plus(row.t));
         self.rows += 1;
@@ -115,7 +117,7 @@ impl Metrics {
         if self.firsts.len() >= self.most_names {
             let before = row.m.0.len();
             row.m = Values(row.m.0.into_iter().filter(|(name, _)| self.firsts.contains_key(name)).collect());
-            if row.m.0.len() < before && self.notices.is_empty() {
+            if row.m.0.len() < before && !std::mem::replace(&mut self.said_names, true) {
                 self.notices.push(format!("more than {} metric names: further names are not recorded", self.most_names));
             }
             if row.m.0.is_empty() {
@@ -169,6 +171,9 @@ impl Metrics {
 
     /// Writes history.json when an epoch ended, for at most a hundredth of the time.
     pub(crate) fn write_history(&mut self, last: bool) {
+        if last {
+            self.earlier.history.finish();
+        }
         let due = self.history_stale && self.history_at.is_none_or(|at| at.elapsed() >= self.history_cost * 100);
         if !(due || (last && !self.earlier.history.is_empty())) {
             return;

@@ -1,8 +1,8 @@
 //! The keeper's record: events appended to `keeper.jsonl`, the important ones durable before anything follows from them.
 
 use crate::os::clock;
+use neronet_model::Millis;
 use neronet_model::event::{Event, Stamped};
-use neronet_model::{Attempt, AttemptNo, Millis};
 use neronet_store::spool;
 use nix::fcntl::{FallocateFlags, fallocate};
 use std::fs::{File, OpenOptions};
@@ -54,11 +54,6 @@ impl Record {
     pub(crate) fn close(&mut self) {
         self.file.metadata().and_then(|meta| self.file.set_len(meta.len())).ok();
     }
-}
-
-/// What the keeper's record says so far.
-pub(crate) fn read(folder: &Path, n: AttemptNo) -> Result<Attempt, neronet_store::StoreError> {
-    spool::attempt(folder, n)
 }
 
 /// The time since the machine's boot at which the attempt began: the wall clock may have been set since.

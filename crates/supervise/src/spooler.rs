@@ -33,7 +33,13 @@ pub(crate) struct Spooler {
 }
 
 impl Spooler {
-    pub(crate) fn event(&mut self, t: Millis, event: Event) {
+    pub(crate) fn event(&mut self, t: Millis, mut event: Event) {
+        let mask = |value: &mut String| *value = self.masked(Cow::Borrowed(value)).into_owned();
+        match &mut event {
+            Event::Tag { value, .. } => mask(value),
+            Event::Config { values, .. } => values.values_mut().for_each(mask),
+            _ => {}
+        }
         self.events.push(&Stamped { t, event });
     }
 
@@ -107,7 +113,9 @@ pub(crate) fn secret_values(launch: &Launch) -> Vec<String> {
     let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
     let set = launch.env.iter().filter_map(|(name, value)| Some((name.clone(), value.clone()?)));
     let variables: Vec<(String, String)> = std::env::vars_os().filter_map(text).chain(set).collect();
-    let mut values: Vec<String> = secrets::secret_values(&variables).into_iter().filter(|value| value.len() >= 8).collect();
+    // Output is masked line by line.
+    let lines = |value: String| value.lines().map(str::to_string).collect::<Vec<_>>();
+    let mut values: Vec<String> = secrets::secret_values(&variables).into_iter().flat_map(lines).filter(|line| line.len() >= 8).collect();
     // One that holds another goes first, else its rest would stay.
     values.sort_by_key(|value| std::cmp::Reverse(value.len()));
     values

@@ -170,8 +170,7 @@ pub fn ask(folder: &Path, n: AttemptNo, who: &str, how: How) -> Result<bool, Sto
     // end, and records it.
     let Some(command) = &attempt.command else { return Ok(false) };
     let launch = spool::launch(folder)?;
-    let variable = launch.iter().flat_map(|launch| &launch.env).find(|(name, _)| name == METRICS_VARIABLE);
-    let mut all = variable.and_then(|(name, value)| Some(process::with_variable(name, value.as_deref()?))).unwrap_or_default();
+    let mut all = launch.as_ref().map(processes_of).unwrap_or_default();
     if process::alive(command) == Alive::Yes {
         all.extend(process::descendants(command.pid).into_iter().chain([command.pid]));
     }
@@ -179,13 +178,21 @@ pub fn ask(folder: &Path, n: AttemptNo, who: &str, how: How) -> Result<bool, Sto
     all.dedup();
     let signal = match how {
         How::Kill => Signal::SIGKILL,
-        How::Stop => {
-            let wanted = launch.map(|launch| launch.stop.signal).unwrap_or_default();
-            format!("SIG{wanted}").parse().unwrap_or(Signal::SIGTERM)
-        }
+        How::Stop => launch.as_ref().map_or(Signal::SIGTERM, stop_signal),
     };
     signal_all(&all, signal);
     Ok(!all.is_empty())
+}
+
+/// Processes of an attempt, by a variable that no other has.
+pub(crate) fn processes_of(launch: &Launch) -> Vec<i32> {
+    let variable = launch.env.iter().find(|(name, _)| name == METRICS_VARIABLE);
+    variable.and_then(|(name, value)| Some(process::with_variable(name, value.as_deref()?))).unwrap_or_default()
+}
+
+/// The signal by which the researcher wants to be asked.
+pub(crate) fn stop_signal(launch: &Launch) -> Signal {
+    format!("SIG{}", launch.stop.signal).parse().unwrap_or(Signal::SIGTERM)
 }
 
 pub(crate) fn signal_all(pids: &[i32], signal: Signal) {

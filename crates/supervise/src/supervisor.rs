@@ -15,16 +15,16 @@ use crate::record;
 use crate::segment::{Writer, sealed_file};
 use crate::spooler::{Spooler, Told, secret_values};
 use crate::start::{self, How};
-use crate::stream::{self, AT_ONCE, Stream};
+use crate::stream::{self, AT_ONCE, End, Stream};
 use crate::watcher::Watcher;
 use neronet_model::event::{Checkpoint, Event, Process, Summary};
 use neronet_model::launch::Launch;
 use neronet_model::outcome::{Cause, Outcome};
 use neronet_model::{Attempt, Millis, UnixMs};
-use neronet_scrape::Found;
 use neronet_store::files::{Durability, replace_json};
 use neronet_store::spool;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use std::cell::OnceCell;
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -102,6 +102,10 @@ struct Supervisor<'a> {
     configuration: Configuration,
     said_dropped: bool,
     summarised: Option<Summary>,
+    /// A sync failed.
+    keep_raw: bool,
+    /// Known once the command has ended.
+    writes_after: OnceCell<Writes>,
     synced_at: Millis,
     heard_at: Millis,
     searched_at: Option<Millis>,
@@ -123,7 +127,7 @@ impl<'a> Supervisor<'a> {
         // Counted under the lock, so that no other can take the same.
         let generation = keeper.as_ref().map_or_else(|| next_generation(folder), |keeper| keeper.generation);
         let launch = spool::launch(folder).map_err(io::Error::other)?.ok_or_else(|| io::Error::other("there is no launch.json"))?;
-        let attempt = record::read(folder, launch.attempt).map_err(io::Error::other)?;
+        let attempt = spool::attempt(folder, launch.attempt).map_err(io::Error::other)?;
         if attempt.end.is_some() {
             remove_raw(folder);
             return Ok(None);
@@ -165,6 +169,8 @@ impl<'a> Supervisor<'a> {
             said_dropped: false,
             // A first attempt that tells nothing needs no summary; that of an earlier one must not stand for another.
             summarised: (launch.attempt.0 == 1).then(Summary::default),
+            keep_raw: false,
+            writes_after: OnceCell::new(),
             synced_at: Millis(0),
             heard_at: Millis(0),
             searched_at: None,
@@ -203,6 +209,7 @@ impl<'a> Supervisor<'a> {
             if command == Command::Ended && !more && self.spool.nothing_waits() {
                 return self.end();
             }
+            self.pass_over_floods();
             if more && self.spool.nothing_waits() {
                 let behind: u64 = self.streams.iter().map(Stream::behind).sum();
                 if command == Command::Running && behind < MOST_BEHIND {
@@ -216,6 +223,16 @@ impl<'a> Supervisor<'a> {
             }
             let pause = if t.0 < self.heard_at.0 + CALM.0 || command == Command::Ended { BUSY } else { IDLE };
             self.wait(pause, command);
+        }
+    }
+
+    /// Output that comes faster than it can be read, for so long that the disk would fill.
+    fn pass_over_floods(&mut self) {
+        let most = self.launch.limits.output_bytes;
+        let passed: Vec<u64> = self.streams.iter_mut().filter_map(|stream| stream.pass_over(most)).collect();
+        for bytes in passed {
+            let what = format!("{bytes} bytes of output were passed over: more than {most} bytes waited to be read");
+            self.event(Event::Dropped { what });
         }
     }
 
@@ -244,41 +261,44 @@ impl<'a> Supervisor<'a> {
             self.keeper_lost();
         }
         if self.command.is_none() {
-            self.command = record::read(self.folder, self.launch.attempt).ok().and_then(|attempt| attempt.command);
+            self.command = spool::attempt(self.folder, self.launch.attempt).ok().and_then(|attempt| attempt.command);
         }
         match self.command.as_ref().map(process::alive) {
             Some(Alive::Yes | Alive::ElsewhereUnknown) => Command::Running,
             // What a shell had started may live on without it.
-            _ if !self.survivors().is_empty() => Command::Running,
+            _ if !start::processes_of(&self.launch).is_empty() => Command::Running,
             _ => Command::Ended,
         }
     }
 
-    /// Processes of this attempt, by a variable that no other has.
-    fn survivors(&self) -> Vec<i32> {
-        let variable = self.launch.env.iter().find(|(name, _)| name == start::METRICS_VARIABLE);
-        variable.and_then(|(name, value)| Some(process::with_variable(name, value.as_deref()?))).unwrap_or_default()
-    }
-
-    /// Does the keeper's part when that is gone: what was asked to end and does not is ended after the grace.
+    /// Does the keeper's part when that is gone: what was asked to end, or is over its time, and does not end is ended after the
+    /// grace.
     fn see_to_the_end(&mut self) {
         if self.word.is_some() {
             return;
         }
         let now = clock::boot_now();
+        let graced = Millis(now.0.saturating_add(self.launch.stop.grace.0));
         if self.kill_at.is_none()
             && let Ok(Some(request)) = start::request(self.folder)
         {
-            self.kill_at = Some(if request.how == How::Kill { now } else { Millis(now.0.saturating_add(self.launch.stop.grace.0)) });
+            self.kill_at = Some(if request.how == How::Kill { now } else { graced });
+        }
+        let limit = self.clock_begun.zip(self.launch.time_limit).map(|(begun, limit)| begun.0.saturating_add(limit.0));
+        if self.kill_at.is_none() && limit.is_some_and(|limit| limit <= now.0) {
+            let signal = start::stop_signal(&self.launch);
+            self.event(Event::Asked { why: Cause::TimeLimit, signal: signal as i32 });
+            start::signal_all(&start::processes_of(&self.launch), signal);
+            self.kill_at = Some(graced);
         }
         if self.kill_at.is_some_and(|at| at <= now) {
             self.kill_at = Some(Millis(now.0 + 1_000));
-            start::signal_all(&self.survivors(), nix::sys::signal::Signal::SIGKILL);
+            start::signal_all(&start::processes_of(&self.launch), nix::sys::signal::Signal::SIGKILL);
         }
     }
 
     fn keeper_lost(&mut self) {
-        let attempt = record::read(self.folder, self.launch.attempt);
+        let attempt = spool::attempt(self.folder, self.launch.attempt);
         if attempt.is_ok_and(|attempt| !attempt.command_ended() && !attempt.keeper_lost) {
             self.event(Event::KeeperLost);
         }
@@ -290,22 +310,32 @@ impl<'a> Supervisor<'a> {
         let mut more = false;
         let mut happened = false;
         let writes = self.writes(ended);
+        let end = match writes {
+            Writes::Still { .. } => End::NotYet,
+            Writes::NoMore if !self.launch.hides_ends() => End::Complete,
+            _ => End::Cut,
+        };
         // While the disk takes nothing, nothing more is read: memory stays bounded and the bytes stay where they are.
         if self.spool.flush().is_ok() {
             for stream in &mut self.streams {
-                let got = stream.read(t, writes, &mut self.spool, &mut self.buffer);
+                let got = stream.read(t, end, &mut self.spool, &mut self.buffer);
                 more |= got >= AT_ONCE;
                 happened |= got > 0;
             }
-            let search = self.search_due(t, ended);
+            let last = ended && !more;
+            let search = self.search_due(t, last);
             if search {
                 self.files.discover();
             }
             let spool = &mut self.spool;
-            let taken = |src: &str, at: u64, found: &mut Found| spool.found(found, src, at, t);
-            more |= self.files.read(writes, search, taken);
+            while self.files.read(end == End::Complete, search, |src, at, found| spool.found(found, src, at, t)) {
+                more = true;
+                if !last || spool.flush().is_err() {
+                    break;
+                }
+            }
             // All that was printed before is read now.
-            self.checkpoints.note(self.spool.metrics.marks.now());
+            self.checkpoints.note(self.spool.metrics.marks.now(), clock::unix_now());
             if search {
                 self.search(t, if more { self.writes(false) } else { writes });
             }
@@ -322,12 +352,35 @@ impl<'a> Supervisor<'a> {
         }
         let written = self.spool.flush();
         self.spool.metrics.write_history(false);
-        if written.is_ok() && t.0 >= self.synced_at.0 + 1_000 && !ended {
-            self.synced_at = t;
-            self.spool.sync().ok();
-            self.remember();
+        if written.is_ok() && t.0 >= self.synced_at.0 + 1_000 {
+            self.sync(t);
         }
         (more, happened)
+    }
+
+    /// Makes durable what there is, and gives the disk back what a successor would not read again.
+    fn sync(&mut self, t: Millis) {
+        if self.synced_at == Millis(0) {
+            let run = PathBuf::from(&self.launch.run_directory);
+            for path in [self.folder.join(spool::LAUNCH), run.join("run.json"), run.join("params.json")] {
+                File::open(path).and_then(|file| file.sync_all()).ok();
+            }
+        }
+        self.synced_at = t;
+        if let Err(e) = self.spool.sync() {
+            self.unsafe_record(&e);
+        }
+        if !self.keep_raw {
+            self.remember();
+        }
+    }
+
+    /// What the disk refused once may be gone although a later sync succeeds: the raw output is kept from here on.
+    fn unsafe_record(&mut self, error: &io::Error) {
+        if !std::mem::replace(&mut self.keep_raw, true) {
+            let what = format!("the disk failed to take the record ({error}): what was printed since then stays in raw/ as well");
+            self.event(Event::Dropped { what });
+        }
     }
 
     fn search_due(&self, t: Millis, ended: bool) -> bool {
@@ -340,7 +393,9 @@ impl<'a> Supervisor<'a> {
         if !ended {
             return Writes::Still { now: clock::unix_now() };
         }
-        record::read(self.folder, self.launch.attempt).map_or(Writes::CutShort { at: None }, |attempt| Writes::after(&attempt))
+        *self.writes_after.get_or_init(|| {
+            spool::attempt(self.folder, self.launch.attempt).map_or(Writes::CutShort { at: None }, |attempt| Writes::after(&attempt))
+        })
     }
 
     fn search(&mut self, t: Millis, writes: Writes) {
@@ -377,9 +432,11 @@ impl<'a> Supervisor<'a> {
 
     /// The command has ended and all it printed is in the spool.
     fn end(&mut self) -> io::Result<()> {
-        let attempt = record::read(self.folder, self.launch.attempt).map_err(io::Error::other)?;
+        let attempt = spool::attempt(self.folder, self.launch.attempt).map_err(io::Error::other)?;
         let (outcome, cause) = self.verdict(&attempt);
-        self.spool.sync()?;
+        if let Err(e) = self.spool.sync() {
+            self.unsafe_record(&e);
+        }
         let mut segments = self.spool.output.sealed()?;
         for path in spool::segments(self.folder, "metrics").map_err(io::Error::other)? {
             match self.spool.metrics.sealed() {
@@ -403,7 +460,9 @@ impl<'a> Supervisor<'a> {
         }
         self.write_summary(true);
         position::forget(self.folder);
-        remove_raw(self.folder);
+        if !self.keep_raw {
+            remove_raw(self.folder);
+        }
         Ok(())
     }
 

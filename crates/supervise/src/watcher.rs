@@ -1,7 +1,7 @@
 //! Watches for the checkpoints of one attempt: finds them by the patterns of the spec, records them once they are complete with
 //! the step and the value that they were saved with, and deletes what the spec says, which is never a file of anybody else.
 
-use crate::checkpoints::{MOST_NAMES, Verdict, Version, Writes, inspect_one};
+use crate::checkpoints::{MOST_NAMES, Seen, Verdict, Version, Writes, inspect, tells_its_length};
 use crate::globs::expand;
 use crate::marks::{Mark, Marks, Measured, Moment};
 use crate::saves::Saves;
@@ -34,11 +34,16 @@ pub(crate) struct Watcher {
     moments: BTreeSet<Moment>,
     /// From when on the folders are watched.
     watched_from: UnixMs,
+    /// A pattern that passes more names than are looked at.
+    too_wide: Option<String>,
+    said_too_wide: bool,
 }
 
 struct Kept {
     path: PathBuf,
     recorded: Checkpoint,
+    /// It was seen to be closed or renamed, or its format tells its length: not merely untouched for a while.
+    sure: bool,
     /// When it was saved; nothing of what nobody saw being saved: then its value is not known.
     moment: Option<Moment>,
     /// Its epoch, if there is no doubt about that.
@@ -82,6 +87,8 @@ impl Watcher {
             saves: Saves::new(),
             moments: BTreeSet::new(),
             watched_from: attempt_began.plus(if launch.checkpoints.paths.is_empty() { WATCH_AFTER } else { Millis(0) }),
+            too_wide: None,
+            said_too_wide: false,
         };
         if !launch.checkpoints.paths.is_empty() {
             watcher.watch_folders(None);
@@ -96,6 +103,7 @@ impl Watcher {
                         path: path.clone(),
                         before: recorded.value.map(Measured::on_record),
                         recorded,
+                        sure: true,
                         moment: None,
                         epoch: None,
                         after: None,
@@ -117,8 +125,8 @@ impl Watcher {
     }
 
     /// Takes note of what was saved; `now` is how far the rows are read.
-    pub(crate) fn note(&mut self, now: Moment) {
-        if let Some(since) = self.saves.note(now) {
+    pub(crate) fn note(&mut self, now: Moment, time: UnixMs) {
+        if let Some(since) = self.saves.note(now, time) {
             self.watch_folders(Some(since));
         }
     }
@@ -129,14 +137,22 @@ impl Watcher {
             let within = Path::new(pattern).parent().unwrap_or(Path::new(""));
             // Where a part is a pattern: each folder that it matches, down to the last that is there.
             for upper in within.ancestors().filter_map(|upper| upper.to_str()).filter(|upper| upper.contains(['*', '?', '[', '{'])) {
-                expand(folder, upper, MOST_NAMES).into_iter().for_each(|matched| self.saves.watch(&matched, since));
+                expand(folder, upper, MOST_NAMES).found.into_iter().for_each(|matched| self.saves.watch(&matched, since));
             }
             self.saves.watch(&folder.join(within), since);
         }
     }
 
-    fn candidates(&self) -> BTreeSet<PathBuf> {
-        self.patterns.iter().flat_map(|(folder, pattern)| expand(folder, pattern, MOST_NAMES)).collect()
+    fn candidates(&mut self) -> BTreeSet<PathBuf> {
+        let mut found = BTreeSet::new();
+        for (folder, pattern) in &self.patterns {
+            let expanded = expand(folder, pattern, MOST_NAMES);
+            if expanded.cut_short {
+                self.too_wide = Some(pattern.clone());
+            }
+            found.extend(expanded.found);
+        }
+        found
     }
 
     /// What is new since the last look.
@@ -150,14 +166,22 @@ impl Watcher {
         self.moments.extend(recorded.map(|kept| marks.moment_of(kept.recorded.modified)));
         let mut events = Vec::new();
         let candidates = self.candidates();
+        if watch {
+            // Folders are checkpoints too.
+            candidates.iter().filter(|path| path.is_dir()).for_each(|path| self.saves.watch(path, None));
+        }
+        if let Some(pattern) = self.too_wide.take().filter(|_| !std::mem::replace(&mut self.said_too_wide, true)) {
+            let what = format!("checkpoints: '{pattern}' passes more than {MOST_NAMES} names, and what lies behind them is not seen");
+            events.push(Event::Dropped { what });
+        }
         for path in &candidates {
             let Some(version) = Version::of(path) else { continue };
             if self.known.get(path) == Some(&version) {
                 continue;
             }
             let shown = path.strip_prefix(&self.directory).unwrap_or(path).display().to_string();
-            let save = self.saves.of(path, version);
-            match inspect_one(path, writes, save.is_some_and(|save| save.renamed)) {
+            let (seen, save) = self.saves.of(path, version);
+            match inspect(path, writes, seen) {
                 Verdict::NotYet => continue,
                 Verdict::Unusable(why) => events.push(Event::CheckpointSkipped { path: shown, why }),
                 Verdict::Complete { bytes, modified } => {
@@ -169,7 +193,8 @@ impl Watcher {
                     self.moments.insert(until);
                     self.kept.retain(|kept| kept.path != *path);
                     let epoch = epoch.filter(|_| certain);
-                    self.kept.push(Kept { path: path.clone(), recorded, moment, epoch, before: None, after: None, told: false });
+                    let sure = matches!(seen, Seen::Renamed | Seen::Closed(_)) || tells_its_length(path);
+                    self.kept.push(Kept { path: path.clone(), recorded, sure, moment, epoch, before: None, after: None, told: false });
                 }
             }
             self.known.insert(path.clone(), version);
@@ -206,6 +231,8 @@ impl Watcher {
         let Some(keep) = self.keep else { return };
         self.kept.sort_by_key(|kept| kept.recorded.modified);
         let mut stays: BTreeSet<PathBuf> = self.kept.iter().rev().take(keep.last.max(1) as usize).map(|kept| kept.path.clone()).collect();
+        // One that merely lies untouched may be half of one.
+        stays.extend(self.kept.iter().rfind(|kept| kept.sure).map(|kept| kept.path.clone()));
         match &self.objective {
             _ if keep.best == 0 => {}
             Some(objective) => {
@@ -284,7 +311,7 @@ mod tests {
                 objectives: vec![Objective { metric: "val_loss".into(), goal: Goal::Min }],
                 resumes: false,
                 resumed_from: None,
-                files_before: BTreeMap::new(),
+                files_found: BTreeMap::new(),
                 limits: Limits::default(),
             };
             let watcher = Watcher::new(&launch, UnixMs(0), &[]);
@@ -299,15 +326,15 @@ mod tests {
 
         fn prints(&mut self, epoch: Option<f64>, value: Option<f64>) {
             let now = self.read();
-            self.marks.add(now, Mark { epoch, step: None }, value);
-            self.watcher.note(self.marks.now());
+            self.marks.add(now, Mark { epoch, step: None }, epoch.is_some() && value.is_some(), value);
+            self.watcher.note(self.marks.now(), clock::unix_now());
         }
 
         fn saves(&mut self, name: &str) {
             let work = self.folder.path().join("run/work");
             fs::write(work.join("new"), name).expect("written");
             fs::rename(work.join("new"), work.join(name)).expect("renamed");
-            self.watcher.note(self.marks.now());
+            self.watcher.note(self.marks.now(), clock::unix_now());
             self.watcher.look(Writes::Still { now: clock::unix_now() }, &self.marks);
         }
 
@@ -355,8 +382,8 @@ mod tests {
             // Read together: the end of an epoch, and the beginning of the next behind the save.
             let mark = |epoch| Mark { epoch: Some(epoch), step: None };
             let now = training.read();
-            training.marks.add(now, mark(epoch), Some(value));
-            training.marks.add(now, mark(epoch + 1.0), None);
+            training.marks.add(now, mark(epoch), true, Some(value));
+            training.marks.add(now, mark(epoch + 1.0), false, None);
             training.saves(&format!("ckpt/e{epoch}.pt"));
         }
         // Which of the two the best is, is in doubt.

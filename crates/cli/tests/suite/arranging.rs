@@ -25,7 +25,14 @@ fn only_what_is_in_the_trash_is_removed_for_good() {
     world.compare("purge", &world.neronet(&["rm", "--purge", "1", "--yes"]).succeeded());
     assert!(!world.path("home/runs/1").exists());
     world.compare("purge_gone", &world.neronet(&["show", "1"]).refused(2));
-    // Its number is never given again.
+    // The environment stays for as long as one of the sweep may be begun again in it.
+    let environment = world.path("home/private/sweep-1.environ");
+    assert!(environment.exists());
+    for words in [&["rm", "2-4", "-y"][..], &["rm", "--purge", "2-4", "-y"]] {
+        world.neronet(words).succeeded();
+    }
+    assert!(!environment.exists());
+    // A number is never given again.
     world.neronet(&["run", "-q", "--", "true"]).succeeded();
     assert_eq!(world.json(&["show", "last", "--json"])["id"], 5);
 }

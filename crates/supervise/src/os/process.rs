@@ -6,6 +6,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::collections::BTreeMap;
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::sync::OnceLock;
 
 /// Whether a recorded process still runs.
@@ -101,7 +102,14 @@ fn stat(pid: i32) -> Option<Stat> {
     Some(Stat { state, parent, start })
 }
 
-/// Every living descendant of `root`, those that changed session or group included.
+/// A sweep that was detached from within a run: it goes on without whoever started it.
+fn is_detached(pid: i32) -> bool {
+    let binary = |pid: &str| fs::metadata(format!("/proc/{pid}/exe")).ok().map(|meta| (meta.dev(), meta.ino()));
+    let words = || kernel_file::read(&format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    words().starts_with("neronet\0drive\0") && binary("self").is_some_and(|own| binary(&pid.to_string()) == Some(own))
+}
+
+/// Every living descendant of `root`, those that changed session or group included, but for detached sweeps and what they run.
 pub fn descendants(root: i32) -> Vec<i32> {
     let mut children: BTreeMap<i32, Vec<i32>> = BTreeMap::new();
     let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
@@ -113,7 +121,7 @@ pub fn descendants(root: i32) -> Vec<i32> {
     let mut found = Vec::new();
     let mut next = vec![root];
     while let Some(pid) = next.pop() {
-        for child in children.remove(&pid).unwrap_or_default() {
+        for child in children.remove(&pid).unwrap_or_default().into_iter().filter(|child| !is_detached(*child)) {
             found.push(child);
             next.push(child);
         }
@@ -133,10 +141,12 @@ pub fn with_variable(name: &str, value: &str) -> Vec<i32> {
     pids.filter(has).collect()
 }
 
-/// Whether a process has a child besides `except`. A quick answer where the kernel gives one, else by looking at all.
+/// Whether a process has a child besides `except` and detached sweeps. A quick answer where the kernel gives one, else by looking at all.
 pub fn has_children_besides(pid: i32, except: i32) -> bool {
     match kernel_file::read(&format!("/proc/{pid}/task/{pid}/children")) {
-        Ok(list) => list.split_ascii_whitespace().any(|child| child.parse() != Ok(except)),
+        Ok(list) => {
+            list.split_ascii_whitespace().filter_map(|child| child.parse().ok()).any(|child| child != except && !is_detached(child))
+        }
         Err(_) => descendants(pid).iter().any(|child| *child != except),
     }
 }
