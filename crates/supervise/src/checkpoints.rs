@@ -1,4 +1,4 @@
-//! Whether a checkpoint is complete: renamed into place, or quiet and readable. Of formats that tell their own length (zip, as
+//! Whether a checkpoint is complete: renamed into place, closed by its writer, or quiet and readable. Of formats that tell their own length (zip, as
 //! `.pt` and `.npz` are; safetensors) a half-written file is known for what it is.
 
 use crate::globs::expand;
@@ -9,7 +9,7 @@ use std::io::{Read, Seek, SeekFrom};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-/// Untouched for so long, a file counts as written.
+/// Untouched for so long, a file that nobody saw being closed counts as written.
 pub const QUIET: Millis = Millis(2_000);
 /// A rename shows in the times of a file, as does a change of its mode, which may come before more is written: so long after
 /// it, nothing more is expected.
@@ -137,7 +137,7 @@ pub fn inspect(path: &Path, writes: Writes, seen: Seen) -> Verdict {
     // The end of its writer closes a file as well: that it was closed counts when the writer lived on.
     let written = |now: UnixMs| match seen {
         Seen::Renamed => true,
-        Seen::Closed(at) => quiet(now, QUIET) && at <= before(now),
+        Seen::Closed(at) => at <= before(now),
         Seen::Open => quiet(now, FORGOTTEN),
         Seen::Nothing => quiet(now, QUIET) || version.renamed_before(before(now)),
     };
@@ -251,6 +251,11 @@ mod tests {
         let at = UnixMs(Version::of(&path("direct.bin")).expect("there").modified().0 + 1);
         assert!(matches!(inspect(&path("direct.bin"), Writes::CutShort { at: Some(at) }, Seen::Nothing), Verdict::Unusable(_)));
         assert!(matches!(inspect(&path("direct.bin"), Writes::NoMore, Seen::Nothing), Verdict::Complete { .. }));
+        // It was closed before the end, or by it.
+        let before = inspect(&path("direct.bin"), Writes::CutShort { at: Some(at) }, Seen::Closed(UnixMs(at.0 - 300)));
+        assert!(matches!(before, Verdict::Complete { .. }));
+        let by_the_end = inspect(&path("direct.bin"), Writes::CutShort { at: Some(at) }, Seen::Closed(at));
+        assert!(matches!(by_the_end, Verdict::Unusable(_)));
         fs::write(path("new.tmp"), "whole").expect("written");
         fs::rename(path("new.tmp"), path("renamed.bin")).expect("renamed");
         let at = UnixMs(at.0 + 1);
