@@ -145,6 +145,43 @@ fn a_table_reads_with_each_separator_and_quotes() {
     }
 }
 
+/// The rows of a file, `name=value` joined by blanks, with the epoch in front.
+fn rows(file: &str) -> Vec<String> {
+    let mut table = Table::new();
+    let mut found = Found::default();
+    let read = file.lines().map(|line| {
+        table.line(line, &mut found);
+        let epoch = found.epoch.iter().map(|epoch| format!("epoch {epoch}"));
+        let values = found.values.iter().map(|(name, value)| format!("{name}={value}"));
+        let tags = found.tags.iter().map(|(name, value)| format!("{name}='{value}'"));
+        epoch.chain(values).chain(tags).collect::<Vec<_>>().join(" ")
+    });
+    read.filter(|row| !row.is_empty()).collect()
+}
+
+#[test]
+fn a_table_finds_its_header_in_a_comment_or_does_without() {
+    let expected = ["epoch 1 loss=0.5", "epoch 2 loss=0.4"];
+    for file in [
+        "# epoch,loss\n1,0.5\n2,0.4",
+        "# run 12\n#epoch loss\n1.0e+00 5.0e-01\n2.0e+00 4.0e-01\n",
+        "# epoch,loss\n1 0.5\n# epoch,loss\n2 0.4\n",
+        "epoch   loss\n    1    0.5\n    2    0.4   \n",
+        // A comment that names nothing of the kind, and one that a header follows.
+        "# a,comment\nepoch,loss\n1,0.5\n2,0.4",
+    ] {
+        assert_eq!(rows(file), expected, "{file}");
+    }
+    assert_eq!(rows("# epoch,phase\n1,train\n"), ["epoch 1 phase='train'"]);
+    for file in ["1,0.5\n2,nan\n", "1 0.5\n2 nan\n", "# by nobody at all\n1;0.5\n2;nan\n"] {
+        assert_eq!(rows(file), ["column_1=1 column_2=0.5", "column_1=2 column_2=NaN"], "{file}");
+    }
+    // Blanks within the names of columns, and of the only one.
+    assert_eq!(rows("epoch,val loss\n1,0.5\n"), ["epoch 1 val loss=0.5"]);
+    assert_eq!(rows("val loss\n0.5\n0.4\n"), ["val loss=0.5", "val loss=0.4"]);
+    assert_eq!(rows("epoch \"val loss\"\n1 0.5\n"), ["epoch 1 val loss=0.5"]);
+}
+
 /// What each line of a log gives, `name=value` joined by blanks.
 fn each(log: &str) -> Vec<String> {
     let mut scraper = Scraper::default();
