@@ -15,7 +15,7 @@ pub(crate) enum Meaning {
     Total,
     /// A word that says it is a result: loss, accuracy.
     Result,
-    /// Learning rates and the like: results in a line with a step, configuration in a printed configuration.
+    /// Learning rates and the like: results in a line with a step, configuration in a printed configuration or before any step.
     Rate,
     Config,
     /// Nothing is known about it.
@@ -72,7 +72,10 @@ const TOTAL: &[&str] = &["epochs", "steps", "iters", "iterations", "batches", "u
 #[rustfmt::skip]
 const RATE: &[&str] = &[
     "lr", "learning_rate", "wd", "weight_decay", "momentum", "temperature", "beta", "gamma", "epsilon", "eps", "alpha",
+    "lambda", "max_grad_norm", "clip_grad_norm",
 ];
+/// What a loss or another result is weighted with ends so; some are annealed, and printed with their steps.
+const RATE_ENDS: &[&str] = &["weight", "coef", "coeff", "coefficient", "scale", "lambda", "smoothing"];
 #[rustfmt::skip]
 const RESULT: &[&str] = &[
     "acc", "err", "f1", "auc", "ap", "map", "iou", "miou", "dice", "psnr", "ssim", "lpips", "mse", "mae", "rmse", "rmsle", "logloss",
@@ -168,7 +171,11 @@ fn meaning(name: &str) -> Meaning {
     if file.iter().any(|end| name.ends_with(end)) || (exception && name != "merror") || name.chars().nth(1).is_none() {
         return Meaning::Rejected;
     }
-    let rate = RATE.contains(&name) || parts.first() == Some(&"lr") || parts.last() == Some(&"lr") || name.ends_with("learning_rate");
+    let rate = RATE.contains(&name)
+        || *first == "lr"
+        || *last == "lr"
+        || name.ends_with("learning_rate")
+        || (parts.len() > 1 && RATE_ENDS.contains(last));
     if rate {
         return Meaning::Rate;
     }
@@ -194,6 +201,18 @@ fn meaning(name: &str) -> Meaning {
         return Meaning::Rejected;
     }
     Meaning::Plain
+}
+
+/// Whether a name tells a result and nothing else, as `val_loss` does and `loss_weight` does not.
+pub(crate) fn is_whole_result(name: &str) -> bool {
+    let name = name.to_lowercase();
+    name.split(|c: char| !c.is_alphanumeric()).filter(|part| !part.is_empty()).all(|part| match part {
+        // Bounds, and what is added to a loss.
+        "min" | "max" | "l1" | "l2" => false,
+        _ => {
+            [SECTIONS, QUALIFIERS, RESULT].iter().any(|list| list.contains(&part)) || RESULT_PARTS.iter().any(|head| part.starts_with(head))
+        }
+    })
 }
 
 /// Whether a word belongs to the name behind it, as in `best val loss`.

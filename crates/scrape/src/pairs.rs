@@ -52,8 +52,17 @@ pub(crate) struct Scratch {
     pub(crate) section: Option<(usize, usize)>,
 }
 
-/// Reads a line into `found`. `epoch_known`: an earlier header says in which epoch we are.
-pub(crate) fn read(line: &str, tokens: &[Token], epoch_known: bool, judge: &mut Judge, scratch: &mut Scratch, found: &mut Found) {
+/// What is known of a line besides its text.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Known {
+    /// An earlier header says in which epoch we are.
+    pub(crate) epoch: bool,
+    /// Values, steps or epochs came before.
+    pub(crate) training: bool,
+}
+
+/// Reads a line into `found`.
+pub(crate) fn read(line: &str, tokens: &[Token], known: Known, judge: &mut Judge, scratch: &mut Scratch, found: &mut Found) {
     scratch.candidates.clear();
     let mut reading = Reading {
         line,
@@ -75,7 +84,7 @@ pub(crate) fn read(line: &str, tokens: &[Token], epoch_known: bool, judge: &mut 
         aside: false,
     };
     reading.scan();
-    scratch.section = reading.decide(epoch_known);
+    scratch.section = reading.decide(known);
 }
 
 struct Reading<'a> {
@@ -344,6 +353,11 @@ impl Reading<'_> {
             b'{' => {
                 self.drop_run();
                 self.behind_group(i)
+            }
+            // `AP @[ IoU=0.50 | maxDets=100 ]`: what was measured, and no value.
+            b'@' if self.is_mark(i + 1, b'[') => {
+                self.drop_run();
+                self.behind_group(i + 1)
             }
             // `Epoch #3`
             b'#' => {

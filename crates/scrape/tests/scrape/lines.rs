@@ -284,6 +284,8 @@ fn learning_proposes_patterns_for_results_alone() {
         "IndexError: index 5 is out of bounds for dimension 0 with size 5",
         "pid 1234 listening on port 8080",
         "Using cuda:0",
+        " Average Precision  (AP) @[ IoU=0.50:0.95 | area=   all | maxDets=300 catIds=all] = 0.412",
+        " Average Precision  (AP) @[ IoU=0.50 | area= small | maxDets=100 ] = -1.000",
         "Traceback (most recent call last):\n  File \"x.py\", line 12, in f\n    wobble = f(x, 12)\nValueError: wobble 3 is odd",
     ] {
         assert_eq!(proposed(line), None, "{line}");
