@@ -3,6 +3,7 @@
 //! A name keeps the researcher's spelling; only spaces become `_`. The lists lean to silence: a wrong metric annoys more
 //! than a missing one, which a pattern mends.
 
+use crate::prefix::LEVELS;
 use std::collections::HashMap;
 
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -127,10 +128,22 @@ pub(crate) fn judge(raw: &str) -> Name {
     if all.len() != low.len() || all.is_empty() || all.len() > 8 {
         return rejected();
     }
-    let cut = low.iter().rposition(|word| STOP.contains(word) || word.contains('\u{fffd}')).map_or(0, |at| at + 1);
+    // `WARNING loss` is a loss, `TEST ERROR` is an error.
+    let level = |at: usize| at + 1 < all.len() && LEVELS.contains(&all[at]);
+    let ends = |at: &usize| STOP.contains(&low[*at]) || low[*at].contains('\u{fffd}') || level(*at);
+    let cut = (0..low.len()).rev().find(ends).map_or(0, |at| at + 1);
     let section = (cut == 0 && SECTIONS.contains(&low[0])).then(|| all[0].to_string());
     let skip = usize::from(section.is_some());
     let axis_words = low[cut.max(skip).min(low.len())..].join(" ");
+    // `Loss for final step: 0.1` is a loss.
+    if let ["final" | "last", axis] = &low[cut..]
+        && (STEP.contains(axis) || EPOCH.contains(axis))
+    {
+        let before = judge(&all[..cut.saturating_sub(1)].join(" "));
+        if before.meaning == Meaning::Result {
+            return before;
+        }
+    }
     let before_axis = low[..cut].iter().all(|word| BEFORE_AXIS.contains(word) || SECTIONS.contains(word));
     let axis = if EPOCH.contains(&axis_words.as_str()) {
         Some(Meaning::Epoch)

@@ -1,14 +1,14 @@
 //! One line of output after the other, with what earlier lines mean for later ones.
 //!
 //! The order of the readers: the researcher's patterns; tracebacks and printed configuration, which hold no metrics; tables;
-//! JSON and dictionaries; free text. Then the epoch or step of the last header is given to values that have none.
+//! JSON and dictionaries; free text. All but the patterns read what stands behind a logging library's prefix. Then the epoch or step of the last header is given to values that have none.
 
 use crate::columns::Columns;
 use crate::lexer::{Token, tokens};
 use crate::names::{Judge, is_section};
 use crate::patterns::{Ignore, Patterns};
 use crate::state::{Block, Part};
-use crate::{Found, State, coco, columns, config, grid, pairs, structured};
+use crate::{Found, State, coco, columns, config, grid, pairs, prefix, structured};
 
 /// Longer lines are read up to here.
 const LONGEST: usize = 64 * 1024;
@@ -66,8 +66,14 @@ impl Scraper {
     }
 
     fn plain_line(&mut self, line: &str, found: &mut Found) {
-        if !self.patterns.read(line, found) && !self.context(line, found) {
-            self.read(line, found);
+        let patterned = self.patterns.read(line, found);
+        // The frames of a traceback are indented, whatever their text begins with; noise is told by how the whole line begins.
+        let message = (!self.state.traceback).then(|| prefix::message(line, &mut self.tokens, &mut self.judge)).flatten();
+        let message = message.filter(|_| !is_noise(line.trim_start()));
+        let logged = message.is_some();
+        let line = message.unwrap_or(line);
+        if !patterned && !self.context(line, found) {
+            self.read(line, logged, found);
         }
         self.sticky(line, found);
     }
@@ -90,7 +96,7 @@ impl Scraper {
         false
     }
 
-    fn read(&mut self, line: &str, found: &mut Found) {
+    fn read(&mut self, line: &str, logged: bool, found: &mut Found) {
         let start = line.trim_start();
         let Some(first) = start.as_bytes().first().copied() else {
             return;
@@ -151,12 +157,12 @@ impl Scraper {
             structured::drop_doubtful(&mut self.judge, found);
             return;
         }
-        self.free_text(line, found);
+        self.free_text(line, logged, found);
     }
 
-    fn free_text(&mut self, line: &str, found: &mut Found) {
+    fn free_text(&mut self, line: &str, logged: bool, found: &mut Found) {
         tokens(line, &mut self.tokens);
-        let known = pairs::Known { epoch: self.state.epoch.is_some(), training: self.state.training };
+        let known = pairs::Known { epoch: self.state.epoch.is_some(), training: self.state.training, logged };
         pairs::read(line, &self.tokens, known, &mut self.judge, &mut self.scratch, found);
         if !found.values.is_empty() {
             self.part(line, found);

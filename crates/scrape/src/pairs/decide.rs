@@ -11,7 +11,8 @@ impl Reading<'_> {
         let settings = meanings().any(|meaning| matches!(meaning, Meaning::Config | Meaning::Total));
         let configuration = !axis && (settings || (!known.training && meanings().all(|meaning| meaning == Meaning::Rate)));
         let floats = self.candidates.iter().any(|c| !c.whole);
-        let alone = self.tokens.len() == 2;
+        // A whole number in a log's message counts something.
+        let alone = self.tokens.len() == 2 && (floats || !known.logged);
         let prose = self.candidates.iter().any(|c| self.judge.name(c.name).prose);
         let pure = !self.stray && !prose && ((alone && self.candidates.len() == 1) || (floats && (axis || self.candidates.len() > 1)));
         // `using 8 workers, batch 32, lr 0.1` tells of settings.

@@ -182,6 +182,41 @@ fn a_table_finds_its_header_in_a_comment_or_does_without() {
     assert_eq!(rows("epoch \"val loss\"\n1 0.5\n"), ["epoch 1 val loss=0.5"]);
 }
 
+#[test]
+fn a_result_at_the_end_is_named_by_what_stands_before_its_axis() {
+    let found = read("INFO:tensorflow:Loss for final step: 0.123.");
+    assert_eq!((found.step, found.epoch, values(&found)), (None, None, vec![("Loss", 0.123)]));
+    assert_eq!(values(&read("Validation accuracy at last epoch = 0.5")), [("Validation_accuracy", 0.5)]);
+}
+
+#[test]
+fn a_logging_librarys_prefix_changes_nothing_of_its_message() {
+    let messages =
+        ["Epoch 3 loss 0.5", "Step 3/9: loss 0.5", "loss: 0.5, acc: 0.9", "train loss=0.5 lr=0.1", "{'loss': 0.5, 'epoch': 3}", "lr: 0.1"];
+    for message in messages {
+        for prefix in [
+            "INFO ",
+            "WARNING:root:",
+            "12:00:01 INFO ",
+            "2024-01-01 12:00:00,123 ERROR ",
+            "2024-01-01 12:00:00,123 root CRITICAL ",
+            "2024-01-01 12:00:00,123 1234 DEBUG: ",
+            "2024-01-01 12:00:00,123 train.py:42 INFO ",
+            "[2024-01-01 12:00:00,123][__main__][INFO] - ",
+            "2024-01-01 12:00:00.123 | INFO     | __main__:main:42 - ",
+            "I0101 12:00:00.000 123 train.py:42] ",
+            "W20240101 12:00:00.000 123 train.py:42] ",
+        ] {
+            assert_eq!(read(&format!("{prefix}{message}")), read(message), "{prefix}{message}");
+        }
+    }
+    // What stands before a level may be more than a prefix.
+    assert_eq!(read("Epoch 3 - INFO - loss=0.5").epoch, Some(3.0));
+    assert_eq!(read("[3/9] INFO loss=0.5").step, Some(3));
+    assert_eq!(values(&read("acc: 0.5 | INFO loss=0.25")), [("acc", 0.5), ("loss", 0.25)]);
+    assert_eq!(values(&read("TEST ERROR: 0.25")), [("TEST_ERROR", 0.25)]);
+}
+
 /// What each line of a log gives, `name=value` joined by blanks.
 fn each(log: &str) -> Vec<String> {
     let mut scraper = Scraper::default();
