@@ -12,6 +12,7 @@ fn main() {
         "{\"step\": 12, \"loss\": 0.31, \"train/acc\": 0.93}",
         "Saving the model and the state of the optimizer.",
         "2024-01-02 12:00:01,123 INFO loaded 50000 images from /data/imagenet in 12.3 s",
+        "2024-01-02 12:00:01,123 INFO Epoch 3 [12/50] loss 0.31 acc 0.93",
     ];
     let mut found = Found::default();
     for line in lines {

@@ -1,7 +1,8 @@
-//! Configuration that a script prints: `Namespace(…)`, and blocks of `name: value` lines as argparse and Hydra users print them.
+//! Configuration that a script prints: `Namespace(…)`, and blocks of `name: value` lines as argparse and Hydra users print
+//! them, and as objects such as `TrainingArguments(` and PyTorch's optimizers print themselves.
 
 use crate::Found;
-use crate::names::{Meaning, judge};
+use crate::names::{Meaning, is_whole_result, judge};
 use crate::state::Block;
 use crate::structured::cut;
 
@@ -61,8 +62,12 @@ fn unquoted(text: &str) -> &str {
     text
 }
 
-/// Whether a line without numbers announces a configuration, e.g. `Arguments:` or `------ Options ------`.
+/// Whether a line without numbers announces a configuration, e.g. `Arguments:`, `------ Options ------` or `TrainingArguments(`.
 pub(crate) fn is_header(line: &str) -> bool {
+    const OBJECTS: [&str; 7] = ["Arguments", "Args", "Config", "Configuration", "Options", "Settings", "Namespace"];
+    if let Some(object) = line.trim_end().strip_suffix('(') {
+        return OBJECTS.iter().any(|end| object.ends_with(end));
+    }
     let bare = line.trim_matches(|c: char| !c.is_alphanumeric());
     if bare.len() > 40 {
         return false;
@@ -92,6 +97,13 @@ pub(crate) fn is_header(line: &str) -> bool {
     )
 }
 
+/// The block that `Parameter Group 0` begins within a printed optimizer.
+pub(crate) fn parameter_group(line: &str) -> Option<Block> {
+    let number: u16 = line.strip_prefix("Parameter Group ")?.trim_end().parse().ok()?;
+    let parents = if number == 0 { Vec::new() } else { vec![(0, format!("group_{number}"))] };
+    Some(Block { announced: true, parents, ..Block::default() })
+}
+
 /// A `name: value` or `name = value` line in its parts: indentation, name, value.
 fn entry(line: &str) -> Option<(usize, &str, &str)> {
     let body = line.trim_start_matches([' ', '\t', '-', '|', '*', '>']);
@@ -105,18 +117,33 @@ fn entry(line: &str) -> Option<(usize, &str, &str)> {
     Some((indent, name, rest.trim()))
 }
 
-/// Reads a line within a block. False: the block ends before it.
-pub(crate) fn block_line(line: &str, block: &mut Block, found: &mut Found) -> bool {
-    if line.trim().is_empty() {
-        return false;
+/// What a line is to a block. The block ends before all but `Taken`.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Line {
+    Taken,
+    /// A name that was there before: these are values that change.
+    Series,
+    Other,
+}
+
+/// Reads a line within a block.
+pub(crate) fn block_line(line: &str, block: &mut Block, found: &mut Found) -> Line {
+    if matches!(line.trim(), "" | ")") {
+        return Line::Other;
     }
     if !line.chars().any(char::is_alphanumeric) {
-        return true;
+        return Line::Taken;
     }
-    let Some((indent, name, value)) = entry(line) else { return false };
+    let Some((indent, name, value)) = entry(line) else { return Line::Other };
     let numeric = value.starts_with(|c: char| c.is_ascii_digit() || c == '-' || c == '.');
-    if numeric && matches!(judge(name).meaning, Meaning::Result | Meaning::Epoch | Meaning::Step | Meaning::GlobalStep) {
-        return false;
+    let ends = numeric
+        && match judge(name).meaning {
+            Meaning::Epoch | Meaning::Step | Meaning::GlobalStep => true,
+            Meaning::Result => !block.announced || is_whole_result(name),
+            _ => false,
+        };
+    if ends {
+        return Line::Other;
     }
     let indent = u16::try_from(indent).unwrap_or(u16::MAX);
     while block.parents.last().is_some_and(|(outer, _)| *outer >= indent) {
@@ -126,7 +153,7 @@ pub(crate) fn block_line(line: &str, block: &mut Block, found: &mut Found) -> bo
         if block.parents.len() < DEPTH {
             block.parents.push((indent, cut(name.to_string())));
         }
-        return true;
+        return Line::Taken;
     }
     // What an option's printer says of its default is not the value.
     let value = value.split("[default:").next().unwrap_or(value).trim_end().trim_end_matches([',', '|']).trim_end();
@@ -138,12 +165,12 @@ pub(crate) fn block_line(line: &str, block: &mut Block, found: &mut Found) -> bo
     full.push_str(name);
     let hash = full.bytes().fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
     if block.seen.contains(&hash) || block.seen.len() >= MOST {
-        return false;
+        return Line::Series;
     }
     block.seen.push(hash);
     found.config.push((full, cut(unquoted(value).to_string())));
     found.reader = Some("config");
-    true
+    Line::Taken
 }
 
 /// Whether a line that held configuration is one of a block that has begun unannounced.

@@ -223,6 +223,8 @@ fn propose(line: &str, tokens: &[Token]) -> Option<String> {
     let mut pattern = String::new();
     let mut names: Vec<String> = Vec::new();
     let mut words = String::new();
+    // Within `@[ IoU=0.50 | maxDets=100 ]` it says what was measured.
+    let mut of = false;
     for (i, token) in tokens.iter().enumerate() {
         let text = &line[token.start..token.end];
         if token.gap > 0 {
@@ -242,13 +244,15 @@ fn propose(line: &str, tokens: &[Token]) -> Option<String> {
                 if !matches!(mark, b':' | b'=' | b'[' | b'(') {
                     words.clear();
                 }
+                of = (of && mark != b']') || (mark == b'[' && line[..token.start].ends_with('@'));
             }
             Kind::Number { .. } | Kind::Grouped { .. } => {
                 let labels = tokens.get(i + 1).is_some_and(|next| next.kind == Kind::Mark(b':'));
                 // `Accuracy of the network on the 10000 test images: 54 %`
                 let result = || words_of_line().find(|(start, word)| *start < token.start && judge(word).meaning == Meaning::Result);
                 let number = if matches!(token.kind, Kind::Grouped { .. }) { r"[-+\w.,]+" } else { r"[-+\w.]+" };
-                match group(&words, || result().map(|(_, word)| word.to_lowercase()), &mut names) {
+                let name = || group(&words, || result().map(|(_, word)| word.to_lowercase()), &mut names);
+                match (!of).then(name).flatten() {
                     Some(name) if !labels => pattern.push_str(&format!("(?P<{name}>{number})")),
                     _ => pattern.push_str(number),
                 }

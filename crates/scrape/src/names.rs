@@ -3,6 +3,7 @@
 //! A name keeps the researcher's spelling; only spaces become `_`. The lists lean to silence: a wrong metric annoys more
 //! than a missing one, which a pattern mends.
 
+use crate::prefix::LEVELS;
 use std::collections::HashMap;
 
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -15,7 +16,7 @@ pub(crate) enum Meaning {
     Total,
     /// A word that says it is a result: loss, accuracy.
     Result,
-    /// Learning rates and the like: results in a line with a step, configuration in a printed configuration.
+    /// Learning rates and the like: results in a line with a step, configuration in a printed configuration or before any step.
     Rate,
     Config,
     /// Nothing is known about it.
@@ -72,7 +73,10 @@ const TOTAL: &[&str] = &["epochs", "steps", "iters", "iterations", "batches", "u
 #[rustfmt::skip]
 const RATE: &[&str] = &[
     "lr", "learning_rate", "wd", "weight_decay", "momentum", "temperature", "beta", "gamma", "epsilon", "eps", "alpha",
+    "lambda", "max_grad_norm", "clip_grad_norm",
 ];
+/// What a loss or another result is weighted with ends so; some are annealed, and printed with their steps.
+const RATE_ENDS: &[&str] = &["weight", "coef", "coeff", "coefficient", "scale", "lambda", "smoothing"];
 #[rustfmt::skip]
 const RESULT: &[&str] = &[
     "acc", "err", "f1", "auc", "ap", "map", "iou", "miou", "dice", "psnr", "ssim", "lpips", "mse", "mae", "rmse", "rmsle", "logloss",
@@ -124,10 +128,22 @@ pub(crate) fn judge(raw: &str) -> Name {
     if all.len() != low.len() || all.is_empty() || all.len() > 8 {
         return rejected();
     }
-    let cut = low.iter().rposition(|word| STOP.contains(word) || word.contains('\u{fffd}')).map_or(0, |at| at + 1);
+    // `WARNING loss` is a loss, `TEST ERROR` is an error.
+    let level = |at: usize| at + 1 < all.len() && LEVELS.contains(&all[at]);
+    let ends = |at: &usize| STOP.contains(&low[*at]) || low[*at].contains('\u{fffd}') || level(*at);
+    let cut = (0..low.len()).rev().find(ends).map_or(0, |at| at + 1);
     let section = (cut == 0 && SECTIONS.contains(&low[0])).then(|| all[0].to_string());
     let skip = usize::from(section.is_some());
     let axis_words = low[cut.max(skip).min(low.len())..].join(" ");
+    // `Loss for final step: 0.1` is a loss.
+    if let ["final" | "last", axis] = &low[cut..]
+        && (STEP.contains(axis) || EPOCH.contains(axis))
+    {
+        let before = judge(&all[..cut.saturating_sub(1)].join(" "));
+        if before.meaning == Meaning::Result {
+            return before;
+        }
+    }
     let before_axis = low[..cut].iter().all(|word| BEFORE_AXIS.contains(word) || SECTIONS.contains(word));
     let axis = if EPOCH.contains(&axis_words.as_str()) {
         Some(Meaning::Epoch)
@@ -168,7 +184,11 @@ fn meaning(name: &str) -> Meaning {
     if file.iter().any(|end| name.ends_with(end)) || (exception && name != "merror") || name.chars().nth(1).is_none() {
         return Meaning::Rejected;
     }
-    let rate = RATE.contains(&name) || parts.first() == Some(&"lr") || parts.last() == Some(&"lr") || name.ends_with("learning_rate");
+    let rate = RATE.contains(&name)
+        || *first == "lr"
+        || *last == "lr"
+        || name.ends_with("learning_rate")
+        || (parts.len() > 1 && RATE_ENDS.contains(last));
     if rate {
         return Meaning::Rate;
     }
@@ -194,6 +214,18 @@ fn meaning(name: &str) -> Meaning {
         return Meaning::Rejected;
     }
     Meaning::Plain
+}
+
+/// Whether a name tells a result and nothing else, as `val_loss` does and `loss_weight` does not.
+pub(crate) fn is_whole_result(name: &str) -> bool {
+    let name = name.to_lowercase();
+    name.split(|c: char| !c.is_alphanumeric()).filter(|part| !part.is_empty()).all(|part| match part {
+        // Bounds, and what is added to a loss.
+        "min" | "max" | "l1" | "l2" => false,
+        _ => {
+            [SECTIONS, QUALIFIERS, RESULT].iter().any(|list| list.contains(&part)) || RESULT_PARTS.iter().any(|head| part.starts_with(head))
+        }
+    })
 }
 
 /// Whether a word belongs to the name behind it, as in `best val loss`.

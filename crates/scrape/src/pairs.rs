@@ -52,8 +52,19 @@ pub(crate) struct Scratch {
     pub(crate) section: Option<(usize, usize)>,
 }
 
-/// Reads a line into `found`. `epoch_known`: an earlier header says in which epoch we are.
-pub(crate) fn read(line: &str, tokens: &[Token], epoch_known: bool, judge: &mut Judge, scratch: &mut Scratch, found: &mut Found) {
+/// What is known of a line besides its text.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Known {
+    /// An earlier header says in which epoch we are.
+    pub(crate) epoch: bool,
+    /// Values, steps or epochs came before.
+    pub(crate) training: bool,
+    /// A logging library wrote it.
+    pub(crate) logged: bool,
+}
+
+/// Reads a line into `found`.
+pub(crate) fn read(line: &str, tokens: &[Token], known: Known, judge: &mut Judge, scratch: &mut Scratch, found: &mut Found) {
     scratch.candidates.clear();
     let mut reading = Reading {
         line,
@@ -75,7 +86,7 @@ pub(crate) fn read(line: &str, tokens: &[Token], epoch_known: bool, judge: &mut 
         aside: false,
     };
     reading.scan();
-    scratch.section = reading.decide(epoch_known);
+    scratch.section = reading.decide(known);
 }
 
 struct Reading<'a> {
@@ -345,6 +356,11 @@ impl Reading<'_> {
                 self.drop_run();
                 self.behind_group(i)
             }
+            // `AP @[ IoU=0.50 | maxDets=100 ]`: what was measured, and no value.
+            b'@' if self.is_mark(i + 1, b'[') => {
+                self.drop_run();
+                self.behind_group(i + 1)
+            }
             // `Epoch #3`
             b'#' => {
                 if let Some((first, _)) = self.run
@@ -386,6 +402,10 @@ impl Reading<'_> {
             first = last - known;
             self.run = Some((first, last));
         }
+        if mark == b'=' && glued && self.worded && first < last && is_model(self.text(first)) {
+            first += 1;
+            self.run = Some((first, last));
+        }
         match self.kind(next) {
             Some(Kind::Number { value, whole }) => match self.take_run() {
                 Some(name) => self.pair(next, name, first, value, whole, by),
@@ -415,6 +435,14 @@ impl Reading<'_> {
                     return self.behind_group(next);
                 }
                 next
+            }
+            // `model=resnet loss=0.5`: the value is no part of the next name, but for `split=val loss=0.5`.
+            Some(Kind::Word) if mark == b'=' && glued && !self.is_mark(next + 1, b'=') => {
+                self.drop_run();
+                if is_section(self.text(next)) {
+                    self.section = self.tokens.get(next).map(|token| (token.start, token.end));
+                }
+                if self.is_mark(next + 1, b'(') || self.is_mark(next + 1, b'[') { self.behind_group(next + 1) } else { next + 1 }
             }
             _ => {
                 self.drop_run();
@@ -504,6 +532,13 @@ fn numbered_epoch(word: &str) -> Option<f64> {
     let head = &word[..word.len() - digits.len()];
     let is_head = ["e", "ep", "epoch"].iter().any(|known| head.eq_ignore_ascii_case(known));
     (is_head && digits.len() <= 4 && digits.bytes().all(|b| b.is_ascii_digit())).then(|| digits.parse().ok()).flatten()
+}
+
+/// `ResNet18`
+fn is_model(word: &str) -> bool {
+    word.bytes().filter(u8::is_ascii_uppercase).count() > 1
+        && word.bytes().any(|b| b.is_ascii_lowercase())
+        && word.ends_with(|c: char| c.is_ascii_digit())
 }
 
 /// `ValueError`, `UserWarning`: written together, unlike `Val Error`.

@@ -1,14 +1,14 @@
 //! One line of output after the other, with what earlier lines mean for later ones.
 //!
 //! The order of the readers: the researcher's patterns; tracebacks and printed configuration, which hold no metrics; tables;
-//! JSON and dictionaries; free text. Then the epoch or step of the last header is given to values that have none.
+//! JSON and dictionaries; free text. All but the patterns read what stands behind a logging library's prefix. Then the epoch or step of the last header is given to values that have none.
 
 use crate::columns::Columns;
 use crate::lexer::{Token, tokens};
 use crate::names::{Judge, is_section};
 use crate::patterns::{Ignore, Patterns};
 use crate::state::{Block, Part};
-use crate::{Found, State, columns, config, grid, pairs, structured};
+use crate::{Found, State, coco, columns, config, grid, pairs, prefix, structured};
 
 /// Longer lines are read up to here.
 const LONGEST: usize = 64 * 1024;
@@ -66,8 +66,14 @@ impl Scraper {
     }
 
     fn plain_line(&mut self, line: &str, found: &mut Found) {
-        if !self.patterns.read(line, found) && !self.context(line, found) {
-            self.read(line, found);
+        let patterned = self.patterns.read(line, found);
+        // The frames of a traceback are indented, whatever their text begins with; noise is told by how the whole line begins.
+        let message = (!self.state.traceback).then(|| prefix::message(line, &mut self.tokens, &mut self.judge)).flatten();
+        let message = message.filter(|_| !is_noise(line.trim_start()));
+        let logged = message.is_some();
+        let line = message.unwrap_or(line);
+        if !patterned && !self.context(line, found) {
+            self.read(line, logged, found);
         }
         self.sticky(line, found);
     }
@@ -80,15 +86,17 @@ impl Scraper {
             return true;
         }
         if let Some(block) = &mut self.state.block {
-            if config::block_line(line, block, found) {
-                return true;
+            match config::block_line(line, block, found) {
+                config::Line::Taken => return true,
+                config::Line::Series => self.state.training = true,
+                config::Line::Other => {}
             }
             self.state.block = None;
         }
         false
     }
 
-    fn read(&mut self, line: &str, found: &mut Found) {
+    fn read(&mut self, line: &str, logged: bool, found: &mut Found) {
         let start = line.trim_start();
         let Some(first) = start.as_bytes().first().copied() else {
             return;
@@ -120,7 +128,7 @@ impl Scraper {
             if first == b'T' && start.starts_with("Traceback (most recent call last)") {
                 self.state.traceback = true;
             } else if config::is_header(line) {
-                self.state.block = Some(Block::default());
+                self.state.block = Some(Block { announced: true, ..Block::default() });
             } else {
                 config::namespace(line, found);
             }
@@ -129,23 +137,33 @@ impl Scraper {
         if is_noise(start) || within_json(start) {
             return;
         }
+        if first == b'A' && coco::read(line, found) {
+            return;
+        }
+        if first == b'P'
+            && let Some(block) = config::parameter_group(start)
+        {
+            self.state.block = Some(block);
+            return;
+        }
         if config::namespace(line, found) {
             return;
         }
         if let Some(open) = memchr::memchr(b'{', line.as_bytes())
             && line.trim_end().ends_with('}')
-            && structured::printed(line[open..].trim_end(), &mut self.judge, found)
+            && structured::printed(line[open..].trim_end(), self.state.training, &mut self.judge, found)
         {
             self.lead(&line[..open], found);
+            structured::drop_doubtful(&mut self.judge, found);
             return;
         }
-        self.free_text(line, found);
+        self.free_text(line, logged, found);
     }
 
-    fn free_text(&mut self, line: &str, found: &mut Found) {
+    fn free_text(&mut self, line: &str, logged: bool, found: &mut Found) {
         tokens(line, &mut self.tokens);
-        let epoch_known = self.state.epoch.is_some();
-        pairs::read(line, &self.tokens, epoch_known, &mut self.judge, &mut self.scratch, found);
+        let known = pairs::Known { epoch: self.state.epoch.is_some(), training: self.state.training, logged };
+        pairs::read(line, &self.tokens, known, &mut self.judge, &mut self.scratch, found);
         if !found.values.is_empty() {
             self.part(line, found);
         }
@@ -200,7 +218,7 @@ impl Scraper {
         }
         let mut before = Found::default();
         tokens(lead, &mut self.tokens);
-        pairs::read(lead, &self.tokens, false, &mut self.judge, &mut self.scratch, &mut before);
+        pairs::read(lead, &self.tokens, pairs::Known::default(), &mut self.judge, &mut self.scratch, &mut before);
         if found.step.is_none() {
             found.step = before.step;
             found.steps = before.steps;
@@ -222,6 +240,7 @@ impl Scraper {
             return;
         }
         let (own_epoch, own_step) = (found.epoch, found.step);
+        self.state.training |= has_values || own_epoch.is_some() || own_step.is_some();
         if own_epoch.is_some() && found.epochs.is_none() {
             found.epochs = self.state.epochs.filter(|epochs| own_epoch.is_some_and(|epoch| epoch <= *epochs));
         }

@@ -15,6 +15,9 @@ pub struct State {
     /// Between `Traceback (most recent call last)` and the exception's line.
     pub(crate) traceback: bool,
     pub(crate) block: Option<Block>,
+    /// A step, an epoch or a value was read: what comes now is hardly configuration.
+    #[serde(default)]
+    pub(crate) training: bool,
     /// A table of which rows may follow.
     #[serde(default)]
     pub(crate) table: Option<Columns>,
@@ -39,6 +42,9 @@ pub(crate) struct Part {
 /// A printed configuration, one `name: value` a line.
 #[derive(Default, Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Block {
+    /// By a line such as `Arguments:`, so that few names can end it.
+    #[serde(default)]
+    pub(crate) announced: bool,
     /// Open parents with their indentation, outermost first.
     pub(crate) parents: Vec<(u16, String)>,
     /// Hashes of the names so far: one that comes again is a series, and the block is over.

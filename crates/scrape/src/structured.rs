@@ -59,8 +59,9 @@ pub fn json_rows(text: &str) -> Result<Vec<Found>, String> {
         .collect()
 }
 
-/// Reads JSON or a printed dictionary at the end of a line of output. False: it is neither.
-pub(crate) fn printed(text: &str, judge: &mut Judge, found: &mut Found) -> bool {
+/// Reads JSON or a printed dictionary at the end of a line of output. `training`: values, steps or epochs came before. False:
+/// it is neither.
+pub(crate) fn printed(text: &str, training: bool, judge: &mut Judge, found: &mut Found) -> bool {
     let (reader, mut entries) = match parse(text, Dialect::Json) {
         Ok(Literal::Map(entries)) => ("json", entries),
         _ => match parse(text, Dialect::Python) {
@@ -80,7 +81,8 @@ pub(crate) fn printed(text: &str, judge: &mut Judge, found: &mut Found) -> bool 
     let record = entries
         .iter()
         .any(|(name, _)| matches!(name.as_str(), "level" | "levelname" | "severity" | "msg" | "message" | "logger" | "lineno"));
-    if !axis && !any(Meaning::Result) && (any(Meaning::Config) || any(Meaning::Total)) {
+    let rates = || !training && names.iter().all(|name| *name == Meaning::Rate);
+    if !axis && !any(Meaning::Result) && (any(Meaning::Config) || any(Meaning::Total) || rates()) {
         let mut flat = Vec::new();
         flatten(String::new(), '.', Literal::Map(entries), &mut flat);
         found.config.extend(flat.into_iter().map(|(name, value)| (name, cut(value.text()))));
@@ -99,6 +101,19 @@ pub(crate) fn printed(text: &str, judge: &mut Judge, found: &mut Found) -> bool 
     }
     found.reader = Some(reader);
     true
+}
+
+/// Of an object with neither step, epoch nor result, keeps what may still be measured: an answer of a server, the shape of a
+/// batch and the like are no metrics.
+pub(crate) fn drop_doubtful(judge: &mut Judge, found: &mut Found) {
+    let results = found.values.iter().any(|(name, _)| judge.meaning(name) == Meaning::Result);
+    if results || found.step.is_some() || found.epoch.is_some() || !found.config.is_empty() {
+        return;
+    }
+    found.values.retain(|(name, _)| judge.meaning(name) != Meaning::Rejected);
+    if found.values.iter().all(|(name, value)| value.fract() == 0.0 && judge.meaning(name) == Meaning::Plain) {
+        found.clear();
+    }
 }
 
 /// Numbers that a logger wrote as texts, as fairseq does: `"loss": "12.3"`. Of a name that says nothing only fractions

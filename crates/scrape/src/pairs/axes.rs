@@ -104,6 +104,10 @@ impl Reading<'_> {
                 self.section = Some(section);
             }
             self.pending = self.axis_of(name);
+            // `mAP@[IoU=0.50]`
+            if self.pending.is_none() && self.text(i - 1).ends_with('@') {
+                return self.behind_group(i);
+            }
             if self.pending.is_none() && self.section.is_none() {
                 self.stray = true;
                 // Indices and lists behind a word.

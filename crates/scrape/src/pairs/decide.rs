@@ -1,16 +1,18 @@
 //! Which candidates of a line count, by what the line is as a whole.
 
-use super::{Axis, By, Candidate, Reading};
+use super::{Axis, By, Candidate, Known, Reading};
 use crate::names::Meaning;
 
 impl Reading<'_> {
     /// Keeps what the line as a whole makes credible. Gives the last section.
-    pub(super) fn decide(mut self, epoch_known: bool) -> Option<(usize, usize)> {
+    pub(super) fn decide(mut self, known: Known) -> Option<(usize, usize)> {
         let axis = self.found.epoch.is_some() || self.found.step.is_some() || self.counter.is_some() || self.numbered.is_some();
-        let configuration =
-            !axis && self.candidates.iter().any(|c| matches!(self.judge.name(c.name).meaning, Meaning::Config | Meaning::Total));
+        let meanings = || self.candidates.iter().map(|c| self.judge.name(c.name).meaning);
+        let settings = meanings().any(|meaning| matches!(meaning, Meaning::Config | Meaning::Total));
+        let configuration = !axis && (settings || (!known.training && meanings().all(|meaning| meaning == Meaning::Rate)));
         let floats = self.candidates.iter().any(|c| !c.whole);
-        let alone = self.tokens.len() == 2;
+        // A whole number in a log's message counts something.
+        let alone = self.tokens.len() == 2 && (floats || !known.logged);
         let prose = self.candidates.iter().any(|c| self.judge.name(c.name).prose);
         let pure = !self.stray && !prose && ((alone && self.candidates.len() == 1) || (floats && (axis || self.candidates.len() > 1)));
         // `using 8 workers, batch 32, lr 0.1` tells of settings.
@@ -33,7 +35,7 @@ impl Reading<'_> {
                 Meaning::Plain if c.percent && c.by != By::Equals => false,
                 Meaning::Plain if blank => pure && name.words == 1 && !configuration,
                 Meaning::Plain if c.by == By::GluedColon && c.whole => false,
-                Meaning::Plain => !configuration && (name.words == 1 || (name.words == 2 && (!c.whole || axis || epoch_known))),
+                Meaning::Plain => !configuration && (name.words == 1 || (name.words == 2 && (!c.whole || axis || known.epoch))),
                 _ => false,
             };
             if keep {

@@ -145,6 +145,78 @@ fn a_table_reads_with_each_separator_and_quotes() {
     }
 }
 
+/// The rows of a file, `name=value` joined by blanks, with the epoch in front.
+fn rows(file: &str) -> Vec<String> {
+    let mut table = Table::new();
+    let mut found = Found::default();
+    let read = file.lines().map(|line| {
+        table.line(line, &mut found);
+        let epoch = found.epoch.iter().map(|epoch| format!("epoch {epoch}"));
+        let values = found.values.iter().map(|(name, value)| format!("{name}={value}"));
+        let tags = found.tags.iter().map(|(name, value)| format!("{name}='{value}'"));
+        epoch.chain(values).chain(tags).collect::<Vec<_>>().join(" ")
+    });
+    read.filter(|row| !row.is_empty()).collect()
+}
+
+#[test]
+fn a_table_finds_its_header_in_a_comment_or_does_without() {
+    let expected = ["epoch 1 loss=0.5", "epoch 2 loss=0.4"];
+    for file in [
+        "# epoch,loss\n1,0.5\n2,0.4",
+        "# run 12\n#epoch loss\n1.0e+00 5.0e-01\n2.0e+00 4.0e-01\n",
+        "# epoch,loss\n1 0.5\n# epoch,loss\n2 0.4\n",
+        "epoch   loss\n    1    0.5\n    2    0.4   \n",
+        // A comment that names nothing of the kind, and one that a header follows.
+        "# a,comment\nepoch,loss\n1,0.5\n2,0.4",
+    ] {
+        assert_eq!(rows(file), expected, "{file}");
+    }
+    assert_eq!(rows("# epoch,phase\n1,train\n"), ["epoch 1 phase='train'"]);
+    for file in ["1,0.5\n2,nan\n", "1 0.5\n2 nan\n", "# by nobody at all\n1;0.5\n2;nan\n"] {
+        assert_eq!(rows(file), ["column_1=1 column_2=0.5", "column_1=2 column_2=NaN"], "{file}");
+    }
+    // Blanks within the names of columns, and of the only one.
+    assert_eq!(rows("epoch,val loss\n1,0.5\n"), ["epoch 1 val loss=0.5"]);
+    assert_eq!(rows("val loss\n0.5\n0.4\n"), ["val loss=0.5", "val loss=0.4"]);
+    assert_eq!(rows("epoch \"val loss\"\n1 0.5\n"), ["epoch 1 val loss=0.5"]);
+}
+
+#[test]
+fn a_result_at_the_end_is_named_by_what_stands_before_its_axis() {
+    let found = read("INFO:tensorflow:Loss for final step: 0.123.");
+    assert_eq!((found.step, found.epoch, values(&found)), (None, None, vec![("Loss", 0.123)]));
+    assert_eq!(values(&read("Validation accuracy at last epoch = 0.5")), [("Validation_accuracy", 0.5)]);
+}
+
+#[test]
+fn a_logging_librarys_prefix_changes_nothing_of_its_message() {
+    let messages =
+        ["Epoch 3 loss 0.5", "Step 3/9: loss 0.5", "loss: 0.5, acc: 0.9", "train loss=0.5 lr=0.1", "{'loss': 0.5, 'epoch': 3}", "lr: 0.1"];
+    for message in messages {
+        for prefix in [
+            "INFO ",
+            "WARNING:root:",
+            "12:00:01 INFO ",
+            "2024-01-01 12:00:00,123 ERROR ",
+            "2024-01-01 12:00:00,123 root CRITICAL ",
+            "2024-01-01 12:00:00,123 1234 DEBUG: ",
+            "2024-01-01 12:00:00,123 train.py:42 INFO ",
+            "[2024-01-01 12:00:00,123][__main__][INFO] - ",
+            "2024-01-01 12:00:00.123 | INFO     | __main__:main:42 - ",
+            "I0101 12:00:00.000 123 train.py:42] ",
+            "W20240101 12:00:00.000 123 train.py:42] ",
+        ] {
+            assert_eq!(read(&format!("{prefix}{message}")), read(message), "{prefix}{message}");
+        }
+    }
+    // What stands before a level may be more than a prefix.
+    assert_eq!(read("Epoch 3 - INFO - loss=0.5").epoch, Some(3.0));
+    assert_eq!(read("[3/9] INFO loss=0.5").step, Some(3));
+    assert_eq!(values(&read("acc: 0.5 | INFO loss=0.25")), [("acc", 0.5), ("loss", 0.25)]);
+    assert_eq!(values(&read("TEST ERROR: 0.25")), [("TEST_ERROR", 0.25)]);
+}
+
 /// What each line of a log gives, `name=value` joined by blanks.
 fn each(log: &str) -> Vec<String> {
     let mut scraper = Scraper::default();
@@ -247,6 +319,8 @@ fn learning_proposes_patterns_for_results_alone() {
         "IndexError: index 5 is out of bounds for dimension 0 with size 5",
         "pid 1234 listening on port 8080",
         "Using cuda:0",
+        " Average Precision  (AP) @[ IoU=0.50:0.95 | area=   all | maxDets=300 catIds=all] = 0.412",
+        " Average Precision  (AP) @[ IoU=0.50 | area= small | maxDets=100 ] = -1.000",
         "Traceback (most recent call last):\n  File \"x.py\", line 12, in f\n    wobble = f(x, 12)\nValueError: wobble 3 is odd",
     ] {
         assert_eq!(proposed(line), None, "{line}");

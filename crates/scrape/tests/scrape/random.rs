@@ -76,6 +76,10 @@ fn mixture() -> impl Strategy<Value = String> {
             "\u{8}",
             "null",
             "12:00:01,123",
+            "INFO",
+            "I0101 ",
+            "Average Precision (AP) @[",
+            "Parameter Group 0",
         ])
         .prop_map(str::to_string),
         "\\PC{0,3}",
