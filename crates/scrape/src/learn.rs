@@ -101,7 +101,9 @@ pub fn learn<R: BufRead>(mut log: R, patterns: &[String], ignore: &[String]) -> 
                 None => {}
             }
         }
-        let unread = found.is_empty() && !scraper.awaits_rows() && !in_traceback;
+        // An epoch alone is a heading, unless a result is named with it.
+        let heading = !found.is_empty() && found.values.is_empty() && found.tags.is_empty() && found.config.is_empty();
+        let unread = (found.is_empty() || heading) && !scraper.awaits_rows() && !in_traceback;
         for (name, value) in found.config.drain(..) {
             if learned.config.len() < MOST {
                 learned.config.insert(name, value);
@@ -114,6 +116,9 @@ pub fn learn<R: BufRead>(mut log: R, patterns: &[String], ignore: &[String]) -> 
         learned.lines += 1;
         if unread && line.bytes().any(|b| b.is_ascii_digit()) {
             tokens(&line, &mut buffer);
+            if heading && !names_result(&line, &buffer) {
+                continue;
+            }
             let shape = shape(&line, &buffer);
             match shapes.get(&shape) {
                 Some(at) => learned.unread[*at].lines += 1,
@@ -182,12 +187,16 @@ fn example(line: &str) -> String {
 /// that is not read, such as `loss 0,31` and `loss: 0.5K`.
 fn holds_values(line: &str, tokens: &[Token]) -> bool {
     let text = |token: &Token| &line[token.start..token.end];
-    let result = || tokens.iter().any(|token| token.kind == Kind::Word && judge(text(token)).meaning == Meaning::Result);
+    let result = || names_result(line, tokens);
     tokens.iter().any(|token| match token.kind {
         Kind::Number { .. } | Kind::Grouped { .. } => true,
         Kind::Opaque | Kind::Quantity if text(token).starts_with(|c: char| c.is_ascii_digit()) => is_list(text(token)) || result(),
         _ => false,
     })
+}
+
+fn names_result(line: &str, tokens: &[Token]) -> bool {
+    tokens.iter().any(|token| token.kind == Kind::Word && judge(&line[token.start..token.end]).meaning == Meaning::Result)
 }
 
 /// `1,0.5,0.3`
@@ -241,7 +250,9 @@ fn propose(line: &str, tokens: &[Token]) -> Option<String> {
             }
             Kind::Mark(mark) => {
                 pattern.push_str(&regex::escape(text));
-                if !matches!(mark, b':' | b'=' | b'[' | b'(') {
+                // `loss -> 0.5`
+                let arrow = line[token.start..].starts_with("->") || line[..token.end].ends_with("->");
+                if !arrow && !matches!(mark, b':' | b'=' | b'[' | b'(') {
                     words.clear();
                 }
                 of = (of && mark != b']') || (mark == b'[' && line[..token.start].ends_with('@'));

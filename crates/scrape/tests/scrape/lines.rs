@@ -304,6 +304,17 @@ fn learning_reads_a_progress_bar_as_a_run_would_however_long_its_line_is() {
 }
 
 #[test]
+fn learning_tells_of_lines_that_gave_no_more_than_their_epoch() {
+    let log = "Epoch: 3 | Train Loss -> 0.55 | Valid Acc -> 92%\nEpoch: 4 | Train Loss -> 0.50 | Valid Acc -> 93%\n";
+    let learned = learn(log.as_bytes(), &[], &[]).unwrap();
+    assert_eq!((learned.series.len(), learned.unread.len()), (0, 1));
+    let pattern = learned.unread[0].pattern.clone().unwrap();
+    let again = learn(log.as_bytes(), std::slice::from_ref(&pattern), &[]).unwrap();
+    assert!(again.series.iter().any(|series| series.points == 2), "{pattern}");
+    assert!(learn("Epoch 3/50\nEpoch 4/50\n".as_bytes(), &[], &[]).unwrap().unread.is_empty());
+}
+
+#[test]
 fn learning_counts_no_configuration_as_unread() {
     let learned = learn("batch_size: 64\nepochs: 3\n".as_bytes(), &[], &[]).unwrap();
     assert_eq!((learned.config.len(), learned.unread.len()), (2, 0));
