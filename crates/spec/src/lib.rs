@@ -19,6 +19,7 @@ pub mod render;
 mod scan;
 mod set;
 mod settings;
+mod simple;
 mod source;
 mod suggest;
 mod syntax;

@@ -233,11 +233,33 @@ fn env(table: &Table, reader: &mut Reader<'_, '_>, written: &mut Vec<Written>) -
             reader.found.error(key.span, format!("{name}: the variables NERONET_… are set by neronet itself"), None);
         }
         if let Some(value) = reader.written_scalar(node, &format!("env.{name}")) {
+            if let Some(meant) = left_to_a_shell(&value) {
+                let hint = format!("write `export {name}={value}` as a line of setup below [environment]");
+                let message = format!("{} is taken as it is written: no shell reads the values of [env]", quoted(meant));
+                reader.found.warning(node.span, message, hint);
+            }
             written.push(Written { part: Part::Env, style: Style::Word, text: value.clone(), span: node.span });
             env.push((key.name.clone(), value));
         }
     }
     env
+}
+
+/// `$NAME`, `${NAME}` or a `~` at the beginning, which only a shell would fill in.
+fn left_to_a_shell(value: &str) -> Option<&str> {
+    if value == "~" || value.starts_with("~/") {
+        return Some("~");
+    }
+    let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    value.match_indices('$').find_map(|(at, _)| {
+        let rest = value[at + 1..].strip_prefix('{').unwrap_or(&value[at + 1..]);
+        let end = rest.find(|c| !is_part(c)).unwrap_or(rest.len());
+        let name = &rest[..end];
+        let braced = value[at + 1..].starts_with('{');
+        let whole = at + 1 + end + if braced { 2 } else { 0 };
+        let is_name = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_') && (!braced || rest[end..].starts_with('}'));
+        is_name.then(|| &value[at..whole])
+    })
 }
 
 fn code(table: &Table, reader: &mut Reader<'_, '_>, wanted: &mut Vec<Wanted>) -> Code {
