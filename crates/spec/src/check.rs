@@ -200,7 +200,7 @@ fn appendable(written: &[Written], settings: &Settings, ansi: bool, found: &mut 
         let end = first.place.end;
         let line = format!("{} {}{}", &text[..end], arguments.trim(), &text[end..]);
         let quotes = if line.contains(['"', '\\', '\n']) { "'''" } else { "\"" };
-        let message = format!("these arguments would go to {}, the last program of the command", quoted(last.program()));
+        let message = format!("these arguments would go to {}, the last program of the command", quoted(last.name()));
         found.error(span, message, whole(&format!("{quotes}{line}{quotes}")));
     }
 }
@@ -215,8 +215,8 @@ fn pipes(written: &[Written], settings: &Settings, ansi: bool, found: &mut Found
         let Ok(scan) = scan::scan(text, &template::tokens(text), ansi) else { continue };
         let commands = simple::commands(text, &scan);
         let Some(last) = simple::end_of_pipe(&commands) else { continue };
-        let message = format!("the exit code is that of {}: when a program before it fails, nobody learns of it", quoted(last.program()));
-        let hint = format!("write set -o pipefail; before it, or leave {} out: neronet keeps the output", last.program());
+        let message = format!("the exit code is that of {}: when a program before it fails, nobody learns of it", quoted(last.name()));
+        let hint = format!("write set -o pipefail; before it, or leave {} out: neronet keeps the output", last.name());
         found.warning(found.sources.inside(*span, last.place.clone()), message, hint);
     }
 }

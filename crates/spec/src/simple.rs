@@ -151,7 +151,7 @@ impl<'t> Simple<'t> {
         words[before_program(&words)..].to_vec()
     }
 
-    pub(crate) fn program(&self) -> &'t str {
+    pub(crate) fn name(&self) -> &'t str {
         self.called().first().map_or("", |word| name(word))
     }
 
@@ -170,7 +170,7 @@ pub(crate) fn end_of_pipe<'s, 't>(commands: &'s [Simple<'t>]) -> Option<&'s Simp
     let pipes = commands.split_inclusive(|command| !command.joined.starts_with('|') || command.joined == "||");
     pipes.into_iter().find_map(|pipe| {
         let [first, .., last] = pipe else { return None };
-        (matches!(last.joined, "" | "&&" | "||") && !SOURCES.contains(&first.program())).then_some(last)
+        (matches!(last.joined, "" | "&&" | "||") && !SOURCES.contains(&first.name())).then_some(last)
     })
 }
 
@@ -193,6 +193,13 @@ pub(crate) fn read_again<'w>(words: &[&'w str]) -> Option<(&'w str, Range<usize>
     }
     let shells = (called..words.len()).filter(|at| scan::is_known(name(words[*at])));
     shells.into_iter().find_map(|at| Some((name(words[at]), script(words, at)?)))
+}
+
+/// The program of these words; behind a launcher the Python that it starts.
+pub(crate) fn program<'w>(words: &[&'w str]) -> Option<&'w str> {
+    let (first, rest) = words[before_program(words)..].split_first()?;
+    let python = rest.iter().filter(|_| LAUNCHERS.contains(&name(first))).find(|word| name(word).starts_with("python"));
+    Some(python.unwrap_or(first).trim_matches(['"', '\'']))
 }
 
 /// The word behind a shell's `-c`.
