@@ -166,13 +166,14 @@ impl Look<'_> {
             return None;
         }
         let is_empty = std::fs::read_dir(&place).is_ok_and(|mut entries| entries.next().is_none());
-        if is_empty && self.survey.folders.iter().any(|folder| folder == path) {
-            return None;
+        if is_empty {
+            let held = self.survey.folders.iter().any(|folder| folder == path);
+            return (!held).then(|| "it is empty: let the command make it".to_string());
         }
         if let Some((environment, program)) = in_environment(&self.start(), &below) {
             return Some(format!("write [environment] python = \"{environment}\", and in the command {program} without its folder"));
         }
-        let why = if self.survey.git.is_some() { "git ignores it" } else { "what is no code is not copied" };
+        let why = if self.survey.git.is_some() { "git ignores it" } else { "environments and caches are not copied" };
         Some(format!("{why}; if the command reads it, write [code] link = [\"{}\"]", below.display()))
     }
 

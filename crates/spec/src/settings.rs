@@ -250,15 +250,15 @@ fn left_to_a_shell(value: &str) -> Option<&str> {
     if value == "~" || value.starts_with("~/") {
         return Some("~");
     }
-    let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
     value.match_indices('$').find_map(|(at, _)| {
-        let rest = value[at + 1..].strip_prefix('{').unwrap_or(&value[at + 1..]);
-        let end = rest.find(|c| !is_part(c)).unwrap_or(rest.len());
-        let name = &rest[..end];
-        let braced = value[at + 1..].starts_with('{');
-        let whole = at + 1 + end + if braced { 2 } else { 0 };
-        let is_name = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_') && (!braced || rest[end..].starts_with('}'));
-        is_name.then(|| &value[at..whole])
+        let name = value[at + 1..].trim_start_matches('{');
+        let end = value.len() - name.len() + name.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(name.len());
+        let end = match &value[at + 1..value.len() - name.len()] {
+            "" => end,
+            "{" if value[end..].starts_with('}') => end + 1,
+            _ => return None,
+        };
+        name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_').then(|| &value[at..end])
     })
 }
 
