@@ -37,6 +37,24 @@ fn editing_and_deleting_the_source_changes_nothing_in_a_sweep_that_runs() {
     assert_eq!(world.output(2, 2), "first original\n");
 }
 
+#[test]
+fn a_large_file_of_the_work_tree_is_not_written_by_a_run() {
+    let world = World::new();
+    let script = "import os\nopen('model.pt', 'w').write('trained')\nos.makedirs('logs', exist_ok=True)\nopen('out/last.txt', 'w').write('x')\n\
+                  assert os.path.islink('huge.bin') and not os.path.exists('ckpt/best.pt')\n";
+    world.write("train.py", script).write("model.pt", vec![0; 11_000_000]).write("ckpt/note.txt", "");
+    for name in ["huge.bin", "ckpt/best.pt"] {
+        std::fs::File::create(world.project().join(name)).expect("made").set_len(200_000_000).expect("a hole");
+    }
+    std::fs::create_dir(world.project().join("out")).expect("made");
+    let said = world.run_spec("command = 'python3 train.py'\n[checkpoints]\npaths = ['ckpt/*.pt']\n").with_code(0);
+    assert!(said.err.contains("linked to where they lie, as they are too large to be copied: huge.bin; a run that writes"), "{said:#?}");
+    assert!(said.err.contains("ckpt/best.pt is not in the snapshot: runs save it: [checkpoints] paths names it"), "{said:#?}");
+    assert_eq!(std::fs::metadata(world.project().join("model.pt")).expect("there").len(), 11_000_000);
+    assert_eq!(std::fs::read_to_string(world.home().join("runs/1/work/model.pt")).expect("kept"), "trained");
+    assert!(world.home().join("runs/1/work/out/last.txt").exists() && !world.project().join("out/last.txt").exists());
+}
+
 fn repository(world: &World) {
     world.write("train.py", "print('trained')\n").write(".gitignore", "data/\n*.log\n");
     world.git(&["init", "-q"]);

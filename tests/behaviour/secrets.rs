@@ -82,7 +82,7 @@ fn what_is_shown_of_commands_parameters_and_tags_has_no_secrets() {
         "import os\nopen(os.environ['NERONET_METRICS'], 'a').write('{\"step\": 1, \"loss\": 1, \"api_key\": \"canary-tag\"}\\n')\n",
     );
     let spec = "command = \"python3 t.py {flags} --auth=canary-d\"\n[params]\n\
-        token = [\"canary-e\", \"canary-f\"]\nurl = \"https://u:canary-g@h\"\nhf = \"hf_canary12345678901234567890\"\nplain = \"from-variable\"\n";
+        n = [1, 2]\ntoken = \"canary-e\"\nurl = \"https://u:canary-g@h\"\nhf = \"hf_canary12345678901234567890\"\nplain = \"from-variable\"\n";
     world.write("neronet.toml", spec);
     world
         .say(&["run", "-q", "--", "python3", "t.py", "--api-key", "canary-a b", "--password=canary-b", "https://u:canary-c@h/x"])

@@ -166,7 +166,6 @@ fn what_a_specification_names_must_be_there_before_anything_starts() {
             "4:8",
             "these runs execute in the work tree itself",
         ),
-        ("[code]\ndirectory = 'empty'\n", "3:13", "'empty' is not in the snapshot"),
     ] {
         let world = World::new();
         world.write("train.py", "").write("neronet.toml", format!("command = 'true'\n{spec}"));
@@ -221,4 +220,18 @@ fn a_folder_of_the_command_that_runs_will_not_have_is_named() {
     world.write("neronet.toml", format!("{spec}[code]\nlink = ['data']\n"));
     let said = world.say(&["check"]).with_code(0);
     assert!(!said.out.contains("not in the snapshot"), "{said:#?}");
+    world.write("neronet.toml", "command = 'true'\n[code]\ndirectory = 'data'\n");
+    let said = world.say(&["check"]).with_code(2);
+    assert!(said.err.contains("'data' is not in the snapshot"), "{said:#?}");
+}
+
+#[test]
+fn the_python_of_an_environment_beside_the_code_is_named_by_its_environment() {
+    let world = World::new();
+    world.write(".venv/pyvenv.cfg", "version = 3.12.1\n").write("data/.tox/x", "");
+    world.script(".venv/bin/python", "#!/bin/sh\n").write("neronet.toml", "command = '.venv/bin/python train.py --data data/.tox/x'\n");
+    let said = world.say(&["check"]).with_code(0);
+    assert!(said.out.contains("'.venv/bin/python' is here, but not in the snapshot"), "{said:#?}");
+    assert!(said.out.contains("write [environment] python = \".venv\", and in the command python without its folder"), "{said:#?}");
+    assert!(said.out.contains("link = [\"data/.tox/x\"]") && !said.out.contains("git ignores"), "{said:#?}");
 }

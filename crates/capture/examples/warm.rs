@@ -44,7 +44,7 @@ fn measure(scratch: &Path, tree: &Path, venv: &Path, round: usize) -> Result<Vec
     std::thread::scope(|scope| -> Result<(), Box<dyn Error>> {
         let described = scope.spawn(|| {
             let begin = Instant::now();
-            std::hint::black_box((environment::describe(&env, Some(venv), &cache), devices::describe()));
+            std::hint::black_box((environment::describe(&env, Some(venv), None, &cache), devices::describe()));
             begin.elapsed()
         });
         let mut begin = Instant::now();

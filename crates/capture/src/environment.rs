@@ -90,17 +90,24 @@ const RELEVANT: [&str; 46] = [
 ];
 
 /// Describes what a process with the variables `env` would run in. `python` is a virtual environment's folder and comes before
-/// what the variables say. `cache` is a folder for what need not be read again; it may be absent or unwritable.
-pub fn describe(env: &[(String, String)], python: Option<&Path>, cache: &Path) -> Environment {
+/// what the variables say; `program` is what the command calls, by name or by path: a Python there is the one that runs. `cache` is a folder for what need not be read again; it may be absent or unwritable.
+pub fn describe(env: &[(String, String)], python: Option<&Path>, program: Option<&Path>, cache: &Path) -> Environment {
     let get = |name: &str| env.iter().find(|(own, _)| own == name).map(|(_, value)| value.as_str());
-    let found = match python {
+    let path = get("PATH").unwrap_or_default();
+    let is_python = |program: &&Path| program.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"python"));
+    let called = program.filter(is_python).and_then(|program| match program.components().nth(1) {
+        Some(_) => Some(program.to_path_buf()).filter(|place| place.is_file()),
+        None => python.map(|folder| folder.join("bin").join(program)).filter(|place| place.is_file()).or_else(|| on_path(path, &[program])),
+    });
+    let found = called.or_else(|| match python {
         Some(folder) => interpreter_in(folder),
         // What is first on the path is what starts, whatever the other variables say.
-        None => get("PATH").and_then(on_path).or_else(|| {
+        None => on_path(path, &["python", "python3"]).or_else(|| {
             let folder = get("VIRTUAL_ENV").or_else(|| get("CONDA_PREFIX"))?;
             interpreter_in(Path::new(folder))
         }),
-    };
+    });
+    let python = python.filter(|folder| found.as_ref().is_some_and(|found| found.starts_with(folder)));
     let found = found.map(|interpreter| behind_shim(&interpreter, &get).unwrap_or(interpreter));
     let python = found.map(|interpreter| describe_python(interpreter, python, get("CONDA_DEFAULT_ENV")));
     let Packages { packages, editable } = match &python {
@@ -127,9 +134,10 @@ pub fn interpreter_in(folder: &Path) -> Option<PathBuf> {
     ["bin/python", "bin/python3"].iter().map(|name| folder.join(name)).find(|place| place.exists())
 }
 
-fn on_path(path: &str) -> Option<PathBuf> {
-    let places = |name: &'static str| path.split(':').filter(|folder| !folder.is_empty()).map(move |folder| Path::new(folder).join(name));
-    places("python").chain(places("python3")).find(|place| place.is_file())
+/// The first of these programs that is anywhere on the path.
+fn on_path(path: &str, programs: &[impl AsRef<Path>]) -> Option<PathBuf> {
+    let folders = || path.split(':').filter(|folder| !folder.is_empty()).map(Path::new);
+    programs.iter().find_map(|program| folders().map(|folder| folder.join(program)).find(|place| place.is_file()))
 }
 
 /// pyenv puts a script in the place of each interpreter; which one that starts, its files and a variable say.

@@ -3,6 +3,7 @@
 
 pub mod begin;
 pub mod clone;
+pub mod code;
 pub mod compare;
 pub mod context;
 pub mod devices;

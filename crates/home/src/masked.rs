@@ -4,7 +4,7 @@
 use crate::context::Context;
 use crate::submit::environment_of;
 use neronet_capture::code::Change;
-use neronet_capture::secrets::{MASK, is_secret_name, mask_text, secret_values};
+use neronet_capture::secrets::{MASK, is_secret_assigned, is_secret_setting, mask_text, secret_values};
 use neronet_model::journal::Sweep;
 use neronet_model::settings::Command;
 use neronet_model::{Attempt, Params, SweepId, Value};
@@ -21,41 +21,39 @@ pub fn known(context: &Context, sweep: SweepId) -> Vec<String> {
     secret_values(&variables)
 }
 
-/// `known` is asked only where a text is long enough to hold a secret.
-pub fn params<'p>(params: &'p Params, known: impl FnOnce() -> Vec<String>) -> Cow<'p, Params> {
-    if params.iter().all(|(name, value)| !may_hold(name, value)) {
+/// `known` is asked only where a text is long enough to hold a secret. What is `varying` in a sweep tells its runs apart and is
+/// hardly a secret by its name alone.
+pub fn params<'p>(params: &'p Params, varying: &[String], known: impl FnOnce() -> Vec<String>) -> Cow<'p, Params> {
+    let named = |name: &str| is_secret_setting(name) && !varying.iter().any(|varying| varying == name);
+    if params.iter().all(|(name, value)| !may_hold(value, named(name))) {
         return Cow::Borrowed(params);
     }
     let known = known();
-    let shown = |(name, value): (&str, &Value)| (name.to_string(), shown(name, value, &known));
+    let shown = |(name, value): (&str, &Value)| (name.to_string(), shown(value, named(name), &known));
     Cow::Owned(params.iter().map(shown).collect())
 }
 
-fn may_hold(name: &str, value: &Value) -> bool {
+/// `named`: by its name it is a secret.
+fn may_hold(value: &Value, named: bool) -> bool {
     match value {
-        Value::Str(text) => text.len() >= SHORTEST || (is_secret(name) && !is_plain(text)),
-        Value::Int(_) => is_secret(name),
-        Value::List(items) => items.iter().any(|item| may_hold(name, item)),
+        Value::Str(text) => text.len() >= SHORTEST || (named && !is_plain(text)),
+        Value::Int(_) => named,
+        Value::List(items) => items.iter().any(|item| may_hold(item, named)),
         Value::Bool(_) | Value::Float(_) => false,
     }
 }
 
-fn shown(name: &str, value: &Value, known: &[String]) -> Value {
+fn shown(value: &Value, named: bool, known: &[String]) -> Value {
     match value {
-        Value::Str(text) => Value::Str(text_of(name, text, known)),
-        Value::Int(int) if is_secret(name) && int.to_string().len() >= SHORTEST => Value::Str(MASK.into()),
-        Value::List(items) => Value::List(items.iter().map(|item| shown(name, item, known)).collect()),
+        Value::Str(text) => Value::Str(text_of(text, named, known)),
+        Value::Int(int) if named && int.to_string().len() >= SHORTEST => Value::Str(MASK.into()),
+        Value::List(items) => Value::List(items.iter().map(|item| shown(item, named, known)).collect()),
         other => other.clone(),
     }
 }
 
-fn text_of(name: &str, text: &str, known: &[String]) -> String {
-    if is_secret(name) && !is_plain(text) { MASK.to_string() } else { mask_text(text, known) }
-}
-
-/// Of `hub.token` the last part says what it is.
-fn is_secret(name: &str) -> bool {
-    is_secret_name(name.rsplit(['.', '/']).next().unwrap_or(name))
+fn text_of(text: &str, named: bool, known: &[String]) -> String {
+    if named && !is_plain(text) { MASK.to_string() } else { mask_text(text, known) }
 }
 
 /// What says that there is no secret.
@@ -66,7 +64,7 @@ fn is_plain(text: &str) -> bool {
 /// What the script told of itself. Known values were masked when it was recorded.
 pub fn attempt(attempt: &mut Attempt) {
     for (name, value) in attempt.tags.iter_mut().chain(&mut attempt.config) {
-        *value = text_of(name, value, &[]);
+        *value = text_of(value, is_secret_setting(name), &[]);
     }
 }
 
@@ -87,11 +85,11 @@ pub fn arguments(words: &[String], known: &[String]) -> Vec<String> {
         let is_value = std::mem::take(&mut names_secret) && !word.starts_with('-') && !is_placeholder(word) && !is_plain(word);
         match word.split_once('=') {
             _ if is_value => MASK.to_string(),
-            Some((name, value)) if !name.contains(char::is_whitespace) && is_secret_name(name) && !is_placeholder(value) => {
-                format!("{name}={}", text_of(name, value, known))
+            Some((name, value)) if !name.contains(char::is_whitespace) && is_secret_assigned(name) && !is_placeholder(value) => {
+                format!("{name}={}", text_of(value, true, known))
             }
             _ => {
-                names_secret = word.starts_with('-') && is_secret_name(word);
+                names_secret = word.starts_with('-') && is_secret_setting(word);
                 mask_text(word, known)
             }
         }
@@ -110,7 +108,7 @@ pub fn change(change: &mut Change) {
 /// A line of settings: of a secret name no part of the value stays, lists included.
 fn setting(line: &str) -> String {
     match line.split_once(['=', ':']) {
-        Some((name, value)) if is_secret(name.trim_matches(['+', '-', ' ', '"', '\''])) && !is_plain(value.trim()) => {
+        Some((name, value)) if is_secret_assigned(name.trim_matches(['+', '-', ' ', '"', '\''])) && !is_plain(value.trim()) => {
             format!("{name}{} {MASK}\n", &line[name.len()..=name.len()])
         }
         _ => line.to_string(),
@@ -143,13 +141,19 @@ mod tests {
             ("names", Value::List(vec![text("plain"), text("known-value")]), Value::List(vec![text("plain"), text(MASK)])),
             ("optimizer", text("adam-w-long-name"), text("adam-w-long-name")),
             ("token_count", Value::Int(1_000_000), Value::Int(1_000_000)),
+            ("cls_token", text("mean"), text("mean")),
+            ("label_key", text("label"), text("label")),
+            ("image_key", text("is known-value"), text("is ***")),
         ];
         for (name, value, expected) in list {
             let given: Params = [(name.to_string(), value)].into_iter().collect();
-            assert_eq!(params(&given, || words(&["known-value"])).get(name), Some(&expected), "{name}");
+            assert_eq!(params(&given, &[], || words(&["known-value"])).get(name), Some(&expected), "{name}");
         }
         let harmless: Params = [("act".to_string(), text("relu"))].into_iter().collect();
-        assert!(matches!(params(&harmless, || panic!("not asked")), Cow::Borrowed(_)));
+        assert!(matches!(params(&harmless, &[], || panic!("not asked")), Cow::Borrowed(_)));
+        let varied: Params = [("token".to_string(), text("cls")), ("hub.token".to_string(), text("known-value"))].into_iter().collect();
+        let shown = params(&varied, &words(&["token", "hub.token"]), || words(&["known-value"])).into_owned();
+        assert_eq!((shown.get("token"), shown.get("hub.token")), (Some(&text("cls")), Some(&text(MASK))));
     }
 
     #[test]
@@ -159,6 +163,7 @@ mod tests {
             (&["--auth=a b", "--token", "{token}", "known-value"], &["--auth=***", "--token", "{token}", "***"]),
             (&["-c", "x --api-key abc; y"], &["-c", "x --api-key ***; y"]),
             (&["--use-auth-token", "--lr", "1"], &["--use-auth-token", "--lr", "1"]),
+            (&["--cls_token", "mean", "label_key=name", "A_TOKEN=x"], &["--cls_token", "mean", "label_key=name", "A_TOKEN=***"]),
         ] {
             assert_eq!(arguments(&words(given), &words(&["known-value"])), words(expected));
         }

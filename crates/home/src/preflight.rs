@@ -36,7 +36,7 @@ pub(crate) fn virtual_environment(start: &Path, python: &str) -> PathBuf {
     let named = plain(&start.join(python));
     let around = named.parent().filter(|bin| bin.ends_with("bin") && named.is_file()).and_then(Path::parent);
     // Elsewhere `bin` may hold several Pythons, and which of them runs would be the command's choice.
-    match around.filter(|folder| ["pyvenv.cfg", "conda-meta"].iter().any(|mark| folder.join(mark).exists())) {
+    match around.filter(|folder| is_environment(folder)) {
         Some(folder) => folder.to_path_buf(),
         None => named,
     }
@@ -50,6 +50,17 @@ pub(crate) fn no_python(folder: &Path) -> Option<String> {
         None if folder.exists() => Some(format!("{} is no virtual environment", folder.display())),
         None => Some(format!("there is no {}", folder.display())),
     }
+}
+
+/// `X/bin/PROGRAM` of a virtual or conda environment X, relative to `start`: linked alone it would lose what is beside it.
+fn in_environment(start: &Path, program: &Path) -> Option<(String, String)> {
+    let environment = program.parent().filter(|bin| bin.ends_with("bin"))?.parent()?;
+    is_environment(&start.join(environment)).then_some(())?;
+    Some((environment.display().to_string(), program.file_name()?.to_str()?.to_string()))
+}
+
+fn is_environment(folder: &Path) -> bool {
+    ["pyvenv.cfg", "conda-meta"].iter().any(|mark| folder.join(mark).exists())
 }
 
 fn path_of(environment: &[(OsString, OsString)]) -> &OsStr {
@@ -155,11 +166,15 @@ impl Look<'_> {
             return None;
         }
         let is_empty = std::fs::read_dir(&place).is_ok_and(|mut entries| entries.next().is_none());
-        let hint = match is_empty {
-            true => "git keeps no empty folder: let the command make it".to_string(),
-            false => format!("git ignores it; if the command reads it, write [code] link = [\"{}\"]", below.display()),
-        };
-        Some(hint)
+        if is_empty {
+            let held = self.survey.folders.iter().any(|folder| folder == path);
+            return (!held).then(|| "it is empty: let the command make it".to_string());
+        }
+        if let Some((environment, program)) = in_environment(&self.start(), &below) {
+            return Some(format!("write [environment] python = \"{environment}\", and in the command {program} without its folder"));
+        }
+        let why = if self.survey.git.is_some() { "git ignores it" } else { "environments and caches are not copied" };
+        Some(format!("{why}; if the command reads it, write [code] link = [\"{}\"]", below.display()))
     }
 
     /// Whether the snapshot has this, or something below it. What was left out for a reason is told elsewhere.

@@ -3,7 +3,7 @@
 use crate::context::Context;
 use crate::error::HomeError;
 use crate::preflight;
-use neronet_capture::code::{self, Caps, Survey};
+use neronet_capture::code::{self, Survey};
 use neronet_capture::devices::{self, Devices};
 use neronet_capture::environment::{self, Environment};
 use neronet_model::journal::{Code, Entry, Member, Submitted, Sweep};
@@ -51,11 +51,15 @@ pub fn submit(context: &Context, request: &Request<'_>) -> Result<Receipt, HomeE
     let variables = text_variables(&context.environment);
     let venv = request.plan.experiments.iter().find_map(|experiment| experiment.settings.environment.python.as_ref());
     let venv = venv.map(|python| preflight::virtual_environment(request.start, python));
+    let program = request.plan.experiments.iter().find_map(|experiment| {
+        let folder = request.start.join(experiment.settings.code.directory.as_deref().unwrap_or_default());
+        experiment.program().map(|program| if program.contains('/') { folder.join(program) } else { PathBuf::from(program) })
+    });
     let (surveyed, environment, devices) = std::thread::scope(|scope| {
         let described = scope.spawn(|| {
             // Read now, the journal is known when the lock is taken; what is wrong with it is told then.
             context.home.read().ok();
-            (environment::describe(&variables, venv.as_deref(), &cache), devices::describe())
+            (environment::describe(&variables, venv.as_deref(), program.as_deref(), &cache), devices::describe())
         });
         let surveyed = survey(context, request, in_place);
         let (environment, devices) = described.join().unwrap_or_default();
@@ -88,7 +92,7 @@ pub(crate) fn plain(path: &Path) -> PathBuf {
 }
 
 fn survey(context: &Context, request: &Request<'_>, in_place: bool) -> Result<(Code, Survey, Vec<Problem>), HomeError> {
-    let survey = code::survey(request.start, context.user_home.as_deref(), &Caps::default(), &context.cache)?;
+    let survey = crate::code::survey(context, request.plan, request.start)?;
     let warnings = preflight::check(request.plan, &survey, &context.environment)?;
     let mut code = Code {
         snapshot: None,

@@ -74,7 +74,7 @@ impl Snapshot {
             run,
             sweep,
             driverless: false,
-            params: masked::params(&run.params, || self.secrets_of(context, sweep.id)),
+            params: masked::params(&run.params, &sweep.varying, || self.secrets_of(context, sweep.id)),
             state: State::Queued,
             outcome: None,
             reason: None,

@@ -4,7 +4,8 @@ use crate::fill::{self, Filling, Part};
 use crate::params::Axis;
 use crate::problem::quoted;
 use crate::quote;
-use crate::scan::{self, Context, Refusal};
+use crate::scan::{self, Refusal, Scan};
+use crate::simple;
 use crate::source::{Found, Span};
 use crate::suggest::nearest;
 use crate::template::{self, Token};
@@ -44,7 +45,11 @@ pub(crate) fn templates(written: &[Written], settings: &Settings, axes: &[Axis],
     for template in written {
         one(template, &params, seeded, ansi, found);
     }
+    for part in [Part::Command, Part::Resume] {
+        listed_shell(written, part, found);
+    }
     appendable(written, settings, ansi, found);
+    pipes(written, settings, ansi, found);
     unused(settings, axes, ansi, found);
 }
 
@@ -80,14 +85,7 @@ fn one(template: &Written, params: &[&str], seeded: bool, ansi: bool, found: &mu
     match style {
         Style::Shell => match scan::scan(text, &tokens, ansi) {
             Ok(scan) => {
-                for place in scan.places.iter().filter(|place| place.context != Context::Bare) {
-                    if let Some(reader) = second_shell(&text[..place.hole.start]) {
-                        let hint = "what is in the value would be carried out there; hand it over as $NERONET_PARAM_… or as an argument"
-                            .to_string();
-                        let message = format!("the value stands in a text that {reader} reads as a command once more");
-                        found.warning(found.sources.inside(*span, place.hole.clone()), message, hint);
-                    }
-                }
+                second_shell(text, *span, &scan, found);
                 alone = scan.places.into_iter().map(|place| (place.hole.start, place.alone)).collect();
                 scanned = true;
             }
@@ -143,33 +141,83 @@ fn one(template: &Written, params: &[&str], seeded: bool, ansi: bool, found: &mu
     }
 }
 
-/// The program that hands the quoted text which is open at the end of `before` to a shell, if it is a usual one.
-fn second_shell(before: &str) -> Option<&'static str> {
-    let command = &before[before.rfind([';', '|', '&', '\n', '(']).map_or(0, |at| at + 1)..];
-    let quote = command.rfind(['\'', '"'])?;
-    let words: Vec<&str> = command[..quote].split_whitespace().collect();
-    let program = words.iter().find(|word| !word.contains('='))?;
-    let takes_script = words.last().is_some_and(|word| word.starts_with('-') && word.ends_with('c'));
-    let known = ["eval", "ssh", "sh", "bash", "dash", "zsh", "ksh"];
-    let program = known.into_iter().find(|known| program.rsplit('/').next() == Some(known))?;
-    (matches!(program, "eval" | "ssh") || takes_script).then_some(program)
+/// What another shell reads once more is quoted for the first one only.
+fn read_again(reader: &str, at: Span, found: &mut Found<'_>) {
+    let hint = "what is in the value would be carried out there; hand it over as $NERONET_PARAM_… or as an argument".to_string();
+    found.warning(at, format!("the value stands in a text that {reader} reads as a command once more"), hint);
+}
+
+fn second_shell(text: &str, span: Span, scan: &Scan, found: &mut Found<'_>) {
+    let commands = if scan.places.is_empty() { Vec::new() } else { simple::commands(text, scan) };
+    for command in &commands {
+        let words: Vec<&str> = command.words.iter().map(|(word, _)| *word).collect();
+        let Some((reader, read)) = simple::read_again(&words) else { continue };
+        for (_, place) in command.words[read].iter().filter(|(word, _)| !is_whole_script(reader, word)) {
+            let first = scan.places.partition_point(|hole| hole.hole.start < place.start);
+            for hole in scan.places[first..].iter().map(|place| &place.hole).take_while(|hole| hole.end <= place.end) {
+                read_again(reader, found.sources.inside(span, hole.clone()), found);
+            }
+        }
+    }
+}
+
+/// The same in a command that is a list.
+fn listed_shell(written: &[Written], part: Part, found: &mut Found<'_>) {
+    let list: Vec<&Written> = written.iter().filter(|template| template.part == part && template.style == Style::Word).collect();
+    let words: Vec<&str> = list.iter().map(|template| template.text.as_str()).collect();
+    let Some((reader, read)) = simple::read_again(&words) else { return };
+    for template in list[read].iter().filter(|template| !is_whole_script(reader, &template.text)) {
+        for token in template::tokens(&template.text) {
+            if let Token::Hole(hole) = token {
+                read_again(reader, found.sources.inside(template.span, hole), found);
+            }
+        }
+    }
+}
+
+/// `bash -c {script}`: there the value is meant to be carried out.
+fn is_whole_script(reader: &str, word: &str) -> bool {
+    let word = word.trim_matches(['"', '\'']);
+    !matches!(reader, "eval" | "ssh") && matches!(template::tokens(word).as_slice(), [Token::Hole(_)])
 }
 
 /// `[resume] arguments` go behind the command, so its end must take them.
 fn appendable(written: &[Written], settings: &Settings, ansi: bool, found: &mut Found<'_>) {
-    let (Command::Shell(text), Some(Resume::Arguments(_))) = (&settings.command, &settings.resume) else {
+    let (Command::Shell(text), Some(Resume::Arguments(arguments))) = (&settings.command, &settings.resume) else {
         return;
     };
-    let arguments = written.iter().find(|template| template.part == Part::Resume);
+    let Some(span) = written.iter().find(|template| template.part == Part::Resume).map(|template| template.span) else { return };
     let text = text.trim_end();
-    if let (Ok(scan), Some(arguments)) = (scan::scan(text, &template::tokens(text), ansi), arguments)
-        && let Some(end) = scan.closed_end
-    {
-        found.error(
-            arguments.span,
-            format!("these arguments would be written behind the command, which ends in {end}"),
-            "write the whole command instead, below [resume]: command = \"…\"".to_string(),
-        );
+    let Ok(scan) = scan::scan(text, &template::tokens(text), ansi) else { return };
+    let whole = |command: &str| format!("write the whole command instead, below [resume]: command = {command}");
+    if let Some(end) = scan.closed_end {
+        found.error(span, format!("these arguments would be written behind the command, which ends in {end}"), whole("\"…\""));
+        return;
+    }
+    let commands = simple::commands(text, &scan);
+    let Some((last, before)) = commands.split_last() else { return };
+    if let Some(first) = before.iter().find(|command| command.joined.starts_with('|') && command.joined != "||" || !command.prepares()) {
+        let end = first.place.end;
+        let line = format!("{} {}{}", &text[..end], arguments.trim(), &text[end..]);
+        let quotes = if line.contains(['"', '\\', '\n']) { "'''" } else { "\"" };
+        let message = format!("these arguments would go to {}, the last program of the command", quoted(last.name()));
+        found.error(span, message, whole(&format!("{quotes}{line}{quotes}")));
+    }
+}
+
+/// Of a pipe the shell tells only how its last program ended.
+fn pipes(written: &[Written], settings: &Settings, ansi: bool, found: &mut Found<'_>) {
+    let tells_all = |line: &String| line.contains("pipefail");
+    if settings.environment.setup.iter().any(tells_all) {
+        return;
+    }
+    for Written { text, span, .. } in written.iter().filter(|template| template.style == Style::Shell && !tells_all(&template.text)) {
+        let Ok(scan) = scan::scan(text, &template::tokens(text), ansi) else { continue };
+        let commands = simple::commands(text, &scan);
+        let Some(last) = simple::end_of_pipe(&commands) else { continue };
+        let message = format!("the exit code is that of {}: when a program before it fails, nobody learns of it", quoted(last.name()));
+        let hint = format!("write set -o pipefail; before it, or leave {} out: neronet keeps the output", last.name());
+        found.warning(found.sources.inside(*span, last.place.clone()), message, hint);
     }
 }
 
@@ -181,17 +229,17 @@ fn unused(settings: &Settings, axes: &[Axis], ansi: bool, found: &mut Found<'_>)
     if holes.iter().any(|name| name == "flags" || name == "overrides") {
         return;
     }
+    let known: BTreeSet<&str> = axes.iter().map(|axis| axis.name.as_str()).collect();
+    let unknown: BTreeSet<&str> = holes.iter().map(String::as_str).filter(|hole| !known.contains(hole)).collect();
+    // A parameter that a placeholder was meant to be: that is told already.
+    let nearest = |hole: &&str| nearest(hole, axes.iter().map(|axis| axis.name.as_str()));
+    let meant: BTreeSet<&str> = unknown.iter().filter(|_| !found.is_full()).filter_map(nearest).collect();
     for axis in axes {
-        // A placeholder that was meant to be it is told as unknown.
-        let params = || axes.iter().map(|axis| axis.name.as_str());
-        let meant = |hole: &String| nearest(hole, params()) == Some(&axis.name) && !params().any(|name| name == hole);
-        if holes.iter().any(meant) {
-            continue;
-        }
+        let name = axis.name.as_str();
         // The seed is in the environment of every run.
-        if !names.contains(&axis.name) && axis.name != "seed" {
-            let hint = format!("write {{{}}} or {{flags}} in the command, unless the script reads $NERONET_PARAMS", axis.name);
-            found.warning(axis.span, format!("parameter {} is used nowhere", quoted(&axis.name)), hint);
+        if !names.contains(name) && !meant.contains(name) && name != "seed" {
+            let hint = format!("write {{{name}}} or {{flags}} in the command, unless the script reads $NERONET_PARAMS");
+            found.warning(axis.span, format!("parameter {} is used nowhere", quoted(name)), hint);
         }
     }
 }

@@ -19,6 +19,7 @@ pub mod render;
 mod scan;
 mod set;
 mod settings;
+mod simple;
 mod source;
 mod suggest;
 mod syntax;
@@ -30,6 +31,7 @@ pub use problem::{Excerpt, Problem, Problems, Severity};
 pub use wanted::{Wanted, What};
 
 use neronet_model::journal::SpecSource;
+use neronet_model::settings::Command;
 use neronet_model::{Params, Settings, Value};
 use std::fs::File;
 use std::io::{ErrorKind, Read};
@@ -62,6 +64,21 @@ impl Experiment {
     /// How many runs there are.
     pub fn count(&self) -> u64 {
         self.axes.iter().map(|(_, values)| values.len() as u64).product()
+    }
+
+    /// The program that the command calls, as it is written; what only prepares the shell is passed over. Nothing where a
+    /// parameter names it.
+    pub fn program(&self) -> Option<String> {
+        let program = match &self.settings.command {
+            Command::Argv(words) => simple::program(&words.iter().map(String::as_str).collect::<Vec<_>>()).map(str::to_string),
+            Command::Shell(text) => {
+                let scan = scan::scan(text, &template::tokens(text), true).ok()?;
+                let commands = simple::commands(text, &scan);
+                let words: Vec<&str> = commands.iter().find(|command| !command.prepares())?.words.iter().map(|(word, _)| *word).collect();
+                simple::program(&words).map(str::to_string)
+            }
+        };
+        program.filter(|program| template::names(program).is_empty())
     }
 
     /// The parameters with more than one value.

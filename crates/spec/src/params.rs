@@ -40,7 +40,7 @@ fn collect(table: &Table, prefix: &str, entries: &mut Vec<Entry>) {
     for (key, node) in &table.entries {
         let name = format!("{prefix}{}", key.name);
         match &node.tree {
-            Tree::Table(inner) if inner.special().is_none() => collect(inner, &format!("{name}."), entries),
+            Tree::Table(inner) if inner.special().is_none() && inner.slip().is_none() => collect(inner, &format!("{name}."), entries),
             _ => entries.push(Entry { name, span: key.span, place: key.place, node: node.clone() }),
         }
     }
@@ -75,6 +75,7 @@ pub(crate) fn axes(entries: &[Entry], found: &mut Found<'_>) -> Vec<Axis> {
             found.error(entry.span, format!("duplicate parameter {}", quoted(&entry.name)), None);
             continue;
         }
+        lone_value(entries, entry, found);
         axes.push(Axis { name: entry.name.clone(), span: entry.span, values: values(entry, found) });
     }
     let runs = axes.iter().try_fold(1_u64, |runs, axis| runs.checked_mul(axis.values.len() as u64).filter(|runs| *runs <= MOST_RUNS));
@@ -111,9 +112,34 @@ fn values(entry: &Entry, found: &mut Found<'_>) -> Vec<Value> {
                 );
                 Vec::new()
             }
-            None => Vec::new(),
+            None => {
+                slip(&entry.name, table, found);
+                Vec::new()
+            }
         },
         _ => one(scalar(&entry.node, &entry.name, found)),
+    }
+}
+
+/// A misspelt word in braces would become another parameter, without a word.
+fn slip(name: &str, table: &Table, found: &mut Found<'_>) {
+    let Some((key, near)) = table.slip() else { return };
+    let hint = near.map_or_else(
+        || format!("values are a list: {name} = [ … ]; a parameter of that name is written {name}.{} = …", key.name),
+        |near| format!("did you mean {}?", quoted(near)),
+    );
+    found.error(key.span, format!("{} does not say how parameter {} gets its values", quoted(&key.name), quoted(name)), hint);
+}
+
+/// `[params.lr]` with a `value` alone is not what `lr = { value = … }` is.
+fn lone_value(entries: &[Entry], entry: &Entry, found: &mut Found<'_>) {
+    let Some(outer) = entry.name.strip_suffix(".value") else { return };
+    let before = &found.sources.text(entry.span.source)[..entry.span.start];
+    let begins_line = entry.span.source == 0 && before.rsplit('\n').next().is_some_and(|line| line.trim().is_empty());
+    let within = format!("{outer}.");
+    if begins_line && entries.iter().filter(|other| other.name.starts_with(&within)).nth(1).is_none() {
+        let hint = format!("write {outer} = {{ value = … }} for one value of {}, a list included", quoted(outer));
+        found.warning(entry.span, format!("this makes a parameter {}", quoted(&entry.name)), hint);
     }
 }
 

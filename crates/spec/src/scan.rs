@@ -43,6 +43,9 @@ pub(crate) struct Scan {
     pub(crate) places: Vec<Place>,
     /// Why nothing can be appended to this command, if so.
     pub(crate) closed_end: Option<&'static str>,
+    /// The command, byte for byte, with `x` for what stands in quotes and expansions and blanks for comments: what is left are the
+    /// shell's own operators, and blanks between words.
+    pub(crate) outline: String,
 }
 
 /// Whether a shell is one whose quoting is known here.
@@ -107,6 +110,7 @@ struct Scanner<'a> {
     /// `((` that may be two subshells.
     unsure: Option<&'static str>,
     closed_end: Option<&'static str>,
+    outline: String,
 }
 
 /// Follows the shell's quotes through a command. `ansi`: whether `$'…'` are quotes.
@@ -123,9 +127,12 @@ pub(crate) fn scan(text: &str, tokens: &[Token], ansi: bool) -> Result<Scan, Ref
         comment: false,
         unsure: None,
         closed_end: None,
+        outline: String::with_capacity(text.len()),
     };
     while scanner.at < tokens.len() {
+        let (from, outside) = (scanner.at, scanner.open.is_empty() && !scanner.comment);
         scanner.step(ansi)?;
+        scanner.draw(from, outside);
     }
     scanner.finish()
 }
@@ -158,6 +165,22 @@ impl Scanner<'_> {
         self.open.pop();
         self.at += 1;
         self.word_start = false;
+    }
+
+    /// Adds what the last step read to the outline. `outside`: it began outside of quotes, expansions and comments.
+    fn draw(&mut self, from: usize, outside: bool) {
+        let outside = outside && self.open.is_empty();
+        let end = self.offset();
+        let read = &self.tokens[from..self.at];
+        match read {
+            _ if self.comment => {}
+            [Token::Char(c, _)] if outside => self.outline.push(*c),
+            // The end of a line, with the here-documents behind it.
+            [Token::Char('\n', _), ..] if outside => self.outline.push('\n'),
+            [Token::Char('\\', _), Token::Char('\n', _)] if outside => {}
+            _ => self.outline.extend(std::iter::repeat_n('x', end.saturating_sub(self.outline.len()))),
+        }
+        self.outline.extend(std::iter::repeat_n(' ', end.saturating_sub(self.outline.len())));
     }
 
     fn refuse(&self, at: Range<usize>, message: impl Into<String>, hint: impl Into<Option<String>>) -> Refusal {

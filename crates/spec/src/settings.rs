@@ -233,11 +233,33 @@ fn env(table: &Table, reader: &mut Reader<'_, '_>, written: &mut Vec<Written>) -
             reader.found.error(key.span, format!("{name}: the variables NERONET_… are set by neronet itself"), None);
         }
         if let Some(value) = reader.written_scalar(node, &format!("env.{name}")) {
+            if let Some(meant) = left_to_a_shell(&value) {
+                let hint = format!("write `export {name}={value}` as a line of setup below [environment]");
+                let message = format!("{} is taken as it is written: no shell reads the values of [env]", quoted(meant));
+                reader.found.warning(node.span, message, hint);
+            }
             written.push(Written { part: Part::Env, style: Style::Word, text: value.clone(), span: node.span });
             env.push((key.name.clone(), value));
         }
     }
     env
+}
+
+/// `$NAME`, `${NAME}` or a `~` at the beginning, which only a shell would fill in.
+fn left_to_a_shell(value: &str) -> Option<&str> {
+    if value == "~" || value.starts_with("~/") {
+        return Some("~");
+    }
+    value.match_indices('$').find_map(|(at, _)| {
+        let name = value[at + 1..].trim_start_matches('{');
+        let end = value.len() - name.len() + name.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(name.len());
+        let end = match &value[at + 1..value.len() - name.len()] {
+            "" => end,
+            "{" if value[end..].starts_with('}') => end + 1,
+            _ => return None,
+        };
+        name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_').then(|| &value[at..end])
+    })
 }
 
 fn code(table: &Table, reader: &mut Reader<'_, '_>, wanted: &mut Vec<Wanted>) -> Code {

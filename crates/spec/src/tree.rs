@@ -2,6 +2,7 @@
 
 use crate::problem::quoted;
 use crate::source::{Found, Span};
+use crate::suggest::nearest;
 use neronet_model::Value;
 use std::collections::BTreeMap;
 use toml::de::{DeTable, DeValue};
@@ -135,6 +136,18 @@ impl Table {
         let [entry] = self.entries.as_slice() else { return None };
         let name = entry.0.name.as_str();
         (self.inline && (name == "value" || DRAWN.contains(&name) || MADE.contains(&name))).then_some(entry)
+    }
+
+    /// What in braces was meant to say how a parameter gets its values, and is not a word for that: the key, and the word if one is near.
+    pub(crate) fn slip(&self) -> Option<(&Key, Option<&'static str>)> {
+        let is = |names: &[&str]| self.entries.iter().all(|(key, _)| names.contains(&key.name.as_str()));
+        let (key, _) = self.entries.first().filter(|_| self.inline && self.special().is_none())?;
+        match self.entries.len() {
+            1 if is(&["values", "choices", "range", "min", "max"]) => Some((key, None)),
+            1 => nearest(&key.name, DRAWN.into_iter().chain(MADE).chain(["value"])).map(|word| (key, Some(word))),
+            2 if is(&["min", "max"]) => Some((key, None)),
+            _ => None,
+        }
     }
 
     fn is_one_value(&self) -> bool {

@@ -1,6 +1,7 @@
 //! Symlinks of the surveyed tree: which stay as they are, and which must point to the original place.
 
 use super::Link;
+use super::manifest::leaves;
 use std::collections::HashSet;
 use std::path::{Component, Path, PathBuf};
 
@@ -34,7 +35,8 @@ impl<'a> Held<'a> {
             None => false,
         };
         let target = match within {
-            Some(within) if stays && target.starts_with('/') => relative(folder, within),
+            // A text that leaves the top and comes back would lead elsewhere from a copy.
+            Some(within) if stays && (target.starts_with('/') || leaves(path, target)) => relative(folder, within),
             _ if stays => target.to_string(),
             _ => place.to_string_lossy().into_owned(),
         };
@@ -81,6 +83,8 @@ mod tests {
         assert_eq!(link("src/x", "../src/./a.py"), ("../src/./a.py".into(), false));
         assert_eq!(link("src/x", "/nonexistent-top/src/a.py"), ("../src/a.py".into(), false));
         assert_eq!(link("src/x", "/nonexistent-top"), ("..".into(), false));
+        assert_eq!(link("x", "../nonexistent-top/src/a.py"), ("src/a.py".into(), false));
+        assert_eq!(link("src/x", "../../nonexistent-top/src/none.py"), ("../src/none.py".into(), false));
         assert_eq!(link("x", "/data/mnist"), ("/data/mnist".into(), true));
         assert_eq!(link("src/x", "../../elsewhere"), ("/elsewhere".into(), true));
     }

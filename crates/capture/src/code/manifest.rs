@@ -35,8 +35,9 @@ impl Manifest {
         let paths = survey.files.iter().map(|file| &file.path).chain(survey.large.iter().map(|file| &file.path));
         let needed = !below.is_empty()
             && !paths
+                .chain(&survey.folders)
                 .chain(survey.links.iter().map(|link| &link.path))
-                .any(|path| path.strip_prefix(below.as_str()).is_some_and(|rest| rest.starts_with('/')));
+                .any(|path| path.strip_prefix(below.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')));
         Manifest {
             format: FORMAT,
             commit: survey.git.as_ref().map(|git| git.commit.clone()).unwrap_or_default(),
@@ -44,7 +45,7 @@ impl Manifest {
             files: survey.files.clone(),
             links: survey.links.clone(),
             large: survey.large.clone(),
-            folders: if needed { vec![below.clone()] } else { Vec::new() },
+            folders: survey.folders.iter().chain(Some(below).filter(|_| needed)).cloned().collect(),
             submodules: survey.submodules.clone(),
             untracked: survey.untracked.clone(),
             left_out: survey.left_out.clone(),
@@ -81,7 +82,7 @@ impl Manifest {
         Ok(manifest)
     }
 
-    fn check(&self) -> Result<(), String> {
+    pub(super) fn check(&self) -> Result<(), String> {
         let links: HashSet<&str> = self.links.iter().map(|link| link.path.as_str()).collect();
         for path in self.paths() {
             if !is_safe(path) {
@@ -124,7 +125,7 @@ pub(super) fn is_safe(path: &str) -> bool {
 }
 
 /// Whether a relative link's target climbs above the top.
-fn leaves(path: &str, target: &str) -> bool {
+pub(super) fn leaves(path: &str, target: &str) -> bool {
     let mut depth = Path::new(path).components().count().saturating_sub(1);
     for part in Path::new(target).components() {
         match part {

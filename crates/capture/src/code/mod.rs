@@ -3,6 +3,7 @@
 mod cache;
 mod changes;
 mod diff;
+mod folders;
 mod git;
 mod links;
 mod manifest;
@@ -34,8 +35,10 @@ pub struct Survey {
     /// Untracked files make a work tree dirty too: the commit alone does not hold what runs.
     pub git: Option<Git>,
     pub files: Vec<Entry>,
-    /// Files over the cap: recorded and linked, not copied.
+    /// Large files for which there is no room: recorded and linked, not copied.
     pub large: Vec<Large>,
+    /// Folders of which nothing else is taken along: empty ones, and those that git ignores whole. In the snapshot they are empty.
+    pub folders: Vec<String>,
     /// Path and a sentence why it is not in the snapshot.
     pub left_out: Vec<(String, String)>,
     /// A sentence why there can be no snapshot of this folder; then the lists may be incomplete.
@@ -48,6 +51,16 @@ pub struct Survey {
     pub diff: Vec<u8>,
     /// Sentences that the user should read, e.g. that git refused and the folder was walked.
     pub notes: Vec<String>,
+}
+
+impl Survey {
+    /// Leaves out the linked files that runs save themselves, by their paths below `top`: a run would write through the link.
+    pub fn leave_out_saved(&mut self, saved: impl Fn(&str) -> bool) {
+        let (saved, large) = std::mem::take(&mut self.large).into_iter().partition(|large| saved(&large.path));
+        self.large = large;
+        self.left_out.extend(saved.into_iter().map(|large: Large| (large.path, "runs save it: [checkpoints] paths names it".to_string())));
+        self.left_out.sort();
+    }
 }
 
 /// A file to copy. Paths are relative to the top, with `/`.
@@ -87,7 +100,7 @@ pub struct Submodule {
 pub struct Caps {
     pub bytes: u64,
     pub files: u64,
-    /// A file above this is linked, and does not count.
+    /// A file above this is linked where there is no room for it.
     pub large: u64,
 }
 

@@ -1,5 +1,6 @@
 //! The second half of a survey: what becomes of each path that was listed.
 
+use super::folders::MOST_FOLDERS;
 use super::links::Held;
 use super::survey::Surveyor;
 use super::{Entry, Large, read, size};
@@ -69,6 +70,7 @@ impl Surveyor<'_> {
                 copied.push((path, meta, large));
             }
         }
+        self.room_for_large(&mut copied);
         let bytes: u64 = copied.iter().filter(|(_, _, large)| !large).map(|(_, meta, _)| meta.len()).sum();
         if bytes > self.caps.bytes {
             let sizes = copied.iter().filter(|(_, _, large)| !large).map(|(path, meta, _)| (path.as_str(), meta.len()));
@@ -79,6 +81,8 @@ impl Surveyor<'_> {
         self.survey.links = links.iter().map(|(path, target)| held.link(&self.survey.top, path, target)).collect();
         self.read(copied);
         self.survey.left_out.sort();
+        self.survey.folders.sort();
+        self.survey.folders.truncate(MOST_FOLDERS);
     }
 
     /// neronet's own home and cache may lie in the tree; they must not grow a copy of themselves with every run.
@@ -98,6 +102,20 @@ impl Surveyor<'_> {
         }
         if !own.is_empty() {
             self.tracked.retain(|path, _| !own.iter().any(|folder| path.starts_with(folder.as_str())));
+            self.survey.folders.retain(|path| !own.iter().any(|folder| format!("{path}/").starts_with(folder.as_str())));
+        }
+        self.own = own;
+    }
+
+    /// What is linked a run could write to, so large files are frozen like all others while there is room, the smallest first.
+    fn room_for_large(&self, copied: &mut [(String, Metadata, bool)]) {
+        let taken: u64 = copied.iter().filter(|(_, _, large)| !large).map(|(_, meta, _)| meta.len()).sum();
+        let mut room = self.caps.bytes.saturating_sub(taken);
+        let mut large: Vec<&mut (String, Metadata, bool)> = copied.iter_mut().filter(|(_, _, large)| *large).collect();
+        large.sort_by_key(|(_, meta, _)| meta.len());
+        for (_, meta, large) in large {
+            let Some(left) = room.checked_sub(meta.len()) else { return };
+            (room, *large) = (left, false);
         }
     }
 

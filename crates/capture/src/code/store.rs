@@ -26,6 +26,8 @@ pub fn store(survey: &Survey, snapshots: &Path) -> Result<String, CaptureError> 
         return Err(CaptureError::new(format!("no snapshot can be made: {why}"), &survey.top, "run in place"));
     }
     let mut manifest = Manifest::of(survey);
+    // What could not be copied out again is not stored in the first place.
+    manifest.check().map_err(|why| CaptureError::new(why, &survey.top, "take it out of the folder, or set [code] in_place = true"))?;
     let (_, name) = manifest.seal()?;
     if snapshots.join(&name).join(MANIFEST).is_file() {
         return Ok(name);

@@ -34,6 +34,7 @@ pub fn survey(start: &Path, home_dir: Option<&Path>, caps: &Caps, cache: &Path) 
         git: None,
         files: Vec::new(),
         large: Vec::new(),
+        folders: Vec::new(),
         left_out: Vec::new(),
         in_place_because: None,
         links: Vec::new(),
@@ -53,6 +54,7 @@ pub fn survey(start: &Path, home_dir: Option<&Path>, caps: &Caps, cache: &Path) 
         tracked: BTreeMap::new(),
         looked_at: HashMap::new(),
         found: BTreeMap::new(),
+        own: Vec::new(),
         repos: Vec::new(),
         diff_known: None,
         git_answers: true,
@@ -73,6 +75,8 @@ pub(super) struct Surveyor<'a> {
     pub(super) looked_at: HashMap<String, Metadata>,
     /// What goes into the cache.
     pub(super) found: BTreeMap<String, (Option<Sign>, String)>,
+    /// Folders of neronet's own, each with a `/` at the end.
+    pub(super) own: Vec<String>,
     repos: Vec<(Repo, RepoState)>,
     pub(super) diff_known: Option<Vec<u8>>,
     git_answers: bool,
@@ -141,6 +145,7 @@ impl Surveyor<'_> {
             }
             if self.survey.in_place_because.is_none() {
                 self.settle(cache);
+                self.empty_folders();
             }
             asked.map(|asked| asked.join().ok().flatten())
         });
@@ -227,6 +232,7 @@ impl Surveyor<'_> {
         for path in walked.paths {
             self.tracked.entry(format!("{prefix}{path}")).or_insert(false);
         }
+        self.survey.folders.extend(walked.empty.into_iter().map(|path| format!("{prefix}{path}")));
         for path in walked.not_utf8 {
             self.leave_out(format!("{prefix}{path}"), "its name is not UTF-8");
         }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-const SKIPPED: [&str; 10] =
+pub(super) const SKIPPED: [&str; 10] =
     [".git", ".hg", ".svn", "__pycache__", "node_modules", ".mypy_cache", ".pytest_cache", ".ruff_cache", ".ipynb_checkpoints", ".tox"];
 /// Skipped entries are cheap, not free: a folder of ten times as many entries as may be listed is too much as well.
 const SKIPPED_FACTOR: u64 = 10;
@@ -11,6 +11,8 @@ const SKIPPED_FACTOR: u64 = 10;
 pub(super) struct Walked {
     /// Files, links and others, relative to the folder.
     pub(super) paths: Vec<String>,
+    /// Folders of which nothing is listed.
+    pub(super) empty: Vec<String>,
     pub(super) not_utf8: Vec<String>,
     pub(super) unreadable: Vec<(String, String)>,
     /// There are more than asked for; the walk ended early.
@@ -30,6 +32,7 @@ pub(super) fn walk(folder: &Path, most: u64) -> Walked {
                 continue;
             }
         };
+        let mut is_environment = false;
         let (first_path, first_waiting) = (walked.paths.len(), waiting.len());
         for entry in entries.flatten() {
             seen += 1;
@@ -47,6 +50,7 @@ pub(super) fn walk(folder: &Path, most: u64) -> Walked {
                 // A Python environment, whatever it is called: nothing in it is code of the user's.
                 walked.paths.truncate(first_path);
                 waiting.truncate(first_waiting);
+                is_environment = true;
                 break;
             }
             if is_folder && !SKIPPED.contains(&name) {
@@ -55,6 +59,8 @@ pub(super) fn walk(folder: &Path, most: u64) -> Walked {
                 walked.paths.push(format!("{below}{name}"));
             }
         }
+        let is_empty = walked.paths.len() == first_path && waiting.len() == first_waiting && !is_environment;
+        walked.empty.extend(below.strip_suffix('/').filter(|_| is_empty).map(str::to_string));
     }
     walked
 }

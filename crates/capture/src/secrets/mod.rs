@@ -1,7 +1,9 @@
 //! What looks like a secret, and its removal from what is recorded. Rather one value too many is masked than one too few.
 
+mod setting;
 mod text;
 
+pub use setting::{is_secret_assigned, is_secret_setting};
 pub use text::mask_text;
 
 use std::path::Path;
@@ -32,7 +34,7 @@ const SECRET_WORDS: [&str; 15] = [
 ];
 /// Words after which a `KEY` is none to a door: `SSH_KEY` is one, `CACHE_KEY` is not.
 const HARMLESS_KEYS: [&str; 6] = ["PUBLIC", "CACHE", "SORT", "PRIMARY", "FOREIGN", "HOST"];
-/// Whether a variable or option of this name holds a secret. `PWD` and `OLDPWD` are folders, and `*_PATH`, `*_FILE` name places.
+/// Whether a variable of the environment of this name holds a secret. `PWD` and `OLDPWD` are folders, and `*_PATH`, `*_FILE` name places.
 pub fn is_secret_name(name: &str) -> bool {
     let words = words_of(name);
     let is = |word: &str, known: &str| word == known || (known.len() > 4 && word.ends_with(known));

@@ -1,6 +1,6 @@
 //! Masking within a text: passwords in addresses, private keys, tokens, and what is assigned to a secret name.
 
-use super::{MASK, SHORTEST_KNOWN, is_secret_name};
+use super::{MASK, SHORTEST_KNOWN, is_secret_assigned};
 
 /// How tokens of known services begin, and how many characters follow at least.
 const TOKEN_STARTS: [(&str, usize); 20] = [
@@ -125,7 +125,7 @@ fn mask_words(text: &str) -> String {
         }
         let assigns = matches!(after.trim_start_matches(['"', '\'', ' ']).chars().next(), Some('=' | ':'));
         let is_option = word.starts_with("--");
-        if is_secret_name(word) && (assigns || is_option) && !after.starts_with("://") {
+        if is_secret_assigned(word) && (assigns || is_option) && !after.starts_with("://") {
             kept.push_str(word);
             (names_secret, separated) = (true, false);
             rest = after;
@@ -220,6 +220,8 @@ mod tests {
             "token = None",
             "-----BEGIN CERTIFICATE-----\nabc\n-----END CERTIFICATE-----",
             "max_tokens=512",
+            "train --cls_token mean --label-key=name --lr 1",
+            "pad_token: '<pad>'",
             "--use-auth-token --lr 1",
             "naïve ünïcode: ok",
         ] {

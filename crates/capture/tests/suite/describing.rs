@@ -26,7 +26,7 @@ fn a_virtual_environment_is_described_from_names_alone_with_its_editable_install
     let url = format!("{{\"dir_info\": {{\"editable\": true}}, \"url\": \"file://{}/my%20code\"}}", tree.top.display());
     tree.put(&format!("{site}/mine-0.2.dist-info/direct_url.json"), url);
     tree.put(&format!("{site}/legacy.egg-link"), format!("{}/legacy\n.\n", tree.top.display()));
-    let described = environment::describe(&[], Some(&folder), &tree.beside("cache"));
+    let described = environment::describe(&[], Some(&folder), None, &tree.beside("cache"));
     let python = described.python.expect("a Python");
     assert_eq!((python.kind, python.version.as_deref(), python.name.as_deref()), (PythonKind::Venv, Some("3.11.4"), Some("lab")));
     let packages: Vec<_> = described.packages.iter().map(|(name, version)| (name.as_str(), version.as_str())).collect();
@@ -38,11 +38,11 @@ fn a_virtual_environment_is_described_from_names_alone_with_its_editable_install
 fn an_installation_is_seen_although_the_packages_are_remembered() {
     let tree = Tree::plain();
     let folder = venv(&tree);
-    let count = || environment::describe(&[], Some(&folder), &tree.beside("cache")).packages.len();
+    let count = || environment::describe(&[], Some(&folder), None, &tree.beside("cache")).packages.len();
     assert_eq!((count(), count()), (4, 4));
     tree.put("venv/lib/python3.11/site-packages/torch-2.4.0.dist-info/METADATA", "");
     assert_eq!((count(), count()), (5, 5));
-    let without = environment::describe(&[], Some(&folder), Path::new("/proc/no-cache"));
+    let without = environment::describe(&[], Some(&folder), None, Path::new("/proc/no-cache"));
     assert_eq!(without.packages.len(), 5);
 }
 
@@ -54,11 +54,32 @@ fn the_first_python_on_the_path_is_the_one_and_conda_is_read_from_its_own_record
     let path = format!("{}:/usr/bin", tree.top.join("conda/bin").display());
     let env =
         variables(&[("PATH", &path), ("CONDA_DEFAULT_ENV", "train"), ("LOADEDMODULES", "gcc/12:cuda/12.4"), ("VIRTUAL_ENV", "/not/there")]);
-    let described = environment::describe(&env, None, &tree.beside("cache"));
+    let described = environment::describe(&env, None, None, &tree.beside("cache"));
     let python = described.python.expect("a Python");
     assert_eq!((python.kind, python.version.as_deref(), python.name.as_deref()), (PythonKind::Conda, Some("3.10.1"), Some("train")));
     assert_eq!(described.packages, variables(&[("py_lib", "1.1"), ("python", "3.10.1")]));
     assert_eq!(described.modules, ["gcc/12", "cuda/12.4"]);
+}
+
+#[test]
+fn the_python_that_the_command_calls_is_the_one() {
+    let tree = Tree::plain();
+    let folder = venv(&tree);
+    tree.put("bin/python", "").put("bin/python3.9", "").put("other/pyvenv.cfg", "version = 3.13.0\n").put("other/bin/python", "");
+    let env = variables(&[("PATH", &tree.top.join("bin").display().to_string())]);
+    let called = |python: Option<&Path>, program: &str| {
+        let python = environment::describe(&env, python, Some(Path::new(program)), &tree.beside("cache")).python.expect("a Python");
+        python.interpreter.strip_prefix(&tree.top).expect("in the tree").display().to_string()
+    };
+    let other = tree.top.join("other/bin/python").display().to_string();
+    assert_eq!(called(None, &other), "other/bin/python");
+    assert_eq!(called(Some(&folder), &other), "other/bin/python");
+    assert_eq!(called(None, "python3.9"), "bin/python3.9");
+    assert_eq!(called(Some(&folder), "python"), "venv/bin/python");
+    assert_eq!(called(Some(&folder), "torchrun"), "venv/bin/python");
+    assert_eq!(called(None, "/not/there/python"), "bin/python");
+    let described = environment::describe(&env, Some(&folder), Some(Path::new(&other)), &tree.beside("cache")).python.expect("a Python");
+    assert_eq!((described.version.as_deref(), described.folder), (Some("3.13.0"), Some(tree.top.join("other"))));
 }
 
 #[test]
@@ -72,7 +93,7 @@ fn behind_a_stand_in_of_pyenv_the_interpreter_itself_is_found() {
     let path = tree.top.join("pyenv/shims").display().to_string();
     let version = |more: &[(&str, &str)]| {
         let all = variables(&[&[("PATH", path.as_str())], more].concat());
-        environment::describe(&all, None, &tree.beside("cache")).python.expect("a Python").version
+        environment::describe(&all, None, None, &tree.beside("cache")).python.expect("a Python").version
     };
     let project = tree.top.join("project").display().to_string();
     assert_eq!(version(&[]).as_deref(), Some("3.11"));
@@ -91,7 +112,7 @@ fn variables_are_chosen_and_no_canary_is_among_them() {
         ("PYTHONPATH", "/x/canary-token/y"),
         ("EDITOR", "vi"),
     ]);
-    let described = environment::describe(&env, None, &tree.beside("cache"));
+    let described = environment::describe(&env, None, None, &tree.beside("cache"));
     let record = serde_json::to_string(&described).expect("json");
     assert!(!record.contains("canary"), "{record}");
     let names: Vec<&str> = described.variables.iter().map(|(name, _)| name.as_str()).collect();
@@ -103,7 +124,7 @@ fn variables_are_chosen_and_no_canary_is_among_them() {
 #[test]
 fn this_machine_has_a_kernel_a_name_and_cores() {
     let tree = Tree::plain();
-    let system = environment::describe(&[], None, &tree.beside("cache")).system;
+    let system = environment::describe(&[], None, None, &tree.beside("cache")).system;
     assert!(!system.kernel.is_empty() && !system.hostname.is_empty() && !system.os.is_empty() && system.cores > 0, "{system:?}");
     assert!(system.memory_bytes.is_some_and(|bytes| bytes > 1 << 20));
 }

@@ -106,7 +106,7 @@ fn large_files_and_linked_folders_are_symlinks_to_the_original_place() {
     tree.put(".gitignore", "data/\n").put("data/x", "x").put("cfg/kept", "k").put("cfg/over", "o").put("deep/er/f", "");
     std::fs::create_dir_all(tree.beside("elsewhere")).expect("a folder");
     let file = std::fs::File::create(tree.top.join("deep/big.bin")).expect("a file");
-    file.set_len(11_000_000).expect("a length");
+    file.set_len(101_000_000).expect("a length");
     let elsewhere = tree.beside("elsewhere");
     let work = tree.work("work", &["data/", "./cfg", "cfg/over", elsewhere.to_str().expect("a path")]);
     let target = |path: &str| std::fs::read_link(work.join(path)).expect("a link");
@@ -115,6 +115,71 @@ fn large_files_and_linked_folders_are_symlinks_to_the_original_place() {
     assert_eq!(target("deep/big.bin"), tree.top.join("deep/big.bin"));
     assert_eq!(target("elsewhere"), elsewhere);
     assert!(work.join("deep/er/f").is_file());
+}
+
+#[test]
+fn a_large_file_that_has_room_is_a_run_s_own() {
+    let tree = Tree::git();
+    tree.put("train.py", "").put("model.pt", vec![b'a'; 10_000_001]);
+    let work = tree.work("work", &[]);
+    std::fs::write(work.join("model.pt"), "the run's").expect("written");
+    assert_eq!(std::fs::metadata(tree.top.join("model.pt")).expect("there").len(), 10_000_001);
+}
+
+#[test]
+fn folders_that_hold_nothing_of_the_snapshot_are_there_in_the_work_copy() {
+    let made = |work: &Path| -> Vec<String> {
+        let folders = |folder: &Path| -> Vec<std::path::PathBuf> {
+            let entries = std::fs::read_dir(folder).expect("a folder").flatten().map(|entry| entry.path());
+            entries.filter(|path| path.is_dir()).collect()
+        };
+        let mut waiting = folders(work);
+        let mut found = Vec::new();
+        while let Some(folder) = waiting.pop() {
+            waiting.extend(folders(&folder));
+            found.push(folder.strip_prefix(work).expect("below").display().to_string());
+        }
+        found.sort();
+        found
+    };
+    let fill = |tree: &Tree| {
+        tree.put("src/a.py", "").put("venv/pyvenv.cfg", "").put(".cache/x/y", "").put("src/__pycache__/a.pyc", "");
+        tree.put("home/home.lock", "").put("home/journal/1", "");
+        for folder in ["out", "src/results", "deep/er/empty"] {
+            std::fs::create_dir_all(tree.top.join(folder)).expect("a folder");
+        }
+    };
+    let git = Tree::git();
+    fill(&git);
+    git.put(".gitignore", "logs/\nvenv/\n.cache/\n__pycache__/\n").put("logs/1/log.txt", "").put("src/logs/x", "");
+    assert_eq!(made(&git.work("work", &[])), ["deep", "logs", "out", "src", "src/logs", "src/results"]);
+    assert_eq!(git.store(), git.store());
+    // What is linked is not empty.
+    assert_eq!(std::fs::read_link(git.work("linked", &["logs"]).join("logs")).expect("a link"), git.top.join("logs"));
+    let plain = Tree::plain();
+    fill(&plain);
+    std::fs::remove_dir_all(plain.top.join(".cache")).expect("removed");
+    assert_eq!(made(&plain.work("work", &[])), ["deep", "deep/er", "deep/er/empty", "out", "src", "src/results"]);
+}
+
+#[test]
+fn a_symlink_that_leaves_the_tree_and_comes_back_leads_into_the_work_copy() {
+    let tree = Tree::git();
+    tree.put("src/a.py", "one\n");
+    symlink("../../tree/src/a.py", tree.top.join("src/back")).expect("a link");
+    let work = tree.work("work", &[]);
+    std::fs::write(work.join("src/a.py"), "two\n").expect("written");
+    assert_eq!(read(&work.join("src/back")), "two\n");
+}
+
+#[test]
+fn what_could_not_be_copied_out_again_is_not_stored() {
+    let tree = Tree::git();
+    tree.put("a.py", "");
+    let mut survey = tree.survey();
+    survey.files[0].path = "../a.py".to_string();
+    let error = code::store(&survey, &tree.beside("snapshots")).expect_err("refused");
+    assert!(error.what.contains("would leave the run's folder") && !tree.beside("snapshots").exists(), "{error}");
 }
 
 #[test]

@@ -237,6 +237,25 @@ fn a_huge_sparse_file_is_linked_and_many_bytes_or_files_end_the_survey_early() {
 }
 
 #[test]
+fn large_files_are_frozen_while_there_is_room_and_what_runs_save_is_never_linked() {
+    let tree = Tree::git();
+    tree.put("a.py", [0; 50]).put("c.bin", [0; 300]).put("b.bin", [0; 500]).put("ckpt/d.pt", [0; 600]).put("e.bin", [0; 700]);
+    let caps = Caps { bytes: 1000, large: 100, ..Caps::default() };
+    let mut survey = tree.survey_with(&caps);
+    assert_eq!(paths(&survey), ["a.py", "b.bin", "c.bin"]);
+    assert_eq!(tree.survey_with(&caps), survey);
+    let linked = |survey: &code::Survey| survey.large.iter().map(|large| large.path.clone()).collect::<Vec<_>>();
+    assert_eq!(linked(&survey), ["ckpt/d.pt", "e.bin"]);
+    survey.leave_out_saved(|path| path.starts_with("ckpt/"));
+    assert_eq!(linked(&survey), ["e.bin"]);
+    assert_eq!(survey.left_out, [("ckpt/d.pt".to_string(), "runs save it: [checkpoints] paths names it".to_string())]);
+    // With more room, and from the cache of when there was less.
+    let more = tree.survey_with(&Caps { bytes: 1500, ..caps });
+    assert_eq!(paths(&more), ["a.py", "b.bin", "c.bin", "ckpt/d.pt"]);
+    assert!(more.files.iter().all(|file| file.sha256.len() == 64));
+}
+
+#[test]
 fn the_home_folder_what_holds_it_and_the_root_are_never_copied() {
     let tree = Tree::git();
     tree.put("inner/a.py", "").commit();

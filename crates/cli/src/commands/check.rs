@@ -5,10 +5,10 @@ use crate::commands::page::{Page, count};
 use crate::commands::run::{DEFAULT_SPEC, MANY, grouped, read_spec};
 use crate::output;
 use crate::session::Session;
-use neronet_capture::code::{self, Caps, Survey};
+use neronet_capture::code::Survey;
 use neronet_home::HomeError;
 use neronet_home::compare::commit;
-use neronet_home::preflight;
+use neronet_home::{code, preflight};
 use neronet_model::{Params, RunId, Settings, Value};
 use neronet_report::{Cell, Column, Style, Table, words};
 use neronet_scrape::learn::{self, Learned};
@@ -64,7 +64,7 @@ pub(crate) fn check(session: &Session, words: &Check) -> Result<ExitCode, HomeEr
 /// The plan with all that is to be said of it, and the code that its runs would get.
 fn examined(session: &Session, words: &Check) -> Result<(Plan, Survey), HomeError> {
     let (mut plan, start) = read_spec(session, words.spec.as_deref(), &words.set)?;
-    let survey = code::survey(&start, session.context.user_home.as_deref(), &Caps::default(), &session.context.cache)?;
+    let survey = code::survey(&session.context, &plan, &start)?;
     plan.warnings.extend(preflight::check(&plan, &survey, &session.context.environment)?);
     Ok((plan, survey))
 }

@@ -184,7 +184,7 @@ impl<'a> Live<'a> {
         let Some((run, sweep)) = self.state.runs.get(&run).and_then(|run| Some((run, self.state.sweeps.get(&run.sweep)?))) else {
             return String::new();
         };
-        let params = masked::params(&run.params, || self.secrets.get(&sweep.id).cloned().unwrap_or_default());
+        let params = masked::params(&run.params, &sweep.varying, || self.secrets.get(&sweep.id).cloned().unwrap_or_default());
         let varying = sweep.varying.iter().filter_map(|name| params.get(name).map(|value| format!("{name}={value}")));
         let text: Vec<String> = varying.collect();
         if text.is_empty() { String::new() } else { format!("  {}", words::one_line(&text.join(" "), 80)) }

@@ -87,6 +87,6 @@ impl Scanner<'_> {
         if self.tokens.last().is_some_and(|token| matches!(token, Token::Char('\\', _))) {
             self.closed_end = Some("a backslash");
         }
-        Ok(Scan { places: self.places, closed_end: self.closed_end })
+        Ok(Scan { places: self.places, closed_end: self.closed_end, outline: self.outline })
     }
 }

@@ -204,3 +204,19 @@ fn a_bare_command_line_takes_flags_and_warns_of_what_is_unused() {
     insta::assert_snapshot!(plan.warnings[0]);
     assert!(of_command(&[], &[]).is_err());
 }
+
+#[test]
+fn the_program_of_a_command_is_told_from_what_prepares_the_shell() {
+    for (command, program) in [
+        ("'python3 train.py'", Some("python3")),
+        ("'cd src && A=1 .venv/bin/python train.py | tee log'", Some(".venv/bin/python")),
+        ("'timeout 60 \"/opt/my python/bin/python\" train.py'", Some("/opt/my python/bin/python")),
+        ("['env', 'A=1', 'python3.11', 't.py']", Some("python3.11")),
+        ("'srun ./train.sh'", Some("srun")),
+        ("'{py} t.py'", None),
+        ("'cd x'", None),
+    ] {
+        let found = experiment(&format!("command = {command}\nparams.py = 'python3'\n")).program();
+        assert_eq!(found.as_deref(), program, "{command}");
+    }
+}

@@ -414,3 +414,31 @@ fn files_that_are_no_text_or_too_large() {
     let is_folder = neronet_spec::load(folder.path(), None, &[]).expect_err("refused").to_string();
     assert!(is_folder.contains("this is a folder"), "{is_folder}");
 }
+
+#[test]
+fn a_misspelt_way_to_give_values_is_no_parameter() {
+    insta::assert_snapshot!(refused(
+        r#"command = "true {flags}"
+[params]
+lr = { loguniform = [0.1, 1] }
+wd = { vlaue = [1, 2] }
+a = { values = [1, 2] }
+b = { min = 0, max = 1 }
+c = { range = [0, 1] }
+optim.d = { choises = ["x"] }
+"#
+    ));
+}
+
+#[test]
+fn a_sub_table_with_a_value_alone_is_told() {
+    let warned = |params: &str| {
+        let text = format!("command = \"t {{flags}}\"\n{params}");
+        let plan = neronet_spec::parse(&text, "neronet.toml", None, &[]).unwrap_or_else(|problems| panic!("{problems}"));
+        plan.warnings.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+    };
+    insta::assert_snapshot!(warned("[params.betas]\nvalue = [0.9, 0.999]\n"));
+    for params in ["params.m.value = 6\n", "[params.m]\nvalue = 6\nother = 7\n", "[params.m]\nlr = 1\n", "params.m = { schedule = 1 }\n"] {
+        assert_eq!(warned(params), "", "{params}");
+    }
+}

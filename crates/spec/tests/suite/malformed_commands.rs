@@ -144,19 +144,95 @@ fn what_is_probably_not_meant_is_a_warning() {
     insta::assert_snapshot!(warnings.join("\n"));
 }
 
+/// The warnings of a specification that is otherwise good.
+fn warnings(text: &str) -> String {
+    let plan = neronet_spec::parse(text, "neronet.toml", None, &[]).unwrap_or_else(|problems| panic!("{problems}"));
+    plan.warnings.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+}
+
 #[test]
 fn a_value_that_a_second_shell_reads_is_a_warning() {
-    let warned = |command: &str| {
-        let text = format!("command = \"\"\"{command}\"\"\"\nparams.x = 1\n");
-        let plan = neronet_spec::parse(&text, "neronet.toml", None, &[]).unwrap_or_else(|problems| panic!("{problems}"));
-        plan.warnings.iter().any(|warning| warning.message.contains("once more"))
-    };
-    for command in ["eval 'echo {x}'", "cd a; bash -c 'echo {x}'", "/bin/sh -lc 'echo {x}' b", "A=1 ssh host 'train {x}'"] {
-        assert!(warned(command), "{command}");
+    let warned = |command: &str| warnings(&format!("command = {command}\nparams.x = 1\n")).contains("once more");
+    for command in [
+        "eval 'echo {x}'",
+        "eval echo {x}",
+        "cd a; bash -c 'echo {x}'",
+        "/bin/sh -lc 'echo {x}' b",
+        "A=1 ssh host 'train {x}'",
+        "ssh -p 22 -t me@host python train.py {x}",
+        "timeout 60 ssh host train {x}",
+        "env bash -c \"echo {x}\"",
+        "srun --pty bash -l -c 'echo {x}'",
+        "docker run --rm -it image:1 /bin/bash -o pipefail -c 'echo {x}'",
+        "true && timeout 5 sh -c 'echo {x}' # 'at last'",
+    ] {
+        assert!(warned(&format!("'''{command} '''")), "{command}");
     }
-    for command in ["bash -c 'echo $1' - {x}", "bash t.sh '{x}'", "echo '{x}'", "eval 'a'; t '{x}'", "bash -c 'echo $1' - '{x}'"] {
-        assert!(!warned(command), "{command}");
+    for command in [
+        "bash -c 'echo $1' - {x}",
+        "bash t.sh '{x}'",
+        "echo '{x}'",
+        "eval 'a'; t '{x}'",
+        "bash -c 'echo $1' - '{x}'",
+        "ssh host-{x} true",
+        "python train.py --mode eval --env ssh --lr {x}",
+        "bash --norc train.sh -c '{x}'",
+        "bash -c {x}",
+    ] {
+        assert!(!warned(&format!("'''{command} '''")), "{command}");
     }
+    for list in ["['bash', '-c', 'echo {x}']", "['srun', '-n', '1', '/bin/sh', '-ec', 'echo {x}']", "['ssh', 'host', 'echo', '{x}']"] {
+        assert!(warned(list), "{list}");
+    }
+    for list in ["['bash', '-c', 'echo $1', '-', '{x}']", "['python', '-c', 'print({x})']", "['bash', '-c', '{x}']"] {
+        assert!(!warned(list), "{list}");
+    }
+    assert!(warned("'t {x}'\nresume.command = ['bash', '-c', 't {checkpoint}']"));
+}
+
+#[test]
+fn resume_arguments_that_would_go_to_another_program() {
+    let resumed = |command: &str| format!("command = '''{command}'''\n[resume]\narguments = \"--resume {{checkpoint}}\"\n");
+    insta::assert_snapshot!(refused(&resumed("set -o pipefail; cd src && python train.py 2>&1 | tee 'log.txt'")));
+    for command in
+        ["python train.py && python eval.py", "python train.py || echo failed", "python a.py\npython b.py", "for i in 1 2; do x; done; y"]
+    {
+        assert!(refused(&resumed(command)).contains("the last program of the command"), "{command}");
+    }
+    for command in [
+        "cd src && python train.py",
+        "cd src || exit 1; source .venv/bin/activate; . ./x.sh; module load cuda\nexport A=1 B='x y'; X=\"$(cmd | tail)\" python train.py",
+        "if [ -d x ]; then mkdir -p out; fi; conda activate lab && ulimit -n 4096 && set -e && python train.py > log 2>&1",
+        "# first && second\npython train.py --x 'a | b; c' \\\n  --y 1",
+        "OMP_NUM_THREADS=4; python train.py",
+    ] {
+        assert_eq!(warnings(&resumed(command)), "", "{command}");
+    }
+}
+
+#[test]
+fn a_pipe_whose_end_hides_a_failure_is_a_warning() {
+    insta::assert_snapshot!(warnings("command = \"cd src; python train.py 2>&1 | tee log.txt\"\n"));
+    for command in ["python t.py |& tee log", "python t.py | grep -v x | tee log && python eval.py", "a=1 python t.py | tail"] {
+        assert!(warnings(&format!("command = \"{command}\"\n")).contains("nobody learns of it"), "{command}");
+    }
+    for text in [
+        "command = \"set -o pipefail; python t.py | tee log\"\n",
+        "command = \"python t.py | tee log\"\nenvironment.setup = [\"set -euo pipefail\"]\n",
+        "command = \"yes | python t.py\"\n",
+        "command = \"python a.py | wc -l; python t.py || true\"\n",
+        "command = \"python t.py --x 'a | b' # | tee\"\n",
+        "command = [\"python\", \"t.py\", \"|\", \"tee\"]\n",
+        "command = \"python t.py > >(tee log)\"\n",
+    ] {
+        assert_eq!(warnings(text), "", "{text}");
+    }
+}
+
+#[test]
+fn what_a_shell_would_fill_in_is_taken_as_it_is_written_in_env() {
+    insta::assert_snapshot!(warnings("command = \"t\"\n[env]\nPATH = \"/opt/bin:$PATH\"\nDATA = \"${HOME}/data\"\nCACHE = \"~/.cache\"\n"));
+    assert_eq!(warnings("command = \"t {x}\"\nparams.x = 1\n[env]\nA = \"5$\"\nB = \"$5 ${x\"\nC = \"a~b\"\nD = \"~0.5 {x}\"\n"), "");
 }
 
 #[test]

@@ -244,3 +244,13 @@ fn a_huge_file_is_read_or_refused_within_bounds() {
         assert!(problems.0.len() <= 1000 && problems.to_string().len() < 100_000);
     }
 }
+
+#[test]
+fn thousands_of_parameters_that_the_command_names_are_read_at_once() {
+    let names: Vec<String> = (0..2_000).map(|n| format!("learning_rate_{n}")).collect();
+    let params: String = names.iter().map(|name| format!("{name} = 1\n")).collect();
+    let holes: String = names.iter().map(|name| format!(" {{{name}}}")).collect();
+    let plan = plan(&format!("command = \"t{holes}\"\n[params]\n{params}unused = 1\n"));
+    assert_eq!(plan.warnings.len(), 1, "{:?}", plan.warnings);
+    assert!(plan.warnings[0].message.contains("'unused' is used nowhere"));
+}

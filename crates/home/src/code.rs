@@ -1,0 +1,102 @@
+//! The code of a plan's runs where it lies, seen with what the specification says of it.
+
+use crate::context::Context;
+use crate::error::HomeError;
+use globset::{GlobBuilder, GlobMatcher};
+use neronet_capture::code::{self, Caps, Survey};
+use neronet_model::Settings;
+use neronet_spec::Plan;
+use std::path::Path;
+
+/// Files that a note names.
+const NAMED: usize = 5;
+
+/// Looks at the code; `start` is the specification's folder, or where the command was typed.
+pub fn survey(context: &Context, plan: &Plan, start: &Path) -> Result<Survey, HomeError> {
+    let mut survey = code::survey(start, context.user_home.as_deref(), &Caps::default(), &context.cache)?;
+    let in_place = survey.in_place_because.is_some() || plan.experiments.iter().all(|experiment| experiment.settings.code.in_place);
+    if in_place || survey.large.is_empty() {
+        return Ok(survey);
+    }
+    let saved: Vec<GlobMatcher> = plan.experiments.iter().flat_map(|experiment| patterns(&experiment.settings, &survey)).collect();
+    survey.leave_out_saved(|path| is_saved(path, &saved));
+    survey.notes.extend(linked(&survey));
+    Ok(survey)
+}
+
+/// Whether a run saves this file, or a folder that it lies in.
+fn is_saved(path: &str, saved: &[GlobMatcher]) -> bool {
+    let folders = path.match_indices('/').map(|(end, _)| &path[..end]);
+    folders.chain([path]).any(|path| saved.iter().any(|glob| glob.is_match(path)))
+}
+
+/// The patterns of `[checkpoints] paths`, relative to the top of the code.
+fn patterns(settings: &Settings, survey: &Survey) -> Vec<GlobMatcher> {
+    let start = format!("{}/{}", survey.below, settings.code.directory.as_deref().unwrap_or_default());
+    let start: Vec<String> = start.split('/').filter(|part| !matches!(*part, "" | ".")).map(globset::escape).collect();
+    let of_top = |pattern: &str| {
+        let (mut parts, pattern) = match Path::new(pattern).strip_prefix(&survey.top) {
+            Ok(below) => (Vec::new(), below.to_str()?),
+            Err(_) if pattern.starts_with('/') => return None,
+            Err(_) => (start.clone(), pattern),
+        };
+        for part in pattern.split('/') {
+            match part {
+                "" | "." => {}
+                ".." => drop(parts.pop()?),
+                part => parts.push(part.to_string()),
+            }
+        }
+        Some(GlobBuilder::new(&parts.join("/")).literal_separator(true).build().ok()?.compile_matcher())
+    };
+    settings.checkpoints.paths.iter().filter_map(|pattern| of_top(pattern)).collect()
+}
+
+/// A warning of the files that all runs share with the work tree.
+fn linked(survey: &Survey) -> Option<String> {
+    let names: Vec<&str> = survey.large.iter().take(NAMED).map(|large| large.path.as_str()).collect();
+    let more = survey.large.len().saturating_sub(NAMED);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    (!names.is_empty()).then(|| {
+        format!(
+            "linked to where they lie, as they are too large to be copied: {}{more}; a run that writes to them changes the originals",
+            names.join(", ")
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use neronet_capture::code::Large;
+    use neronet_model::UnixMs;
+
+    #[test]
+    fn what_runs_save_is_told_by_patterns_from_where_the_command_starts() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut survey = code::survey(folder.path(), None, &Caps::default(), &folder.path().join("cache")).expect("a survey");
+        survey.below = "lab".to_string();
+        let saved = |directory: Option<&str>, pattern: &str, path: &str| {
+            let plan = neronet_spec::parse(&format!("command = 't'\ncheckpoints.paths = ['{pattern}']\n"), "f", None, &[]).expect("a plan");
+            let mut settings = plan.experiments[0].settings.clone();
+            settings.code.directory = directory.map(str::to_string);
+            is_saved(path, &patterns(&settings, &survey))
+        };
+        assert!(saved(None, "ckpt/*.pt", "lab/ckpt/best.pt") && !saved(None, "ckpt/*.pt", "ckpt/best.pt"));
+        assert!(saved(Some("sub"), "./*.pt", "lab/sub/best.pt") && !saved(Some("sub"), "*.pt", "lab/sub/deep/best.pt"));
+        assert!(saved(None, "**/*.pt", "lab/a/b/c.pt") && saved(None, "ckpt/*", "lab/ckpt/step1/model.bin"));
+        assert!(saved(None, "../out/{a,b}.pt", "out/a.pt") && !saved(None, "../../out/*", "out/a.pt"));
+        let absolute = format!("{}/out/*.pt", survey.top.display());
+        assert!(saved(None, &absolute, "out/a.pt") && !saved(None, "/data/*.pt", "data/a.pt"));
+    }
+
+    #[test]
+    fn a_note_names_the_first_files_that_are_linked_and_counts_the_rest() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut survey = code::survey(folder.path(), None, &Caps::default(), &folder.path().join("cache")).expect("a survey");
+        assert_eq!(linked(&survey), None);
+        survey.large = (0..7).map(|n| Large { path: format!("{n}.bin"), size: 1, mtime: UnixMs(0) }).collect();
+        let note = linked(&survey).expect("a note");
+        assert!(note.contains("0.bin, 1.bin, 2.bin, 3.bin, 4.bin and 2 more; a run that writes"), "{note}");
+    }
+}
