@@ -49,7 +49,7 @@ impl Configuration {
             let Some(mut values) = (if is_json { json(&text) } else { Some(yaml(&text)) }) else { continue };
             values.retain(|name, _| !name.is_empty());
             for (name, value) in &mut values {
-                if secrets::is_secret_name(name.rsplit('.').next().unwrap_or(name)) {
+                if secrets::is_secret_setting(name) {
                     *value = secrets::MASK.to_string();
                 }
             }

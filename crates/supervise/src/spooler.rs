@@ -54,7 +54,7 @@ impl Spooler {
             }
         }
         if !found.config.is_empty() {
-            let shown = |name: &str, value: String| if secrets::is_secret_name(name) { secrets::MASK.to_string() } else { value };
+            let shown = |name: &str, value: String| if secrets::is_secret_setting(name) { secrets::MASK.to_string() } else { value };
             let values: BTreeMap<String, String> =
                 found.config.drain(..).map(|(name, value)| (name.clone(), shown(&name, value))).collect();
             let values: BTreeMap<String, String> =
@@ -111,7 +111,9 @@ impl Spooler {
 /// Values that must not reach the record by way of the output. Short ones are words that stand everywhere.
 pub(crate) fn secret_values(launch: &Launch) -> Vec<String> {
     let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
-    let set = launch.env.iter().filter_map(|(name, value)| Some((name.clone(), value.clone()?)));
+    // A parameter of the name of a secret is not one for that: `cls_token`.
+    let harmless = |name: &str| name.strip_prefix("NERONET_PARAM_").is_some_and(|param| !secrets::is_secret_setting(param));
+    let set = launch.env.iter().filter(|(name, _)| !harmless(name)).filter_map(|(name, value)| Some((name.clone(), value.clone()?)));
     let variables: Vec<(String, String)> = std::env::vars_os().filter_map(text).chain(set).collect();
     // Output is masked line by line.
     let lines = |value: String| value.lines().map(str::to_string).collect::<Vec<_>>();
