@@ -126,7 +126,7 @@ rows.append({"step": 5, "val_loss": 0.25})
 rows += [{"step": step, "loss": step / 8} for step in range(6, 9)]
 save(["step", "loss", "val_loss"])
 "#;
-    world.write("train.py", &format!("{SEEN}{script}"));
+    world.write("train.py", format!("{SEEN}{script}"));
     world.run_spec("command = ['python3', 'train.py']\n[metrics]\nfiles = ['log.csv']\n").with_code(0);
     let expected: Vec<(f64, Value)> = (1..9).map(|step| (f64::from(step), json!(f64::from(step) / 8.0))).collect();
     assert_eq!(points(&world, "loss"), expected);
@@ -144,7 +144,7 @@ for epoch in range(1, 5):
     os.rename("new.json", "history.json")
     seen("loss", epoch)
 "#;
-    world.write("train.py", &format!("{SEEN}{script}"));
+    world.write("train.py", format!("{SEEN}{script}"));
     world.run_spec("command = ['python3', 'train.py']\n[metrics]\nfiles = ['history.json']\n").with_code(0);
     let expected: Vec<(f64, Value)> = (1..5).map(|epoch| (f64::from(epoch), json!(f64::from(epoch) / 8.0))).collect();
     assert_eq!(points(&world, "loss"), expected);
@@ -163,7 +163,7 @@ sys.exit(1 if first else 0)
 "#;
     for again in ["retry", "resume"] {
         let world = World::new();
-        world.write("train.py", &format!("{SEEN}{script}"));
+        world.write("train.py", format!("{SEEN}{script}"));
         let spec = "command = ['python3', 'train.py']\n[resume]\nautomatic = true\n[metrics]\nfiles = ['*.csv', '*.json']\n";
         world.run_spec(spec).with_code(1);
         world.say(&[again, "1"]).with_code(0);
