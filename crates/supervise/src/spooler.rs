@@ -107,7 +107,8 @@ pub(crate) fn secret_values(launch: &Launch) -> Vec<String> {
     let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
     let set = launch.env.iter().filter_map(|(name, value)| Some((name.clone(), value.clone()?)));
     let variables: Vec<(String, String)> = std::env::vars_os().filter_map(text).chain(set).collect();
-    let mut values: Vec<String> = secrets::secret_values(&variables).into_iter().filter(|value| value.len() >= 8).collect();
+    let known = secrets::secret_values(&variables).into_iter().chain(secrets::values_in_command(&launch.argv));
+    let mut values: Vec<String> = known.filter(|value| value.len() >= 8).collect();
     // One that holds another goes first, else its rest would stay.
     values.sort_by_key(|value| std::cmp::Reverse(value.len()));
     values

@@ -1,7 +1,9 @@
 //! What looks like a secret, and its removal from what is recorded. Rather one value too many is masked than one too few.
 
+mod command;
 mod text;
 
+pub use command::{secret_parts, values_in_command};
 pub use text::mask_text;
 
 use std::path::Path;
