@@ -161,6 +161,9 @@ fn a_killed_keeper_leaves_the_training_alone_and_the_record_does_not_guess() {
     let run = world.show(1);
     assert_eq!((&run["outcome"], &run["attempts"][0]["outcome"]), (&"lost".into(), &"unknown".into()), "{run:#}");
     assert_eq!(run["reason"], "status unknown: the keeper was killed", "{run:#}");
+    let shown = world.say(&["show", "1"]).out;
+    let attempts = shown.split("\nAttempts\n").nth(1).expect("a table");
+    assert!(attempts.lines().nth(1).is_some_and(|row| row.starts_with("  1  lost  ")), "{attempts}");
     assert_eq!(run["metrics"]["loss"]["points"], 1000, "{run:#}");
     let shown = world.say(&["show", "1"]).with_code(0).out;
     assert!(shown.contains("the keeper was killed while the command ran"), "{shown}");

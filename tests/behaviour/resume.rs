@@ -176,6 +176,40 @@ fn a_checkpoint_that_was_damaged_since_is_passed_over_when_it_is_needed() {
 }
 
 #[test]
+fn where_the_best_checkpoint_is_asked_for_it_is_what_is_handed_over() {
+    let world = World::new();
+    let script = r#"
+import json, os, sys, time
+attempt = os.environ["NERONET_ATTEMPT"]
+json.dump([sys.argv[1:], os.environ.get("NERONET_RESUME_FROM")], open(os.environ["WORLD"] + "/called-" + attempt, "w"))
+if attempt == "2": sys.exit()
+for epoch, loss in enumerate([0.9, 0.5, 0.1, 0.6, 0.7], 1):
+    print(f"epoch {epoch} loss {loss}")
+    with open("new", "w") as file: file.write(str(epoch))
+    # The row is on record before the file is there: its value is this epoch's.
+    record = os.environ["NERONET_RUN_DIR"] + "/attempts/1/metrics.1.jsonl"
+    while not os.path.exists(record) or f'"epoch":{epoch}' not in open(record).read(): time.sleep(0.02)
+    os.rename("new", f"ck-{epoch}.json")
+    record = os.environ["NERONET_RUN_DIR"] + "/attempts/1/events.1.jsonl"
+    while not os.path.exists(record) or f"ck-{epoch}.json" not in open(record).read(): time.sleep(0.02)
+sys.exit(1)
+"#;
+    world.write("train.py", script);
+    world
+        .run_spec(
+            "command = ['python3', 'train.py']\nobjective = 'loss min'\n[checkpoints]\npaths = ['ck-*.json']\n\
+             keep = { best = 1, last = 1 }\n[resume]\narguments = '{checkpoint.best}'\n",
+        )
+        .with_code(1);
+    assert!(world.say(&["show", "1"]).out.contains("goes on from its best checkpoint"));
+    let said = world.say(&["resume", "1"]).with_code(0);
+    let best = called(&world, 2)[0][0].clone();
+    assert!(text(&best).ends_with("/ck-3.json"), "{best}");
+    assert!(said.err.contains(&format!("run 1 goes on from {}", text(&best))), "{said:#?}");
+    assert_eq!((&called(&world, 2)[1], &world.show(1)["attempts"][1]["resumed_from"]), (&best, &best));
+}
+
+#[test]
 fn without_a_checkpoint_resume_says_so_and_starts_nothing() {
     let world = World::new();
     world

@@ -101,8 +101,8 @@ fn what_is_shown_of_commands_parameters_and_tags_has_no_secrets() {
         &["show", "2"],
         &["show", "2", "--json"],
         &["show", "4", "--json"],
-        &["compare", "1-4", "--all"],
-        &["compare", "1", "2", "--json", "--all"],
+        &["compare", "1-4", "--same"],
+        &["compare", "1", "2", "--json", "--same"],
         &["plot", "2-3", "-m", "loss"],
         &["compare", "4-5"],
         &["report", "1-5", "-o", "report.html"],
@@ -131,4 +131,28 @@ fn the_command_of_a_queued_run_is_shown_without_its_secrets() {
     world.tell("go");
     assert!(shown.out.contains("queued") && !shown.out.contains("canary"), "{}", shown.out);
     world.say(&["logs", "-f", "2"]).with_code(0);
+}
+
+#[test]
+fn a_secret_in_a_command_is_not_on_the_record_of_what_was_printed() {
+    let world = World::new();
+    let print = "import sys; print('using', sys.argv[-1]); print('epoch 1 loss 0.5')";
+    world.run(&["python3", "-c", print, "--api_key", "canary-key-10d7"]);
+    assert_eq!(world.output(1, 1), "using ***\nepoch 1 loss 0.5\n");
+    world.run_spec("command = 'echo using canary-key-10d8; true --api-key canary-key-10d8'\n").with_code(0);
+    assert_eq!(world.output(2, 1), "using ***\n");
+    assert!(!world.say(&["logs", "1"]).out.contains("canary"));
+}
+
+#[test]
+fn a_check_shows_no_secrets() {
+    let world = World::new();
+    let spec = "command = \"python3 t.py {flags} --auth=canary-d $HUB_TOKEN\"\n[params]\n\
+        api_key = \"sk-canary-a\"\ntoken = [\"canary-e\", \"canary-f\"]\nhub = \"canary-variable\"\n";
+    world.write("neronet.toml", spec);
+    for words in [&["check"][..], &["check", "--json"]] {
+        let said = world.neronet(words).env("HUB_TOKEN", "canary-variable").output().expect("neronet starts");
+        let told = String::from_utf8_lossy(&said.stdout);
+        assert!(said.status.success() && told.contains("api_key") && told.contains("***") && !told.contains("canary"), "{told}");
+    }
 }

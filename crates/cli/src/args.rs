@@ -1,12 +1,13 @@
 //! The words of the command line. Their comments are the manual.
 
-use clap::{Args as Words, Parser, Subcommand};
+use clap::{Args as Words, Parser, Subcommand, value_parser};
 use std::path::PathBuf;
 
 /// Runs, watches and explains neural-network training.
 ///
 /// Runs are named by number (42, 40-50, 1,3,5), `last`, an experiment's name, @TAG, sweep:7, or a filter such as
 /// 'state == failed and lr > 0.01' (`neronet ls --help` says all of it). Several words mean the runs of all of them.
+/// Names, tags, filters and `last` mean runs of the current project, with -a of all; numbers mean the same everywhere.
 #[derive(Debug, Parser)]
 #[command(name = "neronet", version, arg_required_else_help = true, max_term_width = 110)]
 pub(crate) struct Args {
@@ -27,7 +28,8 @@ pub(crate) enum Command {
     ///
     /// A filter is made of NAME OPERATOR VALUE. Operators: == != < <= > >=, and ~ (holds the text). They are joined by
     /// and, or, not and ( ); @TAG stands for the runs that have it. A value with blanks is put in quotes.
-    /// Several filters, or other words for runs, list the runs of all of them.
+    /// Several filters, or other words for runs, list the runs of all of them. One that asks for `project` is not limited to the
+    /// current one.
     ///
     /// NAME is a parameter (lr, or params.lr), a metric, or one of id, uid, project, experiment, sweep, state, outcome, reason,
     /// tag, created, started, ended, attempts, duration. A metric means its last value; loss.min, loss.max, loss.best, loss.step
@@ -54,6 +56,8 @@ pub(crate) enum Command {
     Kill(Which),
     /// Go on with an ended run from its latest complete checkpoint
     ///
+    /// From its best one where [resume] asks for {checkpoint.best} alone.
+    ///
     /// Of several runs only those that did not finish.
     Resume(Again),
     /// Run an ended run once more, from scratch
@@ -77,6 +81,14 @@ pub(crate) enum Command {
     Drive(Drive),
 }
 
+/// Of every command that takes runs.
+#[derive(Debug, Words)]
+pub(crate) struct Reach {
+    /// Runs of all projects, not only of the current one
+    #[arg(long, short)]
+    pub(crate) all: bool,
+}
+
 #[derive(Debug, Words)]
 pub(crate) struct Run {
     /// The specification, or FILE:NAME for one of its experiments (default: neronet.toml)
@@ -88,7 +100,7 @@ pub(crate) struct Run {
     #[arg(long, value_name = "KEY=VALUE")]
     pub(crate) set: Vec<String>,
     /// How many runs at a time
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = value_parser!(u64).range(1..), allow_negative_numbers = true)]
     pub(crate) parallel: Option<u64>,
     /// The project that the runs belong to (default: the name of the git work tree)
     #[arg(long)]
@@ -99,7 +111,7 @@ pub(crate) struct Run {
     /// Do not ask, however many runs there are
     #[arg(long, short)]
     pub(crate) yes: bool,
-    /// Print the ended runs as JSON
+    /// Print the ended runs as JSON; with --detach the runs as they are then
     #[arg(long)]
     pub(crate) json: bool,
     /// Print nothing but errors
@@ -126,9 +138,8 @@ pub(crate) struct Check {
 pub(crate) struct Ls {
     /// Runs, or a filter such as 'state == failed and lr > 0.01' (default: all runs of the current project)
     pub(crate) which: Vec<String>,
-    /// Runs of all projects
-    #[arg(long, short)]
-    pub(crate) all: bool,
+    #[command(flatten)]
+    pub(crate) reach: Reach,
     /// Runs in the trash
     #[arg(long)]
     pub(crate) trash: bool,
@@ -136,7 +147,7 @@ pub(crate) struct Ls {
     #[arg(long, value_name = "NAME", allow_hyphen_values = true)]
     pub(crate) sort: Option<String>,
     /// Show at most so many: the newest, or with --sort the first
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub(crate) limit: Option<usize>,
     /// What to show, separated by commas: parameters, metrics, duration, or the names that --json prints
     #[arg(long, value_delimiter = ',', value_name = "NAMES")]
@@ -151,6 +162,8 @@ pub(crate) struct Show {
     /// A run
     #[arg(default_value = "last")]
     pub(crate) run: String,
+    #[command(flatten)]
+    pub(crate) reach: Reach,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
@@ -161,14 +174,16 @@ pub(crate) struct Logs {
     /// A run
     #[arg(default_value = "last")]
     pub(crate) run: String,
+    #[command(flatten)]
+    pub(crate) reach: Reach,
     /// Go on printing until the run has ended
     #[arg(long, short)]
     pub(crate) follow: bool,
     /// Only the last N lines
-    #[arg(long, short, value_name = "N")]
+    #[arg(long, short, value_name = "N", allow_negative_numbers = true)]
     pub(crate) tail: Option<usize>,
     /// Only this attempt (default: all)
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub(crate) attempt: Option<u64>,
     /// Only standard error
     #[arg(long)]
@@ -181,6 +196,8 @@ pub(crate) struct Metrics {
     pub(crate) run: String,
     /// Print the points of this metric
     pub(crate) name: Option<String>,
+    #[command(flatten)]
+    pub(crate) reach: Reach,
     /// Points that a resumed attempt replaced, too
     #[arg(long)]
     pub(crate) superseded: bool,
@@ -194,6 +211,8 @@ pub(crate) struct Plot {
     /// Runs
     #[arg(default_value = "last")]
     pub(crate) which: Vec<String>,
+    #[command(flatten)]
+    pub(crate) reach: Reach,
     /// A metric; several are drawn together (default: the first objective, else a guess that is shown)
     #[arg(long, short, value_name = "NAME")]
     pub(crate) metric: Vec<String>,
@@ -225,6 +244,8 @@ pub(crate) struct Report {
     /// Runs
     #[arg(default_value = "last")]
     pub(crate) which: Vec<String>,
+    #[command(flatten)]
+    pub(crate) reach: Reach,
     /// Write to this file
     #[arg(long, short, value_name = "FILE", default_value = "report.html")]
     pub(crate) output: PathBuf,
@@ -235,9 +256,11 @@ pub(crate) struct Compare {
     /// Two runs or more
     #[arg(required = true)]
     pub(crate) which: Vec<String>,
+    #[command(flatten)]
+    pub(crate) reach: Reach,
     /// Also what is the same
     #[arg(long)]
-    pub(crate) all: bool,
+    pub(crate) same: bool,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
@@ -248,6 +271,8 @@ pub(crate) struct Which {
     /// Runs
     #[arg(required = true)]
     pub(crate) which: Vec<String>,
+    #[command(flatten)]
+    pub(crate) reach: Reach,
 }
 
 #[derive(Debug, Words)]
@@ -255,6 +280,8 @@ pub(crate) struct Again {
     /// Runs
     #[arg(required = true)]
     pub(crate) which: Vec<String>,
+    #[command(flatten)]
+    pub(crate) reach: Reach,
     /// Return at once; the runs go on when the terminal is closed
     #[arg(long)]
     pub(crate) detach: bool,
@@ -270,6 +297,8 @@ pub(crate) struct Tag {
     /// Tags; @TAG then names the runs that have it
     #[arg(required = true)]
     pub(crate) tags: Vec<String>,
+    #[command(flatten)]
+    pub(crate) reach: Reach,
     /// Take the tags away
     #[arg(long)]
     pub(crate) remove: bool,
@@ -281,6 +310,8 @@ pub(crate) struct Note {
     pub(crate) run: String,
     /// The note; without it the present one is printed, "" removes it
     pub(crate) text: Option<String>,
+    #[command(flatten)]
+    pub(crate) reach: Reach,
 }
 
 #[derive(Debug, Words)]
@@ -288,6 +319,8 @@ pub(crate) struct Rm {
     /// Runs
     #[arg(required = true)]
     pub(crate) which: Vec<String>,
+    #[command(flatten)]
+    pub(crate) reach: Reach,
     /// Do not ask
     #[arg(long, short)]
     pub(crate) yes: bool,
@@ -302,6 +335,8 @@ pub(crate) struct Clone {
     pub(crate) run: String,
     /// The folder to make; it must not exist, or be empty
     pub(crate) folder: PathBuf,
+    #[command(flatten)]
+    pub(crate) reach: Reach,
 }
 
 #[derive(Debug, Words)]

@@ -4,6 +4,7 @@ mod args;
 mod commands;
 mod output;
 mod session;
+mod slips;
 
 use args::{Args, Command};
 use clap::Parser;
@@ -23,9 +24,11 @@ fn main() -> ExitCode {
             _ => {}
         }
     }
-    let args = match Args::try_parse_from(words) {
+    let args = match Args::try_parse_from(&words) {
         Ok(args) => args,
         Err(e) => {
+            let typed: Vec<String> = words.iter().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
+            let e = slips::explained(e, &typed);
             // --help and --version go to standard output, which may be full.
             match e.print().and_then(|()| std::io::Write::flush(&mut std::io::stdout())) {
                 Err(error) if !e.use_stderr() => output::give_up(&error),

@@ -2,6 +2,7 @@
 
 use crate::context::Context;
 use crate::error::HomeError;
+use crate::masked;
 use crate::preflight;
 use crate::submit::{environment_of, plain};
 use neronet_capture::{code, secrets};
@@ -59,8 +60,16 @@ pub fn begin(
         Some(Again::Resume { checkpoint, best }) => (checkpoint.clone(), best.clone().or_else(|| checkpoint.clone())),
         _ => (None, None),
     };
-    let rendered = rendered(sweep, run, &folder, again, (checkpoint.as_deref(), best.as_deref()), &environment)?;
-    let shown = masked(&rendered.shown, &environment);
+    let run_directory = folder.display().to_string();
+    let filling = render::Context {
+        run: run.id,
+        run_directory: &run_directory,
+        seed: seed(&run.params),
+        checkpoint: checkpoint.as_deref(),
+        best_checkpoint: best.as_deref(),
+    };
+    let rendered = rendered(sweep, run, &filling, again, &environment)?;
+    let shown = secrets::mask_text(&rendered.shown, &masked::in_environment(environment.clone()));
     if !folder.join("run.json").exists() {
         let frozen = Frozen {
             version: FORMAT,
@@ -89,8 +98,8 @@ pub fn begin(
         argv: rendered.argv,
         shown,
         directory: directory.display().to_string(),
-        run_directory: folder.display().to_string(),
-        env: variables(sweep, run, &folder, &attempt, n, checkpoint.as_deref(), &environment)?,
+        run_directory: run_directory.clone(),
+        env: variables(sweep, run, &filling, &attempt, n, &environment)?,
         time_limit: sweep.settings.time_limit,
         stop: sweep.settings.stop.clone(),
         metrics: sweep.settings.metrics.clone(),
@@ -151,31 +160,24 @@ fn seed(params: &Params) -> Option<i64> {
 fn rendered(
     sweep: &Sweep,
     run: &Run,
-    folder: &Path,
+    filling: &render::Context<'_>,
     again: Option<&Again>,
-    (checkpoint, best): (Option<&str>, Option<&str>),
     environment: &[(OsString, OsString)],
 ) -> Result<Rendered, HomeError> {
-    let run_directory = folder.display().to_string();
-    let context =
-        render::Context { run: run.id, run_directory: &run_directory, seed: seed(&run.params), checkpoint, best_checkpoint: best };
     let mode = if matches!(again, Some(Again::Resume { .. })) { Mode::Resume } else { Mode::First };
-    render::command(&sweep.settings, &run.params, &context, mode, preflight::default_shell(environment))
+    render::command(&sweep.settings, &run.params, filling, mode, preflight::default_shell(environment))
         .map_err(|why| HomeError::Failed(format!("the command of run {} cannot be made: {why}", run.id)))
 }
 
 fn variables(
     sweep: &Sweep,
     run: &Run,
-    folder: &Path,
+    filling: &render::Context<'_>,
     attempt: &Path,
     n: AttemptNo,
-    checkpoint: Option<&str>,
     environment: &[(OsString, OsString)],
 ) -> Result<Vec<(String, Option<String>)>, HomeError> {
-    let run_directory = folder.display().to_string();
-    let context =
-        render::Context { run: run.id, run_directory: &run_directory, seed: seed(&run.params), checkpoint, best_checkpoint: checkpoint };
+    let folder = Path::new(filling.run_directory);
     // Of an outer run, if we are started from within one: what is ours is set below.
     let outer = |name: &str| {
         name.starts_with("NERONET_PARAM_") || ["NERONET_SEED", "NERONET_COMMIT", "NERONET_BRANCH", "NERONET_RESUME_FROM"].contains(&name)
@@ -186,13 +188,13 @@ fn variables(
     set("PYTHONUNBUFFERED", "1".into());
     set("NERONET_RUN", run.id.to_string());
     set("NERONET_ATTEMPT", n.to_string());
-    set("NERONET_RUN_DIR", run_directory.clone());
+    set("NERONET_RUN_DIR", filling.run_directory.to_string());
     set("NERONET_PARAMS", folder.join("params.json").display().to_string());
     set(start::METRICS_VARIABLE, attempt.join("metrics-in.jsonl").display().to_string());
     let checkpoints = folder.join("checkpoints");
     files::make_folder(&checkpoints)?;
     set("NERONET_CHECKPOINTS", checkpoints.display().to_string());
-    if let Some(seed) = seed(&run.params) {
+    if let Some(seed) = filling.seed {
         set("NERONET_SEED", seed.to_string());
     }
     if let Some(git) = &sweep.code.git {
@@ -213,19 +215,8 @@ fn variables(
         set("VIRTUAL_ENV", venv.display().to_string());
         all.push(("PYTHONHOME".into(), None));
     }
-    all.extend(checkpoint.map(|path| ("NERONET_RESUME_FROM".to_string(), Some(path.to_string()))));
-    let own = render::env(&sweep.settings, &run.params, &context).map_err(HomeError::Failed)?;
+    all.extend(filling.checkpoint.map(|path| ("NERONET_RESUME_FROM".to_string(), Some(path.to_string()))));
+    let own = render::env(&sweep.settings, &run.params, filling).map_err(HomeError::Failed)?;
     all.extend(own.into_iter().map(|(name, value)| (name, Some(value))));
     Ok(all)
-}
-
-/// Secrets out of what is shown of a command: by the values of variables that are named like secrets.
-fn masked(text: &str, environment: &[(OsString, OsString)]) -> String {
-    let known: Vec<String> = environment
-        .iter()
-        .filter_map(|(name, value)| Some((name.to_str()?, value.to_str()?)))
-        .filter(|(name, value)| value.len() >= 8 && secrets::is_secret_name(name))
-        .map(|(_, value)| value.to_string())
-        .collect();
-    secrets::mask_text(text, &known)
 }

@@ -3,6 +3,7 @@
 
 use crate::error::HomeError;
 use crate::listing::{self, duration};
+use crate::nearest::did_you_mean;
 use crate::objective::goal_of;
 use crate::view::View;
 use jiff::tz::TimeZone;
@@ -57,7 +58,37 @@ impl Filter {
         if let Some(name) = names.into_iter().find(|name| !views.is_empty() && !known(name)) {
             return Err(listing::unknown(&views.iter().collect::<Vec<_>>(), "nothing to filter by", name, &FIELDS));
         }
+        self.check_words(views)?;
         Ok(views.iter().filter(|view| self.matches(view, now)).collect())
+    }
+
+    /// Whether it says itself which projects it means.
+    pub fn names_project(&self) -> bool {
+        let mut names = Vec::new();
+        self.names(&mut names);
+        names.contains(&"project")
+    }
+
+    /// Refuses states and outcomes that there are not.
+    fn check_words(&self, views: &[View<'_>]) -> Result<(), HomeError> {
+        match self {
+            Filter::All(parts) | Filter::Any(parts) => parts.iter().try_for_each(|part| part.check_words(views)),
+            Filter::Not(part) => part.check_words(views),
+            Filter::Compare { name, operator: Operator::Equal | Operator::NotEqual, value } => {
+                let known = match name.as_str() {
+                    "state" => STATES.iter().chain(&OUTCOMES).copied().collect::<Vec<_>>(),
+                    "outcome" => OUTCOMES.to_vec(),
+                    _ => return Ok(()),
+                };
+                let is_param = || views.iter().any(|view| view.params.get(name).is_some());
+                if known.contains(&value.as_str()) || is_param() {
+                    return Ok(());
+                }
+                let guess = did_you_mean(value, known.iter().copied());
+                Err(HomeError::Words(format!("no {name} is called '{value}'{guess}; there are: {}", known.join(", "))))
+            }
+            Filter::Tag(_) | Filter::Compare { .. } => Ok(()),
+        }
     }
 
     fn names<'f>(&'f self, names: &mut Vec<&'f str>) {
@@ -88,6 +119,10 @@ impl Filter {
         }
     }
 }
+
+const STATES: [&str; 4] = ["queued", "starting", "running", "ended"];
+/// Of runs: that of an attempt may be unknown too.
+const OUTCOMES: [&str; 4] = ["finished", "failed", "stopped", "lost"];
 
 /// What a filter can ask of every run, beside its parameters and metrics.
 const FIELDS: [&str; 15] = [

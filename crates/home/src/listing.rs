@@ -10,9 +10,13 @@ use std::cmp::Ordering;
 use std::collections::BTreeSet;
 use std::path::Path;
 
-/// The project that a folder belongs to: the name of its git work tree, else its own.
+/// The project that a folder belongs to: what the specification there says, else the name of its git work tree, else its own.
 pub fn project_of(folder: &Path) -> String {
     let top = folder.ancestors().find(|folder| folder.join(".git").exists()).unwrap_or(folder);
+    let stated = |folder: &Path| neronet_spec::load(&folder.join("neronet.toml"), None, &[]).ok()?.project;
+    if let Some(project) = stated(folder).or_else(|| stated(top)) {
+        return project;
+    }
     top.file_name().map_or_else(|| "default".to_string(), |name| name.to_string_lossy().into_owned())
 }
 

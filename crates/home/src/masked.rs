@@ -4,7 +4,7 @@
 use crate::context::Context;
 use crate::submit::environment_of;
 use neronet_capture::code::Change;
-use neronet_capture::secrets::{MASK, is_secret_assigned, is_secret_setting, mask_text, secret_values};
+use neronet_capture::secrets::{MASK, is_secret_assigned, is_secret_setting, mask_text, secret_parts, secret_values};
 use neronet_model::journal::Sweep;
 use neronet_model::settings::Command;
 use neronet_model::{Attempt, Params, SweepId, Value};
@@ -16,8 +16,12 @@ const SHORTEST: usize = 6;
 
 /// The secrets in the environment that a sweep was submitted with.
 pub fn known(context: &Context, sweep: SweepId) -> Vec<String> {
+    in_environment(environment_of(context, sweep))
+}
+
+pub fn in_environment(environment: Vec<(OsString, OsString)>) -> Vec<String> {
     let text = |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
-    let variables: Vec<(String, String)> = environment_of(context, sweep).into_iter().filter_map(text).collect();
+    let variables: Vec<(String, String)> = environment.into_iter().filter_map(text).collect();
     secret_values(&variables)
 }
 
@@ -80,21 +84,11 @@ pub fn template(context: &Context, sweep: &Sweep) -> String {
 
 /// Words of a command. One that follows the name of a secret is masked whole, whatever stands in it.
 pub fn arguments(words: &[String], known: &[String]) -> Vec<String> {
-    let mut names_secret = false;
-    let shown = words.iter().map(|word| {
-        let is_value = std::mem::take(&mut names_secret) && !word.starts_with('-') && !is_placeholder(word) && !is_plain(word);
-        match word.split_once('=') {
-            _ if is_value => MASK.to_string(),
-            Some((name, value)) if !name.contains(char::is_whitespace) && is_secret_assigned(name) && !is_placeholder(value) => {
-                format!("{name}={}", text_of(value, true, known))
-            }
-            _ => {
-                names_secret = word.starts_with('-') && is_secret_setting(word);
-                mask_text(word, known)
-            }
-        }
-    });
-    shown.collect()
+    let shown = |(word, part): (&String, Option<usize>)| match part {
+        Some(at) => format!("{}{MASK}", &word[..at]),
+        None => mask_text(word, known),
+    };
+    words.iter().zip(secret_parts(words)).map(shown).collect()
 }
 
 /// The difference of a file of settings. Code is shown as it is: a `token` there is seldom a secret.
@@ -113,10 +107,6 @@ fn setting(line: &str) -> String {
         }
         _ => line.to_string(),
     }
-}
-
-fn is_placeholder(word: &str) -> bool {
-    word.starts_with('{') && word.ends_with('}')
 }
 
 #[cfg(test)]

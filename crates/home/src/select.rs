@@ -2,22 +2,64 @@
 
 use crate::error::HomeError;
 use crate::filter::Filter;
+use crate::nearest::some_of;
 use crate::view::View;
 use neronet_model::{RunId, UnixMs};
 use std::collections::BTreeSet;
 
 /// The runs that the words name, in the order of their ids. Words that name nothing are an error.
-pub fn select<'v, 'a>(views: &'v [View<'a>], words: &[String], now: UnixMs) -> Result<Vec<&'v View<'a>>, HomeError> {
+///
+/// Numbers, sweeps and uids are the same everywhere; names, tags, filters and `last` mean the runs of `project`, if one is given.
+pub fn select<'v, 'a>(views: &'v [View<'a>], words: &[String], project: Option<&str>, now: UnixMs) -> Result<Vec<&'v View<'a>>, HomeError> {
+    for word in words {
+        if one(views, word, project, now)?.is_empty() {
+            return Err(HomeError::Words(nothing(views, word, project, now)));
+        }
+    }
+    matching(views, words, project, now)
+}
+
+/// The same, where to find nothing is an answer too.
+pub fn matching<'v, 'a>(
+    views: &'v [View<'a>],
+    words: &[String],
+    project: Option<&str>,
+    now: UnixMs,
+) -> Result<Vec<&'v View<'a>>, HomeError> {
     let mut chosen: BTreeSet<RunId> = BTreeSet::new();
     for word in words {
-        let found = one(views, word, now)?;
-        if found.is_empty() {
-            let what = if is_filter(word) || word.starts_with('@') { "matches" } else { "is called" };
-            return Err(HomeError::Words(format!("no run {what} '{word}'; `neronet ls -a` lists all of them")));
-        }
-        chosen.extend(found);
+        chosen.extend(one(views, word, project, now)?);
     }
     Ok(views.iter().filter(|view| chosen.contains(&view.run.id)).collect())
+}
+
+/// That a word names no run, and which runs of other projects it would name.
+pub fn nothing(views: &[View<'_>], word: &str, project: Option<&str>, now: UnixMs) -> String {
+    let matches = is_filter(word) || word.starts_with('@');
+    let elsewhere = one(views, word, None, now).unwrap_or_default();
+    let (Some(project), false) = (project, elsewhere.is_empty()) else {
+        let what = if matches { "matches" } else { "is called" };
+        return format!("no run {what} '{word}'; `neronet ls -a` lists all of them");
+    };
+    let projects: BTreeSet<&str> =
+        views.iter().filter(|view| elsewhere.contains(&view.run.id)).map(|view| view.sweep.project.as_str()).collect();
+    let projects = some_of(projects, 5);
+    let (runs, them) = match elsewhere[..] {
+        [id] => (format!("run {id}"), "it"),
+        _ => (format!("{} runs", elsewhere.len()), "them"),
+    };
+    match word {
+        "last" => format!("project {project} has no runs; the last of all is {runs} of {projects}: -a takes it"),
+        _ => {
+            let (is, do_) = match (matches, elsewhere.len()) {
+                (true, 1) => ("matches", "does"),
+                (true, _) => ("matches", "do"),
+                (false, 1) => ("is called", "is"),
+                (false, _) => ("is called", "are"),
+            };
+            format!("no run of project {project} {is} '{word}'; {runs} of {projects} {do_}: -a takes {them}")
+        }
+    }
 }
 
 /// Whether the word can only be a filter expression.
@@ -43,10 +85,11 @@ pub fn spans(ids: &[RunId]) -> String {
     ids.chunk_by(|a, b| a.0 + 1 == b.0).map(span).collect::<Vec<_>>().join(",")
 }
 
-fn one(views: &[View<'_>], word: &str, now: UnixMs) -> Result<Vec<RunId>, HomeError> {
+fn one(views: &[View<'_>], word: &str, project: Option<&str>, now: UnixMs) -> Result<Vec<RunId>, HomeError> {
     let all = |keep: &dyn Fn(&View<'_>) -> bool| views.iter().filter(|view| keep(view)).map(|view| view.run.id).collect::<Vec<_>>();
+    let here = |view: &View<'_>| project.is_none_or(|project| view.sweep.project == project);
     if word == "last" {
-        return Ok(views.iter().map(|view| view.run.id).max().into_iter().collect());
+        return Ok(views.iter().filter(|view| here(view)).map(|view| view.run.id).max().into_iter().collect());
     }
     if let Some(spans) = ids(word) {
         let there = |id: u64| views.iter().any(|view| view.run.id.0 == id);
@@ -56,25 +99,27 @@ fn one(views: &[View<'_>], word: &str, now: UnixMs) -> Result<Vec<RunId>, HomeEr
         };
     }
     if let Some(tag) = word.strip_prefix('@') {
-        return Ok(all(&|view| view.run.tags.contains(tag)));
+        return Ok(all(&|view| here(view) && view.run.tags.contains(tag)));
     }
     if let Some(sweep) = word.strip_prefix("sweep:") {
         let sweep: u64 = sweep.parse().map_err(|_| HomeError::Words(format!("'{word}' is no sweep; a sweep is written sweep:7")))?;
         return Ok(all(&|view| view.run.sweep.0 == sweep));
     }
-    let named = all(&|view| view.run.experiment == word || view.run.uid.as_str() == word);
+    let named = all(&|view| (here(view) && view.run.experiment == word) || view.run.uid.as_str() == word);
     if !named.is_empty() {
         return Ok(named);
     }
     if is_filter(word) {
-        return Ok(Filter::parse(word)?.of(views, now)?.iter().map(|view| view.run.id).collect());
+        let filter = Filter::parse(word)?;
+        let reaches = |view: &&&View<'_>| filter.names_project() || here(view);
+        return Ok(filter.of(views, now)?.iter().filter(reaches).map(|view| view.run.id).collect());
     }
     Ok(named)
 }
 
 /// Exactly one run.
-pub fn one_run<'v, 'a>(views: &'v [View<'a>], word: &str, now: UnixMs) -> Result<&'v View<'a>, HomeError> {
-    let found = select(views, &[word.to_string()], now)?;
+pub fn one_run<'v, 'a>(views: &'v [View<'a>], word: &str, project: Option<&str>, now: UnixMs) -> Result<&'v View<'a>, HomeError> {
+    let found = select(views, &[word.to_string()], project, now)?;
     match found[..] {
         [view] => Ok(view),
         _ => Err(HomeError::Words(format!("'{word}' names {} runs; give one, such as {}", found.len(), found[0].run.id))),

@@ -9,7 +9,7 @@ use neronet_model::event::Checkpoint;
 use neronet_model::journal::{Entry, HomeState};
 use neronet_model::outcome::Cause;
 use neronet_model::run::{Again, Decision, KnownEnd};
-use neronet_model::settings::Goal;
+use neronet_model::settings::{Command, Goal, Resume};
 use neronet_model::{Attempt, AttemptNo, Outcome, RunId, State, SweepId};
 use neronet_store::{Locked, StoreError, files, spool};
 use neronet_supervise::checkpoints::{self, Seen, Verdict, Writes};
@@ -88,6 +88,23 @@ pub struct Found {
     /// By the first objective, of those whose value is known.
     pub best: Option<PathBuf>,
     pub passed_over: Vec<String>,
+}
+
+impl Found {
+    /// What `[resume]` hands over: the latest, but where it names the best alone that.
+    pub fn handed_over(&self, resume: &Resume) -> Option<&Path> {
+        let best = self.best.as_deref().filter(|_| names_the_best_alone(resume));
+        best.or(self.latest.as_deref())
+    }
+}
+
+pub fn names_the_best_alone(resume: &Resume) -> bool {
+    let text = match resume {
+        Resume::Arguments(text) | Resume::Command(Command::Shell(text)) => text.clone(),
+        Resume::Command(Command::Argv(words)) => words.join(" "),
+        Resume::Automatic => return false,
+    };
+    text.contains("{checkpoint.best}") && !text.contains("{checkpoint}")
 }
 
 /// The complete checkpoints of a run: what its attempts recorded, looked at again as it is now.

@@ -179,7 +179,7 @@ fn record(context: &Context, request: &Request<'_>, code: &Code, world: &World, 
 }
 
 fn parallel(request: &Request<'_>, experiment: &Experiment) -> u64 {
-    request.parallel.or(experiment.parallel).unwrap_or(1).max(1)
+    request.parallel.or(experiment.parallel).unwrap_or(1)
 }
 
 /// The work tree's name, without which the folder's.

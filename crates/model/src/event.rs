@@ -108,18 +108,41 @@ pub struct Extent {
     pub max: f64,
     /// Step (else epoch, else count) of the last point.
     pub step: f64,
+    /// Which of them it is. Not known of what older versions recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<By>,
     pub points: u64,
 }
 
+/// What the points of a metric are numbered by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum By {
+    Step,
+    Epoch,
+    Count,
+}
+
+impl By {
+    pub fn of(step: Option<i64>, epoch: Option<f64>) -> By {
+        match (step, epoch) {
+            (Some(_), _) => By::Step,
+            (None, Some(_)) => By::Epoch,
+            (None, None) => By::Count,
+        }
+    }
+}
+
 impl Extent {
-    pub fn of(value: f64, step: f64) -> Extent {
-        Extent { last: value, min: value, max: value, step, points: 1 }
+    pub fn of(value: f64, step: f64, by: By) -> Extent {
+        Extent { last: value, min: value, max: value, step, by: Some(by), points: 1 }
     }
 
     /// Takes the next point. A NaN is a last value and never an extreme.
-    pub fn add(&mut self, value: f64, step: f64) {
+    pub fn add(&mut self, value: f64, step: f64, by: By) {
         self.last = value;
         self.step = step;
+        self.by = Some(by);
         self.points += 1;
         self.min = if self.min.is_nan() { value } else { self.min.min(value) };
         self.max = if self.max.is_nan() { value } else { self.max.max(value) };
@@ -135,17 +158,20 @@ impl Extent {
 }
 
 impl Summary {
-    pub fn add(&mut self, values: &Values, step: Option<f64>) {
+    /// Takes the values of a row, which stand at its step, else its epoch.
+    pub fn add(&mut self, values: &Values, step: Option<i64>, epoch: Option<f64>) {
+        let by = By::of(step, epoch);
+        let step = step.map(|step| step as f64).or(epoch);
         for (name, value) in &values.0 {
             match self.metrics.get_mut(name) {
                 // Several ranks print the same point.
                 Some(extent) if step == Some(extent.step) && extent.last.to_bits() == value.to_bits() => {}
                 Some(extent) => {
                     let at = step.unwrap_or((extent.points + 1) as f64);
-                    extent.add(*value, at);
+                    extent.add(*value, at, by);
                 }
                 None => {
-                    self.metrics.insert(name.clone(), Extent::of(*value, step.unwrap_or(1.0)));
+                    self.metrics.insert(name.clone(), Extent::of(*value, step.unwrap_or(1.0), by));
                 }
             }
         }

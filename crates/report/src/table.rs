@@ -7,6 +7,8 @@ const GAP: &str = "  ";
 const LONGEST: usize = 1000;
 /// A column is not cut below this: a table that is still too wide stays so.
 const NARROWEST: usize = 4;
+/// Columns are left out before any is cut below this.
+const NARROW: usize = 10;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Align {
@@ -19,15 +21,28 @@ pub enum Align {
 pub struct Column {
     pub title: String,
     pub align: Align,
+    /// Its cells are never cut: half a number or half a state is another one.
+    pub whole: bool,
+    /// What is left out first where there is no room: the highest, of the same the last. Nothing stays always.
+    pub spare: Option<u8>,
 }
 
 impl Column {
     pub fn left(title: impl Into<String>) -> Column {
-        Column { title: title.into(), align: Align::Left }
+        Column { title: title.into(), ..Column::default() }
     }
     /// For numbers.
     pub fn right(title: impl Into<String>) -> Column {
-        Column { title: title.into(), align: Align::Right }
+        Column { title: title.into(), align: Align::Right, whole: true, spare: None }
+    }
+    pub fn aligned(title: impl Into<String>, align: Align) -> Column {
+        if align == Align::Right { Column::right(title) } else { Column::left(title) }
+    }
+    pub fn whole(self) -> Column {
+        Column { whole: true, ..self }
+    }
+    pub fn spare(self, rank: u8) -> Column {
+        Column { spare: Some(rank), ..self }
     }
 }
 
@@ -64,16 +79,49 @@ pub struct Table {
 }
 
 impl Table {
-    /// A line for the titles and one for each row, each ended by `\n`. With a width, the widest cells are cut to fit it.
+    /// A line for the titles and one for each row, each ended by `\n`. With a width, the widest cells that may be cut are cut to fit it.
     pub fn terminal(&self, width: Option<usize>, color: bool) -> String {
-        let titles: Vec<Cell> = self.columns.iter().map(|c| Cell::styled(c.title.as_str(), Style::Strong)).collect();
-        let lines: Vec<Vec<Cell>> = std::iter::once(&titles).chain(&self.rows).map(|row| self.shown(row)).collect();
-        let widest = |at: usize| lines.iter().map(|line| text::columns(&line[at].text)).max().unwrap_or(0);
-        let mut widths: Vec<usize> = (0..self.columns.len()).map(widest).collect();
+        let lines = self.lines();
+        let mut widths = self.widths(&lines);
         if let Some(width) = width {
-            shrink(&mut widths, width.saturating_sub(GAP.len() * self.columns.len().saturating_sub(1)));
+            let whole: Vec<bool> = self.columns.iter().map(|column| column.whole).collect();
+            shrink(&mut widths, &whole, width.saturating_sub(gaps(self.columns.len())));
         }
         lines.iter().map(|line| self.line(line, &widths, color) + "\n").collect()
+    }
+
+    /// What it takes with nothing cut.
+    pub fn width(&self) -> usize {
+        self.widths(&self.lines()).iter().sum::<usize>() + gaps(self.columns.len())
+    }
+
+    /// Leaves out the spare columns for which this width has no room, and gives their titles.
+    pub fn fit(&mut self, width: usize) -> Vec<String> {
+        let mut needed: Vec<usize> = self.widths(&self.lines());
+        for (needed, column) in needed.iter_mut().zip(&self.columns) {
+            *needed = if column.whole { *needed } else { (*needed).min(NARROW) };
+        }
+        let mut left_out = Vec::new();
+        while needed.iter().sum::<usize>() + gaps(needed.len()) > width {
+            let spare = self.columns.iter().enumerate().filter_map(|(at, column)| Some((column.spare?, at)));
+            let Some((_, at)) = spare.max() else { break };
+            left_out.push(self.columns.remove(at).title);
+            needed.remove(at);
+            self.rows.iter_mut().filter(|row| at < row.len()).for_each(|row| drop(row.remove(at)));
+        }
+        left_out
+    }
+
+    /// The titles and the rows as they are shown.
+    fn lines(&self) -> Vec<Vec<Cell>> {
+        let titles: Vec<Cell> = self.columns.iter().map(|c| Cell::styled(c.title.as_str(), Style::Strong)).collect();
+        std::iter::once(&titles).chain(&self.rows).map(|row| self.shown(row)).collect()
+    }
+
+    /// Of each column the widest cell.
+    fn widths(&self, lines: &[Vec<Cell>]) -> Vec<usize> {
+        let widest = |at: usize| lines.iter().map(|line| text::columns(&line[at].text)).max().unwrap_or(0);
+        (0..self.columns.len()).map(widest).collect()
     }
 
     /// As many cells as there are columns, each on one line.
@@ -90,7 +138,7 @@ impl Table {
             // Names and paths differ at their ends; sentences and numbers are read from the front.
             let is_name = column.align == Align::Left && !cell.text.contains(' ');
             let shown = if is_name { text::cut_middle(&cell.text, *width) } else { text::cut_end(&cell.text, *width) };
-            let padding = width - text::columns(&shown);
+            let padding = width.saturating_sub(text::columns(&shown));
             let (before, after) = if column.align == Align::Right { (padding, 0) } else { (0, padding) };
             blanks += before;
             if !shown.is_empty() {
@@ -149,14 +197,62 @@ impl Style {
     }
 }
 
-/// Takes from the widest columns until all fit, or none is wider than [`NARROWEST`].
-fn shrink(widths: &mut [usize], room: usize) {
+fn gaps(columns: usize) -> usize {
+    GAP.len() * columns.saturating_sub(1)
+}
+
+/// Takes from the widest columns that are not whole until all fit, or none of them is wider than [`NARROWEST`].
+fn shrink(widths: &mut [usize], whole: &[bool], room: usize) {
     let mut over = widths.iter().sum::<usize>().saturating_sub(room);
     while over > 0 {
-        let Some(widest) = widths.iter_mut().rev().max_by_key(|width| **width).filter(|width| **width > NARROWEST) else {
+        let may_be_cut = widths.iter_mut().zip(whole).filter(|(_, whole)| !**whole).map(|(width, _)| width);
+        let Some(widest) = may_be_cut.rev().max_by_key(|width| **width).filter(|width| **width > NARROWEST) else {
             return;
         };
         *widest -= 1;
         over -= 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn listing() -> Table {
+        let columns = vec![
+            Column::right("id"),
+            Column::left("experiment"),
+            Column::left("state").whole(),
+            Column::right("lr").spare(1),
+            Column::right("wd").spare(1),
+            Column::right("val_loss").spare(0),
+            Column::right("train_loss").spare(2),
+            Column::left("age").whole(),
+        ];
+        let row = ["12", "cifar10-resnet18-wide", "finished", "0.001", "0.0005", "0.77123", "0.69123", "3 weeks"];
+        Table { columns, rows: vec![row.map(Cell::plain).to_vec(), vec![Cell::plain("13")]] }
+    }
+
+    #[test]
+    fn numbers_and_states_are_never_cut() {
+        let shown = listing().terminal(Some(40), false);
+        assert!(["finished", "0.77123", "3 weeks", "val_loss"].iter().all(|whole| shown.contains(whole)), "{shown}");
+        assert!(shown.contains("c…de"), "{shown}");
+    }
+
+    #[test]
+    fn spare_columns_go_whole_the_highest_first_and_of_the_same_the_last() {
+        for (width, expected) in [
+            (200, &[][..]),
+            (69, &["train_loss"]),
+            (57, &["train_loss", "wd"]),
+            (49, &["train_loss", "wd", "lr"]),
+            (20, &["train_loss", "wd", "lr", "val_loss"]),
+        ] {
+            let mut table = listing();
+            assert_eq!(table.fit(width), expected, "{width}");
+            let shown = table.terminal(Some(width), false);
+            assert!(width < 40 || shown.lines().all(|line| text::columns(line) <= width), "{width}: {shown}");
+        }
     }
 }

@@ -107,6 +107,16 @@ pub fn one_line(text: &str, max: usize) -> String {
     text::one_line(text, max)
 }
 
+/// Terminal columns that a text takes.
+pub fn columns(text: &str) -> usize {
+    text::columns(text)
+}
+
+/// What is too long ends with `…`.
+pub fn cut(text: &str, max: usize) -> String {
+    text::cut_end(text, max)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -63,7 +63,7 @@ impl Earlier {
                 let values = std::mem::take(&mut row.m.0).into_iter();
                 row.m = Values(values.filter(|(name, _)| !at.is_some_and(|at| superseded(name, at))).collect());
                 summary.steps = step.or(summary.steps);
-                summary.add(&row.m, at);
+                summary.add(&row.m, step, row.epoch);
             })?;
         }
         Ok(summary)
@@ -157,9 +157,10 @@ mod tests {
                 let row = row(*kind, *at, count);
                 for _ in 0..=u8::from(*twice) {
                     joined.add(&row, None);
-                    let given = given(&row, steps.of(&row));
+                    let step = steps.of(&row);
+                    let given = given(&row, step);
                     note_firsts(&mut firsts, &row, given);
-                    summary.add(&row.m, given);
+                    summary.add(&row.m, step, row.epoch);
                     let (name, _) = &row.m.0[0];
                     kinds.entry(name.clone()).or_default().insert(given.is_some());
                     lines += &format!("{}\n", serde_json::to_string(&row).expect("serialises"));

@@ -6,7 +6,7 @@
 use crate::earlier;
 use crate::error::StoreError;
 use crate::spool;
-use neronet_model::event::Extent;
+use neronet_model::event::{By, Extent};
 use neronet_model::row::Steps;
 use neronet_model::{AttemptNo, Row, UnixMs};
 use std::collections::BTreeMap;
@@ -16,6 +16,7 @@ use std::path::Path;
 pub struct Point {
     /// Step, else epoch, else count.
     pub step: f64,
+    pub by: By,
     pub epoch: Option<f64>,
     /// The last step that any metric of the attempt had told by then.
     pub passed: Option<f64>,
@@ -71,6 +72,7 @@ impl Joined {
         let step = self.steps.of(row);
         self.passed = step.map(|step| step as f64).or(self.passed);
         let given = earlier::given(row, step);
+        let by = By::of(step, row.epoch);
         let at = self.begun.unwrap_or(UnixMs(0)).plus(row.t);
         for (name, value) in &row.m.0 {
             if only.is_some_and(|only| only != name) {
@@ -90,7 +92,7 @@ impl Joined {
             let repeated =
                 given.is_some() && series.points.last().is_some_and(|last| last.step == step && last.value.to_bits() == value.to_bits());
             if !repeated {
-                series.points.push(Point { step, epoch: row.epoch, passed: self.passed, at, value: *value });
+                series.points.push(Point { step, by, epoch: row.epoch, passed: self.passed, at, value: *value });
             }
         }
     }
@@ -101,8 +103,8 @@ impl Series {
     pub fn extent(&self) -> Option<Extent> {
         let mut points = self.points.iter();
         let first = points.next()?;
-        let mut extent = Extent::of(first.value, first.step);
-        points.for_each(|point| extent.add(point.value, point.step));
+        let mut extent = Extent::of(first.value, first.step, first.by);
+        points.for_each(|point| extent.add(point.value, point.step, point.by));
         Some(extent)
     }
 

@@ -100,7 +100,7 @@ impl Metrics {
         let objective = self.launch.objectives.first().map(|objective| objective.metric.as_str());
         let value = row.m.0.iter().rev().find(|(name, _)| Some(name.as_str()) == objective).map(|(_, value)| *value);
         self.marks.add(self.begun.plus(row.t), Mark { step, epoch: row.epoch }, row.ends_epoch(), value);
-        self.summary.add(&row.m, given);
+        self.summary.add(&row.m, step, row.epoch);
         self.history_stale |= self.earlier.history.add(row, step, self.begun.plus(row.t));
         self.rows += 1;
     }

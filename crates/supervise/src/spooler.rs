@@ -115,9 +115,10 @@ pub(crate) fn secret_values(launch: &Launch) -> Vec<String> {
     let harmless = |name: &str| name.strip_prefix("NERONET_PARAM_").is_some_and(|param| !secrets::is_secret_setting(param));
     let set = launch.env.iter().filter(|(name, _)| !harmless(name)).filter_map(|(name, value)| Some((name.clone(), value.clone()?)));
     let variables: Vec<(String, String)> = std::env::vars_os().filter_map(text).chain(set).collect();
+    let known = secrets::secret_values(&variables).into_iter().chain(secrets::values_in_command(&launch.argv));
     // Output is masked line by line.
     let lines = |value: String| value.lines().map(str::to_string).collect::<Vec<_>>();
-    let mut values: Vec<String> = secrets::secret_values(&variables).into_iter().flat_map(lines).filter(|line| line.len() >= 8).collect();
+    let mut values: Vec<String> = known.flat_map(lines).filter(|line| line.len() >= 8).collect();
     // One that holds another goes first, else its rest would stay.
     values.sort_by_key(|value| std::cmp::Reverse(value.len()));
     values

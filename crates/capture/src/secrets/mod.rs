@@ -1,8 +1,10 @@
 //! What looks like a secret, and its removal from what is recorded. Rather one value too many is masked than one too few.
 
+mod command;
 mod setting;
 mod text;
 
+pub use command::{secret_parts, values_in_command};
 pub use setting::{is_secret_assigned, is_secret_setting};
 pub use text::mask_text;
 

@@ -2,7 +2,7 @@
 
 use crate::args::Again as Words;
 use crate::commands::page::count;
-use crate::commands::run;
+use crate::commands::{read, run};
 use crate::output;
 use crate::session::Session;
 use neronet_home::HomeError;
@@ -28,12 +28,12 @@ pub(crate) fn resume(session: &Session, words: &Words) -> Result<ExitCode, HomeE
             let text = |path: std::path::PathBuf| path.display().to_string();
             Ok(Again::Resume { checkpoint: found.latest.map(text), best: found.best.map(text) })
         }
-        Some(_) => {
+        Some(resume) => {
             let found = steer::find_checkpoints(&session.context, view)?;
             for word in &found.passed_over {
                 output::notice(&format!("run {}: checkpoint passed over: {word}", view.run.id));
             }
-            let path = found.latest.ok_or_else(|| {
+            let path = found.handed_over(resume).map(|path| path.display().to_string()).ok_or_else(|| {
                 HomeError::Failed(format!(
                     "run {} has no complete checkpoint to go on from (looked for {}); `neronet retry {}` starts it from scratch",
                     view.run.id,
@@ -41,8 +41,8 @@ pub(crate) fn resume(session: &Session, words: &Words) -> Result<ExitCode, HomeE
                     view.run.id
                 ))
             })?;
-            output::notice(&format!("run {} goes on from {}", view.run.id, path.display()));
-            Ok(Again::Resume { checkpoint: Some(path.display().to_string()), best: found.best.map(|path| path.display().to_string()) })
+            output::notice(&format!("run {} goes on from {path}", view.run.id));
+            Ok(Again::Resume { checkpoint: Some(path), best: found.best.map(|path| path.display().to_string()) })
         }
     })
 }
@@ -55,7 +55,7 @@ fn begin_again(session: &Session, words: &Words, how: impl Fn(&View<'_>) -> Resu
     neronet_home::reconcile::reconcile(&session.context)?;
     let snapshot = Snapshot::read(&session.context)?;
     let views = snapshot.views(&session.context);
-    let chosen = select(&views, &words.which, session.now())?;
+    let chosen = select(&views, &words.which, read::project(session, &words.reach).as_deref(), session.now())?;
     // Of one that is named alone it is meant, of many it would be a surprise.
     let (finished, again): (Vec<_>, Vec<_>) =
         chosen.iter().copied().partition(|view| chosen.len() > 1 && view.outcome == Some(Outcome::Finished));

@@ -6,9 +6,10 @@ use crate::commands::run::{DEFAULT_SPEC, MANY, grouped, read_spec};
 use crate::output;
 use crate::session::Session;
 use neronet_capture::code::Survey;
+use neronet_capture::secrets::mask_text;
 use neronet_home::HomeError;
 use neronet_home::compare::commit;
-use neronet_home::{code, preflight};
+use neronet_home::{code, masked, preflight};
 use neronet_model::{Params, RunId, Settings, Value};
 use neronet_report::{Cell, Column, Style, Table, words};
 use neronet_scrape::learn::{self, Learned};
@@ -38,12 +39,13 @@ pub(crate) fn check(session: &Session, words: &Check) -> Result<ExitCode, HomeEr
     };
     // The numbers that the runs would get if they were started now.
     let first = RunId(session.context.home.read()?.state.last_run + 1);
+    let known = masked::in_environment(session.context.environment.clone());
     if words.json {
-        return as_json(session, &plan, &survey, first);
+        return as_json(session, &plan, &survey, first, &known);
     }
     let mut page = Page::new(session);
     for experiment in &plan.experiments {
-        experiment_of(session, &mut page, experiment, first)?;
+        experiment_of(session, &mut page, experiment, first, &known)?;
     }
     page.heading("Code");
     code_of(&mut page, &plan, &survey);
@@ -73,7 +75,8 @@ fn many(total: u64) -> String {
     format!("{} run{}", grouped(total), if total == 1 { "" } else { "s" })
 }
 
-fn command(session: &Session, settings: &Settings, params: &Params, run: RunId) -> Result<String, HomeError> {
+/// Without the secrets in it, which are `known`.
+fn command(session: &Session, settings: &Settings, params: &Params, run: RunId, known: &[String]) -> Result<String, HomeError> {
     let run_directory = session.context.home.run(run).display().to_string();
     let seed = match params.get("seed") {
         Some(Value::Int(seed)) => Some(*seed),
@@ -81,10 +84,12 @@ fn command(session: &Session, settings: &Settings, params: &Params, run: RunId) 
     };
     let context = render::Context { run, run_directory: &run_directory, seed, checkpoint: None, best_checkpoint: None };
     let rendered = render::command(settings, params, &context, Mode::First, preflight::default_shell(&session.context.environment));
-    rendered.map(|rendered| rendered.shown).map_err(|why| HomeError::Failed(format!("the command cannot be made: {why}")))
+    rendered
+        .map(|rendered| mask_text(&rendered.shown, known))
+        .map_err(|why| HomeError::Failed(format!("the command cannot be made: {why}")))
 }
 
-fn experiment_of(session: &Session, page: &mut Page<'_>, experiment: &Experiment, first: RunId) -> Result<(), HomeError> {
+fn experiment_of(session: &Session, page: &mut Page<'_>, experiment: &Experiment, first: RunId, known: &[String]) -> Result<(), HomeError> {
     let varying = experiment.varying();
     let total = experiment.count();
     let mut title = format!("{}: {}", experiment.name, many(total));
@@ -95,12 +100,15 @@ fn experiment_of(session: &Session, page: &mut Page<'_>, experiment: &Experiment
     page.heading(&title);
     let sample: Vec<Params> = experiment.runs().take(SAMPLE as usize).collect();
     let Some(of_first) = sample.first() else { return Ok(()) };
+    let command = command(session, &experiment.settings, of_first, first, known)?;
+    let sample: Vec<Params> = sample.iter().map(|params| shown(params, &varying, known)).collect();
+    let of_first = &sample[0];
     let fixed: Vec<String> = of_first
         .iter()
         .filter(|(name, _)| !varying.iter().any(|varying| varying == name))
         .map(|(name, value)| format!("{name}={value}"))
         .collect();
-    page.block(&command(session, &experiment.settings, of_first, first)?);
+    page.block(&command);
     let objectives = experiment.settings.objectives.iter();
     let objectives = objectives.map(|objective| format!("{} {}", objective.metric, neronet_home::objective::word(objective.goal)));
     page.facts(&[("fixed", fixed.join(" ")), ("objective", objectives.collect::<Vec<_>>().join(", "))]);
@@ -111,6 +119,10 @@ fn experiment_of(session: &Session, page: &mut Page<'_>, experiment: &Experiment
         }
     }
     Ok(())
+}
+
+fn shown(params: &Params, varying: &[String], known: &[String]) -> Params {
+    masked::params(params, varying, || known.to_vec()).into_owned()
 }
 
 fn sample_table(varying: &[String], sample: &[Params]) -> Table {
@@ -126,7 +138,7 @@ fn sample_table(varying: &[String], sample: &[Params]) -> Table {
 fn code_of(page: &mut Page<'_>, plan: &Plan, survey: &Survey) {
     let in_place = plan.experiments.iter().all(|experiment| experiment.settings.code.in_place);
     let bytes = survey.files.iter().map(|file| file.size).sum();
-    let frozen = match &survey.in_place_because {
+    let code = match &survey.in_place_because {
         _ if in_place => "is not frozen: in_place = true runs in the work tree itself".to_string(),
         Some(why) => format!("cannot be frozen, runs would execute in place: {why}"),
         None => format!("{}, {}, frozen at the start", count(survey.files.len(), "file"), words::bytes(bytes)),
@@ -135,26 +147,28 @@ fn code_of(page: &mut Page<'_>, plan: &Plan, survey: &Survey) {
     page.facts(&[
         ("folder", survey.top.display().to_string()),
         ("commit", git.map(|git| commit(&git.commit, git.dirty)).unwrap_or_default()),
-        ("code", frozen),
+        ("code", code),
     ]);
     let left_out = survey.left_out.iter().map(|(path, why)| format!("left out: {path} ({why})"));
     let large = survey.large.iter().map(|large| format!("linked, not copied: {} ({})", large.path, words::bytes(large.size)));
-    let lines: Vec<String> = survey.notes.iter().cloned().chain(left_out).chain(large).collect();
+    let frozen = !in_place && survey.in_place_because.is_none();
+    let lines: Vec<String> = survey.notes.iter().cloned().chain(left_out.chain(large).filter(|_| frozen)).collect();
     lines.iter().take(10).for_each(|line| page.line(line, Style::Plain));
     if lines.len() > 10 {
         page.line(&format!("and {} more", lines.len() - 10), Style::Faint);
     }
 }
 
-fn as_json(session: &Session, plan: &Plan, survey: &Survey, first: RunId) -> Result<ExitCode, HomeError> {
+fn as_json(session: &Session, plan: &Plan, survey: &Survey, first: RunId, known: &[String]) -> Result<ExitCode, HomeError> {
     let mut runs = Vec::new();
     let total = plan.experiments.iter().map(Experiment::count).fold(0, u64::saturating_add);
     for experiment in &plan.experiments {
+        let varying = experiment.varying();
         let room = LISTED.saturating_sub(runs.len() as u64) as usize;
         for params in experiment.runs().take(room) {
             let id = RunId(first.0 + runs.len() as u64);
-            let command = command(session, &experiment.settings, &params, id)?;
-            runs.push(json!({"experiment": experiment.name, "params": params, "command": command}));
+            let command = command(session, &experiment.settings, &params, id, known)?;
+            runs.push(json!({"experiment": experiment.name, "params": shown(&params, &varying, known), "command": command}));
         }
     }
     let mut findings: Vec<serde_json::Value> = plan.warnings.iter().map(of_problem).collect();

@@ -22,20 +22,20 @@ const LINES: usize = 200;
 pub(crate) fn compare(session: &Session, words: &Compare) -> Result<ExitCode, HomeError> {
     let snapshot = read::snapshot(session)?;
     let views = snapshot.views(&session.context);
-    let chosen = read::chosen(session, &snapshot, &views, &words.which)?;
+    let chosen = read::chosen(session, &snapshot, &views, &words.which, &words.reach)?;
     if let [only] = chosen[..] {
         return Err(HomeError::Words(format!("'{}' is run {} alone; compare takes two runs or more", words.which.join(" "), only.run.id)));
     }
     let comparison = compared(&session.context, &chosen)?;
     if words.json {
-        output::json(&comparison.json(words.all));
+        output::json(&comparison.json(words.same));
         return Ok(ExitCode::SUCCESS);
     }
     let mut page = Page::new(session);
     for (title, rows) in tables(&comparison) {
-        rows_of(&mut page, &comparison, title, rows, words.all);
+        rows_of(&mut page, &comparison, title, rows, words.same);
     }
-    metrics(&mut page, &comparison, words.all);
+    metrics(&mut page, &comparison, words.same);
     code(&mut page, &comparison.code);
     output::print(&page.text);
     Ok(ExitCode::SUCCESS)
@@ -102,25 +102,30 @@ fn metrics(page: &mut Page<'_>, comparison: &Comparison, all: bool) {
     if comparison.metrics.is_empty() {
         return;
     }
-    page.heading(if comparison.runs.len() > COLUMNS { "Metrics: last" } else { "Metrics: last (lowest to highest)" });
+    let several = comparison.runs.len() > COLUMNS;
+    let ranges = values_of(comparison, &shown, |extent| {
+        let [last, min, max] = [extent.last, extent.min, extent.max].map(words::number);
+        if extent.points > 1 { format!("{last} ({min} to {max})") } else { last }
+    });
+    // Half a number would be another one.
+    let with_ranges = !several && page.has_room_for(&ranges);
+    page.heading(if with_ranges { "Metrics: last (lowest to highest)" } else { "Metrics: last" });
     if shown.is_empty() {
         return page.line(&format!("no difference ({} the same)", comparison.metrics.len()), Style::Faint);
     }
-    if comparison.runs.len() > COLUMNS {
-        return page.table(&last_values(comparison, &shown));
+    match (with_ranges, several) {
+        (true, _) => page.table(&ranges),
+        (_, true) => page.table(&last_values(comparison, &shown)),
+        _ => page.table(&values_of(comparison, &shown, |extent| words::number(extent.last))),
     }
-    let rows = shown.into_iter().map(|(name, extents)| {
-        let values = extents.iter().map(|extent| match extent {
-            Some(extent) => {
-                let [last, min, max] = [extent.last, extent.min, extent.max].map(words::number);
-                Cell::plain(if extent.points > 1 { format!("{last} ({min} to {max})") } else { last })
-            }
-            None => Cell::styled("-", Style::Faint),
-        });
-        [Cell::plain(name.clone())].into_iter().chain(values).collect()
-    });
-    let columns = comparison.runs.iter().map(|run| Column::left(format!("run {run}")));
-    page.table(&Table { columns: [Column::left("name")].into_iter().chain(columns).collect(), rows: rows.collect() });
+}
+
+/// A row a metric, a column a run.
+fn values_of(comparison: &Comparison, shown: &[&(String, Vec<Option<Extent>>)], text: impl Fn(&Extent) -> String) -> Table {
+    let cell = |extent: &Option<Extent>| extent.as_ref().map_or(Cell::styled("-", Style::Faint), |extent| Cell::plain(text(extent)));
+    let rows = shown.iter().map(|(name, extents)| [Cell::plain(name)].into_iter().chain(extents.iter().map(cell)).collect());
+    let columns = comparison.runs.iter().map(|run| Column::left(format!("run {run}")).whole());
+    Table { columns: [Column::left("name")].into_iter().chain(columns).collect(), rows: rows.collect() }
 }
 
 /// A row a run, a column a metric.

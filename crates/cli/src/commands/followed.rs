@@ -1,5 +1,6 @@
 //! One attempt as `run` follows it: its rows for the table, its raw output for the terminal.
 
+use crate::commands::lines::Field;
 use crate::commands::screen::Screen;
 use neronet_model::row::Steps;
 use neronet_model::{Millis, Row};
@@ -75,30 +76,31 @@ impl Followed {
         }
     }
 
-    /// step 3/50  loss 0.31  acc 91.2  1.3/s  ETA 2 min
-    pub(crate) fn line(&self, telling: &[String]) -> String {
-        let Some(row) = &self.row else { return "running".into() };
+    /// What its line of the table says of it.
+    pub(crate) fn fields(&self, telling: &[String]) -> Vec<(Field, String)> {
+        let Some(row) = &self.row else { return vec![(Field::Progress, "running".into())] };
         let of = |at: String, total: Option<String>| total.map_or(at.clone(), |total| format!("{at}/{total}"));
-        let mut parts = Vec::new();
+        let mut fields = Vec::new();
         if let Some(epoch) = row.epoch {
-            parts.push(format!("epoch {}", of(words::number(epoch), row.epochs.map(words::number))));
+            fields.push((Field::Progress, format!("epoch {}", of(words::number(epoch), row.epochs.map(words::number)))));
         }
         if let Some(step) = row.step {
-            parts.push(format!("step {}", of(step.to_string(), row.steps.map(|steps| steps.to_string()))));
+            fields.push((Field::Progress, format!("step {}", of(step.to_string(), row.steps.map(|steps| steps.to_string())))));
         }
-        parts.extend(telling.iter().filter_map(|name| self.last.get(name).map(|value| format!("{name} {}", words::number(*value)))));
+        let last = telling.iter().filter_map(|name| self.last.get(name).map(|value| format!("{name} {}", words::number(*value))));
+        fields.extend(last.enumerate().map(|(nth, text)| (Field::Metric(nth), text)));
         if let (Some((t, first)), Some(done)) = (self.first, progress(row)) {
             let seconds = Millis(row.t.0.saturating_sub(t.0)).seconds();
             if seconds > 0.0 && done > first {
                 let rate = (done - first) / seconds;
-                parts.push(pace(rate));
+                fields.push((Field::Rate, pace(rate)));
                 if let Some(total) = total(row) {
                     let left = Millis(((total - done).max(0.0) / rate * 1000.0) as u64);
-                    parts.push(format!("ETA {}", words::duration(left)));
+                    fields.push((Field::Left, format!("ETA {}", words::duration(left))));
                 }
             }
         }
-        parts.join("  ")
+        fields
     }
 
     /// The bytes themselves as they come, progress bars included; for as long as they are taken. True when more is there.

@@ -1,6 +1,8 @@
 //! What `neronet run` shows while it runs: one run's output as it comes, or a line a run of a sweep.
 
 use crate::commands::followed::Followed;
+use crate::commands::lines::{self, Line};
+use crate::commands::page::with_reason;
 use crate::commands::screen::Screen;
 use crate::output;
 use crate::session::Session;
@@ -27,6 +29,8 @@ pub(crate) struct Live<'a> {
     followed: BTreeMap<RunId, Followed>,
     announced: usize,
     total: usize,
+    /// The runs are of more than one, so that each is named with its own.
+    several_experiments: bool,
     /// Lines of the table on the screen, to be drawn over.
     drawn: usize,
     drawn_at: Option<Instant>,
@@ -55,6 +59,8 @@ impl<'a> Live<'a> {
             _ => Manner::Lines,
         };
         let state = session.context.home.read()?.state;
+        let experiments: BTreeSet<&str> = runs.iter().filter_map(|run| state.runs.get(run)).map(|run| run.experiment.as_str()).collect();
+        let several_experiments = experiments.len() > 1;
         let sweeps: BTreeSet<SweepId> = runs.iter().filter_map(|run| state.runs.get(run)).map(|run| run.sweep).collect();
         let secrets = sweeps.into_iter().map(|sweep| (sweep, masked::known(&session.context, sweep))).collect();
         Ok(Live {
@@ -65,6 +71,7 @@ impl<'a> Live<'a> {
             followed: BTreeMap::new(),
             announced: 0,
             total: runs.len(),
+            several_experiments,
             drawn: 0,
             drawn_at: None,
             began: Instant::now(),
@@ -94,7 +101,7 @@ impl<'a> Live<'a> {
                 let folder = self.session.context.home.attempt(*run, *attempt);
                 self.followed.insert(*run, Followed::new(folder));
                 if self.manner == Manner::Lines {
-                    let line = format!("run {run} started{}", self.params(*run));
+                    let line = format!("{} started{}", self.name(*run), self.params(*run));
                     self.out.put_line(&line);
                 }
             }
@@ -124,6 +131,8 @@ impl<'a> Live<'a> {
                     }
                     followed.print_spool(&mut self.out, &mut self.err);
                 }
+                self.out.end_line();
+                self.err.end_line();
                 self.out.finish();
                 self.err.finish();
                 for (run, end) in ended {
@@ -158,10 +167,8 @@ impl<'a> Live<'a> {
     }
 
     fn verdict(&self, run: RunId, end: &KnownEnd) -> String {
-        let mut text = format!("run {run} {}", end.outcome);
-        if let Some(cause) = end.attempt.end.as_ref().and_then(|end| end.cause.as_ref()) {
-            text += &format!(": {}", words::one_line(&cause.to_string(), 300));
-        }
+        let reason = end.attempt.reason().map(|reason| words::one_line(&reason, 300));
+        let mut text = format!("{} {}", self.name(run), with_reason(&end.outcome.to_string(), reason.as_deref()));
         if let Some(lasted) = end.attempt.lasted {
             text += &format!(" after {}", words::duration(lasted));
         }
@@ -177,6 +184,17 @@ impl<'a> Live<'a> {
             text += &self.params(run);
         }
         text
+    }
+
+    /// `run 3`, behind its experiment where there are several.
+    fn name(&self, run: RunId) -> String {
+        let experiment = self.experiment(run);
+        if experiment.is_empty() { format!("run {run}") } else { format!("{experiment} run {run}") }
+    }
+
+    fn experiment(&self, run: RunId) -> String {
+        let known = self.state.runs.get(&run).filter(|_| self.several_experiments);
+        known.map(|run| words::one_line(&run.experiment, 40)).unwrap_or_default()
     }
 
     /// The parameters that tell a run from the others of its sweep.
@@ -220,15 +238,22 @@ impl<'a> Live<'a> {
         if fresh {
             self.announce(progress.ended);
         }
-        let mut lines = Vec::new();
+        let mut table = Vec::new();
         for (run, _) in &progress.running {
             let Some(followed) = self.followed.get_mut(run) else { continue };
             followed.read_rows();
             let names: Vec<String> = followed.last.keys().cloned().collect();
             let telling = self.telling(*run, names.iter());
             let Some(followed) = self.followed.get(run) else { continue };
-            lines.push(format!("  run {run}{}  {}", self.params(*run), followed.line(&telling)));
+            table.push(Line {
+                experiment: self.experiment(*run),
+                run: format!("run {run}"),
+                params: self.params(*run).trim_start().to_string(),
+                fields: followed.fields(&telling),
+            });
         }
+        let width = self.session.width.saturating_sub(1);
+        let mut lines = lines::fitted(&table, width);
         let done = progress.ended.len();
         lines.push(format!("{done} of {} ended, {} running, {} queued", self.total, progress.running.len(), progress.queued));
         // More than the screen holds could not be drawn over.
@@ -239,8 +264,7 @@ impl<'a> Live<'a> {
             lines.push(format!("  and {hidden} more"));
             lines.extend(last);
         }
-        let width = self.session.width.saturating_sub(1);
-        let shown: Vec<String> = lines.iter().map(|line| line.chars().take(width).collect()).collect();
+        let shown: Vec<String> = lines.iter().map(|line| words::cut(line, width)).collect();
         self.drawn = shown.len();
         self.out.put_line(&shown.join("\n"));
     }

@@ -20,7 +20,7 @@ const LOOK: u32 = 5;
 pub(crate) fn logs(session: &Session, words: &Logs) -> Result<ExitCode, HomeError> {
     let snapshot = read::snapshot(session)?;
     let views = snapshot.views(&session.context);
-    let view = read::one(session, &snapshot, &views, &words.run)?;
+    let view = read::one(session, &snapshot, &views, &words.run, &words.reach)?;
     let run = view.run.id;
     let folder = session.context.home.run(run);
     let attempts = spool::attempts_of(&folder)?;
@@ -40,7 +40,7 @@ pub(crate) fn logs(session: &Session, words: &Logs) -> Result<ExitCode, HomeErro
         follow(session, &mut printer)?;
     }
     if !printer.any {
-        let status = view.reason.as_ref().map_or_else(|| view.status(), |reason| format!("{}: {reason}", view.status()));
+        let status = page::with_reason(&view.status(), view.reason.as_deref());
         output::notice(&format!("run {run} has printed nothing{} ({status})", if words.stderr { " to standard error" } else { "" }));
     }
     Ok(ExitCode::SUCCESS)

@@ -1,16 +1,16 @@
 //! `neronet ls`: runs as a table, or as JSON.
 
 use crate::args::Ls;
-use crate::commands::page::{columns, count, paint};
+use crate::commands::page::{LONGEST, count, paint};
 use crate::commands::read;
 use crate::output;
 use crate::session::Session;
 use neronet_home::filter::Filter;
-use neronet_home::listing::{self, assignment, duration, project_of, varying};
+use neronet_home::listing::{self, assignment, duration, varying};
 use neronet_home::objective::{self, Telling, telling};
 use neronet_home::view::View;
-use neronet_home::{HomeError, json};
-use neronet_model::{Outcome, RunId, State, UnixMs};
+use neronet_home::{HomeError, json, select};
+use neronet_model::{Outcome, State, UnixMs};
 use neronet_report::{Align, Cell, Column, Style, Table, words};
 use std::collections::BTreeSet;
 use std::process::ExitCode;
@@ -21,26 +21,27 @@ const LONG: usize = 48;
 pub(crate) fn ls(session: &Session, words: &Ls) -> Result<ExitCode, HomeError> {
     let snapshot = read::snapshot(session)?;
     let all = if words.trash { listing::trashed(&session.context, &snapshot) } else { snapshot.views(&session.context) };
-    let project = project_of(&session.context.folder);
-    let narrowed = words.which.is_empty() && !words.all && !words.trash;
-    let mut views: Vec<&View<'_>> = if words.which.is_empty() {
-        all.iter().filter(|view| !narrowed || view.sweep.project == project).collect()
-    } else if let Some(matching) = of_filters(session, &all, &words.which) {
-        matching?
-    } else {
-        read::chosen(session, &snapshot, &all, &words.which)?
+    let project = read::project(session, &words.reach);
+    let only_filters = words.which.iter().all(|word| Filter::parse(word).is_ok());
+    let mut views: Vec<&View<'_>> = match &words.which[..] {
+        [] if words.trash => all.iter().collect(),
+        [] => all.iter().filter(|view| project.as_ref().is_none_or(|project| view.sweep.project == *project)).collect(),
+        // That nothing matches is an answer too.
+        which if only_filters => select::matching(&all, which, project.as_deref(), session.now())?,
+        which => read::chosen(session, &snapshot, &all, which, &words.reach)?,
     };
-    if views.is_empty() && !words.json && !words.which.is_empty() {
-        output::notice(&format!("no run matches {}", words.which.join(" ")));
-        return Ok(ExitCode::SUCCESS);
-    }
     if views.is_empty() && !words.json {
-        let others: BTreeSet<&str> = all.iter().map(|view| view.sweep.project.as_str()).collect();
-        output::notice(&nothing(&project, &others, all.len(), words.trash));
+        if words.which.is_empty() {
+            let others: BTreeSet<&str> = all.iter().map(|view| view.sweep.project.as_str()).collect();
+            output::notice(&nothing(project.as_deref().unwrap_or_default(), &others, all.len(), words.trash));
+        }
+        words.which.iter().for_each(|word| output::notice(&select::nothing(&all, word, project.as_deref(), session.now())));
         return Ok(ExitCode::SUCCESS);
     }
     listing::check_fields(&views, &words.fields)?;
     let found = views.len();
+    // Of all that were found: what is shown of them may have it in common.
+    let varying = varying(&views);
     let sort = words.sort.as_deref().map(|name| name.strip_prefix('-').map_or((name, false), |name| (name, true)));
     let sorted_by = match sort {
         Some((name, _)) => listing::sort(&mut views, name, session.now())?,
@@ -64,31 +65,26 @@ pub(crate) fn ls(session: &Session, words: &Ls) -> Result<ExitCode, HomeError> {
         output::json(&serde_json::Value::Array(listed));
         return Ok(ExitCode::SUCCESS);
     }
-    let (table, told) = if words.fields.is_empty() {
+    let (mut table, told) = if words.fields.is_empty() {
         let told = told(&views, sorted_by);
-        (usual(session, &views, &told, sort.map(|(name, _)| name), words.trash), told)
+        (usual(session, &views, &told, &varying, sort.map(|(name, _)| name), words.trash), told)
     } else {
         (chosen_fields(session, &views, &words.fields), Vec::new())
     };
+    let left_out = if session.terminal { table.fit(session.width) } else { Vec::new() };
     output::print(&table.terminal(session.terminal.then_some(session.width), session.color));
-    let mut below: Vec<String> = told.first().filter(|_| !words.trash).and_then(|first| best(first, &views)).into_iter().collect();
+    let mut below = Vec::new();
+    if !left_out.is_empty() {
+        below.push(format!("not shown: {} (--fields)", left_out.join(", ")));
+    }
+    below.extend(told.first().filter(|_| !words.trash).and_then(|first| best(first, &views, &varying)));
     if views.len() < found {
         below.push(format!("{} of {} shown", views.len(), count(found, "run")));
     }
     for line in below {
-        output::print_line(&paint(session, &words::one_line(&line, columns(session)), Style::Faint));
+        output::print_line(&paint(session, &words::one_line(&line, LONGEST), Style::Faint));
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// The runs that filters match, which may be none: that is an answer too. Nothing where a word is no filter.
-fn of_filters<'v, 'a>(session: &Session, all: &'v [View<'a>], which: &[String]) -> Option<Result<Vec<&'v View<'a>>, HomeError>> {
-    let filters: Vec<Filter> = which.iter().map(|word| Filter::parse(word).ok()).collect::<Option<_>>()?;
-    let matching: Result<Vec<_>, _> = filters.iter().map(|filter| filter.of(all, session.now())).collect();
-    Some(matching.map(|matching| {
-        let ids: BTreeSet<RunId> = matching.iter().flatten().map(|view| view.run.id).collect();
-        all.iter().filter(|view| ids.contains(&view.run.id)).collect()
-    }))
 }
 
 fn nothing(project: &str, others: &BTreeSet<&str>, count_of_others: usize, trash: bool) -> String {
@@ -115,12 +111,14 @@ fn told(views: &[&View<'_>], sorted_by: Option<Telling>) -> Vec<Telling> {
 }
 
 /// Which run is best, by what, and whether that is a guess.
-fn best(first: &Telling, views: &[&View<'_>]) -> Option<String> {
+fn best(first: &Telling, views: &[&View<'_>], varying: &[String]) -> Option<String> {
     let (view, value) = first.best(views)?;
     let goal = objective::word(first.goal?);
     let metric = &first.metric;
     let state = state_unless_finished(view);
-    let found = format!("best: run {}{state}, {metric} {}", view.run.id, words::number(value));
+    let with = assignment(view, varying);
+    let with = if with.is_empty() { with } else { format!(", with {}", words::one_line(&with, LONG * 2)) };
+    let found = format!("best: run {}{state}, {metric} {}{with}", view.run.id, words::number(value));
     Some(match first.guessed {
         true => format!("{found} (guessed; set objective = \"{metric} {goal}\")"),
         false => found,
@@ -132,7 +130,11 @@ pub(crate) fn state_unless_finished(view: &View<'_>) -> String {
     if view.outcome == Some(Outcome::Finished) { String::new() } else { format!(" ({})", view.status()) }
 }
 
-fn usual(session: &Session, views: &[&View<'_>], told: &[Telling], sorted_by: Option<&str>, trash: bool) -> Table {
+/// What goes first where the terminal has no room: metrics but the first, then parameters, then the first metric and what the
+/// list is sorted by.
+const SPARE: [u8; 3] = [2, 1, 0];
+
+fn usual(session: &Session, views: &[&View<'_>], told: &[Telling], varying: &[String], sorted_by: Option<&str>, trash: bool) -> Table {
     let several = |of: &dyn Fn(&View<'_>) -> String| views.iter().map(|view| of(view)).collect::<BTreeSet<_>>().len() > 1;
     let mut table = Table::default();
     let mut add = |column: Column, cell: &dyn Fn(&View<'_>) -> Cell| {
@@ -149,27 +151,30 @@ fn usual(session: &Session, views: &[&View<'_>], told: &[Telling], sorted_by: Op
     if several(&|view| view.run.experiment.clone()) {
         add(Column::left("experiment"), &|view| Cell::plain(&view.run.experiment));
     }
-    add(Column::left("state"), &state);
-    // What the list is sorted by is shown, even where the few runs that are left have it in common.
-    let mut names = varying(views);
-    let sorted_by =
-        sorted_by.filter(|name| names.iter().all(|known| known != name) && views.iter().any(|view| view.params.get(name).is_some()));
-    names.extend(sorted_by.map(str::to_string));
+    add(Column::left("state").whole(), &state);
+    let mut names = varying.to_vec();
+    // What the list is sorted by is shown, even where the runs have it in common.
+    let sorted_by = sorted_by.filter(|name| views.iter().any(|view| view.params.get(name).is_some()));
+    names.extend(sorted_by.filter(|name| names.iter().all(|known| known != name)).map(str::to_string));
     for name in names {
         let align = align(views.iter().filter_map(|view| Some(view.params.get(&name)?.number().is_some())));
-        add(Column { title: name.clone(), align }, &|view| {
+        let spare = if sorted_by == Some(name.as_str()) { SPARE[2] } else { SPARE[1] };
+        add(Column::aligned(&name, align).spare(spare), &|view| {
             Cell::plain(view.params.get(&name).map(|value| words::one_line(&value.to_string(), LONG)).unwrap_or_default())
         });
     }
-    for telling in told {
+    for (at, telling) in told.iter().enumerate() {
         let best = telling.best(views).map(|(view, _)| view.run.id);
-        add(Column::right(telling.title()), &|view| metric(telling.value(view), best == Some(view.run.id)));
+        let spare = if at == 0 { SPARE[2] } else { SPARE[0] };
+        add(Column::right(telling.title()).spare(spare), &|view| metric(telling.value(view), best == Some(view.run.id)));
     }
     add(Column::right("took"), &|view| Cell::plain(duration(view, session.now()).map(words::duration).unwrap_or_default()));
     if trash {
-        add(Column::left("removed"), &|view| Cell::plain(view.run.trashed.map(|at| words::age(at, session.now())).unwrap_or_default()));
+        add(Column::left("removed").whole(), &|view| {
+            Cell::plain(view.run.trashed.map(|at| words::age(at, session.now())).unwrap_or_default())
+        });
     } else {
-        add(Column::left("age"), &|view| Cell::plain(age(view.run.created, session)));
+        add(Column::left("age").whole(), &|view| Cell::plain(age(view.run.created, session)));
     }
     if views.iter().any(|view| view.outcome != Some(Outcome::Finished) && view.reason.is_some()) {
         add(Column::left("why"), &|view| Cell::plain(words::one_line(view.reason.as_deref().unwrap_or_default(), LONG * 2)));
@@ -223,7 +228,7 @@ fn chosen_fields(session: &Session, views: &[&View<'_>], fields: &[String]) -> T
         columns: fields
             .iter()
             .zip(&columns)
-            .map(|(name, cells)| Column { title: name.clone(), align: align(cells.iter().map(|(_, numeric)| *numeric)) })
+            .map(|(name, cells)| Column::aligned(name, align(cells.iter().map(|(_, numeric)| *numeric))))
             .collect(),
         rows: (0..views.len()).map(|at| columns.iter().map(|cells| Cell::plain(&cells[at].0)).collect()).collect(),
     }

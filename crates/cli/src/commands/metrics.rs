@@ -1,13 +1,14 @@
 //! `neronet metrics`: which there are, or the points of one.
 
 use crate::args::Metrics;
-use crate::commands::read;
 use crate::commands::show::metrics_table;
+use crate::commands::{read, stream};
 use crate::output;
 use crate::session::Session;
 use jiff::tz::TimeZone;
 use neronet_home::view::View;
 use neronet_home::{HomeError, json, nearest};
+use neronet_model::event::By;
 use neronet_model::number;
 use neronet_report::words;
 use neronet_store::series::{self, Point};
@@ -18,7 +19,7 @@ use std::process::ExitCode;
 pub(crate) fn metrics(session: &Session, words: &Metrics) -> Result<ExitCode, HomeError> {
     let snapshot = read::snapshot(session)?;
     let views = snapshot.views(&session.context);
-    let view = read::one(session, &snapshot, &views, &words.run)?;
+    let view = read::one(session, &snapshot, &views, &words.run, &words.reach)?;
     match &words.name {
         None => list(session, view, words.json),
         Some(name) => points(session, view, name, words)?,
@@ -56,11 +57,22 @@ fn points(session: &Session, view: &View<'_>, name: &str, words: &Metrics) -> Re
         output::notice(&format!("run {} has told no {name} since it began anew; --superseded shows the points before", view.run.id));
     }
     let zone = TimeZone::system();
+    let kind = |by: By| points.iter().all(|(point, _)| point.by == by);
+    let title = match (kind(By::Epoch), kind(By::Count)) {
+        (true, false) => "epoch",
+        (false, true) => "count",
+        _ => "step",
+    };
+    let first = points.iter().map(|(point, _)| shortest(point.step).len()).chain([title.len()]).max().unwrap_or(0);
     let mut text = String::new();
+    if !points.is_empty() {
+        writeln!(text, "{title:>first$}  {:23}  {}", "time", stream::safe(name, false)).ok();
+    }
     for (point, superseded) in points {
         let stamp = jiff::Timestamp::from_millisecond(point.at.0).unwrap_or_default().to_zoned(zone.clone());
         let mark = if superseded { "  superseded" } else { "" };
-        writeln!(text, "{}  {}  {}{mark}", shortest(point.step), stamp.strftime("%Y-%m-%d %H:%M:%S%.3f"), shortest(point.value)).ok();
+        writeln!(text, "{:>first$}  {}  {}{mark}", shortest(point.step), stamp.strftime("%Y-%m-%d %H:%M:%S%.3f"), shortest(point.value))
+            .ok();
     }
     output::print(&text);
     Ok(())

@@ -10,7 +10,7 @@ use std::process::ExitCode;
 pub(crate) fn note(session: &Session, words: &Note) -> Result<ExitCode, HomeError> {
     let snapshot = read::snapshot(session)?;
     let views = snapshot.views(&session.context);
-    let view = read::one(session, &snapshot, &views, &words.run)?;
+    let view = read::one(session, &snapshot, &views, &words.run, &words.reach)?;
     let id = view.run.id;
     match (&words.text, &view.run.note) {
         (Some(text), _) => {

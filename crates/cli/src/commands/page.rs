@@ -4,7 +4,7 @@ use crate::session::Session;
 use neronet_report::{Style, Table, words};
 
 /// Of text that is not cut to a terminal's width.
-const LONGEST: usize = 4000;
+pub(crate) const LONGEST: usize = 4000;
 
 pub(crate) struct Page<'s> {
     session: &'s Session,
@@ -59,17 +59,21 @@ impl<'s> Page<'s> {
         }
     }
 
+    fn room(&self) -> Option<usize> {
+        self.session.terminal.then(|| self.session.width.saturating_sub(2))
+    }
+
+    /// Nothing of the table would be cut.
+    pub(crate) fn has_room_for(&self, table: &Table) -> bool {
+        self.room().is_none_or(|room| table.width() <= room)
+    }
+
     pub(crate) fn table(&mut self, table: &Table) {
-        let width = self.session.terminal.then(|| self.session.width.saturating_sub(2));
+        let width = self.room();
         for line in table.terminal(width, self.session.color).lines() {
             self.text.push_str(&format!("  {line}\n"));
         }
     }
-}
-
-/// Columns that a line may take: of the terminal, if it is one.
-pub(crate) fn columns(session: &Session) -> usize {
-    if session.terminal { session.width } else { LONGEST }
 }
 
 pub(crate) fn paint(session: &Session, text: &str, style: Style) -> String {
@@ -82,6 +86,15 @@ pub(crate) fn paint(session: &Session, text: &str, style: Style) -> String {
         Style::Strong => 1,
     };
     format!("\x1b[{code}m{text}\x1b[0m")
+}
+
+/// `failed: exit code 1`, and not `stopped: stopped by ada` but `stopped by ada`.
+pub(crate) fn with_reason(status: &str, reason: Option<&str>) -> String {
+    match reason {
+        None => status.to_string(),
+        Some(reason) if reason.strip_prefix(status).is_some_and(|rest| rest.starts_with(' ')) => reason.to_string(),
+        Some(reason) => format!("{status}: {reason}"),
+    }
 }
 
 /// 1 run, 2 runs.

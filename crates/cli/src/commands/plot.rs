@@ -2,6 +2,7 @@
 
 use crate::args::Plot;
 use crate::commands::metrics::unknown;
+use crate::commands::rm::listed;
 use crate::commands::show::label;
 use crate::commands::{read, stream};
 use crate::output;
@@ -10,6 +11,7 @@ use neronet_home::HomeError;
 use neronet_home::listing::varying;
 use neronet_home::objective::telling;
 use neronet_home::view::View;
+use neronet_model::RunId;
 use neronet_report::{Chart, Series};
 use neronet_store::series::{self, Point};
 use std::path::Path;
@@ -26,7 +28,7 @@ pub(crate) fn plot(session: &Session, words: &Plot) -> Result<ExitCode, HomeErro
     let kind = words.output.as_deref().map(ending).transpose()?;
     let snapshot = read::snapshot(session)?;
     let views = snapshot.views(&session.context);
-    let chosen = read::chosen(session, &snapshot, &views, &words.which)?;
+    let chosen = read::chosen(session, &snapshot, &views, &words.which, &words.reach)?;
     let metrics = metrics(&chosen, &words.metric)?;
     let chart = chart(session, &chosen, &metrics, words)?;
     match (&words.output, kind) {
@@ -62,7 +64,6 @@ fn metrics(views: &[&View<'_>], asked: &[String]) -> Result<Vec<String>, HomeErr
 fn chart(session: &Session, views: &[&View<'_>], metrics: &[String], words: &Plot) -> Result<Chart, HomeError> {
     let names = varying(views);
     let mut curves = Vec::new();
-    let mut by_epoch = true;
     for view in views {
         for metric in metrics {
             let label = match (views.len(), metrics.len()) {
@@ -75,16 +76,15 @@ fn chart(session: &Session, views: &[&View<'_>], metrics: &[String], words: &Plo
                 output::notice(&format!("run {} {}", view.run.id, missing(view, metric, &words.x)));
                 continue;
             }
-            by_epoch &= found.by_epoch;
-            curves.push((label, found));
+            curves.push((view.run.id, label, found));
         }
     }
-    let mut drawn = Vec::new();
-    for (label, found) in curves {
-        // Beside steps an epoch is the step at which it was told.
-        let points = if found.by_epoch && !by_epoch { found.at_steps } else { found.points };
-        let superseded = if words.superseded { found.superseded } else { Vec::new() };
-        drawn.push(Series { label, points, superseded });
+    let Drawn { series: mut drawn, by_epoch, misplaced } = on_one_axis(curves);
+    if let Some(misplaced) = misplaced {
+        output::notice(&format!("{misplaced}; --x epoch or --x time compares them"));
+    }
+    if !words.superseded {
+        drawn.iter_mut().for_each(|series| series.superseded.clear());
     }
     if drawn.is_empty() {
         return Err(HomeError::Failed("there is nothing to draw".into()));
@@ -115,11 +115,11 @@ fn missing(view: &View<'_>, metric: &str, x: &str) -> String {
 /// A run's metric on the axis that is asked for.
 pub(crate) struct Curve {
     pub(crate) points: Vec<(f64, f64)>,
-    pub(crate) superseded: Vec<(f64, f64)>,
+    superseded: Vec<(f64, f64)>,
     /// Its steps are its epochs: the script counts nothing else.
-    pub(crate) by_epoch: bool,
-    /// The points at the steps that other metrics had reached.
-    at_steps: Vec<(f64, f64)>,
+    by_epoch: bool,
+    /// The same points at the steps that other metrics had reached, where there were such.
+    at_steps: Option<[Vec<(f64, f64)>; 2]>,
 }
 
 pub(crate) fn curve(session: &Session, view: &View<'_>, metric: &str, x: &str) -> Result<Curve, HomeError> {
@@ -131,22 +131,57 @@ pub(crate) fn curve(session: &Session, view: &View<'_>, metric: &str, x: &str) -
         _ => Some(point.step),
     };
     let on_axis = |points: &[Point]| points.iter().filter_map(|point| Some((place(point)?, point.value))).collect();
+    let at_steps = |points: &[Point]| points.iter().filter_map(|point| Some((point.passed?, point.value))).collect();
+    let passed = found.points.iter().any(|point| point.passed.is_some());
     Ok(Curve {
         points: on_axis(&found.points),
         superseded: on_axis(&found.superseded),
-        at_steps: found.points.iter().map(|point| (point.passed.unwrap_or(point.step), point.value)).collect(),
+        at_steps: passed.then(|| [at_steps(&found.points), at_steps(&found.superseded)]),
         by_epoch: x == "step" && found.points.iter().all(|point| point.epoch == Some(point.step)),
     })
 }
 
-#[derive(Clone, Copy)]
-enum Ending {
+/// Curves that share an axis.
+pub(crate) struct Drawn {
+    pub(crate) series: Vec<Series>,
+    /// All count epochs, and nothing else.
+    pub(crate) by_epoch: bool,
+    /// That some count epochs beside others that count steps.
+    pub(crate) misplaced: Option<String>,
+}
+
+/// Beside steps an epoch stands at the step at which it was told, if its run tells steps at all.
+pub(crate) fn on_one_axis(curves: Vec<(RunId, String, Curve)>) -> Drawn {
+    let by_epoch = curves.iter().all(|(.., curve)| curve.by_epoch);
+    let mut misplaced = Vec::new();
+    let mut series = Vec::new();
+    for (run, label, curve) in curves {
+        let [points, superseded] = match (curve.by_epoch && !by_epoch, curve.at_steps) {
+            (true, Some(at_steps)) => at_steps,
+            (beside_steps, _) => {
+                misplaced.extend(beside_steps.then_some(run));
+                [curve.points, curve.superseded]
+            }
+        };
+        series.push(Series { label, points, superseded });
+    }
+    misplaced.dedup();
+    let counts = match misplaced.len() {
+        0 => None,
+        1 => Some(format!("run {} counts epochs, not steps", misplaced[0])),
+        _ => Some(format!("runs {} count epochs, not steps", listed(&misplaced))),
+    };
+    Drawn { series, by_epoch, misplaced: counts }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ending {
     Svg,
     Png,
     Html,
 }
 
-fn ending(path: &Path) -> Result<Ending, HomeError> {
+pub(crate) fn ending(path: &Path) -> Result<Ending, HomeError> {
     match path.extension().and_then(|ending| ending.to_str()).map(str::to_lowercase).as_deref() {
         Some("svg") => Ok(Ending::Svg),
         Some("png") => Ok(Ending::Png),

@@ -1,8 +1,10 @@
 //! How every command that shows runs gets at them: home as it is now, and the runs that the words name.
 
+use crate::args::Reach;
 use crate::output;
 use crate::session::Session;
 use neronet_home::HomeError;
+use neronet_home::listing::project_of;
 use neronet_home::reconcile::reconcile;
 use neronet_home::select;
 use neronet_home::view::{Snapshot, View};
@@ -25,21 +27,33 @@ pub(crate) fn snapshot(session: &Session) -> Result<Snapshot, HomeError> {
     Ok(snapshot)
 }
 
+/// The project to which names, tags, filters and `last` are limited.
+pub(crate) fn project(session: &Session, reach: &Reach) -> Option<String> {
+    (!reach.all).then(|| project_of(&session.context.folder))
+}
+
 /// The runs that the words name, at least one.
 pub(crate) fn chosen<'v, 'a>(
     session: &Session,
     snapshot: &Snapshot,
     views: &'v [View<'a>],
     words: &[String],
+    reach: &Reach,
 ) -> Result<Vec<&'v View<'a>>, HomeError> {
     words.iter().try_for_each(|word| refuse_absent(snapshot, views, word))?;
-    select::select(views, words, session.now())
+    select::select(views, words, project(session, reach).as_deref(), session.now())
 }
 
 /// The one run that the word names.
-pub(crate) fn one<'v, 'a>(session: &Session, snapshot: &Snapshot, views: &'v [View<'a>], word: &str) -> Result<&'v View<'a>, HomeError> {
+pub(crate) fn one<'v, 'a>(
+    session: &Session,
+    snapshot: &Snapshot,
+    views: &'v [View<'a>],
+    word: &str,
+    reach: &Reach,
+) -> Result<&'v View<'a>, HomeError> {
     refuse_absent(snapshot, views, word)?;
-    select::one_run(views, word, session.now())
+    select::one_run(views, word, project(session, reach).as_deref(), session.now())
 }
 
 /// The cases in which there is more to say than that no run is called so.

@@ -3,8 +3,8 @@
 use crate::args::Report as Words;
 use crate::commands::compare::{by_value, tables};
 use crate::commands::ls::{state, state_unless_finished};
-use crate::commands::page::count;
-use crate::commands::plot::{curve, write_file};
+use crate::commands::page::{count, with_reason};
+use crate::commands::plot::{Drawn, Ending, curve, ending, on_one_axis, write_file};
 use crate::commands::read;
 use crate::commands::show::label;
 use crate::session::Session;
@@ -14,7 +14,7 @@ use neronet_home::objective::{Telling, telling};
 use neronet_home::view::View;
 use neronet_home::{HomeError, devices};
 use neronet_model::settings::Goal;
-use neronet_report::{Cell, Chart, Column, Part, Report, Section, Series, Style, Table, words};
+use neronet_report::{Cell, Chart, Column, Part, Report, Section, Style, Table, words};
 use std::collections::BTreeSet;
 use std::process::ExitCode;
 
@@ -22,9 +22,12 @@ use std::process::ExitCode;
 const MOST_FACTS: usize = 100;
 
 pub(crate) fn report(session: &Session, words: &Words) -> Result<ExitCode, HomeError> {
+    if !matches!(ending(&words.output), Ok(Ending::Html)) {
+        return Err(HomeError::Words(format!("-o {}: a report is a page, so the name must end in .html", words.output.display())));
+    }
     let snapshot = read::snapshot(session)?;
     let views = snapshot.views(&session.context);
-    let mut chosen = read::chosen(session, &snapshot, &views, &words.which)?;
+    let mut chosen = read::chosen(session, &snapshot, &views, &words.which, &words.reach)?;
     let told = telling(&chosen);
     if let Some(first) = told.first() {
         chosen.sort_by(|a, b| first.order(first.value(a), first.value(b)));
@@ -99,17 +102,16 @@ fn curves(session: &Session, views: &[&View<'_>], told: &[Telling]) -> Result<Se
     let names = varying(views);
     let mut parts = Vec::new();
     for telling in told {
-        let mut series = Vec::new();
-        let mut by_epoch = true;
+        let mut curves = Vec::new();
         for view in views {
             let found = curve(session, view, &telling.metric, "step")?;
             // What was said once, at the end, is in the table.
             if found.points.len() > 1 {
-                by_epoch &= found.by_epoch;
-                series.push(Series { label: label(view, &names), points: found.points, superseded: found.superseded });
+                curves.push((view.run.id, label(view, &names), found));
             }
         }
-        if !series.is_empty() {
+        if !curves.is_empty() {
+            let Drawn { series, by_epoch, misplaced } = on_one_axis(curves);
             parts.push(Part::Chart(Chart {
                 title: telling.metric.clone(),
                 x_label: if by_epoch { "epoch".into() } else { "step".into() },
@@ -117,6 +119,7 @@ fn curves(session: &Session, views: &[&View<'_>], told: &[Telling]) -> Result<Se
                 series,
                 ..Chart::default()
             }));
+            parts.extend(misplaced.map(|misplaced| Part::Text(format!("In this chart {misplaced}: its axis is not theirs."))));
         }
     }
     Ok(Section { heading: "Curves".into(), parts })
@@ -154,12 +157,8 @@ fn common(comparison: &Comparison) -> Section {
     if comparison.runs.len() == 1 || facts.is_empty() {
         return Section::default();
     }
-    let code = match comparison.code.iter().find(|change| !change.same) {
-        None => "the same",
-        Some(change) if change.unknown.is_some() => "not known to be the same",
-        Some(_) => "differs",
-    };
-    facts.push(("code".into(), code.into()));
+    let same_code = comparison.code.iter().all(|change| change.same);
+    facts.extend(same_code.then(|| ("code".into(), "the same".into())));
     facts.extend((!comparison.packages.is_empty()).then(|| ("packages".into(), format!("{} the same", same(&comparison.packages).len()))));
     Section { heading: "In common".into(), parts: vec![Part::Facts(facts)] }
 }
@@ -193,7 +192,7 @@ fn one(session: &Session, view: &View<'_>) -> Section {
     let devices = devices::of(&session.context, view);
     let mut facts: Vec<(String, String)> = view.params.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
     let mut add = |name: &str, value: String| facts.extend((!value.is_empty()).then(|| (name.to_string(), value)));
-    add("state", view.reason.as_ref().map_or_else(|| view.status(), |reason| format!("{}: {reason}", view.status())));
+    add("state", with_reason(&view.status(), view.reason.as_deref()));
     add("started", view.started.map(words::local_time).unwrap_or_default());
     add("took", duration(view, session.now()).map(words::duration).unwrap_or_default());
     add("attempts", view.run.attempts.to_string());

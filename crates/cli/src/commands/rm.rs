@@ -10,6 +10,7 @@ use neronet_home::view::{Snapshot, View};
 use neronet_home::{HomeError, nearest, select, steer};
 use neronet_model::RunId;
 use neronet_report::words;
+use std::collections::BTreeSet;
 use std::process::ExitCode;
 
 pub(crate) fn rm(session: &Session, words: &Rm) -> Result<ExitCode, HomeError> {
@@ -18,11 +19,11 @@ pub(crate) fn rm(session: &Session, words: &Rm) -> Result<ExitCode, HomeError> {
         return purge(session, &snapshot, words);
     }
     let views = snapshot.views(&session.context);
-    let chosen = read::chosen(session, &snapshot, &views, &words.which)?;
+    let chosen = read::chosen(session, &snapshot, &views, &words.which, &words.reach)?;
     steer::may_be_removed(&session.context, &chosen)?;
     let ids = ids(&chosen);
     let size = words::bytes(size(session, &chosen));
-    let sized = named(&ids, Some(&size));
+    let sized = named(&ids, Some(&of_projects(&chosen, &size)));
     warn_of_dependants(session, &snapshot, &ids);
     if question::confirmed(words.yes, &format!("put {sized} in the trash?"), &format!("{sized} would go to the trash"))? {
         steer::trash(&session.context, &chosen)?;
@@ -35,16 +36,19 @@ pub(crate) fn rm(session: &Session, words: &Rm) -> Result<ExitCode, HomeError> {
 fn purge(session: &Session, snapshot: &Snapshot, words: &Rm) -> Result<ExitCode, HomeError> {
     let kept = snapshot.views(&session.context);
     let views = trashed(&session.context, snapshot);
-    let chosen = match select::select(&views, &words.which, session.now()) {
+    let project = read::project(session, &words.reach);
+    let chosen = match select::select(&views, &words.which, project.as_deref(), session.now()) {
         Ok(chosen) => chosen,
         Err(e) => {
-            let there = select::select(&kept, &words.which, session.now()).ok().and_then(|there| there.first().map(|view| view.run.id));
+            let there = select::select(&kept, &words.which, project.as_deref(), session.now())
+                .ok()
+                .and_then(|there| there.first().map(|view| view.run.id));
             return Err(there.map_or(e, |id| HomeError::Words(format!("run {id} is not in the trash: `neronet rm {id}` first"))));
         }
     };
     let ids = ids(&chosen);
     let size = words::bytes(size(session, &chosen));
-    let sized = named(&ids, Some(&size));
+    let sized = named(&ids, Some(&of_projects(&chosen, &size)));
     warn_of_dependants(session, snapshot, &ids);
     if question::confirmed(words.yes, &format!("take {sized} from the disk for good?"), &format!("{sized} would be gone for good"))? {
         let named = named(&ids, None);
@@ -60,8 +64,9 @@ pub(crate) fn restore(session: &Session, words: &Which) -> Result<ExitCode, Home
     if views.is_empty() {
         return Err(HomeError::Words("the trash is empty".into()));
     }
-    let chosen = select::select(&views, &words.which, session.now()).map_err(|e| match (e, &words.which[..]) {
-        (HomeError::Words(text), [word]) if text.starts_with("no run") => {
+    let project = read::project(session, &words.reach);
+    let chosen = select::select(&views, &words.which, project.as_deref(), session.now()).map_err(|e| match (e, &words.which[..]) {
+        (HomeError::Words(text), [word]) if text.starts_with("no run") && text.ends_with("all of them") => {
             HomeError::Words(format!("no run in the trash is called '{word}'; `neronet ls --trash` lists what is there"))
         }
         (e, _) => e,
@@ -86,6 +91,12 @@ fn ids(views: &[&View<'_>]) -> Vec<RunId> {
 
 fn size(session: &Session, views: &[&View<'_>]) -> u64 {
     views.iter().map(|view| steer::disk_use(&session.context.home.run(view.run.id))).sum()
+}
+
+/// A size, behind the projects where there are several: what goes should be no surprise.
+fn of_projects(views: &[&View<'_>], size: &str) -> String {
+    let projects: BTreeSet<&str> = views.iter().map(|view| view.sweep.project.as_str()).collect();
+    if projects.len() < 2 { size.to_string() } else { format!("of {}; {size}", nearest::some_of(projects, 5)) }
 }
 
 /// `run 3`, `run 3 (94 kB)`, `2 runs (3, 5; 94 kB)`.

@@ -2,9 +2,12 @@
 
 use crate::args::{Drive as DriveWords, Run};
 use crate::commands::live::Live;
+use crate::commands::rm::listed;
 use crate::output;
 use crate::session::Session;
+use crate::slips;
 use neronet_home::drive::{Drive, Task, Wish};
+use neronet_home::listing::project_of;
 use neronet_home::submit::{self, Request};
 use neronet_home::view::Snapshot;
 use neronet_home::{HomeError, json};
@@ -50,9 +53,12 @@ pub(crate) fn run(session: &Session, words: &Run) -> Result<ExitCode, HomeError>
             grouped(count)
         )));
     }
+    // A bare command belongs where `ls` looks for it.
+    let here = || (!words.command.is_empty()).then(|| project_of(&session.context.folder));
+    let project = words.project.clone().or_else(here);
     // Executed now, it is ready when the submission is.
     let nursery = if words.detach { None } else { Some(Nursery::open(&session.context.neronet, &session.context.environment)?) };
-    let request = Request { plan: &plan, start: &start, project: words.project.clone(), detached: words.detach, parallel: words.parallel };
+    let request = Request { plan: &plan, start: &start, project, detached: words.detach, parallel: words.parallel };
     let receipt = submit::submit(&session.context, &request)?;
     for note in &receipt.notes {
         output::notice(&if note.starts_with("warning") { note.clone() } else { format!("note: {note}") });
@@ -74,8 +80,17 @@ pub(crate) fn read_spec(session: &Session, spec: Option<&str>, set: &[String]) -
             session.context.folder.display()
         )));
     }
-    let plan = neronet_spec::load(Path::new(file), only, set)?;
-    let folder = Path::new(file).parent().map_or_else(|| session.context.folder.clone(), |parent| session.context.folder.join(parent));
+    let path = Path::new(file);
+    let is_command = path.extension().is_some_and(|ending| ending != "toml") || (path.extension().is_none() && !path.exists());
+    if is_command {
+        let there = if path.exists() { "" } else { ", and there is no such file" };
+        return Err(HomeError::Words(format!(
+            "'{file}' is no specification, whose name ends in .toml{there}; to run a command: {}",
+            slips::as_command(&[file.to_string()])
+        )));
+    }
+    let plan = neronet_spec::load(path, only, set)?;
+    let folder = path.parent().map_or_else(|| session.context.folder.clone(), |parent| session.context.folder.join(parent));
     Ok((plan, folder))
 }
 
@@ -94,7 +109,7 @@ pub(crate) fn grouped(count: u64) -> String {
 
 pub(crate) fn carry_out(session: &Session, tasks: Vec<Task>, nursery: Option<Nursery>, manner: &Manner) -> Result<ExitCode, HomeError> {
     if manner.detach {
-        return detach(session, &tasks);
+        return detach(session, &tasks, manner);
     }
     let runs: Vec<RunId> = tasks.iter().map(|task| task.run).collect();
     // Ctrl-C is a question to us, not to the runs: they are in sessions of their own.
@@ -132,16 +147,21 @@ pub(crate) fn carry_out(session: &Session, tasks: Vec<Task>, nursery: Option<Nur
     set.thread_unblock().ok();
     live.finish(&ended);
     if manner.json {
-        let snapshot = Snapshot::read(&session.context)?;
-        let listed = runs.iter().filter_map(|run| snapshot.view_of(&session.context, *run)).map(|view| json::listed(&view)).collect();
-        output::json(&serde_json::Value::Array(listed));
+        print_json(session, &runs)?;
     }
     let all_finished = !left && ended.values().all(|end| end.outcome == Outcome::Finished);
     Ok(if all_finished { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
+fn print_json(session: &Session, runs: &[RunId]) -> Result<(), HomeError> {
+    let snapshot = Snapshot::read(&session.context)?;
+    let listed = runs.iter().filter_map(|run| snapshot.view_of(&session.context, *run)).map(|view| json::listed(&view)).collect();
+    output::json(&serde_json::Value::Array(listed));
+    Ok(())
+}
+
 /// Hands the tasks to a process that no terminal can end.
-fn detach(session: &Session, tasks: &[Task]) -> Result<ExitCode, HomeError> {
+fn detach(session: &Session, tasks: &[Task], manner: &Manner) -> Result<ExitCode, HomeError> {
     let mut words = vec!["drive".to_string()];
     words.extend(tasks.chunk_by(|a, b| a.run.0 + 1 == b.run.0 && a.attempt == b.attempt).map(|chunk| {
         let (first, last) = (chunk[0].run, chunk[chunk.len() - 1].run);
@@ -151,13 +171,12 @@ fn detach(session: &Session, tasks: &[Task]) -> Result<ExitCode, HomeError> {
     let log = home.root().join("detached.log");
     start::detached(&session.context.neronet, &words, &[("NERONET_HOME", home.root())], &log)?;
     handed_over(session, tasks, &log)?;
-    let ids: Vec<String> = words[1..].iter().filter_map(|word| word.split_once(':')).map(|(ids, _)| ids.to_string()).collect();
-    for id in ids {
-        let shown = match id.split_once('-') {
-            Some((first, last)) if first == last => first.to_string(),
-            _ => id,
-        };
-        output::print_line(&format!("run {shown} detached; `neronet ls` lists, `neronet logs -f` follows"));
+    let runs: Vec<RunId> = tasks.iter().map(|task| task.run).collect();
+    if manner.json {
+        print_json(session, &runs)?;
+    } else if !manner.quiet {
+        let noun = if runs.len() == 1 { "run" } else { "runs" };
+        output::print_line(&format!("{noun} {} detached; `neronet ls` lists, `neronet logs -f` follows", listed(&runs)));
     }
     Ok(ExitCode::SUCCESS)
 }

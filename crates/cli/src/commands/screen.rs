@@ -13,11 +13,13 @@ pub(crate) struct Screen {
     /// Nothing when it is gone: closed by who read it, or on a full disk.
     out: Option<File>,
     pending: Vec<u8>,
+    /// What was put last was no newline.
+    within_line: bool,
 }
 
 impl Screen {
     pub(crate) fn new(stream: &impl AsFd) -> Screen {
-        Screen { out: stream.as_fd().try_clone_to_owned().ok().map(File::from), pending: Vec::new() }
+        Screen { out: stream.as_fd().try_clone_to_owned().ok().map(File::from), pending: Vec::new(), within_line: false }
     }
 
     /// Some of what was put is not out yet.
@@ -32,7 +34,15 @@ impl Screen {
     pub(crate) fn put(&mut self, bytes: &[u8]) {
         if !self.is_lost() {
             self.pending.extend_from_slice(bytes);
+            self.within_line = bytes.last().map_or(self.within_line, |last| *last != b'\n');
             self.push();
+        }
+    }
+
+    /// So that what comes next does not stand behind a last line without its newline.
+    pub(crate) fn end_line(&mut self) {
+        if self.within_line {
+            self.put(b"\n");
         }
     }
 

@@ -1,8 +1,8 @@
 //! `neronet show`: everything about a run.
 
 use crate::args::Show;
-use crate::commands::ls::{state, state_style};
-use crate::commands::page::{Page, count};
+use crate::commands::ls::state_style;
+use crate::commands::page::{Page, count, with_reason};
 use crate::commands::read;
 use crate::output;
 use crate::session::Session;
@@ -11,10 +11,12 @@ use neronet_home::compare::{commit, gpus, world};
 use neronet_home::listing::{assignment, duration};
 use neronet_home::submit::World;
 use neronet_home::view::View;
-use neronet_home::{HomeError, json, masked};
-use neronet_model::{Attempt, Millis, Outcome, State, UnixMs};
+use neronet_home::{HomeError, json, masked, steer};
+use neronet_model::event::{By, Extent};
+use neronet_model::run::run_outcome;
+use neronet_model::{Attempt, AttemptNo, Millis, Outcome, State, UnixMs};
 use neronet_report::{Cell, Column, Style, Table, words};
-use neronet_store::files;
+use neronet_store::{files, spool};
 use std::process::ExitCode;
 
 /// Lines, packages, files that are shown of a long list.
@@ -25,7 +27,7 @@ pub(crate) fn show(session: &Session, words: &Show) -> Result<ExitCode, HomeErro
     let mut views = snapshot.views(&session.context);
     // What is in the trash can still be looked at.
     views.extend(neronet_home::listing::trashed(&session.context, &snapshot).into_iter().filter(|_| words.run != "last"));
-    let view = read::one(session, &snapshot, &views, &words.run)?;
+    let view = read::one(session, &snapshot, &views, &words.run, &words.reach)?;
     if words.json {
         output::json(&json::shown(&session.context, view));
         return Ok(ExitCode::SUCCESS);
@@ -41,7 +43,7 @@ pub(crate) fn show(session: &Session, words: &Show) -> Result<ExitCode, HomeErro
     code(session, &mut page, view, &world);
     environment(&mut page, &world);
     metrics(&mut page, view);
-    attempts_of(&mut page, &attempts);
+    attempts_of(session, &mut page, view, &attempts);
     checkpoints(session, &mut page, &attempts);
     config(&mut page, &attempts);
     notices(&mut page, &attempts);
@@ -79,11 +81,7 @@ fn what(session: &Session, page: &mut Page<'_>, view: &View<'_>) {
 
 fn state_of(session: &Session, page: &mut Page<'_>, view: &View<'_>, attempts: &[Attempt]) {
     page.heading("State");
-    let status = match &view.reason {
-        Some(reason) => format!("{}: {reason}", state(view).text),
-        None => state(view).text,
-    };
-    page.line(&status, state_style(view));
+    page.line(&with_reason(&view.status(), view.reason.as_deref()), state_style(view));
     page.facts(&[
         ("started", when(session, view.started)),
         ("ended", when(session, view.ended)),
@@ -101,11 +99,15 @@ fn state_of(session: &Session, page: &mut Page<'_>, view: &View<'_>, attempts: &
 
 /// What can be done about it: commands, and what they do.
 fn hints(view: &View<'_>) -> Vec<(&'static str, &'static str)> {
-    let resumable = view.sweep.settings.resume.is_some();
+    let resume = view.sweep.settings.resume.as_ref();
+    let goes_on = match resume.is_some_and(steer::names_the_best_alone) {
+        true => "goes on from its best checkpoint",
+        false => "goes on from its latest checkpoint",
+    };
     match (view.state, view.outcome) {
         (State::Running | State::Starting, _) => vec![("logs -f", "follows it"), ("stop", "asks it to stop")],
         (State::Ended, Some(Outcome::Finished) | None) | (State::Queued, _) => Vec::new(),
-        (State::Ended, _) if resumable => vec![("resume", "goes on from its latest checkpoint"), ("retry", "starts it from scratch")],
+        (State::Ended, _) if resume.is_some() => vec![("resume", goes_on), ("retry", "starts it from scratch")],
         (State::Ended, _) => vec![("logs", "prints all of its output"), ("retry", "starts it from scratch")],
     }
 }
@@ -146,6 +148,9 @@ fn code(session: &Session, page: &mut Page<'_>, view: &View<'_>, world: &World) 
         ("branch", git.map(|git| git.branch.clone()).unwrap_or_default()),
         ("snapshot", frozen),
     ]);
+    if code.snapshot.is_none() {
+        return;
+    }
     let left_out = world.left_out.iter().map(|(path, why)| format!("left out: {path} ({why})"));
     let large = world.large.iter().map(|(path, size)| format!("linked, not copied: {path} ({})", words::bytes(*size)));
     some(page, left_out.chain(large).collect());
@@ -198,15 +203,26 @@ pub(crate) fn metrics_table(view: &View<'_>) -> Table {
         let goal = view.sweep.settings.objectives.iter().find(|objective| objective.metric == *name);
         let name = goal.map_or(name.clone(), |objective| format!("{name} ({})", neronet_home::objective::word(objective.goal)));
         let [last, min, max] = [extent.last, extent.min, extent.max].map(number);
-        vec![Cell::plain(name), last, min, max, Cell::plain(words::number(extent.step)), Cell::plain(extent.points.to_string())]
+        vec![Cell::plain(name), last, min, max, Cell::plain(at(extent)), Cell::plain(extent.points.to_string())]
     });
     Table {
-        columns: [Column::left("name")].into_iter().chain(["last", "min", "max", "at step", "points"].map(Column::right)).collect(),
+        columns: [Column::left("name")].into_iter().chain(["last", "min", "max", "at", "points"].map(Column::right)).collect(),
         rows: rows.collect(),
     }
 }
 
-fn attempts_of(page: &mut Page<'_>, attempts: &[Attempt]) {
+/// Where its last point stands; the count of one that has no place is among the points already.
+fn at(extent: &Extent) -> String {
+    let step = words::number(extent.step);
+    match extent.by {
+        Some(By::Step) => format!("step {step}"),
+        Some(By::Epoch) => format!("epoch {step}"),
+        Some(By::Count) => String::new(),
+        None => step,
+    }
+}
+
+fn attempts_of(session: &Session, page: &mut Page<'_>, view: &View<'_>, attempts: &[Attempt]) {
     page.heading("Attempts");
     let table = Table {
         columns: ["n", "outcome", "started", "took", "cpu", "memory", "how it ended"].map(Column::left).to_vec(),
@@ -215,6 +231,15 @@ fn attempts_of(page: &mut Page<'_>, attempts: &[Attempt]) {
     page.table(&table);
     if attempts.is_empty() {
         page.line("none has begun", Style::Plain);
+    }
+    let launch = |n: AttemptNo| spool::launch(&session.context.home.attempt(view.run.id, n)).ok().flatten();
+    let mut before = launch(AttemptNo(1)).map(|launch| launch.shown);
+    for attempt in attempts.iter().filter(|attempt| attempt.n.0 > 1) {
+        let Some(launch) = launch(attempt.n) else { continue };
+        if before.as_ref() != Some(&launch.shown) {
+            page.line(&format!("attempt {} ran: {}", attempt.n, launch.shown), Style::Plain);
+            before = Some(launch.shown);
+        }
     }
 }
 
@@ -226,7 +251,7 @@ fn attempt_row(attempt: &Attempt) -> Vec<Cell> {
     }
     [
         attempt.n.to_string(),
-        end.map(|end| end.outcome.to_string()).unwrap_or_else(|| "running".into()),
+        end.map(|end| run_outcome(end.outcome).to_string()).unwrap_or_else(|| "running".into()),
         attempt.begun.map(words::local_time).unwrap_or_default(),
         attempt.lasted.map(words::duration).unwrap_or_default(),
         attempt.cpu_ms.map(|ms| words::duration(Millis(ms))).unwrap_or_default(),

@@ -1,6 +1,7 @@
 //! `neronet stop` and `neronet kill`.
 
 use crate::args::Which;
+use crate::commands::read;
 use crate::output;
 use crate::session::Session;
 use neronet_home::HomeError;
@@ -13,7 +14,7 @@ use std::process::ExitCode;
 pub(crate) fn ask(session: &Session, words: &Which, how: How) -> Result<ExitCode, HomeError> {
     let snapshot = Snapshot::read(&session.context)?;
     let views = snapshot.views(&session.context);
-    let chosen = select(&views, &words.which, session.now())?;
+    let chosen = select(&views, &words.which, read::project(session, &words.reach).as_deref(), session.now())?;
     let not_asked = steer::ask(&session.context, &chosen, how)?;
     for view in chosen.iter().filter(|view| not_asked.iter().all(|(id, _)| *id != view.run.id)) {
         let done = if how == How::Kill { "killed" } else { "asked to stop" };

@@ -100,7 +100,7 @@ fn run_again(world: &World, clone: &str, folder: &str) -> serde_json::Value {
     let output = shell.output().unwrap();
     assert!(output.status.success(), "{line}: {output:?}");
     assert!(world.path(folder).exists());
-    world.json(&["show", "last", "--json"])
+    world.json(&["show", "last", "-a", "--json"])
 }
 
 #[test]
@@ -129,7 +129,7 @@ fn what_a_clone_prints_gives_the_same_run_whatever_its_values_are() {
     let new = run_again(&world, &clone.out, "bare");
     assert_eq!([&new["params"], &new["command"]], [&old["params"], &old["command"]], "{}", clone.out);
     let ids = [old["id"].to_string(), new["id"].to_string()];
-    let compared = world.neronet(&["compare", &ids[0], &ids[1], "--all"]).succeeded();
+    let compared = world.neronet(&["compare", &ids[0], &ids[1], "--same"]).succeeded();
     assert!(compared.out.contains(r#"show.py {x} {"a":1}"#), "{}", compared.out);
 }
 

@@ -53,3 +53,51 @@ fn a_report_has_the_table_the_curves_and_the_devices() {
     }
     assert!(!page.contains("<b>"), "what a script prints is markup on the page");
 }
+
+#[test]
+fn epochs_beside_steps_are_said_to_be_epochs() {
+    let world = World::new();
+    world.write("train.sh", "for i in 1 2 3; do [ $1 = steps ] && echo step $((i * 100)) loss 0.$i || echo epoch $i/3 loss 0.$i; done\n");
+    for axis in ["steps", "epochs"] {
+        world.neronet(&["run", "-q", "--", "sh", "train.sh", axis]).succeeded();
+    }
+    let words = "run 2 counts epochs, not steps; --x epoch or --x time compares them";
+    let drawn = world.neronet(&["plot", "1-2", "-m", "loss"]).succeeded();
+    assert!(drawn.err.contains(words), "{}", drawn.err);
+    for words in [&["plot", "1", "-m", "loss"][..], &["plot", "2", "-m", "loss"], &["plot", "1-2", "-m", "loss", "--x", "time"]] {
+        let drawn = world.neronet(words).succeeded();
+        assert!(!drawn.err.contains("not steps"), "{}", drawn.err);
+    }
+    world.neronet(&["report", "1-2"]).succeeded();
+    let page = std::fs::read_to_string(world.project().join("report.html")).unwrap();
+    assert!(page.contains("In this chart run 2 counts epochs, not steps"), "the report does not say so");
+}
+
+#[test]
+fn in_a_report_epochs_stand_at_the_steps_that_were_reached() {
+    let world = World::new();
+    let both = "for e in 1 2 3; do echo epoch $e/3 step ${e}00 train_loss 0.$e; echo epoch $e/3 val_loss 0.$e; done";
+    world.neronet(&["run", "-q", "--", "sh", "-c", both]).succeeded();
+    world.neronet(&["run", "-q", "--", "sh", "-c", "for i in 1 2 3; do echo step ${i}00 val_loss 0.$i; done"]).succeeded();
+    world.neronet(&["report", "1-2"]).succeeded();
+    let page = std::fs::read_to_string(world.project().join("report.html")).unwrap();
+    assert!(!page.contains("not steps"), "run 1 tells steps too");
+    let refused = world.neronet(&["report", "1", "-o", "r.pdf"]).refused(2);
+    assert!(refused.err.contains("-o r.pdf: a report is a page, so the name must end in .html"), "{}", refused.err);
+    assert!(!world.project().join("r.pdf").exists());
+}
+
+#[test]
+fn in_common_is_what_is_the_same() {
+    let world = World::with_sweep();
+    world.neronet(&["report", "1-2", "-o", "same.html"]).succeeded();
+    world.write("train.sh", "echo loss 1\n");
+    world.neronet(&["run", "-q", "--set", "lr=0.1", "--set", "act=relu"]).succeeded();
+    world.neronet(&["report", "1,5", "-o", "other.html"]).succeeded();
+    let common = |name: &str| {
+        let page = std::fs::read_to_string(world.project().join(name)).unwrap();
+        page.split("<h2>").find(|section| section.starts_with("In common")).unwrap().to_string()
+    };
+    assert!(common("same.html").contains("<dt>code</dt>"), "{}", common("same.html"));
+    assert!(!common("other.html").contains("<dt>code</dt>"), "{}", common("other.html"));
+}

@@ -83,3 +83,38 @@ fn no_name_and_no_value_reaches_the_terminal_with_its_control_sequences() {
         }
     }
 }
+
+#[test]
+fn a_command_without_its_dashes_is_shown_with_them() {
+    let world = World::new();
+    world.write("train.py", "print('loss 1')\n");
+    for (words, expected) in [
+        (&["run", "python", "train.py", "--lr", "0.1"][..], "to run a command: neronet run -- python train.py --lr 0.1"),
+        (&["run", "train.py", "--lr", "1"], "to run a command: neronet run -- python train.py --lr 1"),
+        (
+            &["run", "train.py"],
+            "'train.py' is no specification, whose name ends in .toml; to run a command: neronet run -- python train.py",
+        ),
+        (&["run", "python"], "and there is no such file; to run a command: neronet run -- python\n"),
+        (&["run", "--detach", "python", "train.py"], "to run a command: neronet run -- CMD"),
+    ] {
+        let refused = world.neronet(words).refused(2);
+        assert!(refused.err.contains(expected), "{words:?}: {}", refused.err);
+    }
+    assert!(!world.neronet(&["run", "neronet.toml", "--stet", "lr=1"]).refused(2).err.contains("run a command"));
+}
+
+#[test]
+fn tips_do_not_mislead() {
+    let world = World::new();
+    for (words, expected) in [
+        (&["retry", "last", "--set", "lr=1"][..], "unexpected argument '--set'"),
+        (&["ls", "--limit", "-1"], "invalid value '-1' for '--limit <N>'"),
+        (&["run", "--parallel", "0", "--", "true"], "invalid value '0' for '--parallel <N>'"),
+        (&["rn"], "a similar subcommand exists: 'run'"),
+        (&["run", "--stet", "lr=1"], "a similar argument exists: '--set'"),
+    ] {
+        let refused = world.neronet(words).refused(2);
+        assert!(refused.err.contains(expected) && !refused.err.contains("'-- "), "{words:?}: {}", refused.err);
+    }
+}

@@ -153,3 +153,73 @@ fn output_that_cannot_be_written_is_an_error() {
         assert!(String::from_utf8_lossy(&output.stderr).contains("No space left"), "{words}: {output:?}");
     }
 }
+
+#[test]
+fn names_tags_filters_and_last_mean_the_current_project_and_numbers_any() {
+    let world = world();
+    world.neronet(&["tag", "1,6", "keep"]).succeeded();
+    for filter in ["state == finished", "@keep", "toy"] {
+        assert!(!ids(&world, &[filter]).contains(&6), "{filter}");
+    }
+    assert_eq!(ids(&world, &["-a", "@keep"]), [1, 6]);
+    assert_eq!(ids(&world, &["6"]), [6]);
+    assert_eq!(ids(&world, &["sweep:3"]), [6]);
+    assert_eq!(ids(&world, &["project == other"]), [6], "a filter may name the project itself");
+    assert_eq!(world.json(&["show", "--json"])["id"], 5);
+    assert_eq!(world.json(&["show", "-a", "--json"])["id"], 6);
+    for (words, expected) in [
+        (&["rm", "true", "-y"][..], "no run of project digits is called 'true'; run 6 of other is: -a takes it"),
+        (&["kill", "experiment == true"], "no run of project digits matches 'experiment == true'; run 6 of other does: -a takes it"),
+        (&["retry", "nosuch"], "no run is called 'nosuch'; `neronet ls -a` lists all of them"),
+    ] {
+        let refused = world.neronet(words).refused(2);
+        assert!(refused.err.contains(expected), "{}", refused.err);
+    }
+    let elsewhere = world.path("elsewhere");
+    std::fs::create_dir(&elsewhere).unwrap();
+    let refused = |words: &[&str]| world.neronet_in(&elsewhere, words, &[]).refused(2).err;
+    assert!(refused(&["logs"]).contains("project elsewhere has no runs; the last of all is run 6 of other: -a takes it"));
+    assert!(refused(&["stop", "toy"]).contains("no run of project elsewhere is called 'toy'; 4 runs of digits are: -a takes them"));
+    let listed = world.neronet_in(&elsewhere, &["ls", "@keep"], &[]).succeeded();
+    assert!(
+        listed.err.contains("no run of project elsewhere matches '@keep'; 2 runs of digits, other do: -a takes them"),
+        "{}",
+        listed.err
+    );
+    let asked = world.neronet(&["rm", "-a", "@keep"]).refused(2);
+    assert!(asked.err.contains("2 runs (1, 6; of digits, other; "), "{}", asked.err);
+    assert!(!world.neronet(&["rm", "1-2"]).refused(2).err.contains("digits"));
+}
+
+#[test]
+fn the_current_project_is_what_the_specification_there_calls_it() {
+    let world = World::new();
+    world.write("neronet.toml", "project = \"owlet\"\ncommand = \"true\"\n");
+    world.neronet(&["run", "-q"]).succeeded();
+    world.neronet(&["run", "-q", "--", "true"]).succeeded();
+    assert_eq!(ids(&world, &[]), [1, 2]);
+    let project = &world.json(&["show", "last", "--json"])["project"];
+    assert_eq!(project, "owlet");
+}
+
+#[test]
+fn a_state_that_there_is_not_is_no_answer() {
+    let world = World::with_sweep();
+    for (filter, expected) in [
+        ("state == finishd", "no state is called 'finishd' (did you mean 'finished'?); there are: queued, starting, running, ended, "),
+        ("not (outcome != broken)", "no outcome is called 'broken'; there are: finished, failed, stopped, lost"),
+    ] {
+        let refused = world.neronet(&["ls", filter]).refused(2);
+        assert!(refused.err.contains(expected), "{}", refused.err);
+    }
+    assert_eq!(ids(&world, &["state ~ finish and outcome != failed"]), [1, 2, 3, 4]);
+}
+
+#[test]
+fn what_varies_is_shown_whatever_the_limit_leaves_of_it() {
+    let world = World::with_sweep();
+    let first = world.neronet(&["ls", "--sort", "test_acc", "--limit", "1"]).succeeded();
+    assert!(first.out.contains(" lr ") && first.out.contains(" act "), "{}", first.out);
+    let two = world.neronet(&["ls", "--sort", "test_acc", "--limit", "2"]).succeeded();
+    assert!(two.out.contains("best: run 3, test_acc 94, with lr=0.2 act=relu (guessed"), "{}", two.out);
+}

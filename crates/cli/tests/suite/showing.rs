@@ -107,3 +107,60 @@ fn the_code_of_two_projects_is_not_compared() {
     assert!(compared.out.contains("not compared, they are of two projects, digits and other"), "{}", compared.out);
     assert!(!compared.out.contains("of another project"), "{}", compared.out);
 }
+
+#[test]
+fn where_a_metric_stands_is_said_with_its_kind() {
+    let world = World::new();
+    let script = "for i in 1 2; do echo step ${i}0 loss 0.$i; echo epoch $i/2 val_loss 0.$i; done; echo final_acc 0.9";
+    world.neronet(&["run", "-q", "--", "sh", "-c", script]).succeeded();
+    let told = world.neronet(&["metrics", "1"]).succeeded().out;
+    let row =
+        |name: &str| told.lines().find(|line| line.starts_with(name)).unwrap().split_whitespace().skip(4).collect::<Vec<_>>().join(" ");
+    assert_eq!([row("loss"), row("val_loss"), row("final_acc")], ["step 20 2", "epoch 2 2", "1"], "{told}");
+    let title = |name: &str| world.neronet(&["metrics", "1", name]).succeeded().out.split_whitespace().next().unwrap().to_string();
+    assert_eq!([title("loss"), title("val_loss"), title("final_acc")], ["step", "epoch", "count"]);
+}
+
+#[test]
+fn a_command_that_another_attempt_ran_is_shown() {
+    let world = resumed();
+    let shown = world.neronet(&["show", "1"]).succeeded().out;
+    assert!(shown.contains("attempt 2 ran: sh train.sh ") && shown.contains("/last.ck"), "{shown}");
+    world.neronet(&["retry", "1", "-q"]).refused(1);
+    world.neronet(&["retry", "1", "-q"]).refused(1);
+    let shown = world.neronet(&["show", "1"]).succeeded().out;
+    assert!(shown.contains("attempt 3 ran: sh train.sh\n") && !shown.contains("attempt 4 ran"), "{shown}");
+}
+
+#[test]
+fn nothing_is_linked_or_left_out_where_the_code_is_not_frozen() {
+    let world = World::new();
+    std::fs::write(world.project().join("big.bin"), vec![0; 11_000_000]).unwrap();
+    world.write(".env", "API_KEY=x\n");
+    world.write("neronet.toml", "command = \"true\"\n");
+    world.neronet(&["run", "-q"]).succeeded();
+    world.write("neronet.toml", "command = \"true\"\n[code]\nin_place = true\n");
+    world.neronet(&["run", "-q"]).succeeded();
+    let says = |words: &[&str]| world.neronet(words).succeeded().out;
+    assert!(says(&["show", "1"]).contains("linked, not copied: big.bin"));
+    for words in [&["show", "2"][..], &["check"]] {
+        let said = says(words);
+        assert!(!said.contains("big.bin") && !said.contains("left out"), "{said}");
+    }
+}
+
+#[test]
+fn a_run_that_was_stopped_is_said_so_once() {
+    let world = World::new();
+    let follow = std::thread::scope(|scope| {
+        let run = scope.spawn(|| world.neronet(&["run", "--", "sh", "-c", "trap '' TERM; while :; do sleep 0.05; done"]));
+        while !std::fs::read_to_string(world.path("home/runs/1/attempts/1/keeper.jsonl")).is_ok_and(|text| text.contains("started")) {
+            std::thread::yield_now();
+        }
+        world.neronet(&["kill", "1"]).succeeded();
+        run.join().unwrap().refused(1)
+    });
+    assert!(follow.err.contains("run 1 stopped by ") && follow.err.contains(" (killed) after "), "{}", follow.err);
+    let shown = world.neronet(&["show", "1"]).succeeded().out;
+    assert!(shown.contains("  stopped by ") && !shown.contains("stopped: stopped"), "{shown}");
+}

@@ -1,0 +1,61 @@
+//! Slips of the pen on the command line: what clap says of them, with the tip that helps and without those that mislead.
+
+use crate::args::Args;
+use clap::builder::StyledStr;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{CommandFactory, Error};
+use neronet_home::clone::in_shell;
+use neronet_home::nearest::nearest;
+use std::path::Path;
+
+/// `words` are those behind `neronet`.
+pub(crate) fn explained(mut error: Error, words: &[String]) -> Error {
+    // "to pass '--set' as a value, use '-- --set'": never meant.
+    error.remove(ContextKind::Suggested);
+    match error.kind() {
+        ErrorKind::UnknownArgument => {
+            let after_run = words.iter().position(|word| word == "run").map(|at| &words[at + 1..]);
+            if let Some(tip) = after_run.and_then(|words| tip_for_run(&error, words)) {
+                let tip = ContextValue::StyledStrs(vec![StyledStr::from(format!("to run a command: {tip}"))]);
+                error.insert(ContextKind::Suggested, tip);
+            }
+        }
+        ErrorKind::InvalidSubcommand if error.get(ContextKind::SuggestedSubcommand).is_none() => {
+            let known = Args::command();
+            let names = known.get_subcommands().filter(|command| !command.is_hide_set()).map(clap::Command::get_name);
+            if let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidSubcommand)
+                && let Some(guess) = nearest(word, names)
+            {
+                error.insert(ContextKind::SuggestedSubcommand, ContextValue::String(guess.to_string()));
+            }
+        }
+        _ => {}
+    }
+    error
+}
+
+/// A command was typed where a specification is expected: `run python train.py`.
+fn tip_for_run(error: &Error, words: &[String]) -> Option<String> {
+    match words.first()? {
+        first if first.starts_with('-') => match error.get(ContextKind::InvalidArg) {
+            Some(ContextValue::String(unknown)) if !unknown.starts_with('-') => Some("neronet run -- CMD".to_string()),
+            _ => None,
+        },
+        first if is_specification(first) => None,
+        _ => Some(as_command(words)),
+    }
+}
+
+fn is_specification(word: &str) -> bool {
+    word.ends_with(".toml") || word.contains(".toml:")
+}
+
+/// How to run these words without a specification.
+pub(crate) fn as_command(words: &[String]) -> String {
+    let interpreter = match words.first().map(|word| Path::new(word).extension().unwrap_or_default().to_string_lossy().into_owned()) {
+        Some(ending) if ending == "py" => "python ",
+        Some(ending) if ending == "sh" => "sh ",
+        _ => "",
+    };
+    format!("neronet run -- {interpreter}{}", in_shell(words))
+}
