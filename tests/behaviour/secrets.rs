@@ -148,7 +148,7 @@ fn a_secret_in_a_command_is_not_on_the_record_of_what_was_printed() {
 fn a_check_shows_no_secrets() {
     let world = World::new();
     let spec = "command = \"python3 t.py {flags} --auth=canary-d $HUB_TOKEN\"\n[params]\n\
-        api_key = \"sk-canary-a\"\ntoken = [\"canary-e\", \"canary-f\"]\nhub = \"canary-variable\"\n";
+        api_key = \"sk-canary-a\"\ntoken = \"canary-e\"\nhub = \"canary-variable\"\n";
     world.write("neronet.toml", spec);
     for words in [&["check"][..], &["check", "--json"]] {
         let said = world.neronet(words).env("HUB_TOKEN", "canary-variable").output().expect("neronet starts");
