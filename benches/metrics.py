@@ -77,20 +77,22 @@ class Watched:
         )
         self.pids = []
         until = time.monotonic() + 30
+        # The command, too, is called a keeper until it is executed; the supervisor comes after that.
         while len(self.pids) < 2 and time.monotonic() < until:
-            self.pids = [pid for pid in numbers(Path("/proc").iterdir()) if self.ours(pid)]
+            names = {self.name(pid): pid for pid in sorted(numbers(Path("/proc").iterdir()), reverse=True)}
+            self.pids = [names[name] for name in ("neronet-keeper", "neronet-superv") if name in names]
             time.sleep(0.01)
         if len(self.pids) < 2:
             bench.fail("keeper and supervisor were not to be seen in /proc")
 
-    def ours(self, pid):
-        """Both show the attempt's folder, which is in our home."""
+    def name(self, pid):
+        """Of those that show an attempt's folder in our home: keeper or supervisor. Of several keepers the oldest is it."""
         try:
             words = Path(f"/proc/{pid}/cmdline").read_bytes()
             name = Path(f"/proc/{pid}/comm").read_text().strip()
         except OSError:
-            return False
-        return words.startswith(b"neronet\0keeper\0" + env["NERONET_HOME"].encode()) and name in ("neronet-keeper", "neronet-superv")
+            return None
+        return name if words.startswith(b"neronet\0keeper\0" + env["NERONET_HOME"].encode()) else None
 
     def memory(self):
         """Resident and proportional, of both together, in bytes; nothing when one has ended."""
