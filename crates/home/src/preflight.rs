@@ -1,7 +1,7 @@
 //! Before anything starts: whether what a specification names is there, and would be there for a run in its own copy of the code.
 
 use crate::submit::plain;
-use neronet_capture::code::{self, Survey};
+use neronet_capture::code::{self, Survey, is_environment};
 use neronet_capture::environment::interpreter_in;
 use neronet_model::Settings;
 use neronet_spec::{Experiment, Plan, Problem, Problems, Wanted, What};
@@ -57,10 +57,6 @@ fn in_environment(start: &Path, program: &Path) -> Option<(String, String)> {
     let environment = program.parent().filter(|bin| bin.ends_with("bin"))?.parent()?;
     is_environment(&start.join(environment)).then_some(())?;
     Some((environment.display().to_string(), program.file_name()?.to_str()?.to_string()))
-}
-
-fn is_environment(folder: &Path) -> bool {
-    ["pyvenv.cfg", "conda-meta"].iter().any(|mark| folder.join(mark).exists())
 }
 
 fn path_of(environment: &[(OsString, OsString)]) -> &OsStr {

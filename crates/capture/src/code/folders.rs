@@ -50,6 +50,6 @@ impl Surveyor<'_> {
 }
 
 /// Whether a folder is a virtual or conda environment, whatever it is called.
-fn is_environment(folder: &Path) -> bool {
+pub fn is_environment(folder: &Path) -> bool {
     ["pyvenv.cfg", "conda-meta"].iter().any(|mark| folder.join(mark).exists())
 }

@@ -16,6 +16,7 @@ mod walk;
 mod work;
 
 pub use changes::changed_files;
+pub use folders::is_environment;
 pub use store::{diff_text, remove_unfinished, store};
 pub use survey::survey;
 pub use work::{linked, materialise, mend};
