@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Every benchmark in benches/ (*.py, *.sh) against the release binary, whose path they find in $NERONET. Prints ratios, judges nothing.
 # `bench.sh NAME…` runs only these.
-# Five minutes after many files were deleted it measures rightly: until then ext4 passes over their inodes one by one, and whoever
+# Seven minutes after many files were deleted it measures rightly: until then ext4 passes over their inodes one by one, and whoever
 # makes files waits (the copy by `cp -r` that is measured beside shows it). The start, which makes most, comes first.
 # BENCH_DISK=FOLDER measures on another disk than that of /var/tmp.
 . "$(dirname "$0")/lib.sh"
