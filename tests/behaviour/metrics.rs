@@ -176,6 +176,24 @@ sys.exit(1 if first else 0)
 }
 
 #[test]
+fn a_table_that_is_replaced_whole_has_the_rows_of_each_attempt_once() {
+    let world = World::new();
+    let script = r#"
+attempt = int(os.environ["NERONET_ATTEMPT"])
+for last in range(3 * attempt - 2, 3 * attempt + 1):
+    with open("new.csv", "w") as file: file.write("epoch,loss\n" + "".join(f"{epoch},{epoch / 8}\n" for epoch in range(1, last + 1)))
+    os.replace("new.csv", "log.csv")
+    seen("loss", last)
+sys.exit(2 - attempt)
+"#;
+    world.write("train.py", format!("{SEEN}{script}"));
+    world.run_spec("command = ['python3', 'train.py']\n[resume]\nautomatic = true\n[metrics]\nfiles = ['log.csv']\n").with_code(1);
+    world.say(&["resume", "1"]).with_code(0);
+    let epochs = |attempt| world.rows(1, attempt).iter().filter_map(|row| row["epoch"].as_f64()).collect::<Vec<_>>();
+    assert_eq!((epochs(1), epochs(2)), (vec![1.0, 2.0, 3.0], vec![4.0, 5.0, 6.0]));
+}
+
+#[test]
 fn of_half_a_line_the_text_is_kept_and_no_value_believed() {
     let world = World::new();
     let script = "import os, signal, sys\nsys.stdout.write('epoch 1 loss 0.5\\nepoch 2 loss 0.1')\nsys.stdout.flush()\n\

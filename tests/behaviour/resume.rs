@@ -142,7 +142,8 @@ until("events.1.jsonl", "1.bin")
 half = open("ckpt/2.bin", "w")
 half.write("tw")
 half.flush()
-os.utime("ckpt/2.bin", (1.1e9, 1.1e9))
+silent_since = time.time() - 30
+os.utime("ckpt/2.bin", (silent_since, silent_since))
 for epoch in range(1, 4):
     print(f"epoch {epoch} loss 0.5")
     until("metrics.1.jsonl", f'"epoch":{epoch}.0')

@@ -56,7 +56,7 @@ pub(crate) enum Command {
     Kill(Which),
     /// Go on with an ended run from its latest complete checkpoint
     ///
-    /// From its best one where [resume] asks for {checkpoint.best} alone.
+    /// From its best one where the specification asks for {checkpoint.best} alone.
     ///
     /// Of several runs only those that did not finish.
     Resume(Again),

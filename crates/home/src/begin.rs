@@ -97,6 +97,7 @@ pub fn begin(
         attempt: n,
         argv: rendered.argv,
         shown,
+        hides_ends: rendered.hides_ends,
         directory: directory.display().to_string(),
         run_directory: run_directory.clone(),
         env: variables(sweep, run, &filling, &attempt, n, &environment)?,

@@ -13,8 +13,9 @@ use std::path::Path;
 /// The project that a folder belongs to: what the specification there says, else the name of its git work tree, else its own.
 pub fn project_of(folder: &Path) -> String {
     let top = folder.ancestors().find(|folder| folder.join(".git").exists()).unwrap_or(folder);
-    let stated = |folder: &Path| neronet_spec::load(&folder.join("neronet.toml"), None, &[]).ok()?.project;
-    if let Some(project) = stated(folder).or_else(|| stated(top)) {
+    // A file that has no project of its own belongs to the work tree, as its runs do.
+    let file = [folder, top].into_iter().map(|folder| folder.join("neronet.toml")).find(|file| file.exists());
+    if let Some(project) = file.and_then(|file| neronet_spec::project_in(&std::fs::read_to_string(file).ok()?)) {
         return project;
     }
     top.file_name().map_or_else(|| "default".to_string(), |name| name.to_string_lossy().into_owned())

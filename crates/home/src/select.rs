@@ -11,12 +11,10 @@ use std::collections::BTreeSet;
 ///
 /// Numbers, sweeps and uids are the same everywhere; names, tags, filters and `last` mean the runs of `project`, if one is given.
 pub fn select<'v, 'a>(views: &'v [View<'a>], words: &[String], project: Option<&str>, now: UnixMs) -> Result<Vec<&'v View<'a>>, HomeError> {
-    for word in words {
-        if one(views, word, project, now)?.is_empty() {
-            return Err(HomeError::Words(nothing(views, word, project, now)));
-        }
-    }
-    matching(views, words, project, now)
+    chosen(views, words, |word| {
+        let found = one(views, word, project, now)?;
+        if found.is_empty() { Err(HomeError::Words(nothing(views, word, project, now))) } else { Ok(found) }
+    })
 }
 
 /// The same, where to find nothing is an answer too.
@@ -26,9 +24,17 @@ pub fn matching<'v, 'a>(
     project: Option<&str>,
     now: UnixMs,
 ) -> Result<Vec<&'v View<'a>>, HomeError> {
+    chosen(views, words, |word| one(views, word, project, now))
+}
+
+fn chosen<'v, 'a>(
+    views: &'v [View<'a>],
+    words: &[String],
+    of_word: impl Fn(&str) -> Result<Vec<RunId>, HomeError>,
+) -> Result<Vec<&'v View<'a>>, HomeError> {
     let mut chosen: BTreeSet<RunId> = BTreeSet::new();
     for word in words {
-        chosen.extend(one(views, word, project, now)?);
+        chosen.extend(of_word(word)?);
     }
     Ok(views.iter().filter(|view| chosen.contains(&view.run.id)).collect())
 }

@@ -17,6 +17,9 @@ pub struct Launch {
     pub argv: Vec<String>,
     /// The command in words, for people.
     pub shown: String,
+    /// The command may end well although a program that it calls was killed within a line.
+    #[serde(default)]
+    pub hides_ends: bool,
     /// Where the command starts, absolute.
     pub directory: String,
     /// The run's folder (`NERONET_RUN_DIR`), absolute.
@@ -37,17 +40,6 @@ pub struct Launch {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub files_found: BTreeMap<String, FoundFile>,
     pub limits: Limits,
-}
-
-impl Launch {
-    /// A shell runs more than one plain command: it may end well although what it ran was killed within a line.
-    pub fn hides_ends(&self) -> bool {
-        let is_shell = |word: &str| ["sh", "bash", "dash", "zsh", "ksh", "fish"].contains(&word.rsplit('/').next().unwrap_or(word));
-        let Some((_, words)) = self.argv.split_first().filter(|(program, _)| is_shell(program)) else { return false };
-        let script = words.last().map_or("", String::as_str);
-        let plain = words.len() == 2 && words[0] == "-c" && !script.trim().contains(['|', '&', ';', '\n']);
-        !plain || script.split_whitespace().next().is_some_and(is_shell)
-    }
 }
 
 /// A file as an attempt found it.

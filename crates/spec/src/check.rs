@@ -196,12 +196,16 @@ fn appendable(written: &[Written], settings: &Settings, ansi: bool, found: &mut 
     }
     let commands = simple::commands(text, &scan);
     let Some((last, before)) = commands.split_last() else { return };
-    if let Some(first) = before.iter().find(|command| command.joined.starts_with('|') && command.joined != "||" || !command.prepares()) {
-        let end = first.place.end;
+    let message = format!("these arguments would go to {}, the last program of the command", quoted(last.name()));
+    if before.last().is_some_and(|command| ["|", "|&"].contains(&command.joined)) {
+        let first = before.iter().rev().take_while(|command| ["|", "|&"].contains(&command.joined)).last();
+        let end = first.map_or(0, |first| first.place.end);
         let line = format!("{} {}{}", &text[..end], arguments.trim(), &text[end..]);
         let quotes = if line.contains(['"', '\\', '\n']) { "'''" } else { "\"" };
-        let message = format!("these arguments would go to {}, the last program of the command", quoted(last.name()));
         found.error(span, message, whole(&format!("{quotes}{line}{quotes}")));
+    } else if !before.iter().all(simple::Simple::prepares) {
+        // `pip install -e . && python train.py` means the last, `python train.py && python eval.py` does not.
+        found.warning(span, message, whole("\"…\""));
     }
 }
 

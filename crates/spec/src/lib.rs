@@ -47,6 +47,14 @@ pub struct Plan {
     pub source: Option<SpecSource>,
 }
 
+/// The project that a specification names, whatever else may be wrong with it at this moment.
+pub fn project_in(text: &str) -> Option<String> {
+    let mut top = text.lines().map(str::trim_start).take_while(|line| !line.starts_with('['));
+    let value = top.find_map(|line| line.strip_prefix("project")?.trim_start().strip_prefix('='))?.trim_start();
+    let quote = value.chars().next().filter(|quote| ['"', '\''].contains(quote))?;
+    value[1..].split_once(quote).map(|(project, _)| project.to_string()).filter(|project| !project.is_empty())
+}
+
 /// An experiment: its settings, and the values that its parameters take.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Experiment {

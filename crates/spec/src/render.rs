@@ -3,7 +3,7 @@
 
 use crate::fill::{self, Filling, Part};
 use crate::template::{self, Token};
-use crate::{flags, quote, scan};
+use crate::{flags, quote, scan, simple};
 use neronet_model::settings::{Command, Resume};
 use neronet_model::{Params, RunId, Settings, Value};
 use std::collections::BTreeSet;
@@ -31,6 +31,8 @@ pub struct Rendered {
     pub argv: Vec<String>,
     /// The command with its values, for people; without the setup.
     pub shown: String,
+    /// It may end well although a program that it calls did not.
+    pub hides_ends: bool,
 }
 
 /// The command of a run. `default_shell` is used where the experiment names none.
@@ -62,7 +64,7 @@ pub fn command(settings: &Settings, params: &Params, context: &Context<'_>, mode
             let (script, shown) = values.script(&text, part, shell)?;
             let script = format!("{}{script}", setup_lines(setup));
             let argv = vec![shell.to_string(), "-c".to_string(), script];
-            Ok(Rendered { argv, shown })
+            Ok(Rendered { argv, shown, hides_ends: simple::hides_ends(&text, scan::knows_ansi(shell)) })
         }
         Command::Argv(words) => {
             let mut argv = Vec::new();
@@ -75,11 +77,12 @@ pub fn command(settings: &Settings, params: &Params, context: &Context<'_>, mode
                 }
             }
             let shown = argv.iter().map(|word| quote::pretty(word)).collect::<Vec<_>>().join(" ");
+            let hides_ends = simple::words_hide_ends(&argv);
             if !setup.is_empty() {
                 let script = format!("{}exec \"$@\"", setup_lines(setup));
                 argv.splice(0..0, [shell.to_string(), "-c".to_string(), script, "neronet".to_string()]);
             }
-            Ok(Rendered { argv, shown })
+            Ok(Rendered { argv, shown, hides_ends })
         }
     }
 }

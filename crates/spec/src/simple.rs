@@ -1,6 +1,7 @@
 //! The simple commands of a command line: which programs it calls, what joins them, and which of their words a second shell reads.
 
 use crate::scan::{self, Scan};
+use crate::template;
 use std::ops::Range;
 
 /// One program with its words.
@@ -174,6 +175,29 @@ pub(crate) fn end_of_pipe<'s, 't>(commands: &'s [Simple<'t>]) -> Option<&'s Simp
     })
 }
 
+/// Whether a shell that ends well with this script may hide that a program in it did not: all but the last of a pipe, what is
+/// followed by `;`, `||` or a new line or runs in the background, and whatever another script does.
+pub(crate) fn hides_ends(script: &str, ansi: bool) -> bool {
+    let Ok(scan) = scan::scan(script, &template::tokens(script), ansi) else { return true };
+    let commands = commands(script, &scan);
+    let last = commands.len().saturating_sub(1);
+    commands.iter().enumerate().any(|(at, command)| {
+        let hidden = match command.joined {
+            "" | "&&" => false,
+            ";" | "\n" => at < last && !command.prepares(),
+            _ => true,
+        };
+        hidden || scan::is_known(command.name())
+    })
+}
+
+/// The same of a command that is a list.
+pub(crate) fn words_hide_ends(words: &[String]) -> bool {
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let is_shell = words.first().is_some_and(|word| scan::is_known(name(word)));
+    is_shell && script(&words, 0).is_none_or(|place| hides_ends(words[place.start], true))
+}
+
 /// Which of these words a shell reads once more, and the program that hands them to it.
 pub(crate) fn read_again<'w>(words: &[&'w str]) -> Option<(&'w str, Range<usize>)> {
     let called = before_program(words);
@@ -211,4 +235,22 @@ fn script(words: &[&str], shell: usize) -> Option<Range<usize>> {
         at += if matches!(*option, "-o" | "+o" | "-O" | "+O" | "--rcfile" | "--init-file") { 2 } else { 1 };
     }
     (takes_script && at < words.len()).then_some(at..at + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_end_is_hidden_where_a_shell_goes_on_behind_it() {
+        for script in ["python t.py", "cd x && python t.py", "export A=1; python t.py 2>&1", "python t.py --tag 'a|b;c'", "a && b"] {
+            assert!(!hides_ends(script, true), "{script}");
+        }
+        for script in ["python t.py | tee log", "python t.py || true", "python t.py; true", "python t.py\ntrue", "a & b", "bash t.sh"] {
+            assert!(hides_ends(script, true), "{script}");
+        }
+        let words = |line: &str| line.split('|').map(str::to_string).collect::<Vec<_>>();
+        assert!(words_hide_ends(&words("sh|t.sh")) && words_hide_ends(&words("sh|-c|t; true")));
+        assert!(!words_hide_ends(&words("sh|-c|t")) && !words_hide_ends(&words("python|t.py|;|x")));
+    }
 }

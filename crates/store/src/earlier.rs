@@ -122,6 +122,7 @@ mod tests {
             attempt,
             argv: Vec::new(),
             shown: String::new(),
+            hides_ends: false,
             directory: String::new(),
             run_directory: String::new(),
             env: Vec::new(),

@@ -24,8 +24,8 @@ pub struct History {
     stride: u64,
     /// Rows that were begun, kept or not.
     begun: u64,
-    /// The current attempt has added nothing yet and is to be joined.
-    joins: Option<bool>,
+    /// The current attempt has added nothing yet, and goes on after some of the rows.
+    joins: bool,
     /// Each name's number, by which the rows know it: ten thousand rows must fit into little memory.
     names: BTreeMap<String, u32>,
     /// The greatest key so far.
@@ -86,21 +86,30 @@ struct Document<'a> {
 }
 
 impl History {
-    /// The rows that follow are of another attempt.
+    /// The rows that follow are of another attempt, which goes on after some of these or begins anew.
     pub fn begin(&mut self, resumes: bool) {
-        self.joins = Some(resumes);
+        self.joins = resumes;
+        self.closed = false;
         self.coming = HistoryRow::default();
+        if !resumes {
+            self.clear();
+        }
+    }
+
+    fn clear(&mut self) {
+        self.rows.clear();
+        self.begun = 0;
+        self.stride = 1;
+        self.highest = None;
     }
 
     /// Takes one row of metrics, with its step since the start of the training; true when it began a new row of history.
     pub fn add(&mut self, row: &Row, step: Option<i64>, at: UnixMs) -> bool {
         let by_epoch = self.rows.last().is_some_and(|last| last.epoch.is_some());
-        if row.epoch.is_none() && by_epoch && (self.joins == Some(true) || (self.closed && step.is_some())) {
+        if row.epoch.is_none() && by_epoch && (self.joins || (self.closed && step.is_some())) {
             // Steps behind the results of an epoch are of the next. Which rows an attempt goes on after is known when it tells its
             // first epoch.
-            let mut coming = std::mem::take(&mut self.coming);
-            self.fill(&mut coming, row, step, at);
-            self.coming = coming;
+            fill(&mut self.names, &mut self.coming, row, step, at);
             return false;
         }
         if row.epoch.is_some() && !by_epoch {
@@ -108,50 +117,30 @@ impl History {
         }
         // Where there are epochs, a row without one belongs to the epoch that is there.
         let key = row.epoch.or(step.map(|step| step as f64).filter(|_| !by_epoch));
-        match self.joins.take() {
-            Some(false) => {
-                self.rows.clear();
-                self.begun = 0;
-                self.stride = 1;
-            }
-            Some(true) => {
-                if let Some(key) = key {
-                    self.rows.retain(|row| row.key < key);
-                }
-            }
-            None => {}
+        if std::mem::take(&mut self.joins)
+            && let Some(key) = key
+        {
+            self.rows.retain(|row| row.key < key);
         }
         // Values without an axis (a summary at the end) belong to the row that is there.
         let known = key.map_or_else(|| self.rows.len().checked_sub(1), |key| self.place_of(key));
         if known.is_none() {
             self.open(key.unwrap_or(1.0));
         }
-        if let Some(place) = known.or(self.rows.len().checked_sub(1)) {
-            let mut filled = std::mem::take(&mut self.rows[place]);
-            if row.epoch.is_some() {
-                self.closed = row.ends_epoch();
+        let last = self.rows.len().saturating_sub(1);
+        let place = known.unwrap_or(last);
+        let Some(into) = self.rows.get_mut(place) else { return false };
+        // What a second source says late of an earlier epoch is nothing of the steps since.
+        if row.epoch.is_some() && place == last {
+            if known.is_none() || !self.closed {
                 let coming = std::mem::take(&mut self.coming);
-                filled.step = coming.step.or(filled.step);
-                coming.values.into_iter().for_each(|(name, value)| filled.set(name, value));
+                into.step = coming.step.or(into.step);
+                coming.values.into_iter().for_each(|(name, value)| into.set(name, value));
             }
-            self.fill(&mut filled, row, step, at);
-            self.rows[place] = filled;
+            self.closed = row.ends_epoch() || (known.is_some() && self.closed);
         }
+        fill(&mut self.names, into, row, step, at);
         known.is_none()
-    }
-
-    fn fill(&mut self, into: &mut HistoryRow, row: &Row, step: Option<i64>, at: UnixMs) {
-        into.epoch = row.epoch.or(into.epoch);
-        into.step = step.or(into.step);
-        into.at = at.seconds();
-        if into.values.is_empty() {
-            into.values.reserve_exact(row.m.0.len());
-        }
-        for (name, value) in &row.m.0 {
-            let next = self.names.len() as u32;
-            let name = self.names.get(name).copied().unwrap_or_else(|| *self.names.entry(name.clone()).or_insert(next));
-            into.set(name, *value);
-        }
     }
 
     /// The steps so far turn out to be those of the first epoch.
@@ -160,9 +149,7 @@ impl History {
             self.coming.step = row.step;
             row.values.into_iter().for_each(|(name, value)| self.coming.set(name, value));
         }
-        self.begun = 0;
-        self.stride = 1;
-        self.highest = None;
+        self.clear();
     }
 
     /// No epoch follows: what steps alone have told since belongs to the last.
@@ -223,6 +210,20 @@ impl History {
     }
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty()
+    }
+}
+
+fn fill(names: &mut BTreeMap<String, u32>, into: &mut HistoryRow, row: &Row, step: Option<i64>, at: UnixMs) {
+    into.epoch = row.epoch.or(into.epoch);
+    into.step = step.or(into.step);
+    into.at = at.seconds();
+    if into.values.is_empty() {
+        into.values.reserve_exact(row.m.0.len());
+    }
+    for (name, value) in &row.m.0 {
+        let next = names.len() as u32;
+        let name = names.get(name).copied().unwrap_or_else(|| *names.entry(name.clone()).or_insert(next));
+        into.set(name, *value);
     }
 }
 
@@ -289,6 +290,23 @@ mod tests {
         assert_eq!(axes, [(Some(1.0), Some(10)), (Some(2.0), Some(20)), (Some(3.0), Some(30))]);
         assert_eq!(values(&history, "loss"), [1.0 / 10.0, 1.0 / 20.0, 1.0 / 30.0]);
         assert_eq!(values(&history, "test_acc"), [0.9]);
+    }
+
+    #[test]
+    fn what_is_said_late_of_an_epoch_is_nothing_of_the_steps_since() {
+        let mut history = History::default();
+        let step = |step: i64| Row { step: Some(step), m: Values(vec![("loss".into(), step as f64)]), ..Row::default() };
+        let result = |epoch: f64, name: &str| Row { epoch: Some(epoch), m: Values(vec![(name.into(), 0.5)]), ..Row::default() };
+        let told = [step(1), step(2), result(1.0, "val"), step(3), result(1.0, "csv"), step(4), result(2.0, "val")];
+        let opened: Vec<bool> = told.into_iter().map(|row| add(&mut history, row, UnixMs(0))).collect();
+        assert_eq!(opened, [true, true, true, false, false, false, true]);
+        assert_eq!(history.rows.iter().map(|row| row.step).collect::<Vec<_>>(), [Some(2), Some(4)]);
+        assert_eq!(values(&history, "loss"), [2.0, 4.0]);
+        // An attempt from scratch that ends within its first epoch has nothing of the one before.
+        history.begin(false);
+        add(&mut history, step(1), UnixMs(0));
+        history.finish();
+        assert_eq!((history.len(), history.rows[0].step, history.rows[0].epoch), (1, Some(1), None));
     }
 
     #[test]

@@ -15,7 +15,7 @@ pub const QUIET: Millis = Millis(2_000);
 /// it, nothing more is expected.
 const SETTLED: Millis = Millis(250);
 /// Whoever opened a file and has not written to it for so long holds it for another reason.
-const FORGOTTEN: Millis = Millis(600_000);
+const FORGOTTEN: Millis = Millis(60_000);
 /// Names looked at in one search.
 pub(crate) const MOST_NAMES: usize = 20_000;
 /// A header of safetensors may be so long; one of a thousand tensors has a hundred kilobytes.
@@ -137,7 +137,7 @@ pub fn inspect(path: &Path, writes: Writes, seen: Seen) -> Verdict {
     // The end of its writer closes a file as well: that it was closed counts when the writer lived on.
     let written = |now: UnixMs| match seen {
         Seen::Renamed => true,
-        Seen::Closed(at) => at <= before(now),
+        Seen::Closed(at) => at <= before(now) || quiet(now, FORGOTTEN),
         Seen::Open => quiet(now, FORGOTTEN),
         Seen::Nothing => quiet(now, QUIET) || version.renamed_before(before(now)),
     };

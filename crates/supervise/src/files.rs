@@ -78,6 +78,11 @@ fn modified(meta: &fs::Metadata) -> UnixMs {
     UnixMs(meta.mtime().saturating_mul(1_000).saturating_add(meta.mtime_nsec() / 1_000_000))
 }
 
+/// Whether a file still begins with what an attempt found in it.
+fn begins_so(found: &FoundFile, file: &mut File, meta: &fs::Metadata) -> io::Result<bool> {
+    Ok(meta.len() >= found.bytes && digest(&before(file, found.bytes)?) == found.end)
+}
+
 /// The last bytes before a place in a file.
 fn before(file: &mut File, at: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
@@ -180,7 +185,9 @@ impl Followed {
         }
         let mut file = File::open(path)?;
         if self.is_written_anew(&mut file, &meta, resumes)? {
-            *self = Followed::new(std::mem::take(&mut self.src), self.reader.anew(), None);
+            // A table that is saved whole each epoch begins with the earlier attempt's rows, where this one goes on from them.
+            let found = self.found.take().filter(|found| resumes && begins_so(found, &mut file, &meta).unwrap_or(false));
+            *self = Followed::new(std::mem::take(&mut self.src), self.reader.anew(), found);
         }
         self.inode = meta.ino();
         let available = meta.len().saturating_sub(self.lines.at());
@@ -225,7 +232,7 @@ impl Followed {
         let Some(found) = &self.found else { return Ok(false) };
         // An attempt that begins from scratch may also write the very same again.
         let same_again = !resumes && length == found.bytes && modified(meta) != found.modified;
-        Ok(length < found.bytes || same_again || digest(&before(file, found.bytes)?) != found.end)
+        Ok(same_again || !begins_so(found, file, meta)?)
     }
 
     fn read_document(&mut self, path: &Path, meta: &fs::Metadata, each: &mut impl FnMut(&str, u64, &mut Found)) -> io::Result<()> {

@@ -206,7 +206,9 @@ pub fn detached(neronet: &Path, words: &[String], environment: &[(&str, &Path)],
     let said = OpenOptions::new().append(true).create(true).mode(0o600).open(log).map_err(StoreError::io("open", log))?;
     let also = said.try_clone().map_err(StoreError::io("open", log))?;
     let mut command = Command::new(neronet);
-    command.arg0("neronet").args(words).envs(environment.iter().copied()).stdin(Stdio::null()).stdout(said).stderr(also);
+    command.arg0("neronet").args(words).envs(environment.iter().copied());
+    // Of a run that it is started from within: its processes are known by that.
+    command.env_remove(METRICS_VARIABLE).stdin(Stdio::null()).stdout(said).stderr(also);
     detach(&mut command);
     command.spawn().map(drop).map_err(|source| StoreError::Io { doing: "start", path: neronet.to_path_buf(), source })
 }

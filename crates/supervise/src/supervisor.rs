@@ -312,7 +312,7 @@ impl<'a> Supervisor<'a> {
         let writes = self.writes(ended);
         let end = match writes {
             Writes::Still { .. } => End::NotYet,
-            Writes::NoMore if !self.launch.hides_ends() => End::Complete,
+            Writes::NoMore if !self.launch.hides_ends => End::Complete,
             _ => End::Cut,
         };
         // While the disk takes nothing, nothing more is read: memory stays bounded and the bytes stay where they are.
@@ -393,9 +393,13 @@ impl<'a> Supervisor<'a> {
         if !ended {
             return Writes::Still { now: clock::unix_now() };
         }
-        *self.writes_after.get_or_init(|| {
-            spool::attempt(self.folder, self.launch.attempt).map_or(Writes::CutShort { at: None }, |attempt| Writes::after(&attempt))
-        })
+        if let Some(known) = self.writes_after.get() {
+            return *known;
+        }
+        match spool::attempt(self.folder, self.launch.attempt) {
+            Ok(attempt) => *self.writes_after.get_or_init(|| Writes::after(&attempt)),
+            Err(_) => Writes::CutShort { at: None },
+        }
     }
 
     fn search(&mut self, t: Millis, writes: Writes) {

@@ -301,6 +301,7 @@ mod tests {
                 attempt: AttemptNo(1),
                 argv: Vec::new(),
                 shown: String::new(),
+                hides_ends: false,
                 directory: folder.path().join("run/work").display().to_string(),
                 run_directory: folder.path().join("run").display().to_string(),
                 env: Vec::new(),

@@ -197,7 +197,7 @@ fn resume_arguments_that_would_go_to_another_program() {
     for command in
         ["python train.py && python eval.py", "python train.py || echo failed", "python a.py\npython b.py", "for i in 1 2; do x; done; y"]
     {
-        assert!(refused(&resumed(command)).contains("the last program of the command"), "{command}");
+        assert!(warnings(&resumed(command)).contains("the last program of the command"), "{command}");
     }
     for command in [
         "cd src && python train.py",

@@ -254,3 +254,12 @@ fn thousands_of_parameters_that_the_command_names_are_read_at_once() {
     assert_eq!(plan.warnings.len(), 1, "{:?}", plan.warnings);
     assert!(plan.warnings[0].message.contains("'unused' is used nowhere"));
 }
+
+#[test]
+fn the_project_is_known_whatever_else_is_wrong() {
+    let of = neronet_spec::project_in;
+    assert_eq!(of("command = 'x'\n project = \"vision\" # mine\n[params]\nlr = \n"), Some("vision".into()));
+    assert_eq!(of("project='a'\nnonsense"), Some("a".into()));
+    assert_eq!(of("projects = 'a'\n[params]\nproject = 'b'\n"), None);
+    assert_eq!(of("project = ''\n"), None);
+}
