@@ -1,6 +1,7 @@
 //! Runs whose terminal goes away.
 
-use crate::world::{Said, World, wait_until};
+use crate::world::{Said, World, end_of, signal, text, wait_until};
+use nix::sys::signal::Signal;
 use std::process::Command;
 
 /// Opens a terminal, runs a shell line in it, waits for the file `ready`, then hangs the terminal up as a closed window does.
@@ -143,6 +144,21 @@ fn a_sweep_that_is_detached_from_within_a_run_outlives_it() {
     world.tell("go");
     assert_eq!(world.ended(2)["outcome"], "finished");
     assert_eq!(world.output(2, 1), "inner\n");
+}
+
+#[test]
+fn a_sweep_that_was_detached_from_within_is_no_part_of_a_run_that_lost_its_keeper() {
+    let world = World::new();
+    let inner = "$NERONET run --detach -- sh -c 'touch $WORLD/inner; until [ -e $WORLD/go ]; do sleep 0.05; done; echo inner'";
+    let outer = world.start(&["run", "--", "sh", "-c", &format!("{inner}; sleep 4711; true")]);
+    world.wait_told("inner");
+    signal(world.pid(1, "begun", "keeper"), Signal::SIGKILL);
+    wait_until("that somebody knows", || text(&world.show(1)["reason"]).contains("its keeper was killed"));
+    world.say(&["kill", "1"]).with_code(0);
+    end_of(outer).with_code(1);
+    assert_eq!((world.show(1)["outcome"].clone(), world.show(2)["state"].clone()), ("lost".into(), "running".into()));
+    world.tell("go");
+    assert_eq!(world.ended(2)["outcome"], "finished");
 }
 
 #[test]

@@ -6,6 +6,7 @@
 
 use crate::keeper;
 use crate::os::{fork, process};
+use crate::start::{self, METRICS_VARIABLE};
 use neronet_store::StoreError;
 use nix::errno::Errno;
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal};
@@ -43,8 +44,9 @@ impl Nursery {
             .stdin(theirs)
             .stdout(Stdio::null())
             .stderr(Stdio::null());
-        command.env_clear().envs(environment.iter().map(|(name, value)| (name, value)));
-        crate::start::detach(&mut command);
+        // Started from within a run, what comes of this nursery is no part of that run.
+        command.env_clear().envs(environment.iter().map(|(name, value)| (name, value))).env_remove(METRICS_VARIABLE);
+        start::detach(&mut command);
         command.spawn().map_err(|source| StoreError::Io { doing: "start", path: neronet.to_path_buf(), source })?;
         Ok(Nursery { socket: ours })
     }

@@ -82,7 +82,7 @@ pub fn start(nursery: &Nursery, folder: &Path, launch: &Launch) -> Result<Starte
 pub fn adopt(neronet: &Path, folder: &Path) -> Result<Started, StoreError> {
     let (gone, held) = nix::unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC).map_err(|e| StoreError::io("watch", folder)(e.into()))?;
     let mut command = Command::new(neronet);
-    command.arg0("neronet").arg("supervisor").arg(folder).current_dir("/");
+    command.arg0("neronet").arg("supervisor").arg(folder).current_dir("/").env_remove(METRICS_VARIABLE);
     command.stdin(Stdio::null()).stdout(held).stderr(Stdio::null());
     detach(&mut command);
     let child = command.spawn().map_err(|source| StoreError::Io { doing: "start", path: neronet.to_path_buf(), source })?;
