@@ -145,11 +145,13 @@ fn of_a_killed_command_the_unfinished_line_is_text_and_no_metric() {
 #[test]
 fn experiments_of_one_file_run_as_many_at_a_time_as_it_says() {
     let world = World::new();
-    let script = "import os, sys\nworld = os.environ['WORLD']\nassert not os.path.exists(world + '/busy')\n\
-                  open(world + '/busy', 'w').close()\nimport time; time.sleep(0.3)\nos.remove(world + '/busy')\n";
-    world.write("train.py", script);
-    world.run_spec("command = 'python3 train.py'\n[[experiment]]\nname = 'a'\n[[experiment]]\nname = 'b'\n").with_code(0);
+    // Each stays until its record has been looked at, long after the other would have begun.
+    let stays = "echo loss 1; until [ -e $NERONET_RUN_DIR/summary.json ]; do sleep 0.02; done";
+    world.run_spec(&format!("command = '{stays}'\n[[experiment]]\nname = 'a'\n[[experiment]]\nname = 'b'\n")).with_code(0);
     assert_eq!(outcomes(&world), ["finished", "finished"]);
+    // In UTC and of one length: they are ordered as texts.
+    let time = |run: u64, name: &str| text(&world.show(run)["attempts"][0][name]);
+    assert!(time(1, "ended") <= time(2, "started"), "one began before the other had ended");
 }
 
 /// Appends rows to a table as it is told to; numbers go on where the last attempt ended.

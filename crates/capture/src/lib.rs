@@ -13,4 +13,5 @@ mod sign;
 mod system;
 
 pub use error::CaptureError;
+pub use sign::{hash, hex};
 pub use system::System;

@@ -77,11 +77,12 @@ pub(crate) fn unique() -> String {
     format!("{}-{random:016x}", std::process::id())
 }
 
-pub(crate) fn hash(bytes: &[u8]) -> String {
+/// SHA-256 in hexadecimal digits.
+pub fn hash(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
 }
 
-pub(crate) fn hex(bytes: &[u8]) -> String {
+pub fn hex(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     bytes.iter().flat_map(|byte| [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]).map(char::from).collect()
 }

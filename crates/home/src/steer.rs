@@ -127,8 +127,7 @@ pub fn find_checkpoints(context: &Context, view: &View<'_>) -> Result<Found, Hom
     let mut best: Option<f64> = None;
     for (path, recorded, writes) in candidates {
         // As it is on record it was complete; if it is other than that, it may have been cut short while it was written anew.
-        let verdict = checkpoints::inspect(&path, writes, Seen::Open);
-        match verdict {
+        match checkpoints::inspect(&path, writes, Seen::Open) {
             Verdict::Complete { .. } => {}
             _ if checkpoints::is_as_recorded(&path, &recorded) => {}
             Verdict::NotYet => {

@@ -4,7 +4,7 @@
 
 use crate::globs::expand;
 use crate::lines::Lines;
-use crate::segment::digest;
+use neronet_capture::hash;
 use neronet_model::UnixMs;
 use neronet_model::launch::{FoundFile, Launch};
 use neronet_scrape::{Found, Ignore, Table, json_document, json_rows, metrics_line};
@@ -71,7 +71,7 @@ pub fn files_found(directory: &Path, patterns: &[String]) -> BTreeMap<String, Fo
 
 fn found_file(path: &Path) -> io::Result<FoundFile> {
     let meta = fs::metadata(path)?;
-    Ok(FoundFile { bytes: meta.len(), modified: modified(&meta), end: digest(&before(&mut File::open(path)?, meta.len())?) })
+    Ok(FoundFile { bytes: meta.len(), modified: modified(&meta), end: hash(&before(&mut File::open(path)?, meta.len())?) })
 }
 
 fn modified(meta: &fs::Metadata) -> UnixMs {
@@ -80,7 +80,7 @@ fn modified(meta: &fs::Metadata) -> UnixMs {
 
 /// Whether a file still begins with what an attempt found in it.
 fn begins_so(found: &FoundFile, file: &mut File, meta: &fs::Metadata) -> io::Result<bool> {
-    Ok(meta.len() >= found.bytes && digest(&before(file, found.bytes)?) == found.end)
+    Ok(meta.len() >= found.bytes && hash(&before(file, found.bytes)?) == found.end)
 }
 
 /// The last bytes before a place in a file.
@@ -143,8 +143,7 @@ impl Files {
     }
 
     /// Reads what is new; documents, which are read whole, only with `documents`. `complete`: what stands at the end without a
-    /// newline is a row. `each` gets the source, the offset behind the
-    /// row, and the row. True when more is there.
+    /// newline is a row. `each` gets the source, what the row is known by there (`Row::at`), and the row. True when more is there.
     pub(crate) fn read(&mut self, complete: bool, documents: bool, mut each: impl FnMut(&str, u64, &mut Found)) -> bool {
         let mut more = false;
         let ignore = &self.ignore;
@@ -182,6 +181,11 @@ impl Followed {
                 notices.push(format!("{} is not read any more: it is longer than {} MB", path.display(), DOCUMENT_LIMIT >> 20));
             }
             return self.read_document(path, &meta, each).map(|()| false);
+        }
+        // Most looks find nothing new, and on a network disk to open is not free.
+        let as_read = self.inode == meta.ino() && self.lines.at() == meta.len();
+        if as_read && !complete && self.found.as_ref().is_none_or(|found| found.modified == modified(&meta)) {
+            return Ok(false);
         }
         let mut file = File::open(path)?;
         if self.is_written_anew(&mut file, &meta, resumes)? {

@@ -1,6 +1,7 @@
 //! A segment being written: append-only lines with a running hash. A disk that is full for a while costs no line and
 //! doubles none.
 
+use neronet_capture::hex;
 use neronet_model::event::Segment;
 use sha2::{Digest, Sha256};
 use std::fs::{File, OpenOptions};
@@ -121,11 +122,6 @@ pub(crate) fn sealed_file(path: &Path) -> io::Result<Segment> {
     Ok(Segment { name, bytes, sha256: hex(&hash.finalize()) })
 }
 
-/// SHA-256 in hexadecimal digits.
-pub(crate) fn digest(bytes: &[u8]) -> String {
-    hex(&Sha256::digest(bytes))
-}
-
 struct HashWriter<'a>(&'a mut Sha256);
 
 impl Write for HashWriter<'_> {
@@ -136,12 +132,4 @@ impl Write for HashWriter<'_> {
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        write!(text, "{byte:02x}").ok();
-        text
-    })
 }

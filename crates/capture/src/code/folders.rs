@@ -49,7 +49,10 @@ impl Surveyor<'_> {
     }
 }
 
-/// Whether a folder is a virtual or conda environment, whatever it is called.
+/// What lies in every virtual or conda environment.
+pub(super) const ENVIRONMENT_MARKS: [&str; 2] = ["pyvenv.cfg", "conda-meta"];
+
+/// Whether a folder is such an environment, whatever it is called.
 pub fn is_environment(folder: &Path) -> bool {
-    ["pyvenv.cfg", "conda-meta"].iter().any(|mark| folder.join(mark).exists())
+    ENVIRONMENT_MARKS.iter().any(|mark| folder.join(mark).exists())
 }

@@ -1,5 +1,6 @@
 //! The files of a folder that no git work tree lists: a walk that stops as soon as there is too much.
 
+use super::folders::ENVIRONMENT_MARKS;
 use std::path::Path;
 
 pub(super) const SKIPPED: [&str; 10] =
@@ -46,7 +47,7 @@ pub(super) fn walk(folder: &Path, most: u64) -> Walked {
                 continue;
             };
             let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
-            if !below.is_empty() && matches!(name, "pyvenv.cfg" | "conda-meta") {
+            if !below.is_empty() && ENVIRONMENT_MARKS.contains(&name) {
                 // A Python environment, whatever it is called: nothing in it is code of the user's.
                 walked.paths.truncate(first_path);
                 waiting.truncate(first_waiting);
