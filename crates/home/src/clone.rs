@@ -99,15 +99,24 @@ fn write_spec(context: &Context, view: &View<'_>, cloned: &mut Cloned) -> Result
         if place.symlink_metadata().is_ok() {
             place = cloned.folder.join(format!("run-{}-{name}", view.run.id));
         }
-        std::fs::create_dir_all(&cloned.folder).map_err(StoreError::io("make the folder", &cloned.folder))?;
-        let written = File::create_new(&place).and_then(|mut file| file.write_all(spec.text.as_bytes()));
-        written.map_err(StoreError::io("write", &place))?;
+        write_new(&place, &spec.text)?;
+    }
+    let beside = Path::new(&spec.path).parent().unwrap_or(Path::new(""));
+    for included in &spec.included {
+        let below = Path::new(&included.path).strip_prefix(beside).ok();
+        let inside = below.filter(|below| below.components().all(|part| matches!(part, std::path::Component::Normal(_))));
+        let place = inside.map(|below| cloned.folder.join(below));
+        match place {
+            Some(place) if place.symlink_metadata().is_err() => write_new(&place, &included.text)?,
+            Some(place) if std::fs::read(&place).ok().as_deref() == Some(included.text.as_bytes()) => {}
+            _ => cloned.notes.push(format!("the specification includes {}, which may say something else now", included.path)),
+        }
     }
     let file = place.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or(name);
     let wanted = &view.run.experiment;
-    let named = neronet_spec::parse(&spec.text, &spec.path, Some(wanted), &[]).ok();
+    let named = neronet_spec::recorded(spec, Some(wanted), &[]).ok();
     cloned.again.push(if named.is_some() { format!("{file}:{wanted}") } else { file });
-    let plan = named.or_else(|| neronet_spec::parse(&spec.text, &spec.path, None, &[]).ok());
+    let plan = named.or_else(|| neronet_spec::recorded(spec, None, &[]).ok());
     let experiment = plan.as_ref().and_then(|plan| plan.experiments.first());
     set(view, experiment, cloned);
     if experiment.is_some_and(|experiment| experiment.settings != view.sweep.settings) {
@@ -116,6 +125,13 @@ fn write_spec(context: &Context, view: &View<'_>, cloned: &mut Cloned) -> Result
             .push(format!("run {} was submitted with --set of more than parameters, which is not in its specification", view.run.id));
     }
     Ok(())
+}
+
+fn write_new(place: &Path, text: &str) -> Result<(), HomeError> {
+    let folder = place.parent().unwrap_or(Path::new("/"));
+    std::fs::create_dir_all(folder).map_err(StoreError::io("make the folder", folder))?;
+    let written = File::create_new(place).and_then(|mut file| file.write_all(text.as_bytes()));
+    Ok(written.map_err(StoreError::io("write", place))?)
 }
 
 /// Adds the `--set` that give the run's parameters.

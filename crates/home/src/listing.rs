@@ -14,7 +14,8 @@ use std::path::Path;
 pub fn project_of(folder: &Path) -> String {
     let top = folder.ancestors().find(|folder| folder.join(".git").exists()).unwrap_or(folder);
     // A file that has no project of its own belongs to the work tree, as its runs do.
-    let file = [folder, top].into_iter().map(|folder| folder.join("neronet.toml")).find(|file| file.exists());
+    let named = |folder: &Path| neronet_spec::DEFAULT_NAMES.into_iter().map(|name| folder.join(name)).find(|file| file.exists());
+    let file = [folder, top].into_iter().find_map(named);
     if let Some(project) = file.and_then(|file| neronet_spec::project_in(&std::fs::read_to_string(file).ok()?)) {
         return project;
     }

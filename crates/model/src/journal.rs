@@ -85,6 +85,15 @@ pub struct Sweep {
 pub struct SpecSource {
     pub path: String,
     pub text: String,
+    /// The files that it includes, each once, by the path that `path`'s folder and theirs make.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub included: Vec<Included>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Included {
+    pub path: String,
+    pub text: String,
 }
 
 /// Which code the runs execute.

@@ -18,15 +18,14 @@ pub fn typed(words: &[String]) -> Vec<String> {
 
 /// What `--set` must say so that an experiment, or a bare command, has these parameters: names with `KEY=VALUE`.
 pub fn sets(params: &Params, experiment: Option<&Experiment>) -> Vec<(String, String)> {
-    let axis = |name: &str| experiment.and_then(|experiment| experiment.axes.iter().find(|(known, _)| known == name));
+    let known = |name: &str| experiment.is_some_and(|experiment| experiment.space.knows(name));
+    let only = |name: &str| experiment.and_then(|experiment| experiment.space.only(name));
     // `0.1` and `1e-1` are one number and two texts.
     let same = |one: &Value, other: &Value| one == other && one.to_string() == other.to_string();
-    let changed = params
-        .iter()
-        .filter(|(name, value)| !matches!(axis(name), Some((_, values)) if matches!(&values[..], [only] if same(only, value))));
-    let key = |name: &str| match (axis(name), experiment) {
-        (Some(_), _) => name.to_string(),
-        (None, None) if !reads_as_setting(name) => name.to_string(),
+    let changed = params.iter().filter(|(name, value)| !only(name).is_some_and(|only| same(only, value)));
+    let key = |name: &str| match (known(name), experiment) {
+        (true, _) => name.to_string(),
+        (false, None) if !reads_as_setting(name) => name.to_string(),
         _ => format!("params.{name}"),
     };
     changed.map(|(name, value)| (name.to_string(), format!("{}={}", key(name), written(value)))).collect()
@@ -40,7 +39,9 @@ fn reads_as_setting(name: &str) -> bool {
 /// A value so that `--set` reads it as this one value.
 fn written(value: &Value) -> String {
     let as_word = value.to_string();
-    let plain = as_word.trim() == as_word && !as_word.is_empty() && !as_word.contains(',') && !as_word.starts_with(['[', '{', '"', '\'']);
+    // Nothing that a list, a sweep or a quoted text could begin or end with.
+    let plain =
+        as_word.trim() == as_word && !as_word.is_empty() && !as_word.contains([',', '(']) && !as_word.starts_with(['[', '{', '"', '\'']);
     match value {
         Value::Str(text) => {
             if plain && Value::from_word(text) == *value {

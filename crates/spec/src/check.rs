@@ -1,7 +1,8 @@
 //! Checks every template of an experiment when it is read, so that no run can fail to be rendered for what was written.
 
+use crate::draw::Distribution;
 use crate::fill::{self, Filling, Part};
-use crate::params::Axis;
+use crate::params::{Given, Values};
 use crate::problem::quoted;
 use crate::quote;
 use crate::scan::{self, Refusal, Scan};
@@ -36,21 +37,26 @@ pub(crate) struct Written {
 /// What Linux takes as one argument, less room for the values.
 const LONGEST_COMMAND: usize = 100_000;
 
-pub(crate) fn templates(written: &[Written], settings: &Settings, axes: &[Axis], found: &mut Found<'_>) {
-    let params: Vec<&str> = axes.iter().map(|axis| axis.name.as_str()).collect();
+pub(crate) fn templates(written: &[Written], settings: &Settings, params: &[Given], found: &mut Found<'_>) {
+    let names: Vec<&str> = params.iter().map(|param| param.name.as_str()).collect();
     // Unset means bash where there is one; the check at the start of a run asks the shell that is there.
     let ansi = settings.environment.shell.as_deref().is_none_or(scan::knows_ansi);
-    let seed = axes.iter().find(|axis| axis.name == "seed");
-    let seeded = seed.is_some_and(|axis| axis.values.iter().all(|value| matches!(value, Value::Int(_))));
+    let seed = params.iter().find(|param| param.name == "seed");
+    let seeded = seed.is_some_and(|param| match &param.values {
+        Values::Listed(values) => values.iter().all(|value| matches!(value, Value::Int(_))),
+        Values::Drawn(distribution) => matches!(distribution, Distribution::IntUniform(..)),
+        // What it comes to is known only for each run.
+        Values::Derived(_) | Values::Wrong => true,
+    });
     for template in written {
-        one(template, &params, seeded, ansi, found);
+        one(template, &names, seeded, ansi, found);
     }
     for part in [Part::Command, Part::Resume] {
         listed_shell(written, part, found);
     }
     appendable(written, settings, ansi, found);
     pipes(written, settings, ansi, found);
-    unused(settings, axes, ansi, found);
+    unused(settings, params, ansi, found);
 }
 
 fn one(template: &Written, params: &[&str], seeded: bool, ansi: bool, found: &mut Found<'_>) {
@@ -226,24 +232,24 @@ fn pipes(written: &[Written], settings: &Settings, ansi: bool, found: &mut Found
 }
 
 /// A parameter that no command and no variable takes has no effect, most likely.
-fn unused(settings: &Settings, axes: &[Axis], ansi: bool, found: &mut Found<'_>) {
+fn unused(settings: &Settings, params: &[Given], ansi: bool, found: &mut Found<'_>) {
     let mut names: BTreeSet<String> = fill::used(settings, false, ansi);
     names.extend(fill::used(settings, true, ansi));
     let holes = fill::of_command(&settings.command, ansi);
     if holes.iter().any(|name| name == "flags" || name == "overrides") {
         return;
     }
-    let known: BTreeSet<&str> = axes.iter().map(|axis| axis.name.as_str()).collect();
+    let known: BTreeSet<&str> = params.iter().map(|param| param.name.as_str()).collect();
     let unknown: BTreeSet<&str> = holes.iter().map(String::as_str).filter(|hole| !known.contains(hole)).collect();
     // A parameter that a placeholder was meant to be: that is told already.
-    let nearest = |hole: &&str| nearest(hole, axes.iter().map(|axis| axis.name.as_str()));
+    let nearest = |hole: &&str| nearest(hole, params.iter().map(|param| param.name.as_str()));
     let meant: BTreeSet<&str> = unknown.iter().filter(|_| !found.is_full()).filter_map(nearest).collect();
-    for axis in axes {
-        let name = axis.name.as_str();
+    for param in params {
+        let name = param.name.as_str();
         // The seed is in the environment of every run.
         if !names.contains(name) && !meant.contains(name) && name != "seed" {
             let hint = format!("write {{{name}}} or {{flags}} in the command, unless the script reads $NERONET_PARAMS");
-            found.warning(axis.span, format!("parameter {} is used nowhere", quoted(name)), hint);
+            found.warning(param.span, format!("parameter {} is used nowhere", quoted(name)), hint);
         }
     }
 }

@@ -36,14 +36,16 @@ const TOP: Section = Section {
         "stop",
         "experiment",
         "include_self",
+        "include",
+        "unset",
     ],
     later: &["target", "outputs", "rule", "retry", "notify", "on"],
-    refused: &["secrets", "inputs", "file", "then", "unset", "after", "match"],
+    refused: &["secrets", "inputs", "file", "then", "after", "match"],
 };
 
 #[rustfmt::skip]
 const SECTIONS: [Section; 10] = [
-    Section { name: "sweep", now: &["parallel"], later: &["seed"], refused: &["zip", "only_if", "samples"] },
+    Section { name: "sweep", now: &["parallel", "zip", "only_if", "samples", "seed"], later: &[], refused: &[] },
     Section { name: "flags", now: &["bool", "list", "dashes"], later: &[], refused: &[] },
     Section { name: "environment", now: &["setup", "python", "shell"], later: &[], refused: &[] },
     Section { name: "code", now: &["directory", "link", "in_place"], later: &[], refused: &["build"] },
@@ -81,6 +83,11 @@ pub(crate) fn top() -> impl Iterator<Item = &'static str> {
 /// Checks every key of a file, experiments included.
 pub(crate) fn check(table: &Table, found: &mut Found<'_>) {
     level(table, false, found);
+    experiments(table, found);
+}
+
+/// Checks the keys of what stands in `[[experiment]]`, at any depth.
+fn experiments(table: &Table, found: &mut Found<'_>) {
     for (_, node) in table.entries.iter().filter(|(key, _)| key.name == "experiment") {
         let Tree::List(items) = &node.tree else {
             found.error(
@@ -92,7 +99,10 @@ pub(crate) fn check(table: &Table, found: &mut Found<'_>) {
         };
         for item in items {
             match &item.tree {
-                Tree::Table(experiment) => level(experiment, true, found),
+                Tree::Table(experiment) => {
+                    level(experiment, true, found);
+                    experiments(experiment, found);
+                }
                 _ => found.error(item.span, format!("expected [[experiment]], found {}", item.kind()), None),
             }
         }
@@ -104,10 +114,7 @@ pub(crate) fn level(table: &Table, in_experiment: bool, found: &mut Found<'_>) {
     for (key, node) in &table.entries {
         let name = key.name.as_str();
         match name {
-            "experiment" if in_experiment => {
-                found.error(key.span, "nested experiments come later; this version takes one level of [[experiment]]", None);
-            }
-            "project" | "include_self" if in_experiment => {
+            "project" | "include" if in_experiment => {
                 found.error(key.span, format!("'{name}' belongs to the top of the file, not to an [[experiment]]"), None);
             }
             "unset" | "after" | "match" if !in_experiment => {

@@ -6,8 +6,11 @@
 
 pub mod again;
 mod check;
+mod draw;
+mod expr;
 mod fill;
 mod flags;
+mod include;
 mod keys;
 mod name;
 mod params;
@@ -21,18 +24,22 @@ mod set;
 mod settings;
 mod simple;
 mod source;
+mod space;
 mod suggest;
+mod sweep;
 mod syntax;
 mod template;
 mod tree;
 mod wanted;
+mod yaml;
 
 pub use problem::{Excerpt, Problem, Problems, Severity};
 pub use wanted::{Wanted, What};
 
 use neronet_model::journal::SpecSource;
 use neronet_model::settings::Command;
-use neronet_model::{Params, Settings, Value};
+use neronet_model::{Params, Settings};
+use space::Space;
 use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::path::Path;
@@ -47,12 +54,20 @@ pub struct Plan {
     pub source: Option<SpecSource>,
 }
 
+/// What a specification is called when nobody says its name, the first that is there.
+pub const DEFAULT_NAMES: [&str; 3] = ["neronet.toml", "neronet.yaml", "neronet.yml"];
+
 /// The project that a specification names, whatever else may be wrong with it at this moment.
 pub fn project_in(text: &str) -> Option<String> {
-    let mut top = text.lines().map(str::trim_start).take_while(|line| !line.starts_with('['));
-    let value = top.find_map(|line| line.strip_prefix("project")?.trim_start().strip_prefix('='))?.trim_start();
-    let quote = value.chars().next().filter(|quote| ['"', '\''].contains(quote))?;
-    value[1..].split_once(quote).map(|(project, _)| project.to_string()).filter(|project| !project.is_empty())
+    let top = text.lines().take_while(|line| !line.trim_start().starts_with('['));
+    let value =
+        top.filter_map(|line| line.trim_end().strip_prefix("project")).find_map(|rest| rest.trim_start().strip_prefix(['=', ':']))?;
+    let value = value.trim_start();
+    let project = match value.chars().next().filter(|quote| ['"', '\''].contains(quote)) {
+        Some(quote) => value[1..].split_once(quote)?.0,
+        None => value.split(" #").next()?.trim_end(),
+    };
+    Some(project.to_string()).filter(|project| !project.is_empty())
 }
 
 /// An experiment: its settings, and the values that its parameters take.
@@ -64,14 +79,13 @@ pub struct Experiment {
     pub parallel: Option<u64>,
     /// What must be there before its runs start.
     pub wanted: Vec<Wanted>,
-    /// Every parameter with its values, in the order of the file. One value: it does not vary.
-    axes: Vec<(String, Vec<Value>)>,
+    space: Space,
 }
 
 impl Experiment {
     /// How many runs there are.
     pub fn count(&self) -> u64 {
-        self.axes.iter().map(|(_, values)| values.len() as u64).product()
+        self.space.count()
     }
 
     /// The program that the command calls, as it is written; what only prepares the shell is passed over. Nothing where a
@@ -89,70 +103,98 @@ impl Experiment {
         program.filter(|program| template::names(program).is_empty())
     }
 
-    /// The parameters with more than one value.
-    pub fn varying(&self) -> Vec<String> {
-        self.axes.iter().filter(|(_, values)| values.len() > 1).map(|(name, _)| name.clone()).collect()
+    /// The names of all parameters, in the order of the file.
+    pub fn params(&self) -> impl Iterator<Item = &str> {
+        self.space.names()
     }
 
-    /// The parameters of each run, the last name fastest. Made one at a time: a grid may be far larger than memory.
+    /// The parameters that are not the same in all runs.
+    pub fn varying(&self) -> Vec<String> {
+        self.space.varying()
+    }
+
+    /// The parameters of each run, the last name fastest.
     pub fn runs(&self) -> impl Iterator<Item = Params> + '_ {
-        (0..self.count()).map(|mut index| {
-            let mut picked: Vec<(String, Value)> = Vec::with_capacity(self.axes.len());
-            for (name, values) in self.axes.iter().rev() {
-                let size = values.len() as u64;
-                picked.push((name.clone(), values[(index % size) as usize].clone()));
-                index /= size;
-            }
-            picked.into_iter().rev().collect()
-        })
+        self.space.runs()
     }
 }
 
 /// A specification is written by hand; what is larger is another file by mistake.
 const LARGEST: u64 = 16 << 20;
 
-/// Reads a specification from a file. `only` takes one of its experiments, `set` are `KEY=VALUE` from the command line.
+/// Reads a specification from a file, and the files that it includes. `only` takes one of its experiments, `set` are
+/// `KEY=VALUE` from the command line.
 pub fn load(path: &Path, only: Option<&str>, set: &[String]) -> Result<Plan, Problems> {
     let shown = path.display().to_string();
-    let failed = |message: String, hint: Option<&str>| Problems(vec![Problem::of_file(&shown, message, hint)]);
+    let failed = |message: String, hint: &str| Problems(vec![Problem::of_file(&shown, message, Some(hint))]);
+    let text = read_file(path).map_err(|unread| match unread {
+        Unread::Missing => {
+            failed("there is no such file".into(), "give the path of a specification, or run a command without one: neronet run -- CMD")
+        }
+        Unread::Folder => failed("this is a folder".into(), "give the file in it, such as neronet.toml"),
+        Unread::TooLarge => failed(
+            format!("it is larger than {} MB, so it is no specification", LARGEST >> 20),
+            "values that are many belong in a file that the script reads",
+        ),
+        Unread::NoText { line, utf16 } => failed(
+            format!("this is no text in UTF-8 (first on line {line})"),
+            if utf16 { "it looks like UTF-16: save it as UTF-8" } else { "a specification is a TOML or YAML file in UTF-8" },
+        ),
+        Unread::Failed(error) => Problems(vec![Problem::of_file(&shown, format!("it cannot be read: {error}"), None)]),
+    })?;
+    plan::of_text(&text, &shown, only, set, &|path| {
+        read_file(path).map_err(|unread| match unread {
+            Unread::Missing => "there is no such file".to_string(),
+            Unread::Folder => "it is a folder".to_string(),
+            Unread::TooLarge => format!("it is larger than {} MB", LARGEST >> 20),
+            Unread::NoText { line, .. } => format!("it is no text in UTF-8 (first on line {line})"),
+            Unread::Failed(error) => error.to_string(),
+        })
+    })
+}
+
+enum Unread {
+    Missing,
+    Folder,
+    TooLarge,
+    NoText { line: usize, utf16: bool },
+    Failed(std::io::Error),
+}
+
+fn read_file(path: &Path) -> Result<String, Unread> {
     let mut bytes = Vec::new();
     let read = File::open(path).and_then(|file| file.take(LARGEST + 1).read_to_end(&mut bytes));
     read.map_err(|error| match error.kind() {
-        ErrorKind::NotFound => failed(
-            "there is no such file".into(),
-            Some("give the path of a specification, or run a command without one: neronet run -- CMD"),
-        ),
-        ErrorKind::IsADirectory => failed("this is a folder".into(), Some("give the file in it, such as neronet.toml")),
-        _ => failed(format!("it cannot be read: {error}"), None),
+        ErrorKind::NotFound => Unread::Missing,
+        ErrorKind::IsADirectory => Unread::Folder,
+        _ => Unread::Failed(error),
     })?;
     if bytes.len() as u64 > LARGEST {
-        return Err(failed(
-            format!("it is larger than {} MB, so it is no specification", LARGEST >> 20),
-            Some("values that are many belong in a file that the script reads"),
-        ));
+        return Err(Unread::TooLarge);
     }
-    match String::from_utf8(bytes) {
-        Ok(text) => parse(&text, &shown, only, set),
-        Err(error) => {
-            let at = error.utf8_error().valid_up_to();
-            let bytes = error.as_bytes();
-            let line = bytes[..at].iter().filter(|byte| **byte == b'\n').count() + 1;
-            let hint = match bytes {
-                [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => "it looks like UTF-16: save it as UTF-8",
-                _ => "a specification is a TOML file in UTF-8",
-            };
-            Err(failed(format!("this is no text in UTF-8 (first on line {line})"), Some(hint)))
-        }
-    }
+    String::from_utf8(bytes).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        let bytes = error.as_bytes();
+        let line = bytes[..at].iter().filter(|byte| **byte == b'\n').count() + 1;
+        Unread::NoText { line, utf16: matches!(bytes, [0xff, 0xfe, ..] | [0xfe, 0xff, ..]) }
+    })
 }
 
-/// Reads a specification from its text. `path` is what messages call it.
+/// Reads a specification from its text alone. `path` is what messages call it; its ending tells TOML from YAML.
 pub fn parse(text: &str, path: &str, only: Option<&str>, set: &[String]) -> Result<Plan, Problems> {
-    if text.len() as u64 > LARGEST {
+    recorded(&SpecSource { path: path.to_string(), text: text.to_string(), included: Vec::new() }, only, set)
+}
+
+/// Reads a specification once more as it was submitted, with what it included then.
+pub fn recorded(spec: &SpecSource, only: Option<&str>, set: &[String]) -> Result<Plan, Problems> {
+    if spec.text.len() as u64 > LARGEST {
         let message = format!("it is larger than {} MB, so it is no specification", LARGEST >> 20);
-        return Err(Problems(vec![Problem::of_file(path, message, None)]));
+        return Err(Problems(vec![Problem::of_file(&spec.path, message, None)]));
     }
-    plan::of_text(text, path, only, set)
+    plan::of_text(&spec.text, &spec.path, only, set, &|path| {
+        let file = spec.included.iter().find(|file| Path::new(&file.path) == path);
+        file.map(|file| file.text.clone()).ok_or_else(|| "it is not at hand".to_string())
+    })
 }
 
 /// The plan of a bare command line, with no specification at all. Every brace is what was typed, but for `{NAME}` of a

@@ -1,9 +1,11 @@
-//! `[params]` to axes: every parameter with the values it takes.
+//! `[params]` as written: every parameter with the values that it takes, the draws or the expression that make them.
 
+use crate::draw::{self, Distribution};
+use crate::expr::{self, Expr, Name};
 use crate::problem::quoted;
-use crate::source::{Found, Span};
+use crate::source::{Found, Sources, Span};
 use crate::template;
-use crate::tree::{Node, Table, Tree};
+use crate::tree::{DRAWN, MADE, Node, Table, Tree};
 use neronet_model::Value;
 
 /// A parameter as written, before its values are looked at.
@@ -16,23 +18,34 @@ pub(crate) struct Entry {
     pub(crate) node: Node,
 }
 
-/// A parameter and its values. One value: it does not vary.
+/// A parameter, and how it gets its values.
 #[derive(Debug, Clone)]
-pub(crate) struct Axis {
+pub(crate) struct Given {
     pub(crate) name: String,
+    /// Its key, and what stands behind it.
     pub(crate) span: Span,
-    pub(crate) values: Vec<Value>,
+    pub(crate) place: Span,
+    pub(crate) values: Values,
 }
 
-/// More runs than anybody can start is a slip of the pen.
-const MOST_RUNS: u64 = 1_000_000_000_000;
+#[derive(Debug, Clone)]
+pub(crate) enum Values {
+    /// One value: it does not vary.
+    Listed(Vec<Value>),
+    Drawn(Distribution),
+    Derived(Expr<Name>),
+    /// It is wrong, and told.
+    Wrong,
+}
+
 const MOST_PARAMS: usize = 10_000;
+const MOST_REPEATS: i64 = 1_000_000;
 
 /// The parameters of a tree, sub-tables as dotted names, in the order of the file.
-pub(crate) fn flatten(table: &Table) -> Vec<Entry> {
+pub(crate) fn flatten(table: &Table, sources: &Sources<'_>) -> Vec<Entry> {
     let mut entries = Vec::new();
     collect(table, "", &mut entries);
-    entries.sort_by_key(|entry| entry.place);
+    entries.sort_by_key(|entry| sources.order(entry.place));
     entries
 }
 
@@ -54,13 +67,13 @@ pub(crate) fn set(entries: &mut Vec<Entry>, name: &str, span: Span, node: Node) 
     }
 }
 
-/// The values of every parameter.
-pub(crate) fn axes(entries: &[Entry], found: &mut Found<'_>) -> Vec<Axis> {
-    let mut axes: Vec<Axis> = Vec::new();
+/// Every parameter with its values.
+pub(crate) fn given(entries: &[Entry], found: &mut Found<'_>) -> Vec<Given> {
+    let mut given = Vec::new();
     if let Some(entry) = entries.get(MOST_PARAMS) {
         let hint = "what does not vary between runs belongs in a file that the script reads".to_string();
         found.error(entry.span, format!("{} parameters, over the limit of {MOST_PARAMS}", entries.len()), hint);
-        return axes;
+        return given;
     }
     let mut names = std::collections::BTreeSet::new();
     for entry in entries {
@@ -75,20 +88,15 @@ pub(crate) fn axes(entries: &[Entry], found: &mut Found<'_>) -> Vec<Axis> {
             found.error(entry.span, format!("duplicate parameter {}", quoted(&entry.name)), None);
             continue;
         }
-        lone_value(entries, entry, found);
-        axes.push(Axis { name: entry.name.clone(), span: entry.span, values: values(entry, found) });
+        lone_word(entries, entry, found);
+        let values = values(entry, found);
+        given.push(Given { name: entry.name.clone(), span: entry.span, place: entry.node.span, values });
     }
-    let runs = axes.iter().try_fold(1_u64, |runs, axis| runs.checked_mul(axis.values.len() as u64).filter(|runs| *runs <= MOST_RUNS));
-    if let (None, Some(axis)) = (runs, axes.iter().rfind(|axis| axis.values.len() > 1)) {
-        let sizes: Vec<String> = axes.iter().map(|axis| axis.values.len()).filter(|len| *len > 1).map(|len| len.to_string()).collect();
-        let shown = if sizes.len() > 12 { format!("{} × …", sizes[..12].join(" × ")) } else { sizes.join(" × ") };
-        found.error(axis.span, format!("the grid has {shown} runs, over the limit of 10^12"), "vary fewer parameters at once".to_string());
-    }
-    axes
+    given
 }
 
-fn values(entry: &Entry, found: &mut Found<'_>) -> Vec<Value> {
-    let one = |value: Option<Value>| value.into_iter().collect();
+fn values(entry: &Entry, found: &mut Found<'_>) -> Values {
+    let one = |value: Option<Value>| value.map_or(Values::Wrong, |value| Values::Listed(vec![value]));
     match &entry.node.tree {
         Tree::List(items) => {
             if items.is_empty() {
@@ -97,27 +105,71 @@ fn values(entry: &Entry, found: &mut Found<'_>) -> Vec<Value> {
                     format!("parameter {} has no values, so there is no run", quoted(&entry.name)),
                     format!("an empty list as its one value is {} = {{ value = [] }}", entry.name),
                 );
+                return Values::Wrong;
             }
             let values: Vec<Value> = items.iter().filter_map(|item| scalar(item, &entry.name, found)).collect();
             repeated(entry, items, &values, found);
-            values
+            one_value(entry, &values, found);
+            if values.len() == items.len() { Values::Listed(values) } else { Values::Wrong }
         }
         Tree::Table(table) => match table.special() {
-            Some((key, node)) if key.name == "value" => one(scalar(node, &entry.name, found)),
-            Some((key, _)) => {
-                found.error(
-                    key.span,
-                    format!("'{}' of parameter {} is known, but not carried out by this version", key.name, quoted(&entry.name)),
-                    "write the values in a list".to_string(),
-                );
-                Vec::new()
-            }
+            Some((key, node)) => match key.name.as_str() {
+                "value" => one(scalar(node, &entry.name, found)),
+                "repeat" => repeat(node, &entry.name, found),
+                "derive" => derive(node, &entry.name, found),
+                name => {
+                    let distribution = draw::read(name, node, &entry.name, found, |node, found| scalar(node, &entry.name, found));
+                    distribution.map_or(Values::Wrong, Values::Drawn)
+                }
+            },
             None => {
                 slip(&entry.name, table, found);
-                Vec::new()
+                Values::Wrong
             }
         },
         _ => one(scalar(&entry.node, &entry.name, found)),
+    }
+}
+
+/// `{ repeat = 5 }`: 0 to 4.
+fn repeat(node: &Node, name: &str, found: &mut Found<'_>) -> Values {
+    let times = match &node.tree {
+        Tree::Scalar(Value::Int(times)) => Some(*times),
+        Tree::Word(word) => word.parse().ok(),
+        _ => None,
+    };
+    match times.filter(|times| (1..=MOST_REPEATS).contains(times)) {
+        Some(times) => Values::Listed((0..times).map(Value::Int).collect()),
+        None => {
+            let shown = found.sources.slice(node.span).to_string();
+            let hint = format!("{name} = {{ repeat = 5 }} stands for [0, 1, 2, 3, 4]");
+            found.error(node.span, format!("expected a whole number from 1 to {MOST_REPEATS} for 'repeat', found {shown}"), hint);
+            Values::Wrong
+        }
+    }
+}
+
+fn derive(node: &Node, name: &str, found: &mut Found<'_>) -> Values {
+    let text = match &node.tree {
+        Tree::Scalar(Value::Str(text)) | Tree::Word(text) => text,
+        _ => {
+            let hint = format!("write it in quotes: {name} = {{ derive = \"width * 4\" }}");
+            found.error(node.span, format!("expected an expression for 'derive', found {}", node.kind()), hint);
+            return Values::Wrong;
+        }
+    };
+    expression(text, node.span, found).map_or(Values::Wrong, Values::Derived)
+}
+
+/// An expression that stands at `span`, or what is wrong with it.
+pub(crate) fn expression(text: &str, span: Span, found: &mut Found<'_>) -> Option<Expr<Name>> {
+    match expr::parse(text) {
+        Ok(expr) => Some(expr),
+        Err(mistake) => {
+            let at = found.sources.inside(span, mistake.at);
+            found.error(at, format!("this expression cannot be read: {}", mistake.message), mistake.hint);
+            None
+        }
     }
 }
 
@@ -132,14 +184,32 @@ fn slip(name: &str, table: &Table, found: &mut Found<'_>) {
 }
 
 /// `[params.lr]` with a `value` alone is not what `lr = { value = … }` is.
-fn lone_value(entries: &[Entry], entry: &Entry, found: &mut Found<'_>) {
-    let Some(outer) = entry.name.strip_suffix(".value") else { return };
+fn lone_word(entries: &[Entry], entry: &Entry, found: &mut Found<'_>) {
+    let Some((outer, word)) = entry.name.rsplit_once('.') else { return };
+    if word != "value" && !DRAWN.contains(&word) && !MADE.contains(&word) {
+        return;
+    }
     let before = &found.sources.text(entry.span.source)[..entry.span.start];
     let begins_line = entry.span.source == 0 && before.rsplit('\n').next().is_some_and(|line| line.trim().is_empty());
     let within = format!("{outer}.");
     if begins_line && entries.iter().filter(|other| other.name.starts_with(&within)).nth(1).is_none() {
-        let hint = format!("write {outer} = {{ value = … }} for one value of {}, a list included", quoted(outer));
+        let hint = match word {
+            "value" => format!("write {outer} = {{ value = … }} for one value of {}, a list included", quoted(outer)),
+            word => format!("write {outer} = {{ {word} = … }} in braces to say how {} gets its values", quoted(outer)),
+        };
         found.warning(entry.span, format!("this makes a parameter {}", quoted(&entry.name)), hint);
+    }
+}
+
+/// Parameters whose value is a list in every program that has them.
+fn one_value(entry: &Entry, values: &[Value], found: &mut Found<'_>) {
+    let last = entry.name.rsplit('.').next().unwrap_or(&entry.name);
+    let usually = ["betas", "milestones", "shape", "dims", "strides", "dilations", "mean", "std"].contains(&last)
+        || ["_shape", "_sizes", "_dims", "_milestones"].iter().any(|ending| last.ends_with(ending));
+    if usually && values.len() > 1 && values.iter().all(|value| value.number().is_some()) {
+        let list = found.sources.slice(entry.node.span).to_string();
+        let hint = format!("if the list is one value, write {} = {{ value = {list} }}", entry.name);
+        found.note(entry.node.span, format!("{} varies: {} values, so that many times the runs", quoted(&entry.name), values.len()), hint);
     }
 }
 

@@ -1,5 +1,6 @@
 //! From the tree of a file, or from the words of a command line, to a plan.
 
+use crate::include::{Files, ReadFile};
 use crate::params::{self, Entry};
 use crate::problem::quoted;
 use crate::read::Reader;
@@ -7,7 +8,7 @@ use crate::set::{self, Change};
 use crate::source::{Found, Sources, Span};
 use crate::suggest::did_you_mean;
 use crate::tree::{Key, Node, Table, Tree};
-use crate::{Experiment, Plan, Problems, check, keys, name, settings, syntax, template};
+use crate::{Experiment, Plan, Problems, check, keys, name, settings, sweep, syntax, template};
 use neronet_model::Value;
 use neronet_model::journal::SpecSource;
 use neronet_model::settings::Command;
@@ -20,51 +21,75 @@ const MOST_INHERITED: usize = 5_000_000;
 
 /// An experiment as written.
 struct Draft<'t> {
-    shared: &'t Table,
-    /// What an `[[experiment]]` says of its own.
-    own: Option<&'t Table>,
+    /// What holds for it, the outermost first: the top of the file, then each `[[experiment]]` down to its own.
+    layers: Vec<&'t Table>,
     /// Where it is named, or begins.
     span: Span,
     /// None where a name must be made up.
     name: Option<String>,
 }
 
+/// What says something of experiments, and is inherited by none.
+const NOT_SHARED: [&str; 4] = ["experiment", "include_self", "unset", "name"];
+
 impl Draft<'_> {
     /// All that holds for it. Made when it is needed: a thousand copies of what they share would be large.
     fn table(&self) -> Table {
-        match self.own {
-            Some(own) => self.shared.merged(own),
-            None => self.shared.clone(),
+        let mut layers = self.layers.iter();
+        let mut table = layers.next().map(|top| top.without(&NOT_SHARED)).unwrap_or_default();
+        for layer in layers {
+            for (path, _) in unset_of(layer) {
+                table.unset(&path);
+            }
+            table = table.merged(&layer.without(&NOT_SHARED));
+        }
+        table
+    }
+}
+
+/// What a layer takes away from those around it. What is no text is told once, by `unset_checked`.
+fn unset_of(layer: &Table) -> Vec<(String, Span)> {
+    let text = |node: &Node| match &node.tree {
+        Tree::Scalar(Value::Str(text)) | Tree::Word(text) => Some((text.clone(), node.span)),
+        _ => None,
+    };
+    match layer.get("unset").map(|node| (&node.tree, node)) {
+        Some((Tree::List(items), _)) => items.iter().filter_map(text).collect(),
+        Some((_, node)) => text(node).into_iter().collect(),
+        None => Vec::new(),
+    }
+}
+
+fn unset_checked(layers: &[&Table], own: &Table, found: &mut Found<'_>) {
+    let Some(node) = own.get("unset") else { return };
+    let mut around = Draft { layers: layers.to_vec(), span: node.span, name: None }.table();
+    Reader { found }.texts(node, "unset");
+    for (path, span) in unset_of(own) {
+        if !around.unset(&path) {
+            let hint = did_you_mean(&path, around.paths().iter().map(String::as_str));
+            let hint = hint.unwrap_or_else(|| "a parameter is written params.NAME".to_string());
+            found.error(span, format!("{} cannot be unset: it is not there", quoted(&path)), hint);
         }
     }
 }
 
-pub(crate) fn of_text(written: &str, path: &str, only: Option<&str>, set: &[String]) -> Result<Plan, Problems> {
-    let text = written.strip_prefix('\u{feff}').unwrap_or(written).replace("\r\n", "\n");
-    let sources = Sources::of_file(path, &text, set);
-    let mut found = Found::new(&sources);
-    let mut plan = Plan {
-        project: None,
-        experiments: Vec::new(),
-        warnings: Vec::new(),
-        source: Some(SpecSource { path: path.to_string(), text: written.to_string() }),
-    };
-    if let Some(at) = text.find('\0') {
-        let span = Span::file(at..at + 1);
-        found.error(span, "this is no text file: it holds a NUL byte", "a specification is a TOML file".to_string());
-    } else if let Some(table) = syntax::read(&text, &mut found) {
+pub(crate) fn of_text(written: &str, path: &str, only: Option<&str>, set: &[String], read_file: &ReadFile<'_>) -> Result<Plan, Problems> {
+    let text = syntax::normal(written);
+    let mut found = Found::new(Sources::of_file(path, &text, set));
+    let mut plan = Plan { project: None, experiments: Vec::new(), warnings: Vec::new(), source: None };
+    let mut files = Files::new(read_file);
+    if let Some(table) = files.tree(0, &mut Vec::new(), &mut found) {
         keys::check(&table, &mut found);
-        let shared = table.without(&["experiment", "include_self"]);
-        let drafts = drafts(&table, &shared, only, &mut found);
+        let drafts = drafts(&table, only, &mut found);
         read(&table, &drafts, set, &mut plan, &mut found);
     }
+    plan.source = Some(SpecSource { path: path.to_string(), text: written.to_string(), included: files.included });
     finish(plan, found)
 }
 
 pub(crate) fn of_words(words: &[String], set: &[String]) -> Result<Plan, Problems> {
     let joined = words.join(" ");
-    let sources = Sources::of_words("the command", &joined, set);
-    let mut found = Found::new(&sources);
+    let mut found = Found::new(Sources::of_words("the command", &joined, set));
     let mut plan = Plan { project: None, experiments: Vec::new(), warnings: Vec::new(), source: None };
     if words.is_empty() {
         found.error(Span::START, "no command", "write it behind --, as in -- python train.py --lr 0.1".to_string());
@@ -89,7 +114,7 @@ pub(crate) fn of_words(words: &[String], set: &[String]) -> Result<Plan, Problem
     let whole = Span::file(0..joined.len());
     table.entries.push((Key::new("command", whole), Node { span: whole, tree }));
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    let draft = Draft { name: Some(name::of_words(&words)), span: whole, shared: &table, own: None };
+    let draft = Draft { name: Some(name::of_words(&words)), span: whole, layers: vec![&table] };
     carry_out(&[draft], &changes, true, &mut plan, &mut found);
     finish(plan, found)
 }
@@ -105,36 +130,20 @@ fn finish(mut plan: Plan, found: Found<'_>) -> Result<Plan, Problems> {
 }
 
 /// The experiments of a file, or the one that is asked for.
-fn drafts<'t>(table: &'t Table, shared: &'t Table, only: Option<&str>, found: &mut Found<'_>) -> Vec<Draft<'t>> {
-    let items: &[Node] = match table.get("experiment").map(|node| &node.tree) {
-        Some(Tree::List(items)) => items,
-        Some(_) => return Vec::new(),
-        None => &[],
-    };
-    let include_self = table.get("include_self").and_then(|node| Reader { found }.flag(node, "include_self")).unwrap_or(false);
+fn drafts<'t>(table: &'t Table, only: Option<&str>, found: &mut Found<'_>) -> Vec<Draft<'t>> {
     let mut drafts = Vec::new();
-    if items.is_empty() || include_self {
-        let span = shared.get("name").map_or(Span::START, |node| node.span);
-        drafts.push(draft(shared, None, shared.get("name"), span, found));
-    }
-    if let Some(item) = items.get(MOST_EXPERIMENTS) {
-        let message = format!("{} experiments are more than one file may hold ({MOST_EXPERIMENTS})", items.len());
-        found.error(item.span, message, "what differs only in values is one experiment with lists below [params]".to_string());
+    let mut inherited = 0;
+    collect(table, &[], Span::START, &mut drafts, &mut inherited, found);
+    if drafts.len() > MOST_EXPERIMENTS {
+        let message = format!("{} experiments are more than one file may hold ({MOST_EXPERIMENTS})", drafts.len());
+        let hint = "what differs only in values is one experiment with lists below [params]".to_string();
+        found.error(drafts[MOST_EXPERIMENTS].span, message, hint);
         return Vec::new();
     }
-    if shared.size().saturating_mul(items.len()) > MOST_INHERITED {
-        let message = format!("{} experiments inherit {} values each, more than one file may hold", items.len(), shared.size());
+    if inherited > MOST_INHERITED {
+        let message = format!("{} experiments inherit {inherited} values, more than one file may hold", drafts.len());
         found.error(Span::START, message, "long lists of values belong to the experiment that varies them".to_string());
         return Vec::new();
-    }
-    for item in items {
-        let Tree::Table(experiment) = &item.tree else { continue };
-        let name = experiment.get("name");
-        if name.is_none() {
-            found.error(item.span, "an [[experiment]] needs a name", "write name = \"…\" below it".to_string());
-        }
-        let span = name.map_or(item.span, |node| node.span);
-        drafts.push(draft(shared, Some(experiment), name, span, found));
     }
     let mut names = std::collections::BTreeSet::new();
     for draft in &drafts {
@@ -157,9 +166,42 @@ fn drafts<'t>(table: &'t Table, shared: &'t Table, only: Option<&str>, found: &m
     drafts
 }
 
-fn draft<'t>(shared: &'t Table, own: Option<&'t Table>, name: Option<&Node>, span: Span, found: &mut Found<'_>) -> Draft<'t> {
-    let name = name.and_then(|node| named(node, "name", found));
-    Draft { shared, own, span, name }
+/// The experiments of one table: itself when it holds no others or says so, and those within it.
+fn collect<'t>(
+    own: &'t Table,
+    around: &[&'t Table],
+    span: Span,
+    drafts: &mut Vec<Draft<'t>>,
+    inherited: &mut usize,
+    found: &mut Found<'_>,
+) {
+    if drafts.len() > MOST_EXPERIMENTS || *inherited > MOST_INHERITED {
+        return;
+    }
+    let inner: &[Node] = match own.get("experiment").map(|node| &node.tree) {
+        Some(Tree::List(items)) => items,
+        // What it is instead is told by the check of the keys.
+        Some(_) => return,
+        None => &[],
+    };
+    unset_checked(around, own, found);
+    let layers = [around, &[own]].concat();
+    let name = own.get("name");
+    let include_self = own.get("include_self").and_then(|node| Reader { found }.flag(node, "include_self")).unwrap_or(false);
+    if inner.is_empty() || include_self {
+        if name.is_none() && !around.is_empty() {
+            found.error(span, "an [[experiment]] needs a name", "write name = \"…\" below it".to_string());
+        }
+        let span = name.map_or(span, |node| node.span);
+        let name = name.and_then(|node| named(node, "name", found));
+        *inherited += around.iter().map(|layer| layer.without(&NOT_SHARED).size()).sum::<usize>();
+        drafts.push(Draft { layers: layers.clone(), span, name });
+    }
+    for item in inner {
+        if let Tree::Table(experiment) = &item.tree {
+            collect(experiment, &layers, item.span, drafts, inherited, found);
+        }
+    }
 }
 
 /// A name that can stand in listings and on the command line.
@@ -175,7 +217,7 @@ fn read(table: &Table, drafts: &[Draft<'_>], set: &[String], plan: &mut Plan, fo
     let mut names: Vec<String> = Vec::new();
     let mut known = std::collections::BTreeSet::new();
     for draft in drafts.iter().filter(|_| !set.is_empty()) {
-        let entries = draft.table().table("params").map(params::flatten).unwrap_or_default();
+        let entries = draft.table().table("params").map(|table| params::flatten(table, &found.sources)).unwrap_or_default();
         names.extend(entries.into_iter().map(|entry| entry.name).filter(|name| known.insert(name.clone())));
     }
     let changes = set::read(set, &names, false, found);
@@ -197,20 +239,22 @@ fn carry_out(drafts: &[Draft<'_>], changes: &[Change], adds: bool, plan: &mut Pl
         let mut table = draft.table();
         changes.iter().for_each(|change| change.apply_to_settings(&mut table));
         let mut reader = Reader { found };
-        let entries = reader.section(&table, "params").map(params::flatten);
-        let mut entries = entries.unwrap_or_default();
-        changes.iter().for_each(|change| change.apply_to_params(&mut entries, adds));
+        let params = reader.section(&table, "params");
+        let sweep = sweep::read(&table, &mut reader);
         let read = settings::read(&table, draft.span, &mut reader);
-        let axes = params::axes(&entries, found);
+        let mut entries = params.map(|table| params::flatten(table, &found.sources)).unwrap_or_default();
+        changes.iter().for_each(|change| change.apply_to_params(&mut entries, adds));
+        let given = params::given(&entries, found);
+        let space = sweep::space(&given, &sweep, found);
         let Some(read) = read else { continue };
-        check::templates(&read.written, &read.settings, &axes, found);
+        check::templates(&read.written, &read.settings, &given, found);
         let name = renamed.clone().or_else(|| draft.name.clone());
         plan.experiments.push(Experiment {
             name: name.unwrap_or_else(|| suggested(&read.settings.command)),
             settings: read.settings,
             parallel: read.parallel,
             wanted: read.wanted,
-            axes: axes.into_iter().map(|axis| (axis.name, axis.values)).collect(),
+            space,
         });
     }
 }

@@ -21,6 +21,8 @@ pub struct Problem {
 pub enum Severity {
     Error,
     Warning,
+    /// Nothing is wrong; it may be worth knowing.
+    Note,
 }
 
 /// The source line, ready to be shown: long ones are shortened around the span, control characters made visible.
@@ -100,6 +102,7 @@ impl fmt::Display for Severity {
         f.write_str(match self {
             Severity::Error => "error",
             Severity::Warning => "warning",
+            Severity::Note => "note",
         })
     }
 }

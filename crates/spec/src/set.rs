@@ -8,6 +8,8 @@ use crate::suggest::did_you_mean;
 use crate::tree::{self, Node, Table, Tree};
 use toml::de::DeTable;
 
+mod hydra;
+
 /// What one `--set` changes.
 #[derive(Debug, Clone)]
 pub(crate) struct Change {
@@ -81,35 +83,74 @@ fn target(name: &str, params: &[String], adds: bool, key: Span, found: &mut Foun
     None
 }
 
-/// A value as TOML when it begins like one (a list, a table, a quoted text), else a word; commas separate several values.
+/// A value as TOML when it begins like one (a list, a table, a quoted text), as a sweep in Hydra's spelling
+/// (`range(1,10)`, `choice(a,b)`), else a word; commas separate several values.
 fn value(text: &str, span: Span, splits: bool, found: &mut Found<'_>) -> Option<Node> {
     let written = &text[span.start..];
-    if written.trim_start().starts_with(['[', '{', '"', '\'']) {
-        let node = toml_value(text, span, found);
-        if node.is_none() {
-            let hint = "quotes, [ and { begin a TOML value here; the command line's own quotes are gone by now: '\"a text\"'".to_string();
-            found.error(span, "this is no TOML value", hint);
-        }
+    if let Some(node) = toml_value(text, span, found).filter(|_| is_toml(written)) {
+        return Some(node);
+    }
+    if splits && let Some(node) = hydra::sweep(text, span, found) {
         return node;
     }
-    if !splits || !written.contains(',') {
-        let tree = Tree::Word(written.trim().to_string());
-        return Some(Node { span, tree });
+    let parts = if splits { parts(text, span) } else { vec![span] };
+    if let [_] = parts.as_slice() {
+        return one(text, span, found);
     }
-    let mut words = Vec::new();
-    let mut start = span.start;
-    for word in written.split(',') {
-        let place = Span { start, end: start + word.len(), ..span };
-        start += word.len() + 1;
-        if word.trim().is_empty() {
+    let mut values = Vec::new();
+    for place in parts {
+        if text[place.start..place.end].trim().is_empty() {
             found.error(place, "a value is missing between the commas", "an empty text is written \"\"".to_string());
             return None;
         }
-        let tree = Tree::Word(word.trim().to_string());
-        words.push(Node { span: place, tree });
+        values.push(one(text, place, found)?);
     }
-    let tree = Tree::List(words);
-    Some(Node { span, tree })
+    Some(Node { span, tree: Tree::List(values) })
+}
+
+fn is_toml(written: &str) -> bool {
+    written.trim_start().starts_with(['[', '{', '"', '\''])
+}
+
+fn one(text: &str, span: Span, found: &mut Found<'_>) -> Option<Node> {
+    let written = &text[span.start..span.end];
+    if !is_toml(written) {
+        return Some(Node { span, tree: Tree::Word(written.trim().to_string()) });
+    }
+    let node = toml_value(&text[..span.end], span, found);
+    if node.is_none() {
+        let hint = "quotes, [ and { begin a TOML value here; the command line's own quotes are gone by now: '\"a text\"'".to_string();
+        found.error(span, "this is no TOML value", hint);
+    }
+    node
+}
+
+/// The places between the commas that are in no quotes and no brackets.
+pub(super) fn parts(text: &str, span: Span) -> Vec<Span> {
+    let mut parts = Vec::new();
+    let (mut start, mut depth, mut quote) = (span.start, 0_usize, None);
+    let mut escaped = false;
+    for (at, c) in text[span.start..span.end].char_indices() {
+        match (quote, c) {
+            (Some('"'), '\\') if !escaped => {
+                escaped = true;
+                continue;
+            }
+            (Some(open), c) if c == open && !escaped => quote = None,
+            (Some(_), _) => {}
+            (None, '"' | '\'') => quote = Some(c),
+            (None, '[' | '{' | '(') => depth += 1,
+            (None, ']' | '}' | ')') => depth = depth.saturating_sub(1),
+            (None, ',') if depth == 0 => {
+                parts.push(Span { start, end: span.start + at, ..span });
+                start = span.start + at + 1;
+            }
+            _ => {}
+        }
+        escaped = false;
+    }
+    parts.push(Span { start, ..span });
+    parts
 }
 
 fn toml_value(text: &str, span: Span, found: &mut Found<'_>) -> Option<Node> {

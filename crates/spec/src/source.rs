@@ -1,10 +1,11 @@
 //! Where every piece of a specification was written: spans, and the way from a span to a [`Problem`].
 
 use crate::problem::{Excerpt, Problem, Severity};
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-/// A place in what the user wrote. Source 0 is the file, N is the N-th `--set`.
+/// A place in what the user wrote. Source 0 is the file, N is the N-th `--set`; behind them come the files that are included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Span {
     pub(crate) source: usize,
@@ -22,49 +23,83 @@ impl Span {
 }
 
 /// All that the user wrote.
-pub(crate) struct Sources<'a> {
-    path: &'a str,
-    text: &'a str,
-    /// Where each line of `text` starts; none where line numbers would mean nothing.
+pub(crate) struct Sources<'a>(Vec<Source<'a>>);
+
+struct Source<'a> {
+    path: Cow<'a, str>,
+    text: Cow<'a, str>,
+    /// Where each line starts; none where line numbers would mean nothing.
     lines: Vec<usize>,
-    set: &'a [String],
+    /// What is included comes before what includes it, wherever the order of the text counts.
+    rank: usize,
+}
+
+/// Behind every included file.
+const LAST: usize = usize::MAX;
+
+impl<'a> Source<'a> {
+    fn file(path: Cow<'a, str>, text: Cow<'a, str>) -> Source<'a> {
+        let lines = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
+        Source { path, text, lines, rank: LAST }
+    }
+
+    fn words(path: &'a str, text: &'a str) -> Source<'a> {
+        Source { path: path.into(), text: text.into(), lines: Vec::new(), rank: LAST }
+    }
 }
 
 impl<'a> Sources<'a> {
     pub(crate) fn of_file(path: &'a str, text: &'a str, set: &'a [String]) -> Sources<'a> {
-        let lines = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
-        Sources { path, text, lines, set }
+        Sources::new(Source::file(path.into(), text.into()), set)
     }
 
     /// A text that is no file: a command line.
     pub(crate) fn of_words(path: &'a str, text: &'a str, set: &'a [String]) -> Sources<'a> {
-        let lines = Vec::new();
-        Sources { path, text, lines, set }
+        Sources::new(Source::words(path, text), set)
     }
 
-    pub(crate) fn text(&self, source: usize) -> &'a str {
-        match source.checked_sub(1) {
-            None => self.text,
-            Some(n) => self.set.get(n).map_or("", String::as_str),
+    fn new(first: Source<'a>, set: &'a [String]) -> Sources<'a> {
+        Sources(std::iter::once(first).chain(set.iter().map(|set| Source::words("--set", set))).collect())
+    }
+
+    /// Takes up a file that another one includes.
+    pub(crate) fn include(&mut self, path: String, text: String) -> usize {
+        self.0.push(Source::file(path.into(), text.into()));
+        self.0.len() - 1
+    }
+
+    /// All of this file's own includes are read: it comes behind them.
+    pub(crate) fn rank(&mut self, source: usize, rank: usize) {
+        if let Some(source) = self.0.get_mut(source) {
+            source.rank = rank;
         }
     }
 
-    pub(crate) fn slice(&self, span: Span) -> &'a str {
-        self.text(span.source).get(span.start..span.end).unwrap_or("")
+    /// What orders keys: included files first, then the place in the text.
+    pub(crate) fn order(&self, span: Span) -> (usize, Span) {
+        (self.0.get(span.source).map_or(LAST, |source| source.rank), span)
+    }
+
+    pub(crate) fn text(&self, source: usize) -> &str {
+        self.0.get(source).map_or("", |source| &source.text)
+    }
+
+    pub(crate) fn path(&self, source: usize) -> &str {
+        self.0.get(source).map_or("", |source| &source.path)
+    }
+
+    pub(crate) fn slice(&self, span: Span) -> &str {
+        self.0.get(span.source).and_then(|source| source.text.get(span.start..span.end)).unwrap_or("")
     }
 
     pub(crate) fn problem(&self, severity: Severity, span: Span, message: String, hint: Option<String>) -> Problem {
-        let text = self.text(span.source);
+        let Some(Source { path, text, lines, .. }) = self.0.get(span.source) else {
+            return Problem::of_file("", message, hint.as_deref());
+        };
         // A place inside what was typed with escapes is only near.
         let (start, end) = (text.floor_char_boundary(span.start), text.ceil_char_boundary(span.end));
-        let (path, line, from) = if span.source > 0 {
-            ("--set", 0, 0)
-        } else if self.lines.is_empty() {
-            (self.path, 0, 0)
-        } else {
-            let line = self.lines.partition_point(|begin| *begin <= start);
-            (self.path, line, self.lines[line - 1])
-        };
+        let line = lines.partition_point(|begin| *begin <= start);
+        let from = line.checked_sub(1).map_or(0, |line| lines[line]);
         let to = if line == 0 { text.len() } else { text[from..].find('\n').map_or(text.len(), |at| from + at) };
         let line_text = text[from..to].trim_end_matches('\r');
         let (first, last) = ((start - from).min(line_text.len()), end.saturating_sub(from));
@@ -84,6 +119,7 @@ impl<'a> Sources<'a> {
     pub(crate) fn inside(&self, span: Span, decoded: Range<usize>) -> Span {
         let raw = self.slice(span);
         let Some(quote) = raw.chars().next().filter(|c| matches!(c, '"' | '\'')) else {
+            let decoded = self.indented(span, raw, decoded);
             let start = (span.start + decoded.start).min(span.end);
             let end = (span.start + decoded.end).min(span.end);
             return Span { start, end, ..span };
@@ -108,6 +144,27 @@ impl<'a> Sources<'a> {
         }
         let start = span.start + begin.unwrap_or(at);
         Span { start, end: (span.start + at).max(start), ..span }
+    }
+}
+
+impl Sources<'_> {
+    /// Where a range of the value lies in a text of several lines in YAML, whose lines are indented as the first one is.
+    fn indented(&self, span: Span, raw: &str, decoded: Range<usize>) -> Range<usize> {
+        let before = &self.text(span.source)[..span.start];
+        let indent = before.len() - before.rfind('\n').map_or(0, |at| at + 1);
+        let place = |at: usize| {
+            let (mut value_at, mut raw_at) = (0, 0);
+            while value_at < at && raw_at < raw.len() {
+                let line = raw[raw_at..].find('\n').map_or(raw.len(), |len| raw_at + len + 1);
+                if at - value_at < line - raw_at {
+                    return raw_at + at - value_at;
+                }
+                value_at += line - raw_at;
+                raw_at = line + raw[line..].bytes().take(indent).take_while(|byte| *byte == b' ').count();
+            }
+            raw_at
+        };
+        if raw.contains('\n') { place(decoded.start)..place(decoded.end) } else { decoded }
     }
 }
 
@@ -137,13 +194,13 @@ const MOST: usize = 1000;
 
 /// The problems found so far, each once, however many experiments share it.
 pub(crate) struct Found<'a> {
-    pub(crate) sources: &'a Sources<'a>,
+    pub(crate) sources: Sources<'a>,
     list: Vec<(Span, Problem)>,
     seen: BTreeSet<(Span, String)>,
 }
 
 impl<'a> Found<'a> {
-    pub(crate) fn new(sources: &'a Sources<'a>) -> Found<'a> {
+    pub(crate) fn new(sources: Sources<'a>) -> Found<'a> {
         let (list, seen) = (Vec::new(), BTreeSet::new());
         Found { sources, list, seen }
     }
@@ -154,6 +211,10 @@ impl<'a> Found<'a> {
 
     pub(crate) fn warning(&mut self, span: Span, message: impl Into<String>, hint: impl Into<Option<String>>) {
         self.add(Severity::Warning, span, message.into(), hint.into());
+    }
+
+    pub(crate) fn note(&mut self, span: Span, message: impl Into<String>, hint: impl Into<Option<String>>) {
+        self.add(Severity::Note, span, message.into(), hint.into());
     }
 
     /// Nothing more is taken up; whoever would make long hints can stop.
@@ -167,10 +228,10 @@ impl<'a> Found<'a> {
         }
     }
 
-    /// Errors, then warnings, each in the order of the text.
+    /// Errors, then warnings and notes, each in the order of the text.
     pub(crate) fn finish(self) -> (Vec<Problem>, Vec<Problem>) {
-        let mut list = self.list;
-        list.sort_by_key(|(span, _)| *span);
+        let Found { mut list, sources, .. } = self;
+        list.sort_by_key(|(span, _)| sources.order(*span));
         list.into_iter().map(|(_, problem)| problem).partition(|problem| problem.severity == Severity::Error)
     }
 }

@@ -1,12 +1,33 @@
-//! TOML to a tree, and what its reader says of mistakes in words for people.
+//! The text of a file to a tree: TOML here, YAML by its own reader. What the TOML reader says of mistakes, in words for people.
 
 use crate::problem::quoted;
 use crate::source::{Found, Span};
-use crate::tree::{self, Table};
+use crate::tree::{self, Style, Table};
+use crate::yaml;
 use toml::de::DeTable;
 
+/// A text as it is read: without a byte order mark, with one kind of line end.
+pub(crate) fn normal(written: &str) -> String {
+    written.strip_prefix('\u{feff}').unwrap_or(written).replace("\r\n", "\n")
+}
+
+/// Whether a file of this name holds YAML.
+pub(crate) fn is_yaml(path: &str) -> bool {
+    [".yaml", ".yml"].iter().any(|ending| path.to_ascii_lowercase().ends_with(ending))
+}
+
 /// The tree of a file. Nothing when the syntax is wrong: what such a file means would be a guess.
-pub(crate) fn read(text: &str, found: &mut Found<'_>) -> Option<Table> {
+pub(crate) fn read(source: usize, found: &mut Found<'_>) -> Option<Table> {
+    let text = found.sources.text(source).to_string();
+    if let Some(at) = text.find('\0') {
+        let span = Span { source, start: at, end: at + 1 };
+        found.error(span, "this is no text file: it holds a NUL byte", "a specification is a TOML or YAML file".to_string());
+        return None;
+    }
+    if is_yaml(found.sources.path(source)) { yaml::read(source, &text, found) } else { toml(source, &text, found) }
+}
+
+fn toml(source: usize, text: &str, found: &mut Found<'_>) -> Option<Table> {
     let (table, errors) = DeTable::parse_recoverable(text);
     // One mistake makes several messages on its line: the first in the text is the cause.
     let mut lines = std::collections::BTreeSet::new();
@@ -16,21 +37,21 @@ pub(crate) fn read(text: &str, found: &mut Found<'_>) -> Option<Table> {
     for (range, message) in errors {
         let start = range.start.min(text.len());
         if lines.insert(text[..start].rfind('\n').map_or(0, |at| at + 1)) {
-            explain(text, start..range.end.min(text.len()), &message, found);
+            explain(source, text, start..range.end.min(text.len()), &message, found);
         }
         if lines.len() >= 50 {
             break;
         }
     }
-    (!failed).then(|| tree::of_toml(table.get_ref(), false, 0, found))
+    (!failed).then(|| tree::of_toml(table.get_ref(), Style::Header, source, found))
 }
 
-fn explain(text: &str, range: std::ops::Range<usize>, reason: &str, found: &mut Found<'_>) {
+fn explain(source: usize, text: &str, range: std::ops::Range<usize>, reason: &str, found: &mut Found<'_>) {
     let line_start = text[..range.start].rfind('\n').map_or(0, |at| at + 1);
     let line = text[line_start..].lines().next().unwrap_or("");
     let word = &text[range.clone()];
     let cause = reason.split(", expected").next().unwrap_or(reason);
-    let span = Span::file(range.clone());
+    let span = Span { source, start: range.start, end: range.end };
     let cut_off = range.start >= text.trim_end().len();
     let (message, hint) = match cause {
         "string values must be quoted" if word.trim().is_empty() => {

@@ -33,10 +33,20 @@ pub(crate) enum Tree {
     Table(Table),
 }
 
+/// How a table is written, which tells whether its keys may be words for how a parameter gets its values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Style {
+    /// TOML's `[table]` and dotted keys.
+    #[default]
+    Header,
+    /// YAML's indented lines.
+    Block,
+    Braces,
+}
+
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Table {
-    /// Written in braces.
-    pub(crate) inline: bool,
+    pub(crate) style: Style,
     pub(crate) entries: Vec<(Key, Node)>,
 }
 
@@ -65,7 +75,7 @@ impl Table {
 
     pub(crate) fn without(&self, names: &[&str]) -> Table {
         let entries = self.entries.iter().filter(|(key, _)| !names.contains(&key.name.as_str())).cloned();
-        Table { inline: self.inline, entries: entries.collect() }
+        Table { style: self.style, entries: entries.collect() }
     }
 
     /// Sets the value at a path, making tables on the way.
@@ -93,6 +103,32 @@ impl Table {
         }
     }
 
+    /// Takes away what is at a dotted path, a parameter's name included; whether there was anything.
+    pub(crate) fn unset(&mut self, path: &str) -> bool {
+        let before = self.entries.len();
+        self.entries.retain(|(key, _)| key.name != path);
+        if self.entries.len() < before {
+            return true;
+        }
+        // Names may have dots themselves, where they were written in quotes.
+        self.entries.iter_mut().any(|(key, node)| match (&mut node.tree, path.strip_prefix(key.name.as_str())) {
+            (Tree::Table(inner), Some(rest)) => rest.strip_prefix('.').is_some_and(|rest| inner.unset(rest)),
+            _ => false,
+        })
+    }
+
+    /// The dotted paths of all that is in here, tables included.
+    pub(crate) fn paths(&self) -> Vec<String> {
+        let below = |(key, node): &(Key, Node)| {
+            let inner = match &node.tree {
+                Tree::Table(inner) => inner.paths().into_iter().map(|path| format!("{}.{path}", key.name)).collect(),
+                _ => Vec::new(),
+            };
+            std::iter::once(key.name.clone()).chain(inner).collect::<Vec<_>>()
+        };
+        self.entries.iter().flat_map(below).collect()
+    }
+
     /// This table with another's keys on top: tables merge by key, lists of tables append, all else is overridden.
     pub(crate) fn merged(&self, over: &Table) -> Table {
         let mut merged = self.clone();
@@ -112,6 +148,20 @@ impl Table {
     }
 }
 
+impl Table {
+    /// This table's keys with another's in their places or behind them; no deeper.
+    pub(crate) fn beside(&self, over: &Table) -> Table {
+        let mut all = self.clone();
+        for (key, node) in &over.entries {
+            match all.entries.iter_mut().find(|(known, _)| known.name == key.name) {
+                Some(entry) => *entry = (key.clone(), node.clone()),
+                None => all.entries.push((key.clone(), node.clone())),
+            }
+        }
+        all
+    }
+}
+
 fn overridden(name: &str, old: &Node, new: &Node) -> Node {
     let tree = match (&old.tree, &new.tree) {
         // One of `[resume]`'s keys stands instead of the others, so the table is one value; so is `{ value = […] }`.
@@ -119,11 +169,27 @@ fn overridden(name: &str, old: &Node, new: &Node) -> Node {
             Tree::Table(old.merged(over))
         }
         (Tree::List(old), Tree::List(over)) if old.iter().chain(over).all(Node::is_table) && !over.is_empty() => {
-            Tree::List(old.iter().chain(over).cloned().collect())
+            Tree::List(appended(old, over))
         }
         (_, new) => new.clone(),
     };
     Node { span: new.span, tree }
+}
+
+/// One list of tables behind another; an element with an `id` that is there already takes that one's place.
+fn appended(old: &[Node], over: &[Node]) -> Vec<Node> {
+    let id = |node: &Node| match &node.tree {
+        Tree::Table(table) => table.get("id").map(Node::plain_text),
+        _ => None,
+    };
+    let mut all = old.to_vec();
+    for node in over {
+        match all.iter_mut().find(|known| id(node).is_some() && id(known) == id(node)) {
+            Some(known) => *known = node.clone(),
+            None => all.push(node.clone()),
+        }
+    }
+    all
 }
 
 /// What in braces, alone, says how a parameter gets its values.
@@ -135,13 +201,13 @@ impl Table {
     pub(crate) fn special(&self) -> Option<&(Key, Node)> {
         let [entry] = self.entries.as_slice() else { return None };
         let name = entry.0.name.as_str();
-        (self.inline && (name == "value" || DRAWN.contains(&name) || MADE.contains(&name))).then_some(entry)
+        (self.style != Style::Header && (name == "value" || DRAWN.contains(&name) || MADE.contains(&name))).then_some(entry)
     }
 
     /// What in braces was meant to say how a parameter gets its values, and is not a word for that: the key, and the word if one is near.
     pub(crate) fn slip(&self) -> Option<(&Key, Option<&'static str>)> {
         let is = |names: &[&str]| self.entries.iter().all(|(key, _)| names.contains(&key.name.as_str()));
-        let (key, _) = self.entries.first().filter(|_| self.inline && self.special().is_none())?;
+        let (key, _) = self.entries.first().filter(|_| self.style == Style::Braces && self.special().is_none())?;
         match self.entries.len() {
             1 if is(&["values", "choices", "range", "min", "max"]) => Some((key, None)),
             1 => nearest(&key.name, DRAWN.into_iter().chain(MADE).chain(["value"])).map(|word| (key, Some(word))),
@@ -163,11 +229,19 @@ impl Table {
 }
 
 impl Node {
-    fn size(&self) -> usize {
+    pub(crate) fn size(&self) -> usize {
         1 + match &self.tree {
             Tree::List(items) => items.iter().map(Node::size).sum(),
             Tree::Table(table) => table.size(),
             _ => 0,
+        }
+    }
+
+    fn plain_text(&self) -> String {
+        match &self.tree {
+            Tree::Scalar(value) => value.to_string(),
+            Tree::Date(text) | Tree::Word(text) => text.clone(),
+            _ => String::new(),
         }
     }
 
@@ -191,7 +265,7 @@ impl Node {
 }
 
 /// Takes over what the TOML reader made, in the order of the text.
-pub(crate) fn of_toml(table: &DeTable<'_>, inline: bool, source: usize, found: &mut Found<'_>) -> Table {
+pub(crate) fn of_toml(table: &DeTable<'_>, style: Style, source: usize, found: &mut Found<'_>) -> Table {
     let mut entries: Vec<(Key, Node)> = table
         .iter()
         .map(|(key, value)| {
@@ -201,7 +275,7 @@ pub(crate) fn of_toml(table: &DeTable<'_>, inline: bool, source: usize, found: &
         })
         .collect();
     entries.sort_by_key(|(key, _)| key.span);
-    Table { inline, entries }
+    Table { style, entries }
 }
 
 fn placed(source: usize, range: std::ops::Range<usize>) -> Span {
@@ -238,7 +312,10 @@ pub(crate) fn of_value(value: &DeValue<'_>, span: Span, source: usize, found: &m
         DeValue::Array(items) => {
             Tree::List(items.iter().map(|item| of_value(item.get_ref(), placed(source, item.span()), source, found)).collect())
         }
-        DeValue::Table(table) => Tree::Table(of_toml(table, written.starts_with('{'), source, found)),
+        DeValue::Table(table) => {
+            let style = if written.starts_with('{') { Style::Braces } else { Style::Header };
+            Tree::Table(of_toml(table, style, source, found))
+        }
     };
     Node { span, tree }
 }

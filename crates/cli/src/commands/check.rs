@@ -2,7 +2,7 @@
 
 use crate::args::Check;
 use crate::commands::page::{Page, count};
-use crate::commands::run::{DEFAULT_SPEC, MANY, grouped, read_spec};
+use crate::commands::run::{MANY, default_spec, grouped, read_spec};
 use crate::output;
 use crate::session::Session;
 use neronet_capture::code::Survey;
@@ -54,7 +54,7 @@ pub(crate) fn check(session: &Session, words: &Check) -> Result<ExitCode, HomeEr
         plan.warnings.iter().for_each(|warning| page.block(&warning.to_string()));
     }
     let total = plan.experiments.iter().map(Experiment::count).fold(0, u64::saturating_add);
-    let spec = words.spec.as_deref().filter(|spec| *spec != DEFAULT_SPEC).map(|spec| format!(" {spec}")).unwrap_or_default();
+    let spec = words.spec.as_deref().filter(|spec| Some(*spec) != default_spec(session)).map(|spec| format!(" {spec}")).unwrap_or_default();
     let set = words.set.iter().map(|set| format!(" --set {}", neronet_home::clone::in_shell(std::slice::from_ref(set))));
     let yes = if total > MANY { " --yes" } else { "" };
     let start = format!("`neronet run{spec}{}{yes}`", set.collect::<String>());
@@ -197,7 +197,7 @@ fn of_problem(problem: &Problem) -> serde_json::Value {
 
 fn learned(session: &Session, words: &Check, log: &Path) -> Result<ExitCode, HomeError> {
     // A specification brings its own patterns; without one only what is built in reads.
-    let metrics = if words.spec.is_some() || session.context.folder.join(DEFAULT_SPEC).exists() {
+    let metrics = if words.spec.is_some() || default_spec(session).is_some() {
         let (plan, _) = read_spec(session, words.spec.as_deref(), &words.set)?;
         plan.experiments.into_iter().next().map(|experiment| experiment.settings.metrics).unwrap_or_default()
     } else {

@@ -25,7 +25,6 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-pub(crate) const DEFAULT_SPEC: &str = "neronet.toml";
 /// More runs than this are rarely meant: they need `--yes`.
 pub(crate) const MANY: u64 = 1_000;
 
@@ -61,31 +60,36 @@ pub(crate) fn run(session: &Session, words: &Run) -> Result<ExitCode, HomeError>
     let request = Request { plan: &plan, start: &start, project, detached: words.detach, parallel: words.parallel };
     let receipt = submit::submit(&session.context, &request)?;
     for note in &receipt.notes {
-        output::notice(&if note.starts_with("warning") { note.clone() } else { format!("note: {note}") });
+        output::notice(&if note.starts_with("warning:") || note.starts_with("note:") { note.clone() } else { format!("note: {note}") });
     }
     let tasks = receipt.runs.iter().map(|run| Task { run: *run, attempt: AttemptNo(1), again: None }).collect();
     carry_out(session, tasks, nursery, &Manner { detach: words.detach, quiet: words.quiet, json: words.json })
 }
 
+/// The specification that is meant where none is named.
+pub(crate) fn default_spec(session: &Session) -> Option<&'static str> {
+    neronet_spec::DEFAULT_NAMES.into_iter().find(|name| session.context.folder.join(name).exists())
+}
+
 /// The plan of a specification, and the folder that its paths are relative to.
 pub(crate) fn read_spec(session: &Session, spec: Option<&str>, set: &[String]) -> Result<(Plan, PathBuf), HomeError> {
-    let named = spec.unwrap_or(DEFAULT_SPEC);
+    let Some(named) = spec.or_else(|| default_spec(session)) else {
+        return Err(HomeError::Words(format!(
+            "there is no neronet.toml in {}; write one, name another file, or run a command without any: neronet run -- CMD",
+            session.context.folder.display()
+        )));
+    };
     let (file, only) = match named.rsplit_once(':') {
         Some((file, name)) if !Path::new(named).exists() => (file, Some(name)),
         _ => (named, None),
     };
-    if spec.is_none() && !Path::new(file).exists() {
-        return Err(HomeError::Words(format!(
-            "there is no {DEFAULT_SPEC} in {}; write one, name another file, or run a command without any: neronet run -- CMD",
-            session.context.folder.display()
-        )));
-    }
     let path = Path::new(file);
-    let is_command = path.extension().is_some_and(|ending| ending != "toml") || (path.extension().is_none() && !path.exists());
+    let is_command = path.extension().is_some_and(|ending| !["toml", "yaml", "yml"].map(Some).contains(&ending.to_str()))
+        || (path.extension().is_none() && !path.exists());
     if is_command {
         let there = if path.exists() { "" } else { ", and there is no such file" };
         return Err(HomeError::Words(format!(
-            "'{file}' is no specification, whose name ends in .toml{there}; to run a command: {}",
+            "'{file}' is no specification, whose name ends in .toml or .yaml{there}; to run a command: {}",
             slips::as_command(&[file.to_string()])
         )));
     }

@@ -1,7 +1,11 @@
 //! The specification as its users meet it: what is read, what is refused and with which words, and what a process sees.
 
 mod commands;
+mod documented;
+mod files;
 mod malformed;
 mod malformed_commands;
+mod malformed_sweeps;
 mod quoting;
 mod reading;
+mod sweeping;

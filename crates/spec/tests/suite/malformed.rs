@@ -10,7 +10,7 @@ pub(crate) fn refused(text: &str) -> String {
     }
 }
 
-fn refused_with(text: &str, only: Option<&str>, set: &[&str]) -> String {
+pub(crate) fn refused_with(text: &str, only: Option<&str>, set: &[&str]) -> String {
     let set: Vec<String> = set.iter().map(ToString::to_string).collect();
     match parse(text, "neronet.toml", only, &set) {
         Err(Problems(problems)) => Problems(problems).to_string(),
@@ -217,18 +217,6 @@ command = "x"
 }
 
 #[test]
-fn nested_experiments() {
-    insta::assert_snapshot!(refused(
-        r#"command = "true"
-[[experiment]]
-name = "a"
-[[experiment.experiment]]
-name = "b"
-"#
-    ));
-}
-
-#[test]
 fn experiments_without_or_with_the_same_name() {
     insta::assert_snapshot!(refused(
         r#"command = "true"
@@ -405,7 +393,7 @@ fn files_that_are_no_text_or_too_large() {
     ");
     insta::assert_snapshot!(message(b"command = 'a'\nname = '\xe9'\n"), @r"
     error: FOLDER/neronet.toml: this is no text in UTF-8 (first on line 2)
-     = a specification is a TOML file in UTF-8
+     = a specification is a TOML or YAML file in UTF-8
     ");
     insta::assert_snapshot!(message(&vec![b'#'; (16 << 20) + 1]), @r"
     error: FOLDER/neronet.toml: it is larger than 16 MB, so it is no specification

@@ -4,23 +4,28 @@ use neronet_model::settings::{BoolStyle, Goal, Resume};
 use neronet_model::{Millis, Value};
 use neronet_spec::{Plan, parse};
 
-fn plan_with(text: &str, only: Option<&str>, set: &[&str]) -> Plan {
+pub(crate) fn plan_with(text: &str, only: Option<&str>, set: &[&str]) -> Plan {
     let set: Vec<String> = set.iter().map(ToString::to_string).collect();
     parse(text, "neronet.toml", only, &set).unwrap_or_else(|problems| panic!("{problems}"))
 }
 
-fn plan(text: &str) -> Plan {
+pub(crate) fn plan(text: &str) -> Plan {
     plan_with(text, None, &[])
 }
 
 /// The runs of the only experiment, a line each.
-fn grid(text: &str, set: &[&str]) -> Vec<String> {
+pub(crate) fn grid(text: &str, set: &[&str]) -> Vec<String> {
     let plan = plan_with(text, None, set);
     assert_eq!(plan.experiments.len(), 1);
     lines(&plan, 0)
 }
 
-fn lines(plan: &Plan, index: usize) -> Vec<String> {
+/// The same of a text in the language that its name tells.
+pub(crate) fn grid_of(text: &str, path: &str) -> Vec<String> {
+    lines(&parse(text, path, None, &[]).unwrap_or_else(|problems| panic!("{problems}")), 0)
+}
+
+pub(crate) fn lines(plan: &Plan, index: usize) -> Vec<String> {
     let runs = plan.experiments[index].runs();
     let line = |(name, value): (&str, &Value)| format!("{name}={value}");
     runs.map(|run| run.iter().map(line).collect::<Vec<_>>().join(" ")).collect()

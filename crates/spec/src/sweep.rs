@@ -1,0 +1,264 @@
+//! `[sweep]` and the parameters as written, to the space of an experiment's runs.
+
+use crate::expr::Expr;
+use crate::params::{self, Given, Values};
+use crate::problem::quoted;
+use crate::read::Reader;
+use crate::source::{Found, Span};
+use crate::space::{MOST_LOOKED_AT, Source, Space};
+use crate::suggest::did_you_mean;
+use crate::tree::{Table, Tree};
+use neronet_model::Value;
+use std::collections::BTreeMap;
+
+/// More runs than anybody can start is a slip of the pen.
+const MOST_RUNS: u64 = 1_000_000_000_000;
+const MOST_SAMPLES: u64 = 10_000_000;
+
+/// What `[sweep]` says of the parameters.
+#[derive(Debug, Default)]
+pub(crate) struct Sweep {
+    /// Names that vary together.
+    zip: Vec<Vec<(String, Span)>>,
+    only_if: Vec<(String, Span)>,
+    samples: Option<(u64, Span)>,
+    seed: i64,
+}
+
+pub(crate) fn read(table: &Table, reader: &mut Reader<'_, '_>) -> Sweep {
+    let Some(section) = reader.section(table, "sweep") else { return Sweep::default() };
+    let only_if = section.get("only_if").map(|node| reader.texts(node, "sweep.only_if")).unwrap_or_default();
+    let samples = section.get("samples").and_then(|node| Some((reader.whole(node, "sweep.samples", 1)?, node.span)));
+    let samples = samples.filter(|(samples, span)| {
+        let few = *samples <= MOST_SAMPLES;
+        if !few {
+            reader.found.error(*span, format!("{samples} samples, over the limit of {MOST_SAMPLES}"), None);
+        }
+        few
+    });
+    let seed = section.get("seed").and_then(|node| reader.whole(node, "sweep.seed", 0)).and_then(|seed| i64::try_from(seed).ok());
+    let zip = match section.get("zip").map(|node| (&node.tree, node)) {
+        Some((Tree::List(groups), _)) if groups.iter().all(|group| matches!(group.tree, Tree::List(_))) => {
+            groups.iter().map(|group| reader.texts(group, "sweep.zip")).collect()
+        }
+        Some((_, node)) => vec![reader.texts(node, "sweep.zip")],
+        None => Vec::new(),
+    };
+    Sweep { zip, only_if, samples, seed: seed.unwrap_or(0) }
+}
+
+/// The space of the runs, as far as there is one: what is wrong is among the problems.
+pub(crate) fn space(given: &[Given], sweep: &Sweep, found: &mut Found<'_>) -> Space {
+    let together = zipped(given, sweep, found);
+    let drawn = given.iter().find(|given| matches!(given.values, Values::Drawn(_)));
+    // What could not be read may have been meant to be drawn.
+    let wrong = given.iter().any(|given| matches!(given.values, Values::Wrong));
+    let samples = if wrong { 1 } else { samples(drawn, sweep, found) };
+    let mut axes: Vec<u64> = Vec::new();
+    let mut axis_of: BTreeMap<Shared, usize> = BTreeMap::new();
+    let mut last_varying = None;
+    let mut params = Vec::new();
+    for (at, param) in given.iter().enumerate() {
+        let (shared, values) = match &param.values {
+            Values::Wrong | Values::Derived(_) => {
+                params.push((param.name.clone(), Source::Fixed(Value::Bool(false))));
+                continue;
+            }
+            Values::Drawn(distribution) => {
+                (Shared::Samples, (0..samples).map(|index| distribution.draw(sweep.seed, &param.name, index)).collect())
+            }
+            Values::Listed(values) => (together.get(&at).map_or(Shared::Own(at), |group| Shared::Zip(*group)), values.clone()),
+        };
+        if let [value] = values.as_slice() {
+            params.push((param.name.clone(), Source::Fixed(value.clone())));
+            continue;
+        }
+        last_varying = Some(param.span);
+        let axis = *axis_of.entry(shared).or_insert_with(|| {
+            axes.push(values.len() as u64);
+            axes.len() - 1
+        });
+        params.push((param.name.clone(), Source::Axis(axis, values)));
+    }
+    let within = axes.iter().try_fold(1_u64, |runs, len| runs.checked_mul(*len).filter(|runs| *runs <= MOST_RUNS)).is_some();
+    if let (false, Some(span)) = (within, last_varying) {
+        let sizes: Vec<String> = axes.iter().take(12).map(ToString::to_string).collect();
+        let more = if axes.len() > 12 { " × …" } else { "" };
+        let message = format!("the grid has {}{more} runs, over the limit of 10^12", sizes.join(" × "));
+        found.error(span, message, "vary fewer parameters at once".to_string());
+        return Space::default();
+    }
+    let derived = derived(given, &mut params, found);
+    let conditions = conditions(given, sweep, found);
+    if wrong {
+        return Space::default();
+    }
+    let (Some(derived), Some(conditions)) = (derived, conditions) else { return Space::default() };
+    let mut space = Space::new(params, axes, derived);
+    let all = space.count();
+    match space.settle(&conditions) {
+        Ok(()) if space.count() == 0 => {
+            let span = sweep.only_if.first().map_or(Span::START, |(_, span)| *span);
+            let message = format!("only_if excludes all {all} combinations, so there is no run");
+            found.error(span, message, "it keeps the runs for which it is true".to_string());
+        }
+        Ok(()) => {}
+        Err(stuck) => told(stuck, given, sweep, found),
+    }
+    space
+}
+
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+enum Shared {
+    Own(usize),
+    Zip(usize),
+    Samples,
+}
+
+fn told(stuck: Option<crate::space::Stuck>, given: &[Given], sweep: &Sweep, found: &mut Found<'_>) {
+    let condition = sweep.only_if.first().map(|(_, span)| *span);
+    let derived = given.iter().find(|given| matches!(given.values, Values::Derived(_)));
+    let Some(stuck) = stuck else {
+        let span = condition.or(derived.map(|given| given.place)).unwrap_or(Span::START);
+        let message =
+            format!("conditions and derived values are worked out for each combination, and these are more than {MOST_LOOKED_AT}");
+        return found.error(span, message, "vary fewer parameters at once, or list the values".to_string());
+    };
+    let at: Vec<String> = stuck.at.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let at = if at.is_empty() { String::new() } else { format!(" for {}", at.join(" ")) };
+    match stuck.param.and_then(|place| given.get(place)) {
+        Some(param) => {
+            let message = format!("parameter {} cannot be worked out{at}: {}", quoted(&param.name), stuck.why);
+            found.error(param.place, message, "exclude such runs by only_if in [sweep], or write … if … else …".to_string());
+        }
+        None => {
+            found.error(condition.unwrap_or(Span::START), format!("only_if cannot be worked out{at}: {}", stuck.why), None);
+        }
+    }
+}
+
+/// The group of each parameter that varies together with others, by its place.
+fn zipped(given: &[Given], sweep: &Sweep, found: &mut Found<'_>) -> BTreeMap<usize, usize> {
+    let mut groups = BTreeMap::new();
+    for (group, names) in sweep.zip.iter().enumerate() {
+        let mut first: Option<(&str, usize)> = None;
+        if let [(name, span)] = names.as_slice() {
+            let hint = "write zip = [[\"width\", \"depth\"]]".to_string();
+            found.error(*span, format!("{} alone has nothing to vary together with", quoted(name)), hint);
+        }
+        for (name, span) in names {
+            let Some(at) = known(name, *span, given, found) else { continue };
+            let Values::Listed(values) = &given[at].values else {
+                if !matches!(given[at].values, Values::Wrong) {
+                    let hint = "drawn parameters are drawn together anyhow, and derived ones follow what they are derived from".to_string();
+                    found.error(*span, format!("{} is no list of values, so it cannot be zipped", quoted(name)), hint);
+                }
+                continue;
+            };
+            if groups.insert(at, group).is_some() {
+                found.error(*span, format!("{} is zipped twice", quoted(name)), None);
+            }
+            match first {
+                Some((other, len)) if len != values.len() => {
+                    let message = format!("{} has {}, and {} has {len}", quoted(name), count(values.len()), quoted(other));
+                    found.error(*span, message, "parameters that vary together have equally many values".to_string());
+                }
+                Some(_) => {}
+                None => first = Some((name, values.len())),
+            }
+        }
+    }
+    groups
+}
+
+fn count(values: usize) -> String {
+    if values == 1 { "1 value".to_string() } else { format!("{values} values") }
+}
+
+fn known(name: &str, span: Span, given: &[Given], found: &mut Found<'_>) -> Option<usize> {
+    let place = given.iter().position(|given| given.name == name);
+    if place.is_none() {
+        let hint = did_you_mean(name, given.iter().map(|given| given.name.as_str()));
+        found.error(span, format!("there is no parameter {}", quoted(name)), hint);
+    }
+    place
+}
+
+fn samples(drawn: Option<&Given>, sweep: &Sweep, found: &mut Found<'_>) -> u64 {
+    match (drawn, sweep.samples) {
+        (Some(_), Some((samples, _))) => samples,
+        (Some(given), None) => {
+            let hint = "say how many below [sweep]: samples = 20".to_string();
+            found.error(given.place, format!("parameter {} is drawn, and nothing says how often", quoted(&given.name)), hint);
+            1
+        }
+        (None, Some((_, span))) => {
+            found.warning(span, "'samples' says how many draws there are, and no parameter is drawn", None);
+            1
+        }
+        (None, None) => 1,
+    }
+}
+
+/// Puts the expressions of derived parameters in their places, and orders them. Nothing when one is wrong.
+fn derived(given: &[Given], params: &mut [(String, Source)], found: &mut Found<'_>) -> Option<Vec<usize>> {
+    let mut good = true;
+    let mut needs: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    for (at, param) in given.iter().enumerate() {
+        let Values::Derived(expr) = &param.values else { continue };
+        match looked_up(expr, param.place, given, found) {
+            Some(expr) => {
+                needs.insert(at, expr.places());
+                params[at].1 = Source::Derived(expr);
+            }
+            None => good = false,
+        }
+    }
+    let mut order: Vec<usize> = Vec::new();
+    while order.len() < needs.len() {
+        let ready = |(at, needed): &(&usize, &Vec<usize>)| {
+            !order.contains(at) && needed.iter().all(|needed| !needs.contains_key(needed) || order.contains(needed))
+        };
+        match needs.iter().find(ready) {
+            Some((at, _)) => order.push(*at),
+            None => {
+                let mut circle: Vec<usize> = needs.keys().copied().filter(|at| !order.contains(at)).take(1).collect();
+                while let Some(next) =
+                    circle.last().and_then(|at| needs[at].iter().find(|at| needs.contains_key(at) && !order.contains(at)))
+                {
+                    let closed = circle.contains(next);
+                    circle.push(*next);
+                    if closed {
+                        break;
+                    }
+                }
+                let last = circle.last().copied().unwrap_or_default();
+                let names: Vec<&str> = circle.iter().skip_while(|at| **at != last).map(|at| given[*at].name.as_str()).collect();
+                let message = format!("parameter {} is derived from itself: {}", quoted(&given[last].name), names.join(" ← "));
+                found.error(given[last].place, message, "take one of these expressions out".to_string());
+                return None;
+            }
+        }
+    }
+    good.then_some(order)
+}
+
+fn conditions(given: &[Given], sweep: &Sweep, found: &mut Found<'_>) -> Option<Vec<Expr<usize>>> {
+    let mut conditions = Vec::new();
+    for (text, span) in &sweep.only_if {
+        let condition = params::expression(text, *span, found).and_then(|expr| looked_up(&expr, *span, given, found));
+        conditions.push(condition);
+    }
+    conditions.into_iter().collect()
+}
+
+fn looked_up(expr: &Expr<crate::expr::Name>, span: Span, given: &[Given], found: &mut Found<'_>) -> Option<Expr<usize>> {
+    let mut all_known = true;
+    let looked_up = expr.clone().map(&mut |name| {
+        let at = found.sources.inside(span, name.at);
+        let place = known(&name.name, at, given, found);
+        all_known &= place.is_some();
+        Ok::<_, ()>(place.unwrap_or_default())
+    });
+    looked_up.ok().filter(|_| all_known)
+}

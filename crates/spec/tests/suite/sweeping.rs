@@ -1,0 +1,200 @@
+//! What varies and how: drawn, repeated, derived, together, under a condition; `--set` in Hydra's spelling; nested experiments.
+
+use crate::reading::{grid, lines, plan, plan_with};
+use neronet_model::Value;
+use proptest::prelude::*;
+
+#[test]
+fn draws_are_the_same_for_every_combination_and_for_every_reading() {
+    let text = "command = \"t {flags}\"\nparams.lr = { log_uniform = [1e-6, 1e-2] }\nparams.opt = [\"sgd\", \"adam\"]\nsweep.samples = 3\n";
+    let runs = grid(text, &[]);
+    assert_eq!(
+        runs,
+        [
+            "lr=1.996415e-6 opt=sgd",
+            "lr=1.996415e-6 opt=adam",
+            "lr=0.00379614 opt=sgd",
+            "lr=0.00379614 opt=adam",
+            "lr=0.00422827 opt=sgd",
+            "lr=0.00422827 opt=adam"
+        ]
+    );
+    assert_eq!(grid(text, &["sweep.samples=5"])[..6], runs, "more samples leave the first ones as they were");
+    assert_ne!(grid(text, &["sweep.seed=7"]), runs);
+    let more = text.replace("params.opt", "params.wd = { uniform = [0, 1] }\nparams.opt");
+    assert_eq!(grid(&more, &[]).len(), 6, "drawn parameters are drawn together");
+    assert!(grid(&more, &[])[0].starts_with("lr=1.996415e-6 wd="));
+}
+
+#[test]
+fn a_repeated_parameter_counts_from_0() {
+    let runs = grid("command = \"t {flags} {run.seed}\"\nparams.seed = { repeat = 3 }\nparams.a = [1, 2]\n", &[]);
+    assert_eq!(runs, ["seed=0 a=1", "seed=0 a=2", "seed=1 a=1", "seed=1 a=2", "seed=2 a=1", "seed=2 a=2"]);
+}
+
+#[test]
+fn derived_values_follow_what_they_are_derived_from() {
+    let text = r#"
+command = "t {flags}"
+[params]
+out = { derive = "hidden + 1" }
+width = [32, 64]
+depth = 2
+hidden = { derive = "width * depth" }
+tag = { derive = "'w' + str(width)" }
+half = { derive = "width / 2" }
+"#;
+    assert_eq!(
+        grid(text, &[]),
+        ["out=65 width=32 depth=2 hidden=64 tag=w32 half=16", "out=129 width=64 depth=2 hidden=128 tag=w64 half=32"]
+    );
+    assert_eq!(plan(text).experiments[0].varying(), ["out", "width", "hidden", "tag", "half"]);
+    assert_eq!(grid(text, &["width=1", "hidden=7"]), ["out=8 width=1 depth=2 hidden=7 tag=w1 half=0.5"]);
+}
+
+#[test]
+fn what_is_zipped_varies_together() {
+    let text = r#"
+command = "t {flags}"
+[params]
+width = [32, 64]
+lr = [0.1, 0.2]
+depth = [2, 4]
+[sweep]
+zip = [["width", "depth"]]
+"#;
+    assert_eq!(
+        grid(text, &[]),
+        ["width=32 lr=0.1 depth=2", "width=32 lr=0.2 depth=2", "width=64 lr=0.1 depth=4", "width=64 lr=0.2 depth=4"]
+    );
+    assert_eq!(grid(&text.replace("[[\"width\", \"depth\"]]", "[\"width\", \"depth\"]"), &[]).len(), 4);
+}
+
+#[test]
+fn only_the_combinations_for_which_the_condition_holds_are_runs() {
+    let text = r#"
+command = "t {flags}"
+[params]
+optimizer = ["sgd", "adam"]
+momentum = [0, 0.9]
+act = ["relu", "gelu"]
+[sweep]
+only_if = 'optimizer == "sgd" or momentum == 0'
+"#;
+    assert_eq!(grid(text, &[]).len(), 6);
+    let both = text
+        .replace("momentum == 0'", "momentum == 0'\nzip = []")
+        .replace("'optimizer", "['optimizer")
+        .replace("== 0'", "== 0', \"act != 'gelu'\"]");
+    assert_eq!(
+        grid(&both, &[]),
+        ["optimizer=sgd momentum=0 act=relu", "optimizer=sgd momentum=0.9 act=relu", "optimizer=adam momentum=0 act=relu"]
+    );
+    assert_eq!(plan(&both).experiments[0].varying(), ["optimizer", "momentum"], "act is the same in all that are left");
+}
+
+#[test]
+fn a_condition_guards_a_derived_value_and_may_ask_for_one() {
+    let text = "command = \"t {flags}\"\n[params]\nheads = [0, 2, 4]\ndim = { derive = \"64 / heads\" }\n[sweep]\nonly_if = [\"heads > 0\", \"dim < 32\"]\n";
+    assert_eq!(grid(text, &[]), ["heads=4 dim=16"]);
+}
+
+#[test]
+fn sweeps_in_the_spelling_of_hydra() {
+    let grid = |set: &str| {
+        let runs = grid("command = \"t {flags}\"\nparams.x = 1\nsweep.samples = 2\n", &[set]);
+        runs.iter().map(|run| run.trim_start_matches("x=").to_string()).collect::<Vec<_>>().join(" ")
+    };
+    for (set, expected) in [
+        ("x=range(3)", "0 1 2"),
+        ("x=range(1, 10, 4)", "1 5 9"),
+        ("x=range(0.1,0.4,0.1)", "0.1 0.2 0.3"),
+        ("x=range(3,0,-1)", "3 2 1"),
+        ("x=choice(a,b)", "a b"),
+        ("x=choice('a,b',007)", "a,b 007"),
+        ("x=[1,2],[3]", "[1, 2] [3]"),
+        ("x='a,b',c", "a,b c"),
+        ("x=f(1)", "f(1)"),
+        ("x=a b(c", "a b(c"),
+        ("x=interval(0,1)", "0.626901 0.780527"),
+        ("x=int(interval(1,8))", "6 7"),
+        ("x=tag(log, interval(1e-6,1e-2))", "0.0003218135 0.001324668"),
+    ] {
+        assert_eq!(grid(set), expected, "{set}");
+    }
+}
+
+#[test]
+fn experiments_nest_inherit_and_take_away() {
+    let text = r#"
+command = "t {flags}"
+[params]
+lr = 0.1
+depth = 3
+[[experiment]]
+name = "base"
+include_self = true
+params.width = 1
+resources.time = "1h"
+[[experiment.experiment]]
+name = "wide"
+params.width = [2, 4]
+unset = ["params.depth", "resources.time"]
+[[experiment.experiment]]
+name = "inner"
+unset = "params.lr"
+[[experiment]]
+name = "other"
+"#;
+    let plan = plan(text);
+    let names: Vec<&str> = plan.experiments.iter().map(|experiment| experiment.name.as_str()).collect();
+    assert_eq!(names, ["base", "wide", "inner", "other"]);
+    let runs: Vec<Vec<String>> = (0..4).map(|index| lines(&plan, index)).collect();
+    assert_eq!(runs[0], ["lr=0.1 depth=3 width=1"]);
+    assert_eq!(runs[1], ["lr=0.1 width=2", "lr=0.1 width=4"]);
+    assert_eq!(runs[2], ["depth=3 width=1"]);
+    assert_eq!(runs[3], ["lr=0.1 depth=3"]);
+    assert!(plan.experiments[0].settings.time_limit.is_some() && plan.experiments[1].settings.time_limit.is_none());
+    assert_eq!(plan_with(text, Some("wide"), &[]).experiments.len(), 1);
+}
+
+#[test]
+fn a_million_combinations_are_counted_and_shown_one_at_a_time() {
+    let list = (0..100).map(|n| n.to_string()).collect::<Vec<_>>().join(", ");
+    let text = format!("command = \"t {{flags}}\"\n[params]\na = [{list}]\nb = [{list}]\nc = [{list}]\nd = {{ derive = \"a + b * c\" }}\n");
+    let experiment = &plan(&text).experiments[0];
+    assert_eq!(experiment.count(), 1_000_000);
+    assert_eq!(experiment.runs().last().and_then(|run| run.get("d").cloned()), Some(Value::Int(99 + 99 * 99)));
+    let half = &plan(&format!("{text}[sweep]\nonly_if = \"(a + b + c) % 2 == 0\"\n")).experiments[0];
+    assert_eq!(half.count(), 500_000);
+}
+
+proptest! {
+    /// Whatever is zipped, derived and excluded: the runs are those of the plain grid that fit, in its order.
+    #[test]
+    fn the_space_is_the_grid_with_less(sizes in proptest::collection::vec(1_usize..4, 1..4), zip in any::<bool>(), limit in 0_i64..8) {
+        let names = ["a", "b", "c"];
+        let list = |size: usize| (0..size).map(|n| n.to_string()).collect::<Vec<_>>().join(", ");
+        let params: String = sizes.iter().zip(names).map(|(size, name)| format!("{name} = [{}]\n", list(*size))).collect();
+        let used = &names[..sizes.len()];
+        let zipped = zip && sizes.len() > 1 && sizes[0] == sizes[1];
+        let zip = if zipped { "zip = [\"a\", \"b\"]\n" } else { "" };
+        let sum = used.join(" + ");
+        let text = format!("command = \"t {{flags}}\"\n[params]\n{params}s = {{ derive = \"{sum}\" }}\n[sweep]\n{zip}only_if = \"s <= {limit}\"\n");
+        let mut expected = Vec::new();
+        let all: usize = sizes.iter().product();
+        for mut index in 0..all {
+            let mut values = vec![0; sizes.len()];
+            for (value, size) in values.iter_mut().zip(&sizes).rev() {
+                *value = index % size;
+                index /= size;
+            }
+            let sum: usize = values.iter().sum();
+            if sum as i64 <= limit && !(zipped && values[0] != values[1]) {
+                let pairs = used.iter().zip(&values).map(|(name, value)| format!("{name}={value}"));
+                expected.push(pairs.chain([format!("s={sum}")]).collect::<Vec<_>>().join(" "));
+            }
+        }
+        prop_assert_eq!(grid(&text, &[]), expected);
+    }
+}
