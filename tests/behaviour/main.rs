@@ -11,6 +11,7 @@ mod mounts;
 mod output;
 mod resume;
 mod secrets;
+mod sets;
 mod specs;
 mod stopping;
 mod together;

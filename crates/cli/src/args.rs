@@ -1,6 +1,6 @@
 //! The words of the command line. Their comments are the manual.
 
-use clap::{Args as Words, Parser, Subcommand, value_parser};
+use clap::{Args as Words, Parser, Subcommand, ValueEnum, value_parser};
 use std::path::PathBuf;
 
 /// Runs, watches and explains neural-network training.
@@ -22,6 +22,12 @@ pub(crate) struct Args {
 pub(crate) enum Command {
     /// Run experiments now, here, in the foreground
     Run(Run),
+    /// Submit experiments: what is new of them starts in the background
+    ///
+    /// A sweep is a set: runs whose command and parameters are there already are left out, so an edited file is submitted once
+    /// more for what was added to it. Where they ran other code, nothing starts until --again or --keep says what is meant.
+    /// A command after -- always starts.
+    Submit(Submit),
     /// Show what a specification would run, or what would be read from a log, and run nothing
     Check(Check),
     /// List runs
@@ -89,8 +95,9 @@ pub(crate) struct Reach {
     pub(crate) all: bool,
 }
 
+/// Of `run` and `submit`: what to start.
 #[derive(Debug, Words)]
-pub(crate) struct Run {
+pub(crate) struct What {
     /// The specification, or FILE:NAME for one of its experiments (default: neronet.toml)
     pub(crate) spec: Option<String>,
     /// A command to run without any file, after --
@@ -105,18 +112,48 @@ pub(crate) struct Run {
     /// The project that the runs belong to (default: the name of the git work tree)
     #[arg(long)]
     pub(crate) project: Option<String>,
-    /// Return at once; the runs go on when the terminal is closed
-    #[arg(long)]
-    pub(crate) detach: bool,
     /// Do not ask, however many runs there are
     #[arg(long, short)]
     pub(crate) yes: bool,
-    /// Print the ended runs as JSON; with --detach the runs as they are then
-    #[arg(long)]
-    pub(crate) json: bool,
     /// Print nothing but errors
     #[arg(long, short)]
     pub(crate) quiet: bool,
+}
+
+#[derive(Debug, Words)]
+pub(crate) struct Run {
+    #[command(flatten)]
+    pub(crate) what: What,
+    /// Return at once; the runs go on when the terminal is closed
+    #[arg(long)]
+    pub(crate) detach: bool,
+    /// Print the ended runs as JSON; with --detach the runs as they are then
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Words)]
+pub(crate) struct Submit {
+    #[command(flatten)]
+    pub(crate) what: What,
+    /// Start runs anew that are there already: all, or those that did not finish
+    #[arg(long, value_name = "WHICH", num_args = 0..=1, require_equals = true, default_missing_value = "all")]
+    pub(crate) again: Option<AgainWhich>,
+    /// Leave runs out that are there already, whatever their code was
+    #[arg(long, conflicts_with = "again")]
+    pub(crate) keep: bool,
+    /// Stay until the runs have ended
+    #[arg(long)]
+    pub(crate) wait: bool,
+    /// Print the runs as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum AgainWhich {
+    All,
+    Failed,
 }
 
 #[derive(Debug, Words)]

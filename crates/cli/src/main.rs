@@ -54,6 +54,7 @@ fn run(args: Args) -> Result<ExitCode, HomeError> {
     let session = Session::new(&args)?;
     match args.command {
         Command::Run(words) => commands::run::run(&session, &words),
+        Command::Submit(words) => commands::run::submit(&session, &words),
         Command::Drive(words) => commands::run::drive(&session, &words),
         Command::Check(words) => commands::check::check(&session, &words),
         Command::Ls(words) => commands::ls::ls(&session, &words),

@@ -14,7 +14,7 @@ pub(crate) fn explained(mut error: Error, words: &[String]) -> Error {
     error.remove(ContextKind::Suggested);
     match error.kind() {
         ErrorKind::UnknownArgument => {
-            let after_run = words.iter().position(|word| word == "run").map(|at| &words[at + 1..]);
+            let after_run = words.iter().position(|word| matches!(word.as_str(), "run" | "submit")).map(|at| &words[at + 1..]);
             if let Some(tip) = after_run.and_then(|words| tip_for_run(&error, words)) {
                 let tip = ContextValue::StyledStrs(vec![StyledStr::from(format!("to run a command: {tip}"))]);
                 error.insert(ContextKind::Suggested, tip);
@@ -47,7 +47,7 @@ fn tip_for_run(error: &Error, words: &[String]) -> Option<String> {
 }
 
 fn is_specification(word: &str) -> bool {
-    word.ends_with(".toml") || word.contains(".toml:")
+    [".toml", ".yaml", ".yml"].iter().any(|ending| word.ends_with(ending) || word.contains(&format!("{ending}:")))
 }
 
 /// How to run these words without a specification.

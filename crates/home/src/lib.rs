@@ -17,6 +17,7 @@ pub mod nearest;
 pub mod objective;
 pub mod preflight;
 pub mod reconcile;
+pub mod same;
 pub mod select;
 pub mod steer;
 pub mod submit;

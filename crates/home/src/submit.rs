@@ -3,11 +3,12 @@
 use crate::context::Context;
 use crate::error::HomeError;
 use crate::preflight;
+use crate::same::{self, Keys, Repeats, There};
 use neronet_capture::code::{self, Survey};
 use neronet_capture::devices::{self, Devices};
 use neronet_capture::environment::{self, Environment};
 use neronet_model::journal::{Code, Entry, Member, Submitted, Sweep};
-use neronet_model::{RunId, SweepId, Uid};
+use neronet_model::{Params, RunId, SweepId, Uid};
 use neronet_spec::{Experiment, Plan, Problem};
 use neronet_store::files::{self, Durability};
 use neronet_supervise::os::process;
@@ -24,6 +25,8 @@ pub struct Request<'a> {
     pub detached: bool,
     /// Overrides `[sweep] parallel`.
     pub parallel: Option<u64>,
+    /// What becomes of runs that are there already.
+    pub repeats: Repeats,
 }
 
 #[derive(Debug, Default)]
@@ -65,16 +68,20 @@ pub fn submit(context: &Context, request: &Request<'_>) -> Result<Receipt, HomeE
         let (environment, devices) = described.join().unwrap_or_default();
         (surveyed, environment, devices)
     });
-    let (code, survey, warnings) = surveyed?;
-    let mut receipt =
-        Receipt { notes: notes(&code, &survey, &environment, &[&request.plan.warnings[..], &warnings].concat()), ..Receipt::default() };
+    let Surveyed { code, survey, warnings, project, there } = surveyed?;
+    let warnings = [&request.plan.warnings[..], &warnings].concat();
+    let mut receipt = Receipt { notes: there.notes.clone(), ..Receipt::default() };
+    if there.is_all(request.plan) {
+        return Ok(receipt);
+    }
+    receipt.notes.extend(notes(&code, &survey, &environment, &warnings));
     let world = World {
         environment,
         devices,
         left_out: survey.left_out,
         large: survey.large.iter().map(|large| (large.path.clone(), large.size)).collect(),
     };
-    record(context, request, &code, &world, &mut receipt)?;
+    record(context, request, &code, &world, (&project, &there), &mut receipt)?;
     Ok(receipt)
 }
 
@@ -91,7 +98,15 @@ pub(crate) fn plain(path: &Path) -> PathBuf {
     out
 }
 
-fn survey(context: &Context, request: &Request<'_>, in_place: bool) -> Result<(Code, Survey, Vec<Problem>), HomeError> {
+struct Surveyed {
+    code: Code,
+    survey: Survey,
+    warnings: Vec<Problem>,
+    project: String,
+    there: There,
+}
+
+fn survey(context: &Context, request: &Request<'_>, in_place: bool) -> Result<Surveyed, HomeError> {
     let survey = crate::code::survey(context, request.plan, request.start)?;
     let warnings = preflight::check(request.plan, &survey, &context.environment)?;
     let mut code = Code {
@@ -101,14 +116,16 @@ fn survey(context: &Context, request: &Request<'_>, in_place: bool) -> Result<(C
         below: survey.below.clone(),
         git: survey.git.clone(),
     };
-    if !in_place && survey.in_place_because.is_none() {
+    let project = request.project.clone().or_else(|| request.plan.project.clone()).unwrap_or_else(|| project_of(&code));
+    let there = same::look(context, request.plan, &project, &survey, request.repeats)?;
+    if !in_place && survey.in_place_because.is_none() && !there.is_all(request.plan) {
         let snapshots = context.home.snapshots();
         files::make_folder(&snapshots)?;
         let stored = code::store(&survey, &snapshots);
         // What lies in home and cannot be written says something about home, all else about the code.
         code.snapshot = Some(stored.map_err(|e| if e.place.starts_with(&snapshots) { HomeError::Snapshots(e) } else { e.into() })?);
     }
-    Ok((code, survey, warnings))
+    Ok(Surveyed { code, survey, warnings, project, there })
 }
 
 fn notes(code: &Code, survey: &Survey, environment: &Environment, warnings: &[Problem]) -> Vec<String> {
@@ -130,25 +147,48 @@ fn notes(code: &Code, survey: &Survey, environment: &Environment, warnings: &[Pr
     notes
 }
 
-fn record(context: &Context, request: &Request<'_>, code: &Code, world: &World, receipt: &mut Receipt) -> Result<(), HomeError> {
-    let project = request.project.clone().or_else(|| request.plan.project.clone()).unwrap_or_else(|| project_of(code));
+fn record(
+    context: &Context,
+    request: &Request<'_>,
+    code: &Code,
+    world: &World,
+    (project, there): (&str, &There),
+    receipt: &mut Receipt,
+) -> Result<(), HomeError> {
     let driver = process::myself();
     // Made before the lock is taken: 100,000 of them take a moment.
+    let as_set = request.repeats != Repeats::Start;
+    let mut taken = std::collections::HashSet::new();
     let mut assignments = Vec::new();
     for experiment in &request.plan.experiments {
-        let runs: Vec<(Uid, _)> = experiment.runs().map(|params| Ok((context.uid()?, params))).collect::<Result<_, HomeError>>()?;
+        let keys = Keys::of(&experiment.settings);
+        // In a set each is there once.
+        let is_new = |params: &Params| !as_set || (!there.left_out.contains(&keys.key(params)) && taken.insert(keys.key(params)));
+        let runs: Vec<(Uid, _)> =
+            experiment.runs().filter(is_new).map(|params| Ok((context.uid()?, params))).collect::<Result<_, HomeError>>()?;
         assignments.push(runs);
     }
     let mut home = context.lock()?;
+    if as_set && request.repeats != Repeats::Again && home.state().last_run > there.seen {
+        // Somebody submitted in the meantime, perhaps the same.
+        let known = same::known(home.state(), project);
+        for (experiment, runs) in request.plan.experiments.iter().zip(&mut assignments) {
+            let keys = Keys::of(&experiment.settings);
+            runs.retain(|(_, params)| known.get(&keys.key(params)).is_none_or(|run| run.0 <= there.seen));
+        }
+    }
     let at = context.now();
     let (mut next_run, mut next_sweep) = (home.state().last_run, home.state().last_sweep);
     let mut all = Vec::new();
     for (experiment, runs) in request.plan.experiments.iter().zip(assignments) {
+        if as_set && runs.is_empty() {
+            continue;
+        }
         next_sweep += 1;
         let sweep = Sweep {
             id: SweepId(next_sweep),
             at,
-            project: project.clone(),
+            project: project.to_string(),
             experiment: experiment.name.clone(),
             settings: experiment.settings.clone(),
             varying: experiment.varying(),
@@ -174,7 +214,9 @@ fn record(context: &Context, request: &Request<'_>, code: &Code, world: &World, 
         write_world(context, submitted.sweep.id, world)?;
         all.push(submitted);
     }
-    home.decide(Entry::Submitted(all))?;
+    if !all.is_empty() {
+        home.decide(Entry::Submitted(all))?;
+    }
     Ok(())
 }
 

@@ -1,7 +1,7 @@
-//! What differs between two snapshots, for `compare`.
+//! What differs between two snapshots, or between one and the code as it is now.
 
 use super::manifest::{self, FILES, Manifest};
-use super::{Change, ChangeKind};
+use super::{Change, ChangeKind, Survey};
 use crate::CaptureError;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -15,8 +15,20 @@ const PATIENCE: Duration = Duration::from_millis(500);
 /// What differs from snapshot `a` to snapshot `b`, by path.
 pub fn changed_files(snapshots: &Path, a: &str, b: &str) -> Result<Vec<Change>, CaptureError> {
     let (before, after) = (Manifest::load(snapshots, a)?, Manifest::load(snapshots, b)?);
-    let (before, after) = (things(&before), things(&after));
     let (from, to) = (manifest::folder(snapshots, a)?.join(FILES), manifest::folder(snapshots, b)?.join(FILES));
+    Ok(between((&before, &from), (&after, &to)))
+}
+
+/// What differs from a snapshot to code as it lies there now.
+pub fn changed_since(snapshots: &Path, snapshot: &str, now: &Survey) -> Result<Vec<Change>, CaptureError> {
+    let before = Manifest::load(snapshots, snapshot)?;
+    let from = manifest::folder(snapshots, snapshot)?.join(FILES);
+    Ok(between((&before, &from), (&Manifest::of(now), &now.top)))
+}
+
+/// Each side with the folder that its files lie in.
+fn between((before, from): (&Manifest, &Path), (after, to): (&Manifest, &Path)) -> Vec<Change> {
+    let (before, after) = (things(before), things(after));
     let mut paths: Vec<&str> = before.keys().chain(after.keys()).copied().collect();
     paths.sort_unstable();
     paths.dedup();
@@ -32,7 +44,7 @@ pub fn changed_files(snapshots: &Path, a: &str, b: &str) -> Result<Vec<Change>, 
         let new = new.map(|thing| thing.text(&to.join(path)));
         Some(Change { path: path.to_string(), kind, diff: unified(path, old, new) })
     });
-    Ok(changes.collect())
+    changes.collect()
 }
 
 /// What can be at a path, as far as it can be compared.

@@ -15,7 +15,7 @@ mod survey;
 mod walk;
 mod work;
 
-pub use changes::changed_files;
+pub use changes::{changed_files, changed_since};
 pub use folders::is_environment;
 pub use store::{diff_text, remove_unfinished, store};
 pub use survey::survey;

@@ -1,6 +1,6 @@
 //! `neronet run`: from words to runs, carried out here; and `drive`, the same without a terminal.
 
-use crate::args::{Drive as DriveWords, Run};
+use crate::args::{AgainWhich, Drive as DriveWords, Run, Submit, What};
 use crate::commands::live::Live;
 use crate::commands::rm::listed;
 use crate::output;
@@ -8,6 +8,7 @@ use crate::session::Session;
 use crate::slips;
 use neronet_home::drive::{Drive, Task, Wish};
 use neronet_home::listing::project_of;
+use neronet_home::same::Repeats;
 use neronet_home::submit::{self, Request};
 use neronet_home::view::Snapshot;
 use neronet_home::{HomeError, json};
@@ -36,6 +37,22 @@ pub(crate) struct Manner {
 }
 
 pub(crate) fn run(session: &Session, words: &Run) -> Result<ExitCode, HomeError> {
+    start(session, &words.what, Repeats::Start, &Manner { detach: words.detach, quiet: words.what.quiet, json: words.json })
+}
+
+pub(crate) fn submit(session: &Session, words: &Submit) -> Result<ExitCode, HomeError> {
+    let repeats = match (words.again, words.keep) {
+        // What is typed anew is meant anew.
+        _ if !words.what.command.is_empty() => Repeats::Start,
+        (Some(AgainWhich::All), _) => Repeats::Again,
+        (Some(AgainWhich::Failed), _) => Repeats::AgainFailed,
+        (None, true) => Repeats::Keep,
+        (None, false) => Repeats::OnlyNew,
+    };
+    start(session, &words.what, repeats, &Manner { detach: !words.wait, quiet: words.what.quiet, json: words.json })
+}
+
+fn start(session: &Session, words: &What, repeats: Repeats, manner: &Manner) -> Result<ExitCode, HomeError> {
     if words.spec.is_some() && !words.command.is_empty() {
         return Err(HomeError::Words("give a specification or a command after --, not both".into()));
     }
@@ -56,14 +73,20 @@ pub(crate) fn run(session: &Session, words: &Run) -> Result<ExitCode, HomeError>
     let here = || (!words.command.is_empty()).then(|| project_of(&session.context.folder));
     let project = words.project.clone().or_else(here);
     // Executed now, it is ready when the submission is.
-    let nursery = if words.detach { None } else { Some(Nursery::open(&session.context.neronet, &session.context.environment)?) };
-    let request = Request { plan: &plan, start: &start, project, detached: words.detach, parallel: words.parallel };
+    let nursery = if manner.detach { None } else { Some(Nursery::open(&session.context.neronet, &session.context.environment)?) };
+    let request = Request { plan: &plan, start: &start, project, detached: manner.detach, parallel: words.parallel, repeats };
     let receipt = submit::submit(&session.context, &request)?;
     for note in &receipt.notes {
         output::notice(&if note.starts_with("warning:") || note.starts_with("note:") { note.clone() } else { format!("note: {note}") });
     }
-    let tasks = receipt.runs.iter().map(|run| Task { run: *run, attempt: AttemptNo(1), again: None }).collect();
-    carry_out(session, tasks, nursery, &Manner { detach: words.detach, quiet: words.quiet, json: words.json })
+    let tasks: Vec<Task> = receipt.runs.iter().map(|run| Task { run: *run, attempt: AttemptNo(1), again: None }).collect();
+    if tasks.is_empty() {
+        if manner.json {
+            output::json(&serde_json::Value::Array(Vec::new()));
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
+    carry_out(session, tasks, nursery, manner)
 }
 
 /// The specification that is meant where none is named.

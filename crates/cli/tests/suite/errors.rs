@@ -93,7 +93,7 @@ fn a_command_without_its_dashes_is_shown_with_them() {
         (&["run", "train.py", "--lr", "1"], "to run a command: neronet run -- python train.py --lr 1"),
         (
             &["run", "train.py"],
-            "'train.py' is no specification, whose name ends in .toml; to run a command: neronet run -- python train.py",
+            "'train.py' is no specification, whose name ends in .toml or .yaml; to run a command: neronet run -- python train.py",
         ),
         (&["run", "python"], "and there is no such file; to run a command: neronet run -- python\n"),
         (&["run", "--detach", "python", "train.py"], "to run a command: neronet run -- CMD"),

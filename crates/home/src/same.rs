@@ -1,0 +1,264 @@
+//! A sweep is a set: which of a plan's runs home has already, and whether they ran the same code.
+//!
+//! Two runs are the same when command, parameters, files and inputs are. What else an experiment says (its name, limits, the
+//! machine) makes no other run of it.
+
+use crate::compare::commit;
+use crate::context::Context;
+use crate::error::HomeError;
+use crate::select::spans;
+use crate::view::Snapshot;
+use neronet_capture::code::{self, Survey};
+use neronet_model::journal::{HomeState, Sweep};
+use neronet_model::{Outcome, Params, RunId, Settings, State, Value};
+use neronet_spec::Plan;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::path::Path;
+
+/// What becomes of runs that are there already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Repeats {
+    /// Every run is started, whatever there is.
+    Start,
+    /// Only what is new; where the code is another one, nothing.
+    OnlyNew,
+    /// Only what is new, whatever the code was.
+    Keep,
+    /// What is new, and what ended without having finished.
+    AgainFailed,
+    /// All.
+    Again,
+}
+
+/// What tells a run from others, within its project.
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Key(String);
+
+/// The same for every run of these settings.
+pub(crate) struct Keys(String);
+
+impl Keys {
+    pub(crate) fn of(settings: &Settings) -> Keys {
+        let flags = &settings.flags;
+        Keys(serde_json::to_string(&(&settings.command, flags)).unwrap_or_default())
+    }
+
+    pub(crate) fn key(&self, params: &Params) -> Key {
+        let mut pairs: Vec<String> = params.iter().map(|(name, value)| format!("{name}={}", canonical(value))).collect();
+        pairs.sort_unstable();
+        Key(format!("{}\n{}", self.0, pairs.join("\n")))
+    }
+}
+
+/// `0.1` and `1e-1` are one value, the text "1" and the number 1 are two.
+fn canonical(value: &Value) -> String {
+    match value {
+        Value::Float(float) => format!("f{}", float.value()),
+        Value::Int(int) => format!("i{int}"),
+        Value::Bool(truth) => format!("b{truth}"),
+        Value::Str(text) => format!("s{text:?}"),
+        Value::List(items) => format!("[{}]", items.iter().map(canonical).collect::<Vec<_>>().join(",")),
+    }
+}
+
+/// Every run of a project that is not in the trash; of several that are the same the newest.
+pub(crate) fn known(state: &HomeState, project: &str) -> HashMap<Key, RunId> {
+    let sweeps: BTreeMap<_, Keys> =
+        state.sweeps.iter().filter(|(_, sweep)| sweep.project == project).map(|(id, sweep)| (*id, Keys::of(&sweep.settings))).collect();
+    let runs = state.runs.values().filter(|run| run.trashed.is_none());
+    runs.filter_map(|run| Some((sweeps.get(&run.sweep)?.key(&run.params), run.id))).collect()
+}
+
+/// What a submission leaves out, and what to say of it.
+#[derive(Debug, Default)]
+pub(crate) struct There {
+    pub(crate) left_out: HashSet<Key>,
+    pub(crate) notes: Vec<String>,
+    /// The last run that was looked at; what is newer came in the meantime.
+    pub(crate) seen: u64,
+}
+
+impl There {
+    /// Nothing of the plan is left to start.
+    pub(crate) fn is_all(&self, plan: &Plan) -> bool {
+        let mut runs = plan.experiments.iter().flat_map(|experiment| {
+            let keys = Keys::of(&experiment.settings);
+            experiment.runs().map(move |params| keys.key(&params))
+        });
+        !self.left_out.is_empty() && runs.all(|key| self.left_out.contains(&key))
+    }
+}
+
+/// Looks for the plan's runs. Fails where they are there with other code and nobody said what to do then.
+pub(crate) fn look(context: &Context, plan: &Plan, project: &str, survey: &Survey, repeats: Repeats) -> Result<There, HomeError> {
+    let mut there = There::default();
+    if matches!(repeats, Repeats::Start | Repeats::Again) {
+        return Ok(there);
+    }
+    let snapshot = Snapshot::read(context)?;
+    there.seen = snapshot.state.last_run;
+    let known = known(&snapshot.state, project);
+    let mut same: Vec<(Key, RunId)> = Vec::new();
+    let mut planned = 0_u64;
+    for experiment in &plan.experiments {
+        let keys = Keys::of(&experiment.settings);
+        for params in experiment.runs() {
+            planned += 1;
+            let key = keys.key(&params);
+            if let Some(run) = known.get(&key) {
+                same.push((key, *run));
+            }
+        }
+    }
+    if same.is_empty() {
+        return Ok(there);
+    }
+    let ids: BTreeSet<RunId> = same.iter().map(|(_, run)| *run).collect();
+    let standing = Standing::of(context, &snapshot, &ids);
+    if repeats == Repeats::OnlyNew
+        && let Some(other) = other_code(context, &snapshot, plan, survey, &ids)
+    {
+        let (runs, them) = if other.runs == 1 { ("run exists", "it") } else { ("runs exist", "them") };
+        let failed = if standing.failed.is_empty() { "" } else { ", --again=failed only those that failed" };
+        return Err(HomeError::Failed(format!(
+            "{} {runs} from {}; {}: --again runs {them} anew{failed}, --keep accepts {them}\n{}",
+            other.runs,
+            other.from,
+            other.differs,
+            standing.words()
+        )));
+    }
+    let new = planned - same.len() as u64;
+    there.notes.push(match (repeats, new) {
+        (Repeats::AgainFailed, _) => format!("{} are there already: {}", counted(same.len()), standing.words()),
+        (_, 0) => format!("nothing is new: {} are there already: {}", counted(same.len()), standing.words()),
+        (_, new) => format!("{new} new of {planned}; {} are there already: {}", counted(same.len()), standing.words()),
+    });
+    let again = |run: &RunId| repeats == Repeats::AgainFailed && (standing.failed.contains(run) || standing.stopped.contains(run));
+    there.left_out = same.into_iter().filter(|(_, run)| !again(run)).map(|(key, _)| key).collect();
+    Ok(there)
+}
+
+fn counted(runs: usize) -> String {
+    if runs == 1 { "1 run".to_string() } else { format!("{runs} runs") }
+}
+
+/// How the runs that are there stand.
+#[derive(Default)]
+struct Standing {
+    finished: Vec<RunId>,
+    running: Vec<RunId>,
+    queued: Vec<RunId>,
+    failed: Vec<RunId>,
+    stopped: Vec<RunId>,
+}
+
+impl Standing {
+    fn of(context: &Context, snapshot: &Snapshot, runs: &BTreeSet<RunId>) -> Standing {
+        let mut standing = Standing::default();
+        for view in runs.iter().filter_map(|run| snapshot.view_of(context, *run)) {
+            let list = match (view.state, view.outcome) {
+                (State::Queued, _) => &mut standing.queued,
+                (State::Starting | State::Running, _) => &mut standing.running,
+                (State::Ended, Some(Outcome::Finished)) => &mut standing.finished,
+                (State::Ended, Some(Outcome::Stopped)) => &mut standing.stopped,
+                (State::Ended, _) => &mut standing.failed,
+            };
+            list.push(view.run.id);
+        }
+        standing
+    }
+
+    /// `15 finished, 2 failed (31,35; neronet retry 31,35), 1 queued (40)`.
+    fn words(&self) -> String {
+        let mut words = Vec::new();
+        if !self.finished.is_empty() {
+            words.push(format!("{} finished", self.finished.len()));
+        }
+        if !self.running.is_empty() {
+            words.push(format!("{} running ({})", self.running.len(), spans(&self.running)));
+        }
+        for (runs, what) in [(&self.queued, "queued"), (&self.failed, "failed"), (&self.stopped, "stopped")] {
+            if !runs.is_empty() {
+                let ids = spans(runs);
+                let mend = if what == "queued" { String::new() } else { format!("; `neronet retry {ids}` begins again") };
+                words.push(format!("{} {what} ({ids}{mend})", runs.len()));
+            }
+        }
+        words.join(", ")
+    }
+}
+
+/// Runs that are there with other code than would be submitted now.
+struct Other {
+    runs: usize,
+    from: String,
+    differs: String,
+}
+
+fn other_code(context: &Context, snapshot: &Snapshot, plan: &Plan, survey: &Survey, runs: &BTreeSet<RunId>) -> Option<Other> {
+    let sweeps: BTreeMap<_, usize> = runs.iter().filter_map(|run| snapshot.state.runs.get(run)).fold(BTreeMap::new(), |mut sweeps, run| {
+        *sweeps.entry(run.sweep).or_default() += 1;
+        sweeps
+    });
+    let own = own_files(plan, survey);
+    let mut others: Vec<(usize, &Sweep, String)> = Vec::new();
+    let mut told: BTreeMap<Option<&String>, Option<String>> = BTreeMap::new();
+    for (id, count) in sweeps {
+        let Some(sweep) = snapshot.state.sweeps.get(&id) else { continue };
+        let differs = told.entry(sweep.code.snapshot.as_ref()).or_insert_with(|| differs(context, sweep, survey, &own));
+        if let Some(differs) = differs {
+            others.push((count, sweep, differs.clone()));
+        }
+    }
+    let (_, sweep, differs) = others.iter().max_by_key(|(count, sweep, _)| (*count, sweep.id))?;
+    let from = match &sweep.code.git {
+        Some(git) => commit(&git.commit, git.dirty),
+        None => format!("sweep {}", sweep.id),
+    };
+    Some(Other { runs: others.iter().map(|(count, ..)| count).sum(), from, differs: differs.clone() })
+}
+
+/// How the code differs from what a sweep's runs had; nothing where it does not.
+fn differs(context: &Context, sweep: &Sweep, survey: &Survey, own: &[String]) -> Option<String> {
+    let Some(frozen) = &sweep.code.snapshot else {
+        // What ran in place is known by its commit alone.
+        let clean = |git: &Option<neronet_model::journal::Git>| git.as_ref().filter(|git| !git.dirty).map(|git| git.commit.clone());
+        let same = clean(&sweep.code.git).is_some() && clean(&sweep.code.git) == clean(&survey.git);
+        return (!same).then(|| "their code was not frozen, so nobody knows whether it is the same".to_string());
+    };
+    let changes = match code::changed_since(&context.home.snapshots(), frozen, survey) {
+        Ok(changes) => changes,
+        Err(why) => return Some(format!("their code cannot be compared ({why})")),
+    };
+    let changes: Vec<_> = changes.iter().filter(|change| !own.contains(&change.path)).collect();
+    let lines = |diff: &Option<String>| {
+        let diff = diff.as_deref().unwrap_or_default();
+        let changed = diff.lines().filter(|line| line.starts_with(['+', '-']) && !line.starts_with("+++") && !line.starts_with("---"));
+        changed.count()
+    };
+    let named: Vec<String> = changes
+        .iter()
+        .take(3)
+        .map(|change| match (change.kind, lines(&change.diff)) {
+            (code::ChangeKind::Added, _) => format!("{} is new", change.path),
+            (code::ChangeKind::Removed, _) => format!("{} is gone", change.path),
+            (_, 0) => format!("{} differs", change.path),
+            (_, 1) => format!("{} differs in 1 line", change.path),
+            (_, lines) => format!("{} differs in {lines} lines", change.path),
+        })
+        .collect();
+    let more = if changes.len() > 3 { format!(", and {} more", changes.len() - 3) } else { String::new() };
+    (!named.is_empty()).then(|| format!("{}{more}", named.join(", ")))
+}
+
+/// The specification itself, relative to the top of the code: to edit it is how new runs are asked for.
+fn own_files(plan: &Plan, survey: &Survey) -> Vec<String> {
+    let Some(source) = &plan.source else { return Vec::new() };
+    let paths = std::iter::once(&source.path).chain(source.included.iter().map(|file| &file.path));
+    let inside = |path: &String| {
+        let path = std::fs::canonicalize(Path::new(path)).ok()?;
+        Some(path.strip_prefix(&survey.top).ok()?.to_str()?.to_string())
+    };
+    paths.filter_map(inside).collect()
+}
