@@ -23,7 +23,10 @@ pub(crate) fn find(grid: &Grid) -> Option<Header> {
     for (at, row) in grid.rows.iter().enumerate() {
         last.extend(row.cells.iter().map(|(column, _)| (*column, at)));
     }
-    let row = (0..grid.rows.len().min(SEARCHED)).find(|at| is_header(grid, *at, &last)).or_else(|| only_row(grid))?;
+    let mut rows = (0..grid.rows.len().min(SEARCHED)).filter(|at| is_header(grid, *at, &last));
+    let first = rows.next().or_else(|| only_row(grid))?;
+    // A lone text with a blank row below it is a title, where a header comes after it.
+    let row = if is_alone(grid, first) { rows.next().unwrap_or(first) } else { first };
     if names_groups(grid, row, &last) {
         return Some(Header { row: row + 1, groups: Some(row) });
     }
@@ -55,6 +58,10 @@ fn is_header(grid: &Grid, at: usize, last: &BTreeMap<u16, usize>) -> bool {
     used > 0 && over_data * 2 > used && short * 3 >= cells.len() * 2
 }
 
+fn is_alone(grid: &Grid, at: usize) -> bool {
+    grid.rows[at].cells.len() == 1 && grid.rows.get(at + 1).is_some_and(|below| below.number > grid.rows[at].number + 1)
+}
+
 /// A table that has a header and no rows yet.
 fn only_row(grid: &Grid) -> Option<usize> {
     let at = grid.rows.len().checked_sub(1)?;
@@ -62,24 +69,27 @@ fn only_row(grid: &Grid) -> Option<usize> {
 }
 
 /// Whether a row that looks like a header names groups, and the one right below it the columns: it fills what this one leaves
-/// blank, and this one is merged over it, or it stands over other things than texts.
+/// blank, and stands over other things than texts, unless cells that are merged tell enough.
 fn names_groups(grid: &Grid, at: usize, last: &BTreeMap<u16, usize>) -> bool {
     let (row, Some(below)) = (&grid.rows[at], grid.rows.get(at + 1)) else { return false };
-    if below.number != row.number + 1 || !is_header(grid, at + 1, last) || below.cells.iter().any(|(_, raw)| !is_short(raw)) {
+    if below.number != row.number + 1 || below.cells.iter().any(|(_, raw)| !is_short(raw)) {
         return false;
     }
-    let blank: Vec<u16> =
-        last.iter().filter(|(column, last)| **last > at && row.get(**column).is_none()).map(|(column, _)| *column).collect();
+    let used = last.iter().filter(|(_, last)| **last > at).map(|(column, _)| *column);
+    let blank: Vec<u16> = used.filter(|column| row.get(*column).is_none()).collect();
     let filled = blank.iter().filter(|column| below.get(**column).is_some()).count();
-    if wide(grid, row).next().is_some() {
-        return filled > 0 && filled * 2 >= blank.len();
-    }
     let further = &grid.rows[at + 2..grid.rows.len().min(at + 2 + SAMPLE)];
-    let over_data = |column: u16| {
-        let mut cells = further.iter().filter_map(|row| row.get(column)).peekable();
+    let over_data = below.cells.iter().any(|(column, _)| {
+        let mut cells = further.iter().filter_map(|row| row.get(*column)).peekable();
         cells.peek().is_some() && cells.all(|raw| raw.words().is_none())
-    };
-    filled > 0 && filled == blank.len() && below.cells.iter().any(|(column, _)| over_data(*column))
+    });
+    let merged = wide(grid, row).next().is_some();
+    filled > 0
+        && if merged {
+            filled * 2 >= blank.len() && (over_data || is_header(grid, at + 1, last))
+        } else {
+            filled == blank.len() && over_data
+        }
 }
 
 /// One text over the first column, or over all of them, is the table's title and no group's name.

@@ -68,11 +68,13 @@ fn shown(number: f64) -> (String, Value) {
     (value.to_string(), value)
 }
 
-/// Sheets keep every number as a float. A whole one is an integer to people; others have their shortest form that reads back.
+/// Sheets keep every number as a float. A whole one is an integer to people, as long as it is written without an exponent; others
+/// have their shortest form that reads back.
 fn plain(number: f64) -> Value {
-    const EXACT: f64 = 9_007_199_254_740_992.0;
+    const EXPONENTS_BEGIN: f64 = 1e16;
     let negative_zero = number == 0.0 && number.is_sign_negative();
-    if number.fract() == 0.0 && number.abs() < EXACT && !negative_zero { Value::Int(number as i64) } else { Value::from_f64(number) }
+    let whole = number.fract() == 0.0 && number.abs() < EXPONENTS_BEGIN && !negative_zero;
+    if whole { Value::Int(number as i64) } else { Value::from_f64(number) }
 }
 
 /// What a spreadsheet program shows at most, so that `=0.1+0.2` is 0.3.

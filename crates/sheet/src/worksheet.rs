@@ -64,7 +64,7 @@ pub(crate) fn cells<R: BufRead>(mut part: Xml<R>, book: &Book, place: Place, vis
         };
         (row, column) = (head.row, head.column.saturating_add(1));
         if head.row == 0 || head.row > limits::LAST_ROW || head.column >= limits::LAST_COLUMN {
-            return Err(place.mistake(format!("a cell lies in row {}, beyond the end of every sheet", head.row), ""));
+            return Err(place.mistake("a cell has an address that no sheet has", "open it in a spreadsheet program and save it again"));
         }
         content.read(&mut part).map_err(|e| e.at(place))?;
         if let Some(raw) = content.meaning(&head, book)

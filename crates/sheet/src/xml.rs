@@ -110,7 +110,7 @@ impl From<quick_xml::Error> for Broken {
         match &error {
             quick_xml::Error::Io(io) => Broken(match io.get_ref() {
                 Some(inner) if inner.is::<TooMuch>() => inner.to_string(),
-                _ => "it cannot be unpacked".to_string(),
+                _ => "a part of it cannot be unpacked".to_string(),
             }),
             quick_xml::Error::Encoding(_) => Broken("it is not UTF-8".into()),
             error => Broken(format!("it is no XML: {error}")),

@@ -11,7 +11,11 @@ fn several() -> Vec<u8> {
         for (row, cells) in cells.iter().enumerate() {
             sheet.write_row(row as u32, 0, cells.iter().copied()).expect("a row");
         }
-        sheet.set_hidden(name == "secret");
+        match name {
+            "secret" => drop(sheet.set_hidden(true)),
+            "runs" => drop(sheet.set_active(true)),
+            _ => {}
+        }
     };
     sheet("secret", &[&["a"], &["1"]]);
     sheet("empty", &[]);

@@ -25,6 +25,11 @@ fn a_title_and_a_legend_are_passed_over() {
 }
 
 #[test]
+fn a_title_over_a_table_of_one_column() {
+    insta::assert_snapshot!(csv("All that we ran\n\ncommand\npython train.py --lr 0.1\npython train.py --lr 0.2\n"));
+}
+
+#[test]
 fn a_title_right_above_the_header_is_no_group() {
     insta::assert_snapshot!(csv("RNN experiments 2016\nlr,width,depth\n0.1,32,2\n"));
 }
