@@ -126,16 +126,14 @@ impl Content {
         if self.inline {
             return Some(Raw::Text(self.text.clone()));
         }
-        if !self.has_value {
-            return self.has_formula.then_some(Raw::Faulty(Fault::NotComputed));
-        }
-        if head.kind == Kind::Text {
+        // A formula may give a text without characters, but no number without digits.
+        if self.has_value && head.kind == Kind::Text {
             self.unescape();
             return Some(Raw::Text(self.text.clone()));
         }
         let written = self.text.trim();
         if written.is_empty() {
-            return None;
+            return self.has_formula.then_some(Raw::Faulty(Fault::NotComputed));
         }
         Some(match head.kind {
             Kind::Shared => match written.parse().ok().and_then(|at| book.strings.get(at)) {

@@ -5,5 +5,6 @@ mod choosing;
 mod files;
 mod headers;
 mod hostile;
+mod samples;
 mod text;
 mod writing;
