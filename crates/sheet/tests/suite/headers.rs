@@ -1,0 +1,133 @@
+//! Where the names of columns are, and what they mean.
+
+use crate::files::{shown, xlsx};
+use rust_xlsxwriter::Format;
+
+fn csv(text: &str) -> String {
+    shown(text.as_bytes(), "runs.csv")
+}
+
+#[test]
+fn a_plain_table() {
+    insta::assert_snapshot!(csv("lr,optimizer,epochs\n0.1,adam,10\n0.01,sgd,20\n"));
+}
+
+#[test]
+fn usual_names_mean_what_they_say() {
+    insta::assert_snapshot!(csv(
+        "Date, STATUS ,Name,Python,Git hash,lr,Comments,notes\n2016-11-21,TODO,first,train.py,3f2c1a0,0.1,\"slow, but good\",x\n"
+    ));
+}
+
+#[test]
+fn a_title_and_a_legend_are_passed_over() {
+    insta::assert_snapshot!(csv("RNN experiments 2016\n\nAuthor:,Ann\n\nlr,width,depth,batch\n0.1,32,2,16\n0.01,64,4,16\n"));
+}
+
+#[test]
+fn a_title_over_a_table_of_one_column() {
+    insta::assert_snapshot!(csv("All that we ran\n\ncommand\npython train.py --lr 0.1\npython train.py --lr 0.2\n"));
+}
+
+#[test]
+fn a_title_right_above_the_header_is_no_group() {
+    insta::assert_snapshot!(csv("RNN experiments 2016\nlr,width,depth\n0.1,32,2\n"));
+}
+
+#[test]
+fn groups_followed_by_blanks() {
+    insta::assert_snapshot!(csv(",,model,,train,,,\nstatus,name,width,depth,lr,decay,,comments\nTODO,a,32,2,0.1,0.5,,fine\n"));
+}
+
+#[test]
+fn groups_over_the_names_of_most_columns() {
+    // As a text file has it when date and status were merged over both rows.
+    insta::assert_snapshot!(csv("date,status,model,,train,lr\n,,width,depth,decay,\n2016-01-01,TODO,32,2,0.5,0.1\n"));
+}
+
+#[test]
+fn the_same_name_in_two_groups() {
+    insta::assert_snapshot!(csv(",encoder,,decoder,\nname,width,depth,width,lr\na,32,2,64,0.1\n"));
+}
+
+#[test]
+fn merged_groups() {
+    let file = xlsx(|sheet| {
+        let plain = Format::new();
+        sheet.merge_range(0, 0, 0, 6, "All runs", &plain)?;
+        sheet.merge_range(1, 0, 2, 0, "status", &plain)?;
+        sheet.merge_range(1, 1, 1, 2, "model", &plain)?;
+        sheet.merge_range(1, 3, 1, 4, "train", &plain)?;
+        sheet.write(1, 5, "data")?;
+        sheet.write_row(2, 1, ["width", "depth", "lr", "width", "set", "extra"])?;
+        sheet.write(3, 0, "TODO")?;
+        sheet.write_row(3, 1, [32.0, 2.0, 0.1, 8.0])?;
+        sheet.write_row(3, 5, ["cifar", "x"])?;
+        Ok(())
+    });
+    insta::assert_snapshot!(shown(&file, "runs.xlsx"));
+}
+
+#[test]
+fn groups_merged_over_texts_only() {
+    let file = xlsx(|sheet| {
+        let plain = Format::new();
+        sheet.merge_range(0, 0, 0, 1, "model", &plain)?;
+        sheet.write(0, 2, "data")?;
+        sheet.write(0, 3, "user")?;
+        sheet.write_row(1, 0, ["kind", "norm", "set", "name"])?;
+        sheet.write_row(2, 0, ["cnn", "batch", "cifar", "ann"])?;
+        Ok(())
+    });
+    insta::assert_snapshot!(shown(&file, "runs.xlsx"));
+}
+
+#[test]
+fn all_texts_are_no_groups() {
+    insta::assert_snapshot!(csv("optimizer,set,note\nadam,cifar,\nsgd,mnist,good\n"));
+}
+
+#[test]
+fn blank_rows_and_columns_separate_and_repeated_headers_are_passed_over() {
+    insta::assert_snapshot!(csv("lr,,width\n0.1,,32\n\n,,\nlr,,width\n0.2,,64\n"));
+}
+
+#[test]
+fn repeated_groups_are_passed_over() {
+    insta::assert_snapshot!(csv(",model,\nlr,width,depth\n0.1,32,2\n\n,model,\nlr,width,depth\n0.2,64,2\n"));
+}
+
+#[test]
+fn a_column_without_a_name() {
+    insta::assert_snapshot!(csv("lr,,width\n0.1,what,32\n0.2,,64\n,only here,\n"));
+}
+
+#[test]
+fn a_name_without_values_stays() {
+    insta::assert_snapshot!(csv("lr,width,test_error\n0.1,32,\n"));
+}
+
+#[test]
+fn two_columns_of_one_name() {
+    insta::assert_snapshot!(csv("lr,width,lr\n0.1,32,0.2\n"));
+}
+
+#[test]
+fn two_columns_for_one_thing() {
+    insta::assert_snapshot!(csv("git,lr,commit\na,0.1,b\n"));
+}
+
+#[test]
+fn numbers_only() {
+    insta::assert_snapshot!(csv("1,2,3\n4,5,6\n"));
+}
+
+#[test]
+fn a_header_only() {
+    insta::assert_snapshot!(csv("lr,width\n"));
+}
+
+#[test]
+fn names_in_several_lines() {
+    insta::assert_snapshot!(csv("\"learning\nrate\",  width \n0.1,32\n"));
+}

@@ -1,0 +1,86 @@
+//! Characters, separators and cells of .csv and .tsv files.
+
+use crate::files::shown;
+use proptest::prelude::*;
+
+fn csv(text: &str) -> String {
+    shown(text.as_bytes(), "runs.csv")
+}
+
+#[test]
+fn cells_keep_their_written_form() {
+    insta::assert_snapshot!(csv("a,b,c,d,e,f\n1e-3,007,0.10,true,True,-0.5\n 0.1 ,+5,1_000,\"1,5\",10%,#REF!\n"));
+}
+
+#[test]
+fn quoted_cells() {
+    insta::assert_snapshot!(csv("name,note\r\na,\"two\r\nlines, and \"\"quotes\"\"\"\r\nb, \"after a blank\" \r\n\"c\"x,5\" wide\r\n"));
+}
+
+#[test]
+fn rows_are_counted_as_a_spreadsheet_shows_them() {
+    insta::assert_snapshot!(csv("lr,note\n\n0.1,\"a\n\nb\"\n\n0.2,x\r0.3,y"));
+}
+
+#[test]
+fn a_cell_that_never_ends() {
+    insta::assert_snapshot!(csv("lr,note\n0.1,\"a\n0.2,b\n"));
+}
+
+#[test]
+fn semicolons_and_decimal_commas() {
+    insta::assert_snapshot!(csv("lr;decay;note\n0,001;-1,5e-3;1,2,3\n0.01;,5;a, b\n"));
+}
+
+#[test]
+fn commas_and_decimal_commas_in_quotes() {
+    insta::assert_snapshot!(csv("lr,note\n\"0,001\",a\n0.01,b;c\n"));
+}
+
+#[test]
+fn tabs() {
+    insta::assert_snapshot!(shown(b"lr\tnote\n0.1\ta, b\n", "runs.tsv"));
+    insta::assert_snapshot!(csv("lr\tnote\n0.1\ta; b\n"));
+}
+
+#[test]
+fn a_separator_that_is_named() {
+    insta::assert_snapshot!(csv("sep=|\r\nlr|note\r\n0.1|a,b\r\n"));
+}
+
+#[test]
+fn characters() {
+    let text = "größe,note\n0.1,naïve – ok\n";
+    let utf8 = shown(text.as_bytes(), "runs.csv");
+    let wide: Vec<u16> = text.encode_utf16().collect();
+    let little: Vec<u8> = wide.iter().flat_map(|unit| unit.to_le_bytes()).collect();
+    let big: Vec<u8> = wide.iter().flat_map(|unit| unit.to_be_bytes()).collect();
+    for (bytes, mark) in [(text.as_bytes(), &b"\xef\xbb\xbf"[..]), (&little, b"\xff\xfe"), (&big, b"\xfe\xff"), (&little, b""), (&big, b"")]
+    {
+        assert_eq!(shown(&[mark, bytes].concat(), "runs.csv"), utf8);
+    }
+    insta::assert_snapshot!(shown(b"gr\xf6\xdfe,note\n0.1,na\xefve \x96 \x80\n", "runs.csv"));
+}
+
+#[test]
+fn no_text() {
+    insta::assert_snapshot!(shown(b"lr,a\n0.1,\0\n", "runs.csv"));
+    insta::assert_snapshot!(shown(b"\xff\xfea", "runs.csv"));
+    insta::assert_snapshot!(shown(b"", "runs.csv"));
+    insta::assert_snapshot!(shown(b"\n,,\n  \n", "runs.csv"));
+    insta::assert_snapshot!(shown(b"<!DOCTYPE html><table><tr><td>lr</table>", "runs.csv"));
+}
+
+proptest! {
+    /// Whatever the bytes are, there is an answer.
+    #[test]
+    fn any_bytes(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+        shown(&bytes, "runs.csv");
+    }
+
+    #[test]
+    fn any_table(text in "([a-c0-9,;\t\"\r\n .é-]{0,80}|(([a-z]{1,3}|[0-9.]{1,3}|\"[a-z,\n]*\")[,;\n]){0,40})") {
+        shown(text.as_bytes(), "runs.csv");
+        shown(text.as_bytes(), "runs.tsv");
+    }
+}
