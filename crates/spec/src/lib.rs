@@ -8,6 +8,7 @@ pub mod again;
 mod check;
 mod fill;
 mod flags;
+mod hidden;
 mod keys;
 mod name;
 mod params;
@@ -17,6 +18,7 @@ mod quote;
 mod read;
 pub mod render;
 mod scan;
+mod schema;
 mod set;
 mod settings;
 mod simple;
@@ -28,6 +30,7 @@ mod tree;
 mod wanted;
 
 pub use problem::{Excerpt, Problem, Problems, Severity};
+pub use schema::schema;
 pub use wanted::{Wanted, What};
 
 use neronet_model::journal::SpecSource;

@@ -1,5 +1,6 @@
 //! Where every piece of a specification was written: spans, and the way from a span to a [`Problem`].
 
+use crate::hidden;
 use crate::problem::{Excerpt, Problem, Severity};
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -68,7 +69,7 @@ impl<'a> Sources<'a> {
         let to = if line == 0 { text.len() } else { text[from..].find('\n').map_or(text.len(), |at| from + at) };
         let line_text = text[from..to].trim_end_matches('\r');
         let (first, last) = ((start - from).min(line_text.len()), end.saturating_sub(from));
-        Problem {
+        let problem = Problem {
             severity,
             path: path.to_string(),
             line,
@@ -77,7 +78,8 @@ impl<'a> Sources<'a> {
             excerpt: (!line_text.trim().is_empty() && span != Span::START)
                 .then(|| Excerpt::of(line_text, first, last.min(line_text.len()))),
             hint,
-        }
+        };
+        hidden::hide(problem, text, from)
     }
 
     /// The place of `decoded`, a range of a string's value, where the string as written (with quotes and escapes) is `span`.
@@ -154,6 +156,14 @@ impl<'a> Found<'a> {
 
     pub(crate) fn warning(&mut self, span: Span, message: impl Into<String>, hint: impl Into<Option<String>>) {
         self.add(Severity::Warning, span, message.into(), hint.into());
+    }
+
+    /// An error at a place that must not be shown.
+    pub(crate) fn error_unseen(&mut self, span: Span, message: String, hint: String) {
+        let problem = self.sources.problem(Severity::Error, span, message, Some(hint));
+        if !self.is_full() && self.seen.insert((span, problem.message.clone())) {
+            self.list.push((span, Problem { excerpt: None, ..problem }));
+        }
     }
 
     /// Nothing more is taken up; whoever would make long hints can stop.

@@ -217,18 +217,6 @@ command = "x"
 }
 
 #[test]
-fn nested_experiments() {
-    insta::assert_snapshot!(refused(
-        r#"command = "true"
-[[experiment]]
-name = "a"
-[[experiment.experiment]]
-name = "b"
-"#
-    ));
-}
-
-#[test]
 fn experiments_without_or_with_the_same_name() {
     insta::assert_snapshot!(refused(
         r#"command = "true"
