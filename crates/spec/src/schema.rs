@@ -3,7 +3,7 @@
 //! Draft 7, which the editors' services for TOML and YAML know. A schema sees the shape of a file: names, types, words. What
 //! they mean together (placeholders, names that are there twice, quotes in a command) only `parse` checks.
 
-use crate::keys::{Key, Kind, Level, Section, State, TOP};
+use crate::keys::{Key, Kind, Level, PATH, Section, State, TOP};
 use crate::tree::{DRAWN, MADE};
 use neronet_model::settings::STOP_SIGNALS;
 use serde_json::{Map, Value, json};
@@ -16,6 +16,7 @@ const DURATION: &str = concat!(
 const SIZE: &str = r"^\s*[0-9]+(\.[0-9]+)?\s*([bB]|[bB]ytes|[kKmMgGtTpP]([iI]?[bB]?))\s*$";
 /// Not only blanks.
 const FILLED: &str = r"\S";
+const OBJECTIVE: &str = r"\S\s+([mM][iI][nN]|[mM][aA][xX])([iI][mM][iI][sSzZ][eE])?\s*$";
 const VARIABLE: &str = "^[A-Za-z_][A-Za-z0-9_]*$";
 /// Loose, as not every editor knows what a letter is outside of English.
 const PARAMETER: &str = r"^[^\s0-9.-]\S*$";
@@ -29,6 +30,7 @@ pub fn schema() -> Value {
         definitions.insert(name.to_string(), schema);
     }
     definitions.insert("value".to_string(), value());
+    definitions.insert("values".to_string(), values());
     definitions.insert("params".to_string(), params());
     definitions.insert("parameter".to_string(), parameter());
     let mut schema = json!({
@@ -81,7 +83,12 @@ fn section(section: &'static Section, definitions: &mut Map<String, Value>) -> V
     if !definitions.contains_key(&name) {
         let mut schema = object(section.keys.iter(), definitions);
         if !section.ways.is_empty() {
-            schema["oneOf"] = section.ways.iter().map(|keys| json!({"required": keys})).collect();
+            let has = |keys: &[&str]| keys.iter().map(|key| json!({"required": [key]})).collect::<Vec<_>>();
+            let way = |(needed, absent): &(&[&str], &[&str])| match absent {
+                [] => json!({"required": needed}),
+                absent => json!({"required": needed, "not": {"anyOf": has(absent)}}),
+            };
+            schema["anyOf"] = section.ways.iter().map(way).collect();
         }
         definitions.insert(name.clone(), schema);
     }
@@ -98,7 +105,12 @@ fn of_kind(kind: &Kind, definitions: &mut Map<String, Value>) -> Value {
         Kind::Text => text(),
         Kind::Like(pattern) => json!({"type": "string", "pattern": pattern}),
         Kind::Word(words) => json!({"type": "string", "enum": words}),
-        Kind::Texts | Kind::Objective => one_or_more(&text()),
+        Kind::Texts => one_or_more(&text()),
+        Kind::Path => json!({"type": "string", "pattern": PATH}),
+        Kind::Paths => one_or_more(&json!({"type": "string", "pattern": PATH})),
+        Kind::Inner(pattern) => inner(pattern),
+        Kind::Inners => one_or_more(&inner(PATH)),
+        Kind::Objective => one_or_more(&json!({"type": "string", "pattern": OBJECTIVE})),
         Kind::Words(words) => one_or_more(&json!({"type": "string", "enum": words})),
         Kind::WordOrTexts(words) => json!({"anyOf": [{"type": "string", "enum": words}, list_of(&text())]}),
         Kind::Flag => json!({"type": "boolean"}),
@@ -124,9 +136,7 @@ fn of_kind(kind: &Kind, definitions: &mut Map<String, Value>) -> Value {
             "propertyNames": {"pattern": VARIABLE},
             "additionalProperties": {"type": "string", "pattern": pattern},
         }),
-        Kind::Values => {
-            json!({"type": "object", "minProperties": 1, "additionalProperties": {"type": ["string", "number", "boolean", "array", "object"]}})
-        }
+        Kind::Values => refer("values"),
         Kind::Params => refer("params"),
         Kind::Table(below) => section(below, definitions),
         Kind::Tables(below) => json!({"type": "array", "items": section(below, definitions)}),
@@ -138,6 +148,11 @@ fn of_kind(kind: &Kind, definitions: &mut Map<String, Value>) -> Value {
 
 fn text() -> Value {
     json!({"type": "string", "pattern": FILLED})
+}
+
+/// A path that does not lead out of its folder.
+fn inner(pattern: &str) -> Value {
+    json!({"type": "string", "pattern": pattern, "not": {"pattern": r"^/|(^|/)\.\.(/|$)"}})
 }
 
 fn scalar() -> Value {
@@ -155,6 +170,12 @@ fn one_or_more(item: &Value) -> Value {
 /// One value of a parameter.
 fn value() -> Value {
     json!({"anyOf": [scalar(), {"type": "array", "items": {"$ref": "#/definitions/value"}}]})
+}
+
+/// Values by their paths, tables for dotted ones.
+fn values() -> Value {
+    let any = json!({"anyOf": [{"$ref": "#/definitions/value"}, {"$ref": "#/definitions/values"}]});
+    json!({"type": "object", "minProperties": 1, "additionalProperties": any})
 }
 
 fn params() -> Value {

@@ -160,9 +160,9 @@ impl<'a> Found<'a> {
 
     /// An error at a place that must not be shown.
     pub(crate) fn error_unseen(&mut self, span: Span, message: String, hint: String) {
-        let problem = self.sources.problem(Severity::Error, span, message, Some(hint));
-        if !self.is_full() && self.seen.insert((span, problem.message.clone())) {
-            self.list.push((span, Problem { excerpt: None, ..problem }));
+        if !self.is_full() && self.seen.insert((span, message.clone())) {
+            let problem = self.sources.problem(Severity::Error, span, String::new(), None);
+            self.list.push((span, Problem { message, hint: Some(hint), excerpt: None, ..problem }));
         }
     }
 

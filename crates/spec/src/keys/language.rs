@@ -41,6 +41,9 @@ pub(crate) const RULE_ACTIONS: &[&str] = &["notify", "stop", "checkpoint-and-sto
 pub(crate) const RETRY_ON: &[&str] = &["crash", "oom", "lost", "time"];
 pub(crate) const NOTIFY_ON: &[&str] = &["started", "finished", "failed", "stopped", "problem"];
 
+/// What begins with `~` or holds `$` would mean something to a shell.
+pub(crate) const PATH: &str = "^[^~$][^$]*$";
+const EDITED: &str = r"^[^~$][^$]*\.(ya?ml|json|toml|ini|cfg|conf)$";
 const SECRET: &str = r"^(env$|env:[A-Za-z_][A-Za-z0-9_]*$|file:\s*\S|command:\s*\S)";
 const NEEDS: &str = r"^\s*([0-9]+\s*files?|[0-9]+(\.[0-9]+)?\s*([bB]|[bB]ytes|[kKmMgGtTpP]([iI]?[bB]?)))\s*$";
 const HOLD: &str = r"^\s*[0-9]+(\.[0-9]+)?\s*[A-Za-z]+(\s+[0-9]+\s*[A-Za-z]+)*\s*$";
@@ -48,7 +51,7 @@ const HOLD: &str = r"^\s*[0-9]+(\.[0-9]+)?\s*[A-Za-z]+(\s+[0-9]+\s*[A-Za-z]+)*\s
 #[rustfmt::skip]
 pub(crate) static TOP: Section = section("", &[
     key("project", Kind::Text, "The project that the runs belong to. Default: the name of the git work tree, else of the folder").of_top(),
-    key("include", Kind::Texts, "Specifications whose keys hold here as well; what this file says stands instead").of_top(),
+    key("include", Kind::Paths, "Specifications whose keys hold here as well; what this file says stands instead").of_top(),
     key("name", Kind::Text, "The name of the experiment. Default: the script's name").of_run(),
     key("id", Kind::Text, "Of an element of a list: one with the same id replaces it").of_experiment(),
     key("command", Kind::Command, "What a run executes: a text for the shell, or a list of arguments. {NAME} stands for a parameter, {flags} for all that are used nowhere else"),
@@ -100,32 +103,32 @@ static FLAGS: Section = section("[flags]", &[
 #[rustfmt::skip]
 static ENVIRONMENT: Section = section("[environment]", &[
     key("setup", Kind::Texts, "Lines of shell before the command, as \"module load cuda\""),
-    key("python", Kind::Text, "A virtual or conda environment, relative to the specification"),
+    key("python", Kind::Path, "A virtual or conda environment, relative to the specification"),
     key("shell", Kind::Text, "A shell of the Bourne family. Default: bash where there is one, else sh"),
 ]);
 
 #[rustfmt::skip]
 static INPUT: Section = section("[inputs.NAME]", &[
-    key("path", Kind::Text, "Where it is: absolute, or relative to the specification. Takes parameters and {target.NAME}").needed(),
+    key("path", Kind::Path, "Where it is: absolute, or relative to the specification. Takes parameters and {target.NAME}").needed(),
     key("needs", Kind::Like(NEEDS), "How much must be there at least: \"3 GB\" or \"50000 files\""),
-    key("files", Kind::Texts, "Files that must be in it"),
+    key("files", Kind::Inners, "Files that must be in it"),
     key("fingerprint", Kind::Word(FINGERPRINTS), "By what it is known again: names, sizes and times (listing), its bytes (hash), or not at all (none). Default: listing"),
 ]);
 
 #[rustfmt::skip]
 static CODE: Section = section("[code]", &[
-    key("directory", Kind::Text, "Where the command starts, relative to the specification"),
-    key("link", Kind::Texts, "Ignored or large folders and files that the run reads"),
+    key("directory", Kind::Path, "Where the command starts, relative to the specification"),
+    key("link", Kind::Paths, "Ignored or large folders and files that the run reads"),
     key("build", Kind::Text, "Shell text, run once for each snapshot and target before its runs"),
     key("in_place", Kind::Flag, "Run in the work tree itself; nothing is frozen. Default: false"),
 ]);
 
 #[rustfmt::skip]
-static FILE: Section = Section { ways: &[&["template", "to"], &["edit", "set"]], ..section("[[file]]", &[
+static FILE: Section = Section { ways: &[(&["template", "to"], &["edit", "set"]), (&["edit", "set"], &["template"])], ..section("[[file]]", &[
     key("id", Kind::Text, "One with the same id replaces it"),
-    key("template", Kind::Text, "A file whose text has placeholders, as a command has"),
-    key("to", Kind::Text, "Where the result is written, relative to the specification"),
-    key("edit", Kind::Text, "A YAML, JSON, TOML or INI file in which values are set; the rest of it stays as it is"),
+    key("template", Kind::Inner(PATH), "A file whose text has placeholders, as a command has"),
+    key("to", Kind::Inner(PATH), "Where the result is written, relative to the specification"),
+    key("edit", Kind::Inner(EDITED), "A YAML, JSON, TOML or INI file in which values are set; the rest of it stays as it is"),
     key("set", Kind::Values, "The values by their paths: \"optim.lr\" = \"{lr}\""),
 ]) };
 
@@ -153,13 +156,13 @@ static STOP: Section = section("[stop]", &[
 static METRICS: Section = section("[metrics]", &[
     key("patterns", Kind::Texts, "Regular expressions with named groups, tried on each line first"),
     key("ignore", Kind::Texts, "Names that are not recorded; * stands for any text"),
-    key("files", Kind::Texts, "CSV and JSON files that hold metrics: globs relative to where the command starts"),
-    key("tensorboard", Kind::Texts, "Folders with TensorBoard event files: globs relative to where the command starts").later(When::Later, "does not read event files"),
+    key("files", Kind::Paths, "CSV and JSON files that hold metrics: globs relative to where the command starts"),
+    key("tensorboard", Kind::Paths, "Folders with TensorBoard event files: globs relative to where the command starts").later(When::Later, "does not read event files"),
 ]);
 
 #[rustfmt::skip]
 static CHECKPOINTS: Section = section("[checkpoints]", &[
-    key("paths", Kind::Texts, "Globs relative to where the command starts"),
+    key("paths", Kind::Paths, "Globs relative to where the command starts"),
     key("keep", Kind::Table(&KEEP), "What stays; without it nothing is deleted"),
     key("fetch", Kind::Word(FETCHED), "What comes home from another machine by itself").later(When::Queue, "runs everything on this machine"),
     key("signal", Kind::Signal, "The signal that makes the script save one now; without it none is sent").later(When::Later, "never sends it"),
@@ -172,7 +175,7 @@ static KEEP: Section = section("[checkpoints.keep]", &[
 ]);
 
 #[rustfmt::skip]
-static RESUME: Section = Section { ways: &[&["arguments"], &["command"], &["automatic"]], ..section("[resume]", &[
+static RESUME: Section = Section { ways: &[(&["arguments"], &["command", "automatic"]), (&["command"], &["arguments", "automatic"]), (&["automatic"], &["arguments", "command"])], ..section("[resume]", &[
     key("arguments", Kind::Text, "Appended to the command: \"--resume {checkpoint}\""),
     key("command", Kind::Command, "Run instead of the command"),
     key("automatic", Kind::True, "The script finds its own checkpoint"),
@@ -180,7 +183,7 @@ static RESUME: Section = Section { ways: &[&["arguments"], &["command"], &["auto
 
 #[rustfmt::skip]
 static OUTPUTS: Section = section("[outputs]", &[
-    key("keep", Kind::Texts, "Globs relative to where the command starts"),
+    key("keep", Kind::Inners, "Globs relative to where the command starts"),
     key("max", Kind::Size, "So much of them at most"),
 ]);
 
@@ -192,13 +195,13 @@ static THEN: Section = section("[[then]]", &[
 ]);
 
 #[rustfmt::skip]
-static RULE: Section = section("[[rule]]", &[
+static RULE: Section = Section { ways: &[(&["when"], &[]), (&["after"], &[])], ..section("[[rule]]", &[
     key("id", Kind::Text, "One with the same id replaces it"),
     key("when", Kind::Text, "A condition on metrics: \"val_error > 0.5 and epoch >= 3\""),
     key("after", Kind::Duration, "Not before the run is this old"),
     key("for", Kind::Like(HOLD), "So long the condition must hold: \"3 epochs\", \"500 steps\", \"10 min\""),
     key("do", Kind::Word(RULE_ACTIONS), "What is done then").needed(),
-]);
+]) };
 
 #[rustfmt::skip]
 static RETRY: Section = section("[retry]", &[
@@ -208,6 +211,6 @@ static RETRY: Section = section("[retry]", &[
 
 #[rustfmt::skip]
 static NOTIFY: Section = section("[notify]", &[
-    key("email", Kind::Texts, "Addresses"),
+    key("email", Kind::Texts, "Addresses that get a mail"),
     key("on", Kind::Words(NOTIFY_ON), "What is told"),
 ]);

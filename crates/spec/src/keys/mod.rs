@@ -4,7 +4,7 @@
 
 mod language;
 
-pub(crate) use language::{BOOL_STYLES, FETCHED, FINGERPRINTS, LIST_STYLES, MATCHES, NOTIFY_ON, RETRY_ON, RULE_ACTIONS, TOP};
+pub(crate) use language::{BOOL_STYLES, FETCHED, FINGERPRINTS, LIST_STYLES, MATCHES, NOTIFY_ON, PATH, RETRY_ON, RULE_ACTIONS, TOP};
 
 use crate::problem::quoted;
 use crate::source::{Found, Span};
@@ -16,8 +16,8 @@ pub(crate) struct Section {
     /// As it is written: `[resources]`, `[[file]]`, `[inputs.NAME]`; empty for the top.
     pub(crate) header: &'static str,
     pub(crate) keys: &'static [Key],
-    /// It has exactly one of these sets of keys; empty where there is no such choice.
-    pub(crate) ways: &'static [&'static [&'static str]],
+    /// Its kinds: keys that one has, and keys that it then has not. Empty where there is one kind.
+    pub(crate) ways: &'static [(&'static [&'static str], &'static [&'static str])],
 }
 
 pub(crate) struct Key {
@@ -40,6 +40,14 @@ pub(crate) enum Kind {
     Word(&'static [&'static str]),
     /// A list of texts, or one text.
     Texts,
+    /// A path, in which `~` and `$` mean nothing.
+    Path,
+    /// A list of paths or globs, or one.
+    Paths,
+    /// The path of a file below the specification's folder, which matches this pattern.
+    Inner(&'static str),
+    /// A list of paths or globs that do not lead out of their folder, or one.
+    Inners,
     /// A list of such words, or one of them.
     Words(&'static [&'static str]),
     Flag,

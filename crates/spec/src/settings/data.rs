@@ -6,10 +6,10 @@ use crate::keys::FINGERPRINTS;
 use crate::problem::quoted;
 use crate::read::{Reader, below};
 use crate::template;
-use crate::tree::{Node, Table};
+use crate::tree::{Node, Table, Tree};
 use crate::wanted::{Wanted, What};
 use neronet_model::settings::{Input, Needs, Outputs};
-use neronet_model::size;
+use neronet_model::{Value, size};
 
 pub(super) fn inputs(table: &Table, reader: &mut Reader<'_, '_>, written: &mut Vec<Written>, wanted: &mut Vec<Wanted>) -> Vec<Input> {
     let mut inputs = Vec::new();
@@ -51,15 +51,18 @@ pub(super) fn inputs(table: &Table, reader: &mut Reader<'_, '_>, written: &mut V
 
 /// `3 GB` or `50000 files`.
 fn needs(node: &Node, key: &str, reader: &mut Reader<'_, '_>) -> Option<Needs> {
-    let text = reader.text(node, key)?;
+    let hint = "write \"3 GB\" or \"50000 files\"; single files are named by files = [\"train.bin\"]".to_string();
+    let (Tree::Scalar(Value::Str(text)) | Tree::Word(text)) = &node.tree else {
+        reader.wrong(node, "a size or a number of files", key, Some(hint));
+        return None;
+    };
     let files = text.trim().strip_suffix("files").or_else(|| text.trim().strip_suffix("file"));
     let needs = match files {
         Some(number) => number.trim().parse().ok().filter(|number| *number > 0).map(Needs::Files),
-        None => size::parse(&text).filter(|bytes| *bytes > 0).map(Needs::Bytes),
+        None => size::parse(text).filter(|bytes| *bytes > 0).map(Needs::Bytes),
     };
     if needs.is_none() {
-        let hint = "write \"3 GB\" or \"50000 files\"; single files are named by files = [\"train.bin\"]".to_string();
-        reader.found.error(node.span, format!("expected a size or a number of files for '{key}', found {}", quoted(&text)), hint);
+        reader.found.error(node.span, format!("expected a size or a number of files for '{key}', found {}", quoted(text)), hint);
     }
     needs
 }

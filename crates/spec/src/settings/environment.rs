@@ -122,12 +122,16 @@ pub(super) fn secrets(table: &Table, env: &[(String, String)], reader: &mut Read
 
 fn source(name: &str, node: &Node) -> Option<SecretSource> {
     let (Tree::Scalar(Value::Str(text)) | Tree::Word(text)) = &node.tree else { return None };
-    let (way, rest) = text.split_once(':').map_or((text.as_str(), None), |(way, rest)| (way, Some(rest.trim())));
+    let (way, rest) = text.split_once(':').map_or((text.as_str(), None), |(way, rest)| (way, Some(rest)));
     match (way, rest) {
         ("env", None) => Some(SecretSource::Env(name.to_string())),
         ("env", Some(other)) if is_variable(other) => Some(SecretSource::Env(other.to_string())),
-        ("file", Some(path)) if !path.is_empty() && !path.contains(['\n', '\0']) => Some(SecretSource::File(path.to_string())),
-        ("command", Some(command)) if !command.is_empty() && !command.contains('\0') => Some(SecretSource::Command(command.to_string())),
+        ("file", Some(path)) if !path.trim().is_empty() && !path.contains(['\n', '\0']) => {
+            Some(SecretSource::File(path.trim().to_string()))
+        }
+        ("command", Some(command)) if !command.trim().is_empty() && !command.contains('\0') => {
+            Some(SecretSource::Command(command.trim().to_string()))
+        }
         _ => None,
     }
 }

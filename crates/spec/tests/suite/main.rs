@@ -3,5 +3,7 @@
 mod commands;
 mod malformed;
 mod malformed_commands;
+mod malformed_keys;
 mod quoting;
 mod reading;
+mod schema;
