@@ -10,6 +10,8 @@ use serde::de::DeserializeOwned;
 use serde::de::IntoDeserializer;
 use serde::de::value::{Error, StrDeserializer};
 
+/// Of one kind, in one experiment.
+const MOST_TABLES: usize = 200;
 /// More processors or GPUs than any machine has.
 const MOST: u32 = 1_000_000;
 
@@ -36,7 +38,8 @@ impl Reader<'_, '_> {
             Tree::Table(table) => Some((table, node.span)),
             _ => None,
         };
-        items.iter().filter_map(table).collect()
+        let tables: Vec<_> = items.iter().filter_map(table).collect();
+        self.within(tables, &format!("[[{name}]]"), |(_, span)| *span)
     }
 
     /// The tables of `[name.ANY]`, each with its name.
@@ -45,15 +48,21 @@ impl Reader<'_, '_> {
         for (key, node) in self.section(table, name).map(|section| section.entries.as_slice()).unwrap_or_default() {
             match &node.tree {
                 Tree::Table(table) => named.push((key, table)),
-                _ => self.wrong(
-                    node,
-                    "a table",
-                    &format!("{name}.{}", key.name),
-                    Some(format!("write [{name}.{}] and its keys below it", key.name)),
-                ),
+                _ => {
+                    let hint = format!("write [{name}.{}] and its keys below it", key.name);
+                    self.wrong(node, "a table", &format!("{name}.{}", key.name), Some(hint));
+                }
             }
         }
-        named
+        self.within(named, &format!("[{name}.…]"), |(key, _)| key.span)
+    }
+
+    /// None at all where there are too many.
+    fn within<T>(&mut self, all: Vec<T>, shown: &str, span: impl Fn(&T) -> Span) -> Vec<T> {
+        let Some(first_over) = all.get(MOST_TABLES) else { return all };
+        let message = format!("{} {shown} are more than an experiment may have ({MOST_TABLES})", all.len());
+        self.found.error(span(first_over), message, None);
+        Vec::new()
     }
 
     /// A sub-table, which may be missing.

@@ -9,6 +9,7 @@ use crate::tree::{Node, Table, Tree};
 use crate::wanted::{Wanted, What};
 use neronet_model::Value;
 use neronet_model::settings::{Code, FileEdit};
+use std::collections::BTreeSet;
 
 pub(super) fn code(table: &Table, reader: &mut Reader<'_, '_>, written: &mut Vec<Written>, wanted: &mut Vec<Wanted>) -> Code {
     let Some(section) = reader.section(table, "code") else {
@@ -150,18 +151,25 @@ fn values(node: &Node, reader: &mut Reader<'_, '_>, written: &mut Vec<Written>) 
         return None;
     }
     let mut set = Vec::new();
-    collect(table, "", reader, written, &mut set);
+    collect(table, "", reader, written, &mut BTreeSet::new(), &mut set);
     Some(set)
 }
 
-fn collect(table: &Table, before: &str, reader: &mut Reader<'_, '_>, written: &mut Vec<Written>, set: &mut Vec<(String, Value)>) {
+fn collect(
+    table: &Table,
+    before: &str,
+    reader: &mut Reader<'_, '_>,
+    written: &mut Vec<Written>,
+    seen: &mut BTreeSet<String>,
+    set: &mut Vec<(String, Value)>,
+) {
     for (key, node) in &table.entries {
         let path = format!("{before}{}", key.name);
         if key.name.is_empty() || path.chars().any(char::is_control) || path.split('.').any(str::is_empty) {
             reader.found.error(key.span, format!("{} is no path in a file", quoted(&path)), None);
         } else if let Tree::Table(inner) = &node.tree {
-            collect(inner, &format!("{path}."), reader, written, set);
-        } else if set.iter().any(|(known, _)| *known == path) {
+            collect(inner, &format!("{path}."), reader, written, seen, set);
+        } else if !seen.insert(path.clone()) {
             reader.found.error(key.span, format!("{} is set twice", quoted(&path)), None);
         } else if let Some(value) = value(node, reader, written) {
             set.push((path, value));

@@ -9,6 +9,7 @@ use crate::tree::{Key, Node, Table, Tree};
 use crate::wanted::{Wanted, What};
 use neronet_model::Value;
 use neronet_model::settings::{Environment, SecretSource};
+use std::collections::BTreeSet;
 
 pub(super) fn environment(table: &Table, reader: &mut Reader<'_, '_>, wanted: &mut Vec<Wanted>) -> Environment {
     let Some(section) = reader.section(table, "environment") else {
@@ -97,10 +98,11 @@ fn variable(key: &Key, reader: &mut Reader<'_, '_>) {
 /// Where secrets come from. What is written here may be one by mistake, so nothing of it is repeated.
 pub(super) fn secrets(table: &Table, env: &[(String, String)], reader: &mut Reader<'_, '_>) -> Vec<(String, SecretSource)> {
     let mut secrets = Vec::new();
+    let variables: BTreeSet<&str> = env.iter().map(|(name, _)| name.as_str()).collect();
     for (key, node) in reader.section(table, "secrets").map(|section| section.entries.as_slice()).unwrap_or_default() {
         variable(key, reader);
         let name = key.name.as_str();
-        if env.iter().any(|(known, _)| known == name) {
+        if variables.contains(name) {
             reader.found.error(
                 key.span,
                 format!("{} stands in [env] and in [secrets]", quoted(name)),

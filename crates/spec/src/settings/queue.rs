@@ -8,13 +8,14 @@ use crate::template;
 use crate::tree::{Node, Table, Tree};
 use neronet_model::Millis;
 use neronet_model::settings::{Match, Notify, Retry, Rule, Stage};
+use std::collections::BTreeSet;
 
 pub(super) fn target(table: &Table, reader: &mut Reader<'_, '_>) -> Vec<String> {
-    let mut targets: Vec<String> = Vec::new();
+    let (mut targets, mut seen) = (Vec::new(), BTreeSet::new());
     for (target, span) in table.get("target").map(|node| reader.texts(node, "target")).unwrap_or_default() {
         if let Some(why) = name::refusal(&target) {
             reader.found.error(span, format!("{} cannot be the name of a target: {why}", quoted(&target)), None);
-        } else if targets.contains(&target) {
+        } else if !seen.insert(target.clone()) {
             reader.found.error(span, format!("the target {} is there twice", quoted(&target)), None);
         } else {
             targets.push(target);

@@ -39,6 +39,9 @@ pub(super) fn resources(table: &Table, reader: &mut Reader<'_, '_>, written: &mu
     (resources, time)
 }
 
+/// More characters are no number of GPUs.
+const LONGEST: usize = 500;
+
 /// A number, `"all"`, `"2-8"`, a fraction, or an expression of parameters.
 fn gpus(node: &Node, reader: &mut Reader<'_, '_>, written: &mut Vec<Written>) -> Option<Gpus> {
     const KEY: &str = "resources.gpus";
@@ -64,7 +67,11 @@ fn gpus(node: &Node, reader: &mut Reader<'_, '_>, written: &mut Vec<Written>) ->
         (_, Some((Ok(least), Ok(most)))) if least >= 1 && least < most => return Some(Gpus::Range(least, most)),
         (_, Some((Ok(_), Ok(_)))) => true,
         // Whether its names are parameters is checked with the templates.
-        _ => !text.chars().all(|c| c.is_alphanumeric() || " _.+-*/%()<>=!,".contains(c)) || !text.contains(char::is_alphabetic),
+        _ => {
+            text.len() > LONGEST
+                || !text.chars().all(|c| c.is_alphanumeric() || " _.+-*/%()<>=!,".contains(c))
+                || !text.contains(char::is_alphabetic)
+        }
     };
     if wrong {
         reader.found.error(node.span, format!("expected a number of GPUs for '{KEY}', found {}", quoted(text)), hint);

@@ -1,6 +1,7 @@
 //! The specification as its users meet it: what is read, what is refused and with which words, and what a process sees.
 
 mod commands;
+mod filling;
 mod malformed;
 mod malformed_commands;
 mod malformed_keys;
