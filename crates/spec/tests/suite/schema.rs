@@ -219,3 +219,39 @@ fn the_schema_says_of_every_key_what_it_is() {
         assert!(key["description"].as_str().is_some_and(|text| text.len() > 10), "{name}");
     }
 }
+
+#[test]
+fn the_patterns_of_the_schema_take_what_the_reader_takes() {
+    let checker = Checker::new();
+    let both = |key: &str, value: &str, good: bool| {
+        let text = format!("command = \"t {{flags}}\"\nparams.world = 2\n{key} = \"{value}\"\n");
+        assert_eq!(parse(&text, "f", None, &[]).is_ok(), good, "the reader: {text}");
+        assert_eq!(checker.refuses(&text).is_none(), good, "the schema: {text}");
+    };
+    for good in ["90", "90s", "10 min", "1.5h", ".5 h", "1h 30min", "2 days", "1-23:59:59", "1:30:00", "5:30", "250ms", " 3 weeks "] {
+        both("resources.time", good, true);
+    }
+    for bad in ["", "h", "5 parsecs", "-3s", "1:2:3:4", "3 4", "soon"] {
+        both("resources.time", bad, false);
+    }
+    for good in ["6 GB", "6GiB", "16G", "16Gi", "1.5 kB", " 500 mb ", "12 B", "12 bytes"] {
+        both("outputs.max", good, true);
+    }
+    for bad in ["", "6", "GB", "6 XB", "6 GBB", "-1 GB", "6 gigabytes"] {
+        both("outputs.max", bad, false);
+    }
+    for (key, good, bad) in [
+        ("inputs.a.path = \"d\"\ninputs.a.needs", "1 file", "x files"),
+        ("retry.on", "oom", "oops"),
+        ("secrets.A", "env:B_1", "env:B-1"),
+        ("secrets.A", "file:~/key", "file"),
+        ("objective", "val error minimize", "val_error low"),
+        ("resources.gpus", "max(1, world)", "$(nproc)"),
+        ("code.directory", "a/b", "~/a"),
+        ("outputs.keep", "*.png", "../*.png"),
+        ("stop.signal", "SIGUSR1", "SIGTREM"),
+    ] {
+        both(key, good, true);
+        both(key, bad, false);
+    }
+}
