@@ -3,7 +3,8 @@
 . "$(dirname "$0")/lib.sh"
 
 # A line a reference: the file, and the words after `neronet` that print it.
-REFERENCES="docs/reference.md reference"
+REFERENCES="docs/reference.md reference
+docs/schema.json schema"
 
 cargo build --quiet --package neronet
 stale=0

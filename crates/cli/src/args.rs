@@ -80,6 +80,8 @@ pub(crate) enum Command {
     Restore(Which),
     /// Copy the code and the specification of a run into a new folder
     Clone(Clone),
+    /// Print the JSON Schema of specifications, by which an editor completes and checks them
+    Schema,
     /// Print this reference as Markdown
     #[command(hide = true)]
     Reference,

@@ -73,6 +73,7 @@ fn run(args: Args) -> Result<ExitCode, HomeError> {
         Command::Rm(words) => commands::rm::rm(&session, &words),
         Command::Restore(words) => commands::rm::restore(&session, &words),
         Command::Clone(words) => commands::clone::clone(&session, &words),
+        Command::Schema => commands::schema::schema(),
         Command::Reference => commands::reference::reference(),
     }
 }

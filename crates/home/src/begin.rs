@@ -62,11 +62,10 @@ pub fn begin(
     };
     let run_directory = folder.display().to_string();
     let filling = render::Context {
-        run: run.id,
-        run_directory: &run_directory,
         seed: seed(&run.params),
         checkpoint: checkpoint.as_deref(),
         best_checkpoint: best.as_deref(),
+        ..render::Context::of(run.id, &run_directory)
     };
     let rendered = rendered(sweep, run, &filling, again, &environment)?;
     let shown = secrets::mask_text(&rendered.shown, &masked::in_environment(environment.clone()));

@@ -14,6 +14,7 @@ pub mod params;
 pub mod row;
 pub mod run;
 pub mod settings;
+pub mod size;
 pub mod time;
 pub mod value;
 

@@ -1,6 +1,11 @@
 //! What an experiment says of its runs, checked and complete: the specification without its axes.
-//! Made by `spec`, stored with each submission, read by whoever starts a run.
+//! Made by `spec`, stored with each submission, read by whoever starts a run. What is said to the queue is in `demands`.
 
+mod demands;
+
+pub use demands::{Fetch, Gpus, Match, Notify, NotifyOn, Resources, Retry, RetryOn, Rule, RuleAction, Stage};
+
+use crate::Value;
 use crate::time::Millis;
 use serde::{Deserialize, Serialize};
 
@@ -27,19 +32,50 @@ pub struct Settings {
     /// Variables of the process, templates, in the order of the file.
     #[serde(default)]
     pub env: Vec<(String, String)>,
+    /// Variables whose values are found when a run starts. Never a value itself.
+    #[serde(default)]
+    pub secrets: Vec<(String, SecretSource)>,
+    #[serde(default)]
+    pub inputs: Vec<Input>,
     #[serde(default)]
     pub code: Code,
+    /// Configuration files that each run gets, in the order of the file.
+    #[serde(default)]
+    pub files: Vec<FileEdit>,
     #[serde(default)]
     pub metrics: Metrics,
     #[serde(default)]
     pub checkpoints: Checkpoints,
     #[serde(default)]
     pub resume: Option<Resume>,
+    #[serde(default)]
+    pub outputs: Outputs,
+    /// What runs after the command has ended well, in this order.
+    #[serde(default)]
+    pub then: Vec<Step>,
     /// `[resources] time`: the whole training.
     #[serde(default)]
     pub time_limit: Option<Millis>,
+    /// All else that `[resources]` says.
+    #[serde(default)]
+    pub resources: Resources,
     #[serde(default)]
     pub stop: Stop,
+    /// Set where each run goes on from a run of another experiment.
+    #[serde(default)]
+    pub stage: Option<Stage>,
+    /// Targets or groups of them; the first that fits.
+    #[serde(default)]
+    pub target: Vec<String>,
+    #[serde(default)]
+    pub retry: Retry,
+    #[serde(default)]
+    pub notify: Notify,
+    #[serde(default)]
+    pub rules: Vec<Rule>,
+    /// `[on.TARGET]`: the target's name, and the whole settings of a run that goes there.
+    #[serde(default)]
+    pub on: Vec<(String, Settings)>,
 }
 
 impl Settings {
@@ -51,12 +87,24 @@ impl Settings {
             objectives: Vec::new(),
             environment: Environment::default(),
             env: Vec::new(),
+            secrets: Vec::new(),
+            inputs: Vec::new(),
             code: Code::default(),
+            files: Vec::new(),
             metrics: Metrics::default(),
             checkpoints: Checkpoints::default(),
             resume: None,
+            outputs: Outputs::default(),
+            then: Vec::new(),
             time_limit: None,
+            resources: Resources::default(),
             stop: Stop::default(),
+            stage: None,
+            target: Vec::new(),
+            retry: Retry::default(),
+            notify: Notify::default(),
+            rules: Vec::new(),
+            on: Vec::new(),
         }
     }
 }
@@ -133,6 +181,110 @@ pub struct Code {
     /// Run in the work tree itself.
     #[serde(default)]
     pub in_place: bool,
+    /// Shell text, run once for each snapshot and target before the first run.
+    #[serde(default)]
+    pub build: Option<String>,
+}
+
+/// Where the value of a secret comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SecretSource {
+    /// A variable of the submitter's environment.
+    Env(String),
+    /// The content of a file; `~/` at the beginning is the submitter's home folder.
+    File(String),
+    /// What a shell command of the submitter's prints.
+    Command(String),
+}
+
+/// Data that the runs read, used as `{inputs.NAME}`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Input {
+    pub name: String,
+    /// A template with `{target.NAME}` and parameters. Relative to the specification's folder.
+    pub path: String,
+    #[serde(default)]
+    pub needs: Option<Needs>,
+    /// Files and folders that must be in it, relative to it.
+    #[serde(default)]
+    pub files: Vec<String>,
+    #[serde(default)]
+    pub fingerprint: Fingerprint,
+}
+
+/// How much must be there at least.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Needs {
+    Bytes(u64),
+    Files(u64),
+}
+
+/// By what an input is known again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Fingerprint {
+    /// Names, sizes and times.
+    #[default]
+    Listing,
+    /// The bytes themselves.
+    Hash,
+    None,
+}
+
+/// A configuration file that a run gets in its work folder. Paths are relative to the specification's folder and never lead out
+/// of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FileEdit {
+    /// The text of `template`, its placeholders filled in by `spec::render::text`.
+    Template { template: String, to: String },
+    /// A YAML, JSON, TOML or INI file with values set by path; texts in them are templates, for `spec::render::value`.
+    Edit {
+        edit: String,
+        set: Vec<(String, Value)>,
+        /// Where it is written; without it the file itself changes.
+        #[serde(default)]
+        to: Option<String>,
+    },
+}
+
+impl FileEdit {
+    /// The file that is read.
+    pub fn source(&self) -> &str {
+        match self {
+            FileEdit::Template { template, .. } => template,
+            FileEdit::Edit { edit, .. } => edit,
+        }
+    }
+
+    /// The file that is written.
+    pub fn destination(&self) -> &str {
+        match self {
+            FileEdit::Template { to, .. } => to,
+            FileEdit::Edit { edit, to, .. } => to.as_ref().unwrap_or(edit),
+        }
+    }
+}
+
+/// What is kept of the files that a run leaves.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Outputs {
+    /// Globs relative to where the command starts.
+    #[serde(default)]
+    pub keep: Vec<String>,
+    /// Bytes that are kept of them at most.
+    #[serde(default)]
+    pub max: Option<u64>,
+}
+
+/// A further step of a run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Step {
+    /// No other step of the run has it.
+    pub name: String,
+    pub command: Command,
 }
 
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -145,6 +297,9 @@ pub struct Metrics {
     /// CSV, JSON or JSON-lines files, as globs relative to the work folder.
     #[serde(default)]
     pub files: Vec<String>,
+    /// Folders with TensorBoard event files, as globs relative to the work folder.
+    #[serde(default)]
+    pub tensorboard: Vec<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -155,6 +310,12 @@ pub struct Checkpoints {
     /// What stays; without it nothing is deleted.
     #[serde(default)]
     pub keep: Option<Keep>,
+    /// What is brought home from another machine.
+    #[serde(default)]
+    pub fetch: Option<Fetch>,
+    /// What makes the script save one now, without `SIG`; without it the script is never signalled for that.
+    #[serde(default)]
+    pub signal: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
@@ -184,12 +345,15 @@ pub struct Stop {
     pub signal: String,
     /// From the signal to KILL.
     pub grace: Millis,
+    /// The signal is sent so long before the end of a slot as well.
+    #[serde(default)]
+    pub before: Option<Millis>,
 }
 
 pub const STOP_SIGNALS: [&str; 6] = ["TERM", "INT", "USR1", "USR2", "HUP", "QUIT"];
 
 impl Default for Stop {
     fn default() -> Stop {
-        Stop { signal: "TERM".into(), grace: Millis(30_000) }
+        Stop { signal: "TERM".into(), grace: Millis(30_000), before: None }
     }
 }

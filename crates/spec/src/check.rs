@@ -1,16 +1,16 @@
 //! Checks every template of an experiment when it is read, so that no run can fail to be rendered for what was written.
 
 use crate::draw::Distribution;
-use crate::fill::{self, Filling, Part};
-use crate::params::{Given, Values};
+use crate::fill::{self, Filling, Of, Part};
+use crate::params::{self, Given, Values};
 use crate::problem::quoted;
 use crate::quote;
 use crate::scan::{self, Refusal, Scan};
 use crate::simple;
 use crate::source::{Found, Span};
-use crate::suggest::nearest;
+use crate::suggest::{did_you_mean, nearest};
 use crate::template::{self, Token};
-use neronet_model::settings::{Command, Resume};
+use neronet_model::settings::{Command, FileEdit, Gpus, Resume};
 use neronet_model::{Settings, Value};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -28,39 +28,64 @@ pub(crate) enum Style {
 /// A template, and where it was written.
 #[derive(Debug, Clone)]
 pub(crate) struct Written {
+    /// Of which `[on.TARGET]`; none where it holds for all.
+    pub(crate) target: Option<usize>,
     pub(crate) part: Part,
     pub(crate) style: Style,
     pub(crate) text: String,
     pub(crate) span: Span,
 }
 
+impl Written {
+    pub(crate) fn new(part: Part, style: Style, text: &str, span: Span) -> Written {
+        Written { target: None, part, style, text: text.to_string(), span }
+    }
+}
+
 /// What Linux takes as one argument, less room for the values.
 const LONGEST_COMMAND: usize = 100_000;
 
-pub(crate) fn templates(written: &[Written], settings: &Settings, params: &[Given], found: &mut Found<'_>) {
-    let names: Vec<&str> = params.iter().map(|param| param.name.as_str()).collect();
-    // Unset means bash where there is one; the check at the start of a run asks the shell that is there.
-    let ansi = settings.environment.shell.as_deref().is_none_or(scan::knows_ansi);
-    let seed = params.iter().find(|param| param.name == "seed");
+pub(crate) fn templates(written: &[Written], settings: &Settings, given: &[Given], found: &mut Found<'_>) {
+    let params: Vec<&str> = given.iter().map(|param| param.name.as_str()).collect();
+    let seed = given.iter().find(|param| param.name == "seed");
     let seeded = seed.is_some_and(|param| match &param.values {
         Values::Listed(values) => values.iter().all(|value| matches!(value, Value::Int(_))),
         Values::Drawn(distribution) => matches!(distribution, Distribution::IntUniform(..)),
         // What it comes to is known only for each run.
         Values::Derived(_) | Values::Wrong => true,
     });
-    for template in written {
-        one(template, &names, seeded, ansi, found);
+    let everywhere = std::iter::once((None, settings));
+    let targets = settings.on.iter().enumerate().map(|(at, (_, settings))| (Some(at), settings));
+    for (target, settings) in everywhere.chain(targets) {
+        let written: Vec<&Written> = written.iter().filter(|template| template.target == target).collect();
+        // Unset means bash where there is one; the check at the start of a run asks the shell that is there.
+        let ansi = settings.environment.shell.as_deref().is_none_or(scan::knows_ansi);
+        for template in &written {
+            one(template, &Known { params: &params, seeded, settings }, ansi, found);
+        }
+        let steps = (0..settings.then.len()).map(Part::Step);
+        for part in [Part::Command, Part::Resume].into_iter().chain(steps) {
+            listed_shell(&written, part, found);
+        }
+        appendable(&written, settings, ansi, found);
+        pipes(&written, settings, ansi, found);
     }
-    for part in [Part::Command, Part::Resume] {
-        listed_shell(written, part, found);
-    }
-    appendable(written, settings, ansi, found);
-    pipes(written, settings, ansi, found);
-    unused(settings, params, ansi, found);
+    unused(settings, given, found);
 }
 
-fn one(template: &Written, params: &[&str], seeded: bool, ansi: bool, found: &mut Found<'_>) {
-    let Written { part, style, text, span } = template;
+/// What placeholders can stand for.
+struct Known<'a> {
+    params: &'a [&'a str],
+    seeded: bool,
+    settings: &'a Settings,
+}
+
+fn one(template: &Written, known: &Known<'_>, ansi: bool, found: &mut Found<'_>) {
+    let Known { params, seeded, settings } = *known;
+    let Written { part, style, text, span, .. } = template;
+    if *part == Part::Expression {
+        return expression(text, *span, params, found);
+    }
     if text.contains('\0') {
         found.error(*span, "a NUL character, which no process can be given", None);
         return;
@@ -120,7 +145,16 @@ fn one(template: &Written, params: &[&str], seeded: bool, ansi: bool, found: &mu
         if *style == Style::Shell && scanned && !alone.contains_key(&hole.start) {
             continue;
         }
-        match fill::resolve(name, *part, params) {
+        if *part == Part::Build {
+            // It is no template, so braces around other names mean something to the shell or a program.
+            if fill::resolve(name, Part::Resume, params, settings).is_ok() {
+                let hint = "what depends on a parameter belongs in the command".to_string();
+                let message = format!("{{{name}}} cannot stand in [code] build, which is carried out once, before any run");
+                refuse(Refusal { at: hole.clone(), message, hint: Some(hint) }, found);
+            }
+            continue;
+        }
+        match fill::resolve(name, *part, params, settings) {
             Ok(Filling::Flags | Filling::Overrides) if scanned && !is_alone => {
                 let hint = match style {
                     Style::Word => format!("write \"{{{name}}}\" as an element of the list"),
@@ -147,6 +181,22 @@ fn one(template: &Written, params: &[&str], seeded: bool, ansi: bool, found: &mu
     }
 }
 
+/// An expression of parameters.
+fn expression(text: &str, span: Span, params: &[&str], found: &mut Found<'_>) {
+    let Some(expr) = params::expression(text, span, found) else { return };
+    let known = expr.map(&mut |name| {
+        if !params.contains(&name.name.as_str()) {
+            let hint = did_you_mean(&name.name, params.iter().copied().chain(["all"])).unwrap_or_else(|| {
+                "write a number, \"all\", a range such as \"2-8\", a fraction such as 0.5, or an expression of parameters".to_string()
+            });
+            let at = found.sources.inside(span, name.at);
+            found.error(at, format!("no parameter is called {}", quoted(&name.name)), hint);
+        }
+        Ok::<_, ()>(0)
+    });
+    drop(known);
+}
+
 /// What another shell reads once more is quoted for the first one only.
 fn read_again(reader: &str, at: Span, found: &mut Found<'_>) {
     let hint = "what is in the value would be carried out there; hand it over as $NERONET_PARAM_… or as an argument".to_string();
@@ -168,8 +218,8 @@ fn second_shell(text: &str, span: Span, scan: &Scan, found: &mut Found<'_>) {
 }
 
 /// The same in a command that is a list.
-fn listed_shell(written: &[Written], part: Part, found: &mut Found<'_>) {
-    let list: Vec<&Written> = written.iter().filter(|template| template.part == part && template.style == Style::Word).collect();
+fn listed_shell(written: &[&Written], part: Part, found: &mut Found<'_>) {
+    let list: Vec<&Written> = written.iter().copied().filter(|template| template.part == part && template.style == Style::Word).collect();
     let words: Vec<&str> = list.iter().map(|template| template.text.as_str()).collect();
     let Some((reader, read)) = simple::read_again(&words) else { return };
     for template in list[read].iter().filter(|template| !is_whole_script(reader, &template.text)) {
@@ -188,7 +238,7 @@ fn is_whole_script(reader: &str, word: &str) -> bool {
 }
 
 /// `[resume] arguments` go behind the command, so its end must take them.
-fn appendable(written: &[Written], settings: &Settings, ansi: bool, found: &mut Found<'_>) {
+fn appendable(written: &[&Written], settings: &Settings, ansi: bool, found: &mut Found<'_>) {
     let (Command::Shell(text), Some(Resume::Arguments(arguments))) = (&settings.command, &settings.resume) else {
         return;
     };
@@ -216,7 +266,7 @@ fn appendable(written: &[Written], settings: &Settings, ansi: bool, found: &mut 
 }
 
 /// Of a pipe the shell tells only how its last program ended.
-fn pipes(written: &[Written], settings: &Settings, ansi: bool, found: &mut Found<'_>) {
+fn pipes(written: &[&Written], settings: &Settings, ansi: bool, found: &mut Found<'_>) {
     let tells_all = |line: &String| line.contains("pipefail");
     if settings.environment.setup.iter().any(tells_all) {
         return;
@@ -232,10 +282,25 @@ fn pipes(written: &[Written], settings: &Settings, ansi: bool, found: &mut Found
 }
 
 /// A parameter that no command and no variable takes has no effect, most likely.
-fn unused(settings: &Settings, params: &[Given], ansi: bool, found: &mut Found<'_>) {
-    let mut names: BTreeSet<String> = fill::used(settings, false, ansi);
-    names.extend(fill::used(settings, true, ansi));
-    let holes = fill::of_command(&settings.command, ansi);
+fn unused(settings: &Settings, params: &[Given], found: &mut Found<'_>) {
+    // What the text of a template uses is known only when it is read.
+    if settings.files.iter().any(|file| matches!(file, FileEdit::Template { .. })) {
+        return;
+    }
+    let mut names: BTreeSet<String> = BTreeSet::new();
+    let mut holes: Vec<String> = Vec::new();
+    for settings in std::iter::once(settings).chain(settings.on.iter().map(|(_, settings)| settings)) {
+        let ansi = settings.environment.shell.as_deref().is_none_or(scan::knows_ansi);
+        let steps = settings.then.iter().map(|step| Of::Step(&step.command));
+        for of in [Of::First, Of::Resumed].into_iter().chain(steps) {
+            names.extend(fill::used(settings, of, ansi));
+        }
+        let commands = std::iter::once(&settings.command).chain(settings.then.iter().map(|step| &step.command));
+        holes.extend(commands.flat_map(|command| fill::of_command(command, ansi)));
+        if let Some(Gpus::Expression(text)) = &settings.resources.gpus {
+            names.extend(text.split(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '.'))).map(str::to_string));
+        }
+    }
     if holes.iter().any(|name| name == "flags" || name == "overrides") {
         return;
     }

@@ -10,6 +10,7 @@ mod draw;
 mod expr;
 mod fill;
 mod flags;
+mod hidden;
 mod include;
 mod keys;
 mod name;
@@ -20,6 +21,7 @@ mod quote;
 mod read;
 pub mod render;
 mod scan;
+mod schema;
 mod set;
 mod settings;
 mod simple;
@@ -34,6 +36,7 @@ mod wanted;
 mod yaml;
 
 pub use problem::{Excerpt, Problem, Problems, Severity};
+pub use schema::schema;
 pub use wanted::{Wanted, What};
 
 use neronet_model::journal::SpecSource;

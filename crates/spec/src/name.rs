@@ -1,5 +1,7 @@
 //! Names of experiments: which are allowed, and the one that a command suggests.
 
+use neronet_model::settings::Command;
+
 /// Why a text cannot name an experiment, if it cannot: names stand in listings and filters beside ids such as `42` and `40-50`.
 pub(crate) fn refusal(name: &str) -> Option<&'static str> {
     let allowed = |c: char| c.is_alphanumeric() || "-_.+=,".contains(c);
@@ -51,6 +53,17 @@ fn runs_another(program: &str) -> bool {
                 | "srun"
                 | "xvfb-run"
         )
+}
+
+/// The name that a command suggests.
+pub(crate) fn of_command(command: &Command) -> String {
+    match command {
+        Command::Argv(words) => of_words(&words.iter().map(String::as_str).collect::<Vec<_>>()),
+        Command::Shell(text) => {
+            let line = text.lines().find(|line| !line.trim().is_empty()).unwrap_or("");
+            of_words(&line.split_whitespace().take_while(|word| !matches!(*word, "&&" | "||" | "|" | ";" | "&")).collect::<Vec<_>>())
+        }
+    }
 }
 
 /// The name that a command line suggests: its script, else its program.

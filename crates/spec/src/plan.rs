@@ -11,7 +11,6 @@ use crate::tree::{Key, Node, Table, Tree};
 use crate::{Experiment, Plan, Problems, check, keys, name, settings, sweep, syntax, template};
 use neronet_model::Value;
 use neronet_model::journal::SpecSource;
-use neronet_model::settings::Command;
 
 /// What one specification may hold; more is a slip of the pen.
 const MOST_EXPERIMENTS: usize = 1000;
@@ -250,21 +249,11 @@ fn carry_out(drafts: &[Draft<'_>], changes: &[Change], adds: bool, plan: &mut Pl
         check::templates(&read.written, &read.settings, &given, found);
         let name = renamed.clone().or_else(|| draft.name.clone());
         plan.experiments.push(Experiment {
-            name: name.unwrap_or_else(|| suggested(&read.settings.command)),
+            name: name.unwrap_or_else(|| name::of_command(&read.settings.command)),
             settings: read.settings,
             parallel: read.parallel,
             wanted: read.wanted,
             space,
         });
-    }
-}
-
-fn suggested(command: &Command) -> String {
-    match command {
-        Command::Argv(words) => name::of_words(&words.iter().map(String::as_str).collect::<Vec<_>>()),
-        Command::Shell(text) => {
-            let line = text.lines().find(|line| !line.trim().is_empty()).unwrap_or("");
-            name::of_words(&line.split_whitespace().take_while(|word| !matches!(*word, "&&" | "||" | "|" | ";" | "&")).collect::<Vec<_>>())
-        }
     }
 }

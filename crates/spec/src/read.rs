@@ -2,20 +2,67 @@
 
 use crate::problem::quoted;
 use crate::source::{Found, Span};
-use crate::tree::{Node, Table, Tree};
-use neronet_model::{Millis, Value};
+use crate::suggest::did_you_mean;
+use crate::tree::{Key, Node, Table, Tree};
+use neronet_model::settings::STOP_SIGNALS;
+use neronet_model::{Millis, Value, size};
+use serde::de::DeserializeOwned;
+use serde::de::IntoDeserializer;
+use serde::de::value::{Error, StrDeserializer};
+
+/// Of one kind, in one experiment.
+const MOST_TABLES: usize = 200;
+/// More processors or GPUs than any machine has.
+const MOST: u32 = 1_000_000;
 
 pub(crate) struct Reader<'f, 's> {
     pub(crate) found: &'f mut Found<'s>,
 }
 
 impl Reader<'_, '_> {
-    fn wrong(&mut self, node: &Node, wanted: &str, key: &str, hint: Option<String>) {
+    pub(crate) fn wrong(&mut self, node: &Node, wanted: &str, key: &str, hint: Option<String>) {
         let what = match &node.tree {
             Tree::Word(word) => quoted(word),
             _ => node.kind().to_string(),
         };
         self.found.error(node.span, format!("expected {wanted} for '{key}', found {what}"), hint);
+    }
+
+    /// The tables of `[[name]]`, each with its place; what is no table is told by the check of the keys.
+    pub(crate) fn tables<'t>(&mut self, table: &'t Table, name: &str) -> Vec<(&'t Table, Span)> {
+        let items = match table.get(name).map(|node| &node.tree) {
+            Some(Tree::List(items)) => items.as_slice(),
+            _ => &[],
+        };
+        let table = |node: &'t Node| match &node.tree {
+            Tree::Table(table) => Some((table, node.span)),
+            _ => None,
+        };
+        let tables: Vec<_> = items.iter().filter_map(table).collect();
+        self.within(tables, &format!("[[{name}]]"), |(_, span)| *span)
+    }
+
+    /// The tables of `[name.ANY]`, each with its name.
+    pub(crate) fn named<'t>(&mut self, table: &'t Table, name: &str) -> Vec<(&'t Key, &'t Table)> {
+        let mut named = Vec::new();
+        for (key, node) in self.section(table, name).map(|section| section.entries.as_slice()).unwrap_or_default() {
+            match &node.tree {
+                Tree::Table(table) => named.push((key, table)),
+                _ => {
+                    let hint = format!("write [{name}.{}] and its keys below it", key.name);
+                    self.wrong(node, "a table", &format!("{name}.{}", key.name), Some(hint));
+                }
+            }
+        }
+        self.within(named, &format!("[{name}.…]"), |(key, _)| key.span)
+    }
+
+    /// None at all where there are too many.
+    fn within<T>(&mut self, all: Vec<T>, shown: &str, span: impl Fn(&T) -> Span) -> Vec<T> {
+        let Some(first_over) = all.get(MOST_TABLES) else { return all };
+        let message = format!("{} {shown} are more than an experiment may have ({MOST_TABLES})", all.len());
+        self.found.error(span(first_over), message, None);
+        Vec::new()
     }
 
     /// A sub-table, which may be missing.
@@ -148,16 +195,74 @@ impl Reader<'_, '_> {
         texts
     }
 
-    pub(crate) fn choice<T: Copy>(&mut self, node: &Node, key: &str, choices: &[(&str, T)]) -> Option<T> {
+    /// One of `words`, each of which is a variant of `T`.
+    pub(crate) fn word<T: DeserializeOwned>(&mut self, node: &Node, key: &str, words: &[&str]) -> Option<T> {
         let word = self.text(node, key)?;
-        let chosen = choices.iter().find(|(name, _)| *name == word).map(|(_, value)| *value);
-        if chosen.is_none() {
-            let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
-            let hint = crate::suggest::did_you_mean(&word, names.iter().copied());
-            let message = format!("expected one of {} for '{key}', found {}", names.join(", "), quoted(&word));
-            self.found.error(node.span, message, hint);
+        self.one_of(&word, node.span, key, words)
+    }
+
+    /// A list of such words, or one of them.
+    pub(crate) fn words<T: DeserializeOwned>(&mut self, node: &Node, key: &str, words: &[&str]) -> Vec<T> {
+        let texts = self.texts(node, key);
+        texts.iter().filter_map(|(word, span)| self.one_of(word, *span, key, words)).collect()
+    }
+
+    fn one_of<T: DeserializeOwned>(&mut self, word: &str, span: Span, key: &str, words: &[&str]) -> Option<T> {
+        if !words.contains(&word) {
+            let hint = did_you_mean(word, words.iter().copied());
+            self.found.error(span, format!("expected one of {} for '{key}', found {}", words.join(", "), quoted(word)), hint);
+            return None;
         }
-        chosen
+        let input: StrDeserializer<'_, Error> = word.into_deserializer();
+        T::deserialize(input).ok()
+    }
+
+    /// A signal that asks a process for something, without `SIG`.
+    pub(crate) fn signal(&mut self, node: &Node, key: &str) -> Option<String> {
+        let written = self.text(node, key)?;
+        let upper = written.to_uppercase();
+        let name = upper.strip_prefix("SIG").unwrap_or(&upper);
+        if !STOP_SIGNALS.contains(&name) {
+            let hint = did_you_mean(name, STOP_SIGNALS).unwrap_or_else(|| format!("one of {}", STOP_SIGNALS.join(", ")));
+            self.found.error(node.span, format!("expected a signal for '{key}', found {}", quoted(&written)), hint);
+            return None;
+        }
+        Some(name.to_string())
+    }
+
+    /// A size in bytes, more than nothing.
+    pub(crate) fn size(&mut self, node: &Node, key: &str) -> Option<u64> {
+        let hint = "write \"6 GB\" (1000^3 bytes), \"6 GiB\" or \"6G\" (1024^3)".to_string();
+        let text = match &node.tree {
+            Tree::Scalar(Value::Str(text)) | Tree::Word(text) => text,
+            Tree::Scalar(Value::Int(_) | Value::Float(_)) => {
+                self.found.error(node.span, format!("'{key}' needs a unit"), hint);
+                return None;
+            }
+            _ => {
+                self.wrong(node, "a size", key, Some(hint));
+                return None;
+            }
+        };
+        match size::parse(text) {
+            Some(0) => self.found.error(node.span, format!("'{key}' is nothing at all"), "leave the key out for no limit".to_string()),
+            Some(bytes) => return Some(bytes),
+            None if text.trim().bytes().all(|byte| byte.is_ascii_digit()) && !text.trim().is_empty() => {
+                self.found.error(node.span, format!("'{key}' needs a unit"), hint);
+            }
+            None => self.found.error(node.span, format!("expected a size for '{key}', found {}", quoted(text)), hint),
+        }
+        None
+    }
+
+    /// A whole number that counts things.
+    pub(crate) fn count(&mut self, node: &Node, key: &str, least: u64) -> Option<u32> {
+        let number = self.whole(node, key, least)?;
+        let count = u32::try_from(number).ok().filter(|count| *count <= MOST);
+        if count.is_none() {
+            self.found.error(node.span, format!("expected at most {MOST} for '{key}', found {number}"), None);
+        }
+        count
     }
 
     pub(crate) fn path(&mut self, node: &Node, key: &str) -> Option<String> {
@@ -170,7 +275,24 @@ impl Reader<'_, '_> {
         texts.into_iter().filter(|(path, span)| self.is_path(path, *span, key)).collect()
     }
 
-    fn is_path(&mut self, path: &str, span: Span, key: &str) -> bool {
+    /// A file below the specification's folder, as `a/b`.
+    pub(crate) fn inner_path(&mut self, node: &Node, key: &str) -> Option<String> {
+        let path = self.path(node, key)?;
+        match below(&path) {
+            Some(plain) if !plain.is_empty() && !path.ends_with('/') => Some(plain),
+            _ => {
+                let hint = "write it relative, as \"configs/solver.yaml\"".to_string();
+                self.found.error(
+                    node.span,
+                    format!("expected a file below the specification's folder for '{key}', found {}", quoted(&path)),
+                    hint,
+                );
+                None
+            }
+        }
+    }
+
+    pub(crate) fn is_path(&mut self, path: &str, span: Span, key: &str) -> bool {
         if path.starts_with('~') || path.contains('$') {
             let hint = "it is taken as it is written: write the whole path, or one relative to the specification".to_string();
             self.found.error(span, format!("'~' and '$' mean nothing in '{key}', found {}", quoted(path)), hint);
@@ -200,4 +322,10 @@ impl Reader<'_, '_> {
         }
         globs
     }
+}
+
+/// A relative path without `.` and `//`; none where it is absolute or has `..`.
+pub(crate) fn below(path: &str) -> Option<String> {
+    let parts: Vec<&str> = path.split('/').filter(|part| !matches!(*part, "" | ".")).collect();
+    (!path.starts_with('/') && !parts.contains(&"..")).then(|| parts.join("/"))
 }

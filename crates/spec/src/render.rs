@@ -1,10 +1,10 @@
 //! A run's command and environment with its values filled in. The settings come checked out of `parse`, or from a
 //! submission that was; what can still be missing here is what only the run knows.
 
-use crate::fill::{self, Filling, Part};
+use crate::fill::{self, Filling, Of, Part};
 use crate::template::{self, Token};
 use crate::{flags, quote, scan, simple};
-use neronet_model::settings::{Command, Resume};
+use neronet_model::settings::{Command, Gpus, Input, Resume, Step};
 use neronet_model::{Params, RunId, Settings, Value};
 use std::collections::BTreeSet;
 
@@ -16,6 +16,36 @@ pub struct Context<'a> {
     pub seed: Option<i64>,
     pub checkpoint: Option<&'a str>,
     pub best_checkpoint: Option<&'a str>,
+    /// Names with paths, as `inputs` makes them.
+    pub inputs: &'a [(String, String)],
+    /// The variables of the target.
+    pub target: &'a [(String, String)],
+    /// A free port that was reserved for the run.
+    pub port: Option<u16>,
+    /// Of the run that this one goes on from.
+    pub stage_checkpoint: Option<&'a str>,
+    pub best_stage_checkpoint: Option<&'a str>,
+    /// The parameters that the templates of its files use, as `parameters_in` tells: `{flags}` leaves them out.
+    pub in_files: &'a [String],
+}
+
+impl<'a> Context<'a> {
+    /// Of a run that brings nothing more.
+    pub const fn of(run: RunId, run_directory: &'a str) -> Context<'a> {
+        Context {
+            run,
+            run_directory,
+            seed: None,
+            checkpoint: None,
+            best_checkpoint: None,
+            inputs: &[],
+            target: &[],
+            port: None,
+            stage_checkpoint: None,
+            best_stage_checkpoint: None,
+            in_files: &[],
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,46 +81,79 @@ pub fn command(settings: &Settings, params: &Params, context: &Context<'_>, mode
         Some(Resume::Arguments(arguments)) => Some(arguments.as_str()),
         _ => None,
     };
-    let used = fill::used(settings, resume.is_some(), scan::knows_ansi(shell));
-    let values = Values { params, context, settings, used };
-    let part = if resume.is_some() { Part::Resume } else { Part::Command };
-    let setup = &settings.environment.setup;
-    match base {
-        Command::Shell(text) => {
-            let text = match arguments {
-                Some(arguments) => format!("{} {}", text.trim_end(), arguments.trim()),
-                None => text.clone(),
-            };
-            let (script, shown) = values.script(&text, part, shell)?;
-            let script = format!("{}{script}", setup_lines(setup));
-            let argv = vec![shell.to_string(), "-c".to_string(), script];
-            Ok(Rendered { argv, shown, hides_ends: simple::hides_ends(&text, scan::knows_ansi(shell)) })
+    let (of, part) = if resume.is_some() { (Of::Resumed, Part::Resume) } else { (Of::First, Part::Command) };
+    Values::new(settings, params, context, of, shell).command(base, arguments, part, shell)
+}
+
+/// The command of a `[[then]]`.
+pub fn step(settings: &Settings, params: &Params, context: &Context<'_>, step: &Step, default_shell: &str) -> Result<Rendered, String> {
+    let shell = settings.environment.shell.as_deref().unwrap_or(default_shell);
+    Values::new(settings, params, context, Of::Step(&step.command), shell).command(&step.command, None, Part::Step(0), shell)
+}
+
+/// Where the inputs of a run lie: names with paths, relative ones as they were written. `context.inputs` does not count.
+pub fn inputs(settings: &Settings, params: &Params, context: &Context<'_>) -> Result<Vec<(String, String)>, String> {
+    let values = Values::plain(settings, params, context);
+    let path = |input: &Input| {
+        Ok((input.name.clone(), values.text(&input.path, Part::Input).map_err(|why| format!("[inputs.{}] path: {why}", input.name))?))
+    };
+    settings.inputs.iter().map(path).collect()
+}
+
+/// More is no configuration file.
+const LONGEST_TEXT: usize = 1 << 20;
+
+/// The text of a configuration file with its placeholders filled in, and no quotes added.
+pub fn text(template: &str, settings: &Settings, params: &Params, context: &Context<'_>) -> Result<String, String> {
+    if template.len() > LONGEST_TEXT {
+        return Err(format!("it has {} kB, and a template may have {} kB", template.len() / 1000, LONGEST_TEXT / 1000));
+    }
+    Values::plain(settings, params, context).text(template, Part::File)
+}
+
+/// A value that is set in a configuration file. A placeholder alone keeps the type of what it stands for.
+pub fn value(template: &Value, settings: &Settings, params: &Params, context: &Context<'_>) -> Result<Value, String> {
+    match template {
+        Value::Str(text) => Values::plain(settings, params, context).typed(text),
+        Value::List(items) => {
+            items.iter().map(|item| value(item, settings, params, context)).collect::<Result<_, String>>().map(Value::List)
         }
-        Command::Argv(words) => {
-            let mut argv = Vec::new();
-            for word in words {
-                values.word(word, &template::tokens(word), part, &mut argv)?;
-            }
-            if let Some(arguments) = arguments {
-                for word in quote::split(&template::tokens(arguments)).map_err(|why| format!("[resume] arguments: {why}"))? {
-                    values.word(arguments, &word, part, &mut argv)?;
-                }
-            }
-            let shown = argv.iter().map(|word| quote::pretty(word)).collect::<Vec<_>>().join(" ");
-            let hides_ends = simple::words_hide_ends(&argv);
-            if !setup.is_empty() {
-                let script = format!("{}exec \"$@\"", setup_lines(setup));
-                argv.splice(0..0, [shell.to_string(), "-c".to_string(), script, "neronet".to_string()]);
-            }
-            Ok(Rendered { argv, shown, hides_ends })
+        other => Ok(other.clone()),
+    }
+}
+
+/// The parameters that the text of a configuration file uses, or the first placeholder in it that means nothing.
+pub fn parameters_in(template: &str, settings: &Settings, params: &Params) -> Result<Vec<String>, String> {
+    let known: Vec<&str> = params.iter().map(|(name, _)| name).collect();
+    let mut used = Vec::new();
+    for (at, name) in placeholders(template) {
+        match fill::resolve(name, Part::File, &known, settings) {
+            Ok(Filling::Param) if !used.iter().any(|known| known == name) => used.push(name.to_string()),
+            Ok(_) => {}
+            Err((message, _)) => return Err(on_line(template, at, &message)),
         }
     }
+    Ok(used)
+}
+
+fn placeholders(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    template::tokens(text).into_iter().filter_map(|token| match token {
+        Token::Hole(range) => Some((range.start, template::name(text, &range))),
+        Token::Char(..) => None,
+    })
+}
+
+/// A mistake in a text of several lines, with its place.
+fn on_line(text: &str, at: usize, message: &str) -> String {
+    if !text.contains('\n') {
+        return message.to_string();
+    }
+    format!("line {}: {message}", text[..at].matches('\n').count() + 1)
 }
 
 /// The variables of `[env]`, in the order of the file.
 pub fn env(settings: &Settings, params: &Params, context: &Context<'_>) -> Result<Vec<(String, String)>, String> {
-    let used = BTreeSet::new();
-    let values = Values { params, context, settings, used };
+    let values = Values::plain(settings, params, context);
     let mut env = Vec::new();
     for (name, value) in &settings.env {
         let mut words = Vec::new();
@@ -116,19 +179,101 @@ fn setup_lines(lines: &[String]) -> String {
 
 struct Values<'a> {
     params: &'a Params,
+    names: Vec<&'a str>,
     context: &'a Context<'a>,
     settings: &'a Settings,
     /// What `{flags}` leaves out.
     used: BTreeSet<String>,
 }
 
-impl Values<'_> {
+impl<'a> Values<'a> {
+    fn new(settings: &'a Settings, params: &'a Params, context: &'a Context<'a>, of: Of<'_>, shell: &str) -> Values<'a> {
+        let mut used = fill::used(settings, of, scan::knows_ansi(shell));
+        used.extend(context.in_files.iter().cloned());
+        Values { used, ..Values::plain(settings, params, context) }
+    }
+
+    /// For texts that take no `{flags}`.
+    fn plain(settings: &'a Settings, params: &'a Params, context: &'a Context<'a>) -> Values<'a> {
+        let names = params.iter().map(|(name, _)| name).collect();
+        Values { params, names, context, settings, used: BTreeSet::new() }
+    }
+
+    /// A command, and what is written behind it.
+    fn command(&self, base: &Command, arguments: Option<&str>, part: Part, shell: &str) -> Result<Rendered, String> {
+        let setup = &self.settings.environment.setup;
+        match base {
+            Command::Shell(text) => {
+                let text = match arguments {
+                    Some(arguments) => format!("{} {}", text.trim_end(), arguments.trim()),
+                    None => text.clone(),
+                };
+                let (script, shown) = self.script(&text, part, shell)?;
+                let script = format!("{}{script}", setup_lines(setup));
+                let argv = vec![shell.to_string(), "-c".to_string(), script];
+                Ok(Rendered { argv, shown, hides_ends: simple::hides_ends(&text, scan::knows_ansi(shell)) })
+            }
+            Command::Argv(words) => {
+                let mut argv = Vec::new();
+                for word in words {
+                    self.word(word, &template::tokens(word), part, &mut argv)?;
+                }
+                if let Some(arguments) = arguments {
+                    for word in quote::split(&template::tokens(arguments)).map_err(|why| format!("[resume] arguments: {why}"))? {
+                        self.word(arguments, &word, part, &mut argv)?;
+                    }
+                }
+                let shown = argv.iter().map(|word| quote::pretty(word)).collect::<Vec<_>>().join(" ");
+                let hides_ends = simple::words_hide_ends(&argv);
+                if !setup.is_empty() {
+                    let script = format!("{}exec \"$@\"", setup_lines(setup));
+                    argv.splice(0..0, [shell.to_string(), "-c".to_string(), script, "neronet".to_string()]);
+                }
+                Ok(Rendered { argv, shown, hides_ends })
+            }
+        }
+    }
+
+    /// A text with the values in the places of its placeholders.
+    fn text(&self, text: &str, part: Part) -> Result<String, String> {
+        let mut out = String::with_capacity(text.len());
+        for token in template::tokens(text) {
+            match token {
+                Token::Char(c, _) => out.push(c),
+                Token::Hole(range) => match self.of(template::name(text, &range), part) {
+                    Ok(Ok(value)) => out.push_str(&value),
+                    Ok(Err(words)) => out.push_str(&words.join(" ")),
+                    Err(message) => return Err(on_line(text, range.start, &message)),
+                },
+            }
+        }
+        Ok(out)
+    }
+
+    /// A text as a value; a placeholder alone has the type of what it stands for.
+    fn typed(&self, text: &str) -> Result<Value, String> {
+        let whole = match template::tokens(text).as_slice() {
+            [Token::Hole(range)] => Some(template::name(text, range)),
+            _ => None,
+        };
+        let filled = self.text(text, Part::File)?;
+        let filling = whole.and_then(|name| Some((name, fill::resolve(name, Part::File, &self.names, self.settings).ok()?)));
+        Ok(match filling {
+            Some((name, Filling::Param)) => self.params.get(name).cloned().unwrap_or(Value::Str(filled)),
+            Some((_, Filling::RunId | Filling::RunSeed | Filling::RunGpus | Filling::RunPort)) => Value::as_typed(&filled),
+            _ => Value::Str(filled),
+        })
+    }
+
     /// A placeholder's value as one text, or as the words that it stands for.
     fn of(&self, name: &str, part: Part) -> Result<Result<String, Vec<String>>, String> {
-        let names: Vec<&str> = self.params.iter().map(|(name, _)| name).collect();
         let rest = || self.params.iter().filter(|(name, _)| !self.used.contains(*name));
         let missing = |what: &str| format!("{{{name}}}: {what}");
-        let text = match fill::resolve(name, part, &names).map_err(|(message, _)| message)? {
+        let of_run = |path: Option<&str>, what: &str| path.map(str::to_string).ok_or_else(|| missing(what));
+        let of_list = |list: &[(String, String)], name: &str, what: &str| {
+            list.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone()).ok_or_else(|| missing(what))
+        };
+        let text = match fill::resolve(name, part, &self.names, self.settings).map_err(|(message, _)| message)? {
             Filling::Flags => return no_nul(flags::flags(rest(), &self.settings.flags)).map(Err),
             Filling::Overrides => return no_nul(flags::overrides(rest())).map(Err),
             Filling::Param => self.params.get(name).map(Value::to_string).unwrap_or_default(),
@@ -138,14 +283,17 @@ impl Values<'_> {
                 let seed = self.context.seed.ok_or_else(|| missing("the run has no seed; give it a parameter 'seed'"))?;
                 seed.to_string()
             }
-            Filling::Checkpoint => {
-                let path = self.context.checkpoint.ok_or_else(|| missing("the run has no complete checkpoint"))?;
-                path.to_string()
-            }
-            Filling::BestCheckpoint => {
-                let path = self.context.best_checkpoint.ok_or_else(|| missing("the run has no best checkpoint"))?;
-                path.to_string()
-            }
+            Filling::RunGpus => match self.settings.resources.gpus {
+                Some(Gpus::Count(count)) => count.to_string(),
+                _ => return Err(missing("the run has no fixed number of GPUs")),
+            },
+            Filling::RunPort => self.context.port.ok_or_else(|| missing("no port was reserved for the run"))?.to_string(),
+            Filling::Checkpoint => of_run(self.context.checkpoint, "the run has no complete checkpoint")?,
+            Filling::BestCheckpoint => of_run(self.context.best_checkpoint, "the run has no best checkpoint")?,
+            Filling::StageCheckpoint => of_run(self.context.stage_checkpoint, "the run before has no complete checkpoint")?,
+            Filling::BestStageCheckpoint => of_run(self.context.best_stage_checkpoint, "the run before has no best checkpoint")?,
+            Filling::Input(name) => of_list(self.context.inputs, name, "nobody says where this input is")?,
+            Filling::Target(name) => of_list(self.context.target, name, "the target has no such variable")?,
         };
         Ok(Ok(no_nul(vec![text])?.remove(0)))
     }

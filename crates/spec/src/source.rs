@@ -1,5 +1,6 @@
 //! Where every piece of a specification was written: spans, and the way from a span to a [`Problem`].
 
+use crate::hidden;
 use crate::problem::{Excerpt, Problem, Severity};
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -103,7 +104,7 @@ impl<'a> Sources<'a> {
         let to = if line == 0 { text.len() } else { text[from..].find('\n').map_or(text.len(), |at| from + at) };
         let line_text = text[from..to].trim_end_matches('\r');
         let (first, last) = ((start - from).min(line_text.len()), end.saturating_sub(from));
-        Problem {
+        let problem = Problem {
             severity,
             path: path.to_string(),
             line,
@@ -112,7 +113,8 @@ impl<'a> Sources<'a> {
             excerpt: (!line_text.trim().is_empty() && span != Span::START)
                 .then(|| Excerpt::of(line_text, first, last.min(line_text.len()))),
             hint,
-        }
+        };
+        hidden::hide(problem, text, from)
     }
 
     /// The place of `decoded`, a range of a string's value, where the string as written (with quotes and escapes) is `span`.
@@ -215,6 +217,14 @@ impl<'a> Found<'a> {
 
     pub(crate) fn note(&mut self, span: Span, message: impl Into<String>, hint: impl Into<Option<String>>) {
         self.add(Severity::Note, span, message.into(), hint.into());
+    }
+
+    /// An error at a place that must not be shown.
+    pub(crate) fn error_unseen(&mut self, span: Span, message: String, hint: String) {
+        if !self.is_full() && self.seen.insert((span, message.clone())) {
+            let problem = self.sources.problem(Severity::Error, span, String::new(), None);
+            self.list.push((span, Problem { message, hint: Some(hint), excerpt: None, ..problem }));
+        }
     }
 
     /// Nothing more is taken up; whoever would make long hints can stop.

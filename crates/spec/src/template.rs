@@ -94,7 +94,13 @@ pub(crate) fn tokens(text: &str) -> Vec<Token> {
 fn hole_end(rest: &str) -> Option<usize> {
     let inner = rest.strip_prefix('{')?;
     let end = inner.find(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '-' | '.')))?;
-    (inner[end..].starts_with('}') && is_name(&inner[..end])).then_some(end + 2)
+    (inner[end..].starts_with('}') && (is_name(&inner[..end]) || is_checkpoint_of(&inner[..end]))).then_some(end + 2)
+}
+
+/// `3d-unet.checkpoint`: the names of experiments may begin with a digit.
+fn is_checkpoint_of(text: &str) -> bool {
+    let experiment = text.strip_suffix(".checkpoint.best").or_else(|| text.strip_suffix(".checkpoint"));
+    experiment.is_some_and(|name| !name.is_empty() && !name.starts_with(['-', '.']))
 }
 
 /// The names of all placeholders.

@@ -6,6 +6,7 @@ use crate::fill::Part;
 use crate::problem::{Problem, Severity};
 use crate::source::{Found, Span};
 use crate::template::{self, Token};
+use neronet_model::settings::Input;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum What {
@@ -17,6 +18,10 @@ pub enum What {
     Directory(String),
     /// An entry of `[code] link`
     Link(String),
+    /// An input; its path may hold placeholders.
+    Input(Input),
+    /// The file that a `[[file]]` reads: below the specification's folder, in the snapshot.
+    Template(String),
     /// A copy of the code for each run: `[checkpoints] keep` deletes nothing elsewhere.
     OwnCopy,
     /// A part of the command that could be a relative path.
@@ -50,7 +55,8 @@ const MOST_WORDS: usize = 50;
 /// The literal words of the command. What a placeholder touches is known only when a run starts.
 pub(crate) fn words(written: &[Written], found: &Found<'_>) -> Vec<Wanted> {
     let mut wanted = Vec::new();
-    let commands = written.iter().filter(|template| template.part == Part::Command && template.style != Style::Arguments);
+    let commands =
+        written.iter().filter(|template| template.part == Part::Command && template.target.is_none() && template.style != Style::Arguments);
     for template in commands {
         let mut word = String::new();
         let mut start = 0;

@@ -308,7 +308,11 @@ mod tests {
                 time_limit: None,
                 stop: settings.stop,
                 metrics: settings.metrics,
-                checkpoints: Checkpoints { paths: paths.iter().map(ToString::to_string).collect(), keep: Some(keep) },
+                checkpoints: Checkpoints {
+                    paths: paths.iter().map(ToString::to_string).collect(),
+                    keep: Some(keep),
+                    ..Checkpoints::default()
+                },
                 objectives: vec![Objective { metric: "val_loss".into(), goal: Goal::Min }],
                 resumes: false,
                 resumed_from: None,

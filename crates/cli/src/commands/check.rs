@@ -82,7 +82,7 @@ fn command(session: &Session, settings: &Settings, params: &Params, run: RunId, 
         Some(Value::Int(seed)) => Some(*seed),
         _ => None,
     };
-    let context = render::Context { run, run_directory: &run_directory, seed, checkpoint: None, best_checkpoint: None };
+    let context = render::Context { seed, ..render::Context::of(run, &run_directory) };
     let rendered = render::command(settings, params, &context, Mode::First, preflight::default_shell(&session.context.environment));
     rendered
         .map(|rendered| mask_text(&rendered.shown, known))

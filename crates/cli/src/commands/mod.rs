@@ -19,6 +19,7 @@ pub(crate) mod reference;
 pub(crate) mod report;
 pub(crate) mod rm;
 pub(crate) mod run;
+pub(crate) mod schema;
 pub(crate) mod screen;
 pub(crate) mod show;
 pub(crate) mod stop;

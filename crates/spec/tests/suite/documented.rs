@@ -1,7 +1,7 @@
 //! Every example of the language's page is a whole specification.
 
 use crate::reading::lines;
-use neronet_spec::{Plan, parse};
+use neronet_spec::{Plan, Severity, parse};
 
 /// The blocks of a page in one language.
 pub(crate) fn examples(page: &str, language: &str) -> Vec<String> {
@@ -22,7 +22,9 @@ fn every_example_is_read_without_a_word_of_warning() {
     let yaml = plans("yaml", "neronet.yaml");
     assert!(toml.len() >= 6 && yaml.len() == 1, "{} {}", toml.len(), yaml.len());
     for plan in toml.iter().chain(&yaml) {
-        let said: Vec<String> = plan.warnings.iter().map(ToString::to_string).collect();
+        // What is understood and not honoured yet is a note.
+        let warnings = plan.warnings.iter().filter(|problem| problem.severity == Severity::Warning);
+        let said: Vec<String> = warnings.map(ToString::to_string).collect();
         assert_eq!(said, Vec::<String>::new());
     }
     let counts = |plan: &Plan| plan.experiments.iter().map(neronet_spec::Experiment::count).collect::<Vec<_>>();

@@ -3,9 +3,12 @@
 mod commands;
 mod documented;
 mod files;
+mod filling;
 mod malformed;
 mod malformed_commands;
+mod malformed_keys;
 mod malformed_sweeps;
 mod quoting;
 mod reading;
+mod schema;
 mod sweeping;

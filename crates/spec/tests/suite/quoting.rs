@@ -7,11 +7,10 @@ use proptest::prelude::*;
 use std::process::Command;
 
 pub(crate) const CONTEXT: Context<'static> = Context {
-    run: RunId(42),
-    run_directory: "/home/a user/runs/42",
     seed: Some(7),
     checkpoint: Some("it's.npz"),
     best_checkpoint: Some("best.npz"),
+    ..Context::of(RunId(42), "/home/a user/runs/42")
 };
 
 /// What a process of this command gets: it prints its arguments, each ended by a NUL.

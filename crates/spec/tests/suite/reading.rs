@@ -203,6 +203,123 @@ grace = "2 min"
 }
 
 #[test]
+fn what_is_said_to_the_queue_and_around_the_command_arrives() {
+    let text = r#"
+command = "t"
+target = ["gpu", "triton"]
+[secrets]
+WANDB_API_KEY = "env"
+TOKEN = "env:OTHER_TOKEN"
+KEY = "file:~/.wandb-key"
+PASS = "command:pass show wandb"
+[inputs.cifar]
+path = "{target.data}/cifar"
+needs = "3 GB"
+fingerprint = "hash"
+[inputs.mnist]
+path = "/data/mnist"
+needs = "50000 files"
+files = ["./train.bin", "sub/test.bin"]
+[code]
+build = "make -j2"
+[[file]]
+template = "solver.prototxt.in"
+to = "solver.prototxt"
+[[file]]
+id = "config"
+edit = "config.yaml"
+to = "out/config.yaml"
+set = { "optim.lr" = 1e-3, model.layers = [1, "two"], debug = false }
+[resources]
+cpus = 4
+gpus = "2-8"
+gpu_memory = "6 GB"
+memory = "16G"
+disk = "20 GiB"
+slot = "24h"
+[stop]
+before = "10 min"
+[metrics]
+tensorboard = "runs/"
+[checkpoints]
+fetch = "best"
+signal = "sigusr1"
+[outputs]
+keep = ["*.png", "preds.csv"]
+max = "2 GB"
+[[then]]
+name = "evaluate"
+command = ["python", "eval.py", "{checkpoint.best}"]
+[[rule]]
+when = "val_error > 0.5 and epoch >= 3"
+after = "10 min"
+for = "3 epochs"
+do = "checkpoint-and-stop"
+[retry]
+times = 2
+on = ["crash", "oom", "lost"]
+[notify]
+email = "me@example.org"
+on = ["finished", "failed", "problem"]
+[on.triton]
+environment.setup = ["module load mamba"]
+resources.memory = "32 GB"
+[[experiment]]
+name = "finetune"
+after = "cifar"
+match = ["seed"]
+"#;
+    let experiment = &plan(text).experiments[0];
+    let mut settings = experiment.settings.clone();
+    let (target, there) = settings.on.pop().expect("a target");
+    assert_eq!((target.as_str(), there.resources.memory, there.resources.cpus), ("triton", Some(32_000_000_000), Some(4)));
+    assert_eq!(there.environment.setup, ["module load mamba"]);
+    assert_eq!(there.then, settings.then);
+    insta::assert_snapshot!(serde_json::to_string_pretty(&settings).expect("serialises"));
+    let stored = serde_json::to_string(&experiment.settings).expect("serialises");
+    let read: neronet_model::Settings = serde_json::from_str(&stored).expect("reads back");
+    assert_eq!(read, experiment.settings);
+    // A record of a version that knew fewer keys.
+    let old: neronet_model::Settings = serde_json::from_str(r#"{"command":{"shell":"t"}}"#).expect("reads back");
+    assert_eq!(old, neronet_model::Settings::of(neronet_model::settings::Command::Shell("t".into())));
+}
+
+#[test]
+fn every_way_to_ask_for_gpus() {
+    for (written, gpus) in [
+        ("0", r#"{"count":0}"#),
+        ("4", r#"{"count":4}"#),
+        ("\"4\"", r#"{"count":4}"#),
+        ("\"all\"", r#""all""#),
+        ("\"2-8\"", r#"{"range":[2,8]}"#),
+        ("0.5", r#"{"fraction":0.5}"#),
+        ("\"world * 2\"", r#"{"expression":"world * 2"}"#),
+        ("\"max(1, world)\"", r#"{"expression":"max(1, world)"}"#),
+    ] {
+        let plan = plan(&format!("command = \"t {{flags}}\"\nparams.world = 2\nresources.gpus = {written}\n"));
+        let read = plan.experiments[0].settings.resources.gpus.as_ref().expect("read");
+        assert_eq!(serde_json::to_string(read).expect("serialises"), gpus, "{written}");
+    }
+    let set = plan_with("command = \"t\"\n", None, &["resources.gpus=2-8", "resources.memory=6 GB", "retry.times=1"]);
+    assert_eq!(set.experiments[0].settings.resources.memory, Some(6_000_000_000));
+}
+
+#[test]
+fn many_targets_with_many_keys_are_refused_within_bounds() {
+    let env: String = (0..3000).map(|n| format!("V{n} = 1\n")).collect();
+    let targets: String = (0..100).map(|n| format!("[on.t{n}]\nstop.signal = \"INT\"\n")).collect();
+    let problems = parse(&format!("command = \"t\"\n[env]\n{env}{targets}"), "neronet.toml", None, &[]).expect_err("refused");
+    assert!(problems.to_string().contains("more than an experiment may have"));
+    let many = |count: usize| (0..count).map(|n| format!("[[then]]\nname = \"s{n}\"\ncommand = \"t\"\n")).collect::<String>();
+    assert_eq!(plan(&format!("command = \"t\"\n{}", many(200))).experiments[0].settings.then.len(), 200);
+    let problems = parse(&format!("command = \"t\"\n{}", many(201)), "neronet.toml", None, &[]).expect_err("refused");
+    assert!(problems.to_string().contains("201 [[then]] are more than an experiment may have (200)"));
+    let names = |count: usize| (0..count).map(|n| format!("K{n} = \"env\"\n")).collect::<String>();
+    let text = format!("command = \"t\"\n[env]\n{0}[secrets]\n{0}", names(50_000));
+    assert!(parse(&text, "neronet.toml", None, &[]).is_err());
+}
+
+#[test]
 fn a_hundred_thousand_and_more_combinations_are_counted_and_made_lazily() {
     let axis: Vec<String> = (0..1000).map(|n| n.to_string()).collect();
     let axis = axis.join(", ");

@@ -1,0 +1,216 @@
+//! The language as a table: every key of a specification, what its value is, what it says, and whether it is carried out.
+
+use super::{Key, Kind, Place, Section, State, When};
+
+const fn key(name: &'static str, kind: Kind, says: &'static str) -> Key {
+    Key { name, kind, says, place: Place::Anywhere, state: State::Now, needed: false }
+}
+
+impl Key {
+    const fn of_top(self) -> Key {
+        Key { place: Place::Top, ..self }
+    }
+
+    const fn of_experiment(self) -> Key {
+        Key { place: Place::Experiment, ..self }
+    }
+
+    const fn of_run(self) -> Key {
+        Key { place: Place::Run, ..self }
+    }
+
+    const fn later(self, when: When, instead: &'static str) -> Key {
+        Key { state: State::Later(when, instead), ..self }
+    }
+
+    const fn needed(self) -> Key {
+        Key { needed: true, ..self }
+    }
+}
+
+const fn section(header: &'static str, keys: &'static [Key]) -> Section {
+    Section { header, keys, ways: &[] }
+}
+
+pub(crate) const BOOL_STYLES: &[&str] = &["switch", "value", "no-prefix"];
+pub(crate) const LIST_STYLES: &[&str] = &["spaces", "commas", "repeat", "brackets"];
+pub(crate) const FINGERPRINTS: &[&str] = &["listing", "hash", "none"];
+pub(crate) const FETCHED: &[&str] = &["best", "last", "all", "none"];
+pub(crate) const MATCHES: &[&str] = &["best", "all"];
+pub(crate) const RULE_ACTIONS: &[&str] = &["notify", "stop", "checkpoint-and-stop", "requeue", "run"];
+pub(crate) const RETRY_ON: &[&str] = &["crash", "oom", "lost", "time"];
+pub(crate) const NOTIFY_ON: &[&str] = &["started", "finished", "failed", "stopped", "problem"];
+
+/// What begins with `~` or holds `$` would mean something to a shell.
+pub(crate) const PATH: &str = "^[^~$][^$]*$";
+const EDITED: &str = r"^[^~$][^$]*\.(ya?ml|json|toml|ini|cfg|conf)$";
+const SECRET: &str = r"^(env$|env:[A-Za-z_][A-Za-z0-9_]*$|file:\s*\S|command:\s*\S)";
+const NEEDS: &str = r"^\s*([0-9]+\s*files?|[0-9]+(\.[0-9]+)?\s*([bB]|[bB]ytes|[kKmMgGtTpP]([iI]?[bB]?)))\s*$";
+const HOLD: &str = r"^\s*[0-9]+(\.[0-9]+)?\s*[A-Za-z]+(\s+[0-9]+\s*[A-Za-z]+)*\s*$";
+
+#[rustfmt::skip]
+pub(crate) static TOP: Section = section("", &[
+    key("project", Kind::Text, "The project that the runs belong to. Default: the name of the git work tree, else of the folder").of_top(),
+    key("include", Kind::Paths, "Specifications whose keys hold here as well; what this file says stands instead").of_top(),
+    key("name", Kind::Text, "The name of the experiment. Default: the script's name").of_run(),
+    key("id", Kind::Text, "Of an element of a list: one with the same id replaces it").of_experiment(),
+    key("command", Kind::Command, "What a run executes: a text for the shell, or a list of arguments. {NAME} stands for a parameter, {flags} for all that are used nowhere else"),
+    key("objective", Kind::Objective, "What \"best\" means: a metric and min or max, as \"val_error min\"; of several in a list the first counts most"),
+    key("target", Kind::Texts, "The target or group of targets where the runs execute; the first that fits").of_run().later(When::Queue, "runs everything on this machine"),
+    key("params", Kind::Params, "The parameters. A list varies: one run for each combination").of_run(),
+    key("sweep", Kind::Table(&SWEEP), "How the parameters combine, and how many runs execute at a time").of_run(),
+    key("flags", Kind::Table(&FLAGS), "How {flags} writes parameters"),
+    key("environment", Kind::Table(&ENVIRONMENT), "Which Python, modules and shell the command gets"),
+    key("env", Kind::Scalars, "Variables of the process. Values take placeholders"),
+    key("secrets", Kind::Alike(SECRET), "Variables whose values are found when a run starts, and never written down: \"env\", \"env:NAME\", \"file:PATH\" or \"command:TEXT\""),
+    key("inputs", Kind::Named(&INPUT), "Data that the runs read, used as {inputs.NAME}"),
+    key("code", Kind::Table(&CODE), "What is frozen of the code, and where the command starts"),
+    key("file", Kind::Tables(&FILE), "Configuration files that each run gets"),
+    key("resources", Kind::Table(&RESOURCES), "What a run needs"),
+    key("stop", Kind::Table(&STOP), "How a run is asked to stop"),
+    key("metrics", Kind::Table(&METRICS), "Metrics beyond those that are read from the output by themselves"),
+    key("checkpoints", Kind::Table(&CHECKPOINTS), "Which files are checkpoints, and which of them stay"),
+    key("resume", Kind::Table(&RESUME), "How a run goes on from a checkpoint: one of three ways"),
+    key("outputs", Kind::Table(&OUTPUTS), "Other files that a run leaves and that are kept"),
+    key("then", Kind::Tables(&THEN), "Further steps of the same run, after its command has ended well"),
+    key("rule", Kind::Tables(&RULE), "Conditions on metrics, each with an action").later(When::Rules, "judges no rule"),
+    key("retry", Kind::Table(&RETRY), "Whether a failed run is tried again by itself").later(When::Queue, "does not retry"),
+    key("notify", Kind::Table(&NOTIFY), "Who is told what").later(When::Notifications, "tells nobody"),
+    key("on", Kind::Targets, "Keys that hold only for runs on the target of this name").of_run().later(When::Queue, "runs everything on this machine"),
+    key("experiment", Kind::Experiments, "An experiment. It has everything above it, and overrides what it names").of_run(),
+    key("include_self", Kind::Flag, "Whether the top of the file is an experiment as well, where it holds others").of_run(),
+    key("unset", Kind::Texts, "Keys that do not hold here, although they are inherited: \"params.depth\"").of_experiment(),
+    key("after", Kind::Text, "Another experiment: each of its finished runs gives one run here").of_experiment().later(When::Queue, "waits for no other run"),
+    key("match", Kind::WordOrTexts(MATCHES), "Which runs of the experiment that `after` names: those with the same values of these parameters, the best one, or all").of_experiment().later(When::Queue, "waits for no other run"),
+]);
+
+#[rustfmt::skip]
+static SWEEP: Section = section("[sweep]", &[
+    key("zip", Kind::Groups, "Parameters that vary together: a list of names, or one for each group"),
+    key("only_if", Kind::Texts, "A condition on parameters: other combinations are no runs"),
+    key("samples", Kind::Whole(1), "How many values are drawn for parameters that are"),
+    key("seed", Kind::Whole(0), "Another seed gives other draws. Default: 0"),
+    key("parallel", Kind::Whole(1), "How many runs at a time. Default: 1"),
+]);
+
+#[rustfmt::skip]
+static FLAGS: Section = section("[flags]", &[
+    key("bool", Kind::Word(BOOL_STYLES), "switch: --amp or nothing; value: --amp true; no-prefix: --amp or --no-amp. Default: switch"),
+    key("list", Kind::Word(LIST_STYLES), "spaces: --betas 0.9 0.999; commas: --betas 0.9,0.999; repeat: the flag once for each; brackets: one argument. Default: spaces"),
+    key("dashes", Kind::Flag, "Whether batch_size is written --batch-size. Default: false"),
+]);
+
+#[rustfmt::skip]
+static ENVIRONMENT: Section = section("[environment]", &[
+    key("setup", Kind::Texts, "Lines of shell before the command, as \"module load cuda\""),
+    key("python", Kind::Path, "A virtual or conda environment, relative to the specification"),
+    key("shell", Kind::Text, "A shell of the Bourne family. Default: bash where there is one, else sh"),
+]);
+
+#[rustfmt::skip]
+static INPUT: Section = section("[inputs.NAME]", &[
+    key("path", Kind::Path, "Where it is: absolute, or relative to the specification. Takes parameters and {target.NAME}").needed(),
+    key("needs", Kind::Like(NEEDS), "How much must be there at least: \"3 GB\" or \"50000 files\""),
+    key("files", Kind::Inners, "Files that must be in it"),
+    key("fingerprint", Kind::Word(FINGERPRINTS), "By what it is known again: names, sizes and times (listing), its bytes (hash), or not at all (none). Default: listing"),
+]);
+
+#[rustfmt::skip]
+static CODE: Section = section("[code]", &[
+    key("directory", Kind::Path, "Where the command starts, relative to the specification"),
+    key("link", Kind::Paths, "Ignored or large folders and files that the run reads"),
+    key("build", Kind::Text, "Shell text, run once for each snapshot and target before its runs"),
+    key("in_place", Kind::Flag, "Run in the work tree itself; nothing is frozen. Default: false"),
+]);
+
+#[rustfmt::skip]
+static FILE: Section = Section { ways: &[(&["template", "to"], &["edit", "set"]), (&["edit", "set"], &["template"])], ..section("[[file]]", &[
+    key("id", Kind::Text, "One with the same id replaces it"),
+    key("template", Kind::Inner(PATH), "A file whose text has placeholders, as a command has"),
+    key("to", Kind::Inner(PATH), "Where the result is written, relative to the specification"),
+    key("edit", Kind::Inner(EDITED), "A YAML, JSON, TOML or INI file in which values are set; the rest of it stays as it is"),
+    key("set", Kind::Values, "The values by their paths: \"optim.lr\" = \"{lr}\""),
+]) };
+
+#[rustfmt::skip]
+static RESOURCES: Section = section("[resources]", &[
+    key("cpus", Kind::Whole(1), "Processor cores").later(When::Queue, PLACES_NOTHING),
+    key("gpus", Kind::Gpus, "A number, \"all\", a range such as \"2-8\", a fraction such as 0.5, or an expression of parameters; 0 hides them").later(When::Queue, PLACES_NOTHING),
+    key("gpu_memory", Kind::Size, "Memory of each GPU").later(When::Queue, PLACES_NOTHING),
+    key("memory", Kind::Size, "Main memory").later(When::Queue, PLACES_NOTHING),
+    key("disk", Kind::Size, "Room on the disk").later(When::Queue, PLACES_NOTHING),
+    key("time", Kind::Duration, "The whole training is asked to stop after this"),
+    key("slot", Kind::Duration, "One attempt, where a cluster limits it; the training goes on in the next one").later(When::Queue, PLACES_NOTHING),
+]);
+
+const PLACES_NOTHING: &str = "reserves nothing";
+
+#[rustfmt::skip]
+static STOP: Section = section("[stop]", &[
+    key("signal", Kind::Signal, "What a run is asked by. Default: TERM"),
+    key("before", Kind::Duration, "The signal is sent so long before the end of a slot").later(When::Queue, "knows no slots"),
+    key("grace", Kind::Grace, "From the signal to KILL. Default: 30 s"),
+]);
+
+#[rustfmt::skip]
+static METRICS: Section = section("[metrics]", &[
+    key("patterns", Kind::Texts, "Regular expressions with named groups, tried on each line first"),
+    key("ignore", Kind::Texts, "Names that are not recorded; * stands for any text"),
+    key("files", Kind::Paths, "CSV and JSON files that hold metrics: globs relative to where the command starts"),
+    key("tensorboard", Kind::Paths, "Folders with TensorBoard event files: globs relative to where the command starts").later(When::Later, "does not read event files"),
+]);
+
+#[rustfmt::skip]
+static CHECKPOINTS: Section = section("[checkpoints]", &[
+    key("paths", Kind::Paths, "Globs relative to where the command starts"),
+    key("keep", Kind::Table(&KEEP), "What stays; without it nothing is deleted"),
+    key("fetch", Kind::Word(FETCHED), "What comes home from another machine by itself").later(When::Queue, "runs everything on this machine"),
+    key("signal", Kind::Signal, "The signal that makes the script save one now; without it none is sent").later(When::Later, "never sends it"),
+]);
+
+#[rustfmt::skip]
+static KEEP: Section = section("[checkpoints.keep]", &[
+    key("best", Kind::Whole(0), "So many of the best, by the first objective"),
+    key("last", Kind::Whole(0), "So many of the last"),
+]);
+
+#[rustfmt::skip]
+static RESUME: Section = Section { ways: &[(&["arguments"], &["command", "automatic"]), (&["command"], &["arguments", "automatic"]), (&["automatic"], &["arguments", "command"])], ..section("[resume]", &[
+    key("arguments", Kind::Text, "Appended to the command: \"--resume {checkpoint}\""),
+    key("command", Kind::Command, "Run instead of the command"),
+    key("automatic", Kind::True, "The script finds its own checkpoint"),
+]) };
+
+#[rustfmt::skip]
+static OUTPUTS: Section = section("[outputs]", &[
+    key("keep", Kind::Inners, "Globs relative to where the command starts"),
+    key("max", Kind::Size, "So much of them at most"),
+]);
+
+#[rustfmt::skip]
+static THEN: Section = section("[[then]]", &[
+    key("id", Kind::Text, "One with the same id replaces it"),
+    key("name", Kind::Text, "The name of the step. Default: the script's name"),
+    key("command", Kind::Command, "What it executes; {checkpoint} and {checkpoint.best} are those of the run").needed(),
+]);
+
+#[rustfmt::skip]
+static RULE: Section = Section { ways: &[(&["when"], &[]), (&["after"], &[])], ..section("[[rule]]", &[
+    key("id", Kind::Text, "One with the same id replaces it"),
+    key("when", Kind::Text, "A condition on metrics: \"val_error > 0.5 and epoch >= 3\""),
+    key("after", Kind::Duration, "Not before the run is this old"),
+    key("for", Kind::Like(HOLD), "So long the condition must hold: \"3 epochs\", \"500 steps\", \"10 min\""),
+    key("do", Kind::Word(RULE_ACTIONS), "What is done then").needed(),
+]) };
+
+#[rustfmt::skip]
+static RETRY: Section = section("[retry]", &[
+    key("times", Kind::Whole(0), "So many times at most; slots, preemptions and lost nodes never count"),
+    key("on", Kind::Words(RETRY_ON), "After which ends. Default: any"),
+]);
+
+#[rustfmt::skip]
+static NOTIFY: Section = section("[notify]", &[
+    key("email", Kind::Texts, "Addresses that get a mail"),
+    key("on", Kind::Words(NOTIFY_ON), "What is told"),
+]);

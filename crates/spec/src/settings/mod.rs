@@ -1,0 +1,105 @@
+//! One experiment's tree to its settings: every value checked for its type and its sense. A file each concept.
+
+mod checkpoints;
+mod code;
+mod command;
+mod data;
+mod environment;
+mod metrics;
+mod queue;
+mod resources;
+
+use crate::check::Written;
+use crate::fill::Part;
+use crate::name;
+use crate::problem::quoted;
+use crate::read::Reader;
+use crate::source::Span;
+use crate::tree::Table;
+use crate::wanted::{self, Wanted};
+use neronet_model::Settings;
+use neronet_model::settings::Command;
+
+/// An experiment as written: what it says of its runs, without its parameters.
+pub(crate) struct Read {
+    pub(crate) settings: Settings,
+    pub(crate) parallel: Option<u64>,
+    pub(crate) written: Vec<Written>,
+    pub(crate) wanted: Vec<Wanted>,
+}
+
+/// Reads the settings. Nothing when there is no command; then that is among the problems.
+pub(crate) fn read(table: &Table, header: Span, reader: &mut Reader<'_, '_>) -> Option<Read> {
+    let mut written = Vec::new();
+    let mut wanted = Vec::new();
+    let environment = environment::environment(table, reader, &mut wanted);
+    let code = code::code(table, reader, &mut written, &mut wanted);
+    let env = environment::env(table, reader, &mut written);
+    let (resources, time_limit) = resources::resources(table, reader, &mut written);
+    let mut settings = Settings {
+        flags: metrics::flags(table, reader),
+        objectives: metrics::objectives(table, reader),
+        secrets: environment::secrets(table, &env, reader),
+        env,
+        inputs: data::inputs(table, reader, &mut written, &mut wanted),
+        files: code::files(table, &code, reader, &mut written, &mut wanted),
+        metrics: metrics::metrics(table, reader),
+        checkpoints: checkpoints::checkpoints(table, &code, reader, &mut wanted),
+        outputs: data::outputs(table, reader),
+        then: command::then(table, reader, &mut written),
+        time_limit,
+        resources,
+        stop: resources::stop(table, reader),
+        stage: queue::stage(table, reader),
+        target: queue::target(table, reader),
+        retry: queue::retry(table, reader),
+        notify: queue::notify(table, reader),
+        rules: queue::rules(table, reader),
+        environment,
+        code,
+        ..Settings::of(Command::Argv(Vec::new()))
+    };
+    let parallel = reader.section(table, "sweep").and_then(|sweep| reader.whole(sweep.get("parallel")?, "sweep.parallel", 1));
+    let command = match table.get("command") {
+        Some(node) => command::command(node, "command", Part::Command, reader, &mut written),
+        None => {
+            command::no_command(table, header, reader);
+            None
+        }
+    };
+    let shell = matches!(command, Some(Command::Shell(_)));
+    settings.resume = command::resume(table, shell, reader, &mut written);
+    settings.command = command?;
+    wanted.extend(wanted::words(&written, reader.found));
+    settings.on = on(table, header, reader, &mut written);
+    Some(Read { settings, parallel, written, wanted })
+}
+
+/// Values times targets that have them.
+const MOST_ON_TARGETS: usize = 20_000;
+
+/// The whole settings of a run on each target that an `[on.TARGET]` names.
+fn on(table: &Table, header: Span, reader: &mut Reader<'_, '_>, written: &mut Vec<Written>) -> Vec<(String, Settings)> {
+    let targets = reader.named(table, "on");
+    if targets.is_empty() {
+        return Vec::new();
+    }
+    let shared = table.without(&["on", "params", "sweep", "experiment"]);
+    if shared.size().saturating_mul(targets.len()) > MOST_ON_TARGETS {
+        let message = format!("{} [on.TARGET] with {} values each are more than an experiment may have", targets.len(), shared.size());
+        reader.found.error(header, message, None);
+        return Vec::new();
+    }
+    let mut settings = Vec::new();
+    for (key, own) in targets {
+        if let Some(why) = name::refusal(&key.name) {
+            reader.found.error(key.span, format!("{} cannot be the name of a target: {why}", quoted(&key.name)), None);
+        }
+        // What is the same everywhere is told as misplaced.
+        let own = own.without(&["on", "params", "sweep", "experiment"]);
+        let Some(read) = read(&shared.merged(&own), header, reader) else { continue };
+        written.extend(read.written.into_iter().map(|template| Written { target: Some(settings.len()), ..template }));
+        settings.push((key.name.clone(), read.settings));
+    }
+    settings
+}

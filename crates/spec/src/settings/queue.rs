@@ -1,0 +1,136 @@
+//! What is said to the queue and to whoever watches: targets, stages, retries, mails, rules.
+
+use crate::keys::{MATCHES, NOTIFY_ON, RETRY_ON, RULE_ACTIONS};
+use crate::name;
+use crate::problem::quoted;
+use crate::read::Reader;
+use crate::template;
+use crate::tree::{Node, Table, Tree};
+use neronet_model::Millis;
+use neronet_model::settings::{Match, Notify, Retry, Rule, Stage};
+use std::collections::BTreeSet;
+
+pub(super) fn target(table: &Table, reader: &mut Reader<'_, '_>) -> Vec<String> {
+    let (mut targets, mut seen) = (Vec::new(), BTreeSet::new());
+    for (target, span) in table.get("target").map(|node| reader.texts(node, "target")).unwrap_or_default() {
+        if let Some(why) = name::refusal(&target) {
+            reader.found.error(span, format!("{} cannot be the name of a target: {why}", quoted(&target)), None);
+        } else if !seen.insert(target.clone()) {
+            reader.found.error(span, format!("the target {} is there twice", quoted(&target)), None);
+        } else {
+            targets.push(target);
+        }
+    }
+    targets
+}
+
+/// `after` and `match`.
+pub(super) fn stage(table: &Table, reader: &mut Reader<'_, '_>) -> Option<Stage> {
+    let match_on = table.get("match").and_then(|node| matched(node, reader));
+    let Some(node) = table.get("after") else {
+        if let Some((key, _)) = table.entry("match") {
+            reader.found.error(key.span, "'match' says which runs of another experiment, and no 'after' names it", None);
+        }
+        return None;
+    };
+    let after = reader.text(node, "after")?;
+    if let Some(why) = name::refusal(&after) {
+        reader.found.error(node.span, format!("{} cannot be the name of an experiment: {why}", quoted(&after)), None);
+        return None;
+    }
+    if table.get("name").is_some_and(|name| matches!(&name.tree, Tree::Scalar(value) if value.to_string() == after)) {
+        reader.found.error(node.span, "an experiment cannot come after itself", None);
+        return None;
+    }
+    Some(Stage { after, match_on: match_on.unwrap_or(Match::All) })
+}
+
+fn matched(node: &Node, reader: &mut Reader<'_, '_>) -> Option<Match> {
+    if !matches!(node.tree, Tree::List(_)) {
+        let word = reader.text(node, "match")?;
+        return match word.as_str() {
+            "best" => Some(Match::Best),
+            "all" => Some(Match::All),
+            _ => {
+                let message = format!("expected {} or a list of parameters for 'match', found {}", MATCHES.join(", "), quoted(&word));
+                let hint =
+                    if template::is_name(&word) { Some(format!("the same value of a parameter: match = [\"{word}\"]")) } else { None };
+                reader.found.error(node.span, message, hint);
+                None
+            }
+        };
+    }
+    let names = reader.texts(node, "match");
+    if names.is_empty() {
+        let hint = "write match = \"all\" for each run of the other experiment".to_string();
+        reader.found.error(node.span, "'match' names no parameter", hint);
+        return None;
+    }
+    for (name, span) in &names {
+        if !template::is_name(name) {
+            reader.found.error(*span, format!("{} cannot be the name of a parameter", quoted(name)), None);
+        }
+    }
+    Some(Match::Params(names.into_iter().map(|(name, _)| name).collect()))
+}
+
+pub(super) fn retry(table: &Table, reader: &mut Reader<'_, '_>) -> Retry {
+    let Some(section) = reader.section(table, "retry") else {
+        return Retry::default();
+    };
+    Retry {
+        times: section.get("times").and_then(|node| reader.count(node, "retry.times", 0)).unwrap_or_default(),
+        on: section.get("on").map(|node| reader.words(node, "retry.on", RETRY_ON)).unwrap_or_default(),
+    }
+}
+
+pub(super) fn notify(table: &Table, reader: &mut Reader<'_, '_>) -> Notify {
+    let Some(section) = reader.section(table, "notify") else {
+        return Notify::default();
+    };
+    let mut email = Vec::new();
+    for (address, span) in section.get("email").map(|node| reader.texts(node, "notify.email")).unwrap_or_default() {
+        let good = address.split_once('@').is_some_and(|(user, host)| !user.is_empty() && !host.is_empty() && !host.contains('@'));
+        if good && !address.chars().any(|c| c.is_whitespace() || c.is_control()) {
+            email.push(address);
+        } else {
+            let message = format!("expected an address for 'notify.email', found {}", quoted(&address));
+            reader.found.error(span, message, "write it as \"me@example.org\", several in a list".to_string());
+        }
+    }
+    Notify { email, on: section.get("on").map(|node| reader.words(node, "notify.on", NOTIFY_ON)).unwrap_or_default() }
+}
+
+pub(super) fn rules(table: &Table, reader: &mut Reader<'_, '_>) -> Vec<Rule> {
+    let mut rules = Vec::new();
+    for (rule, span) in reader.tables(table, "rule") {
+        let hint = || "write when = \"val_error > 0.5 and epoch >= 3\" and do = \"stop\" below it".to_string();
+        let when = rule.get("when").and_then(|node| reader.filled(node, "rule.when"));
+        let after = rule.get("after").and_then(|node| reader.duration(node, "rule.after"));
+        let hold = rule.get("for").and_then(|node| hold(node, reader));
+        if rule.get("when").is_none() && rule.get("after").is_none() {
+            reader.found.error(span, "this [[rule]] does not say when", hint());
+        }
+        let Some(node) = rule.get("do") else {
+            reader.found.error(span, "this [[rule]] does not say what to do", hint());
+            continue;
+        };
+        if let Some(action) = reader.word(node, "rule.do", RULE_ACTIONS) {
+            rules.push(Rule { when, after, hold, action });
+        }
+    }
+    rules
+}
+
+/// `3 epochs`, `500 steps` or a duration.
+fn hold(node: &Node, reader: &mut Reader<'_, '_>) -> Option<String> {
+    let text = reader.text(node, "rule.for")?;
+    let (number, unit) = text.trim().split_once(' ').unwrap_or((text.trim(), ""));
+    let counts = number.parse::<u64>().is_ok_and(|number| number > 0) && ["epoch", "epochs", "step", "steps"].contains(&unit.trim());
+    if counts || Millis::parse(&text).is_some_and(|time| time.0 > 0) {
+        return Some(text);
+    }
+    let message = format!("expected epochs, steps or a duration for 'rule.for', found {}", quoted(&text));
+    reader.found.error(node.span, message, "write \"3 epochs\", \"500 steps\" or \"10 min\"".to_string());
+    None
+}
