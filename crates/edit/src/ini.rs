@@ -14,10 +14,10 @@ pub(crate) fn read(text: &str) -> Result<Node, Mistake> {
     let mut reader = Reader { text, root: Table::default(), section: None, open: None };
     let mut start = 0;
     for line in text.split_inclusive('\n') {
-        reader.line(start, line.trim_end_matches(['\r', '\n'])).map_err(|refusal| refusal.in_file(text, start))?;
+        reader.line(start, line.trim_end_matches(['\r', '\n'])).map_err(|(refusal, place)| refusal.in_file(text, place))?;
         start += line.len();
     }
-    reader.close_section().map_err(|refusal| refusal.in_file(text, start))?;
+    reader.close_section().map_err(|(refusal, place)| refusal.in_file(text, place))?;
     Ok(Node::new(0..0, Kind::Table(reader.root)))
 }
 
@@ -40,14 +40,17 @@ struct Open {
     locked: Option<&'static str>,
 }
 
+/// What is wrong, and at which byte.
+type Outcome<T> = Result<T, (Refusal, usize)>;
+
 impl Reader<'_> {
-    fn line(&mut self, start: usize, line: &str) -> Result<(), Refusal> {
+    fn line(&mut self, start: usize, line: &str) -> Outcome<()> {
         let content = line.trim();
         if content.is_empty() || content.starts_with(['#', ';']) {
             return Ok(());
         }
         if line.contains('\r') {
-            return Err(Refusal::new("a line holds a carriage return, which some readers take for its end"));
+            return Err((Refusal::new("a line holds a carriage return, which some readers take for its end"), start));
         }
         let indent = line.len() - line.trim_start().len();
         if let Some(open) = self.open.as_mut().filter(|open| indent > open.indent) {
@@ -57,23 +60,24 @@ impl Reader<'_> {
         self.close_key()?;
         if let Some(header) = content.strip_prefix('[') {
             let end = header.rfind(']').filter(|end| *end > 0);
-            let end = end.ok_or_else(|| Refusal::new("the name of a section is not closed").hint("write [NAME]"))?;
+            let end = end.ok_or_else(|| (Refusal::new("the name of a section is not closed").hint("write [NAME]"), start))?;
             // A comment may have a bracket too.
             let end = header[..end].find(']').filter(|first| is_comment(&header[first + 1..])).unwrap_or(end);
             if !is_comment(&header[end + 1..]) {
-                return Err(Refusal::new("something follows the name of a section").hint("one section on a line"));
+                return Err((Refusal::new("something follows the name of a section").hint("one section on a line"), start));
             }
             self.close_section()?;
             self.section = Some((header[..end].to_string(), start + indent, Table::default()));
             return Ok(());
         }
-        self.open = Some(Open::at(start, line, indent)?);
+        self.open = Some(Open::at(start, line, indent).map_err(|refusal| (refusal, start))?);
         Ok(())
     }
 
-    fn close_key(&mut self) -> Result<(), Refusal> {
+    fn close_key(&mut self) -> Outcome<()> {
         let Some(open) = self.open.take() else { return Ok(()) };
         let table = self.section.as_mut().map_or(&mut self.root, |(_, _, table)| table);
+        let place = open.value.start;
         let mut node = Node::scalar(open.value, "", true);
         if let Some(rest) = open.rest {
             node.rest = rest;
@@ -82,19 +86,19 @@ impl Reader<'_> {
         node.locked = open.locked;
         let folded = table.folded.entry(open.key.to_lowercase());
         folded.and_modify(|key| *key = None).or_insert_with(|| Some(open.key.clone()));
-        if table.add(open.key.clone(), node) { Ok(()) } else { Err(twice("the key", &open.key)) }
+        if table.add(open.key.clone(), node) { Ok(()) } else { Err((twice("the key", &open.key), place)) }
     }
 
-    fn close_section(&mut self) -> Result<(), Refusal> {
+    fn close_section(&mut self) -> Outcome<()> {
         self.close_key()?;
         let Some((name, at, table)) = self.section.take() else { return Ok(()) };
         let added = self.root.add(name.clone(), Node::new(at..at, Kind::Table(table)));
-        if added { Ok(()) } else { Err(twice("the section or key", &name)) }
+        if added { Ok(()) } else { Err((twice("the section or key", &name), at)) }
     }
 }
 
 fn twice(what: &str, name: &str) -> Refusal {
-    Refusal::new(format!("{what} {} above this line is there twice", quoted(name)))
+    Refusal::new(format!("{what} {} is there twice", quoted(name)))
 }
 
 impl Open {
@@ -165,18 +169,25 @@ pub(crate) fn write(value: &Value, old: &Node, text: &str) -> Result<String, Ref
     if new.contains(|c: char| c.is_control() && c != '\t') {
         return refused("it has a line break or a control character");
     }
+    let stays = [&text[old.slot.end..old.rest.start], text[old.end()..].lines().next().unwrap_or("")];
+    if new.is_empty() && quote.is_none() && stays.iter().any(|text| !text.trim().is_empty()) {
+        return refused("the comment behind it would become the value");
+    }
+    // Not every reader knows quotes, so none of them hide a comment sign.
+    let signs = new.match_indices(['#', ';']).any(|(at, _)| new[..at].ends_with(char::is_whitespace) || (at == 0 && quote.is_none()));
+    if signs {
+        return refused("a part of it would be a comment");
+    }
     let written = match quote {
         Some(quote) if new.contains(quote) => return refused("the value stands in quotes, and it has such a quote itself"),
         Some(quote) => format!("{quote}{new}{quote}"),
         None if new.trim() != new => return refused("blanks at its ends would be lost"),
-        None if value_length(&new) < new.len() => return refused("a part of it would be a comment"),
         None => new,
     };
+    // `key =` without a value goes on with a blank, `key=` does not.
     let before = &text[..old.slot.start];
-    let sign = before.as_bytes().last();
-    let airy = sign == Some(&b':') || before[..before.len().saturating_sub(1)].ends_with([' ', '\t']);
-    let missing = matches!(sign, Some(b'=' | b':')) && old.slot.is_empty() && airy && !written.is_empty();
-    Ok(if missing { format!(" {written}") } else { written })
+    let airy = before.ends_with(':') || before.strip_suffix('=').is_some_and(|key| key.ends_with([' ', '\t']));
+    Ok(if old.slot.is_empty() && airy && !written.is_empty() { format!(" {written}") } else { written })
 }
 
 /// In the words of the old value.

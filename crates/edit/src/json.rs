@@ -74,8 +74,12 @@ impl<'a> Scanner<'a> {
                 let rest = self.rest();
                 let word = &rest[..rest.find(|c: char| !c.is_ascii_alphanumeric() && !"+-._".contains(c)).unwrap_or(rest.len())];
                 if !is_word(word) {
-                    let what = if word.is_empty() { "a value is missing".to_string() } else { format!("{} is no value", quoted(word)) };
-                    return Err(self.refused(&what).hint("texts stand in double quotes"));
+                    return Err(match word {
+                        "" if !rest.starts_with('\'') => self.refused("a value is missing"),
+                        "" => self.refused("a text stands in double quotes"),
+                        "True" | "False" | "None" => self.refused(&format!("{word} is no value")).hint("JSON writes true, false and null"),
+                        _ => self.refused(&format!("{} is no value", quoted(word))).hint("texts stand in double quotes"),
+                    });
                 }
                 self.at += word.len();
                 Ok(Node::scalar(start..self.at, word, false))

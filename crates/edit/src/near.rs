@@ -46,7 +46,7 @@ impl Lost<'_> {
                 .hint(format!("elements have numbers: '{}'", if way.is_empty() { "0".to_string() } else { format!("{way}.0") })),
             (_, Kind::Scalar(_)) => Refusal::new(format!("there is no {}: {here} is a single value", quoted(path))),
         };
-        refusal.at(path, text, self.at.slot.start)
+        refusal.at(path, text, if way.is_empty() { 0 } else { self.at.slot.start })
     }
 }
 

@@ -10,7 +10,7 @@ use toml::de::{DeTable, DeValue};
 
 pub(crate) fn read(text: &str) -> Result<Node, Mistake> {
     let table = DeTable::parse(text).map_err(|error| {
-        let message = error.message().lines().next().unwrap_or("").replace('`', "'");
+        let message = error.message().split(", expected").next().unwrap_or("").replace('`', "'");
         Refusal::new(format!("this cannot be read as TOML: {message}")).in_file(text, error.span().map_or(0, |span| span.start))
     })?;
     Ok(Node::new(0..0, Kind::Table(of_table(table.get_ref(), text))))

@@ -1,9 +1,9 @@
 //! YAML: the events of the `saphyr` parser, made into values that know their bytes.
 //!
 //! The parser says where a value is, in characters, but not always all of it: the place of a value with an anchor begins at
-//! the anchor, that of a block text behind its `|`, that of some lists behind their first `-`, and a list of lines ends
-//! somewhere behind its last element. Those bytes are found by a look at what can stand between two values: blanks,
-//! comments, indicators, anchors and tags.
+//! the anchor, that of a block text behind its `|`, that of some lists behind their first `-`, a list of lines ends
+//! somewhere behind its last element, and what is in quotes or brackets with the comment behind it. The right bytes are found
+//! by a look at what can stand between two values: blanks, comments, indicators, anchors and tags.
 
 mod gaps;
 mod words;
@@ -122,7 +122,8 @@ impl Builder<'_> {
                     node
                 }
             },
-            _ => node(begin..span.end),
+            ScalarStyle::Plain => node(begin..span.end),
+            ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted => node(begin..self.gaps.behind_quotes(begin, span.end)),
         }
     }
 
@@ -162,7 +163,7 @@ impl Builder<'_> {
         let Some(open) = self.open.pop() else { return Ok(()) };
         // A collection in brackets ends with one; of others only the last value tells.
         if self.gaps.at(open.start).starts_with(['[', '{']) && self.gaps.at(start).starts_with([']', '}']) && end > start {
-            (self.cursor, self.last) = (end, end);
+            (self.cursor, self.last) = (start + 1, start + 1);
         }
         let place = open.start;
         let mut node = match open.what {

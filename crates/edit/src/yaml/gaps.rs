@@ -91,6 +91,22 @@ impl<'a> Gaps<'a> {
         (header_end, line_end, content.len())
     }
 
+    /// Behind the closing quote of the text that begins at `start`.
+    pub(super) fn behind_quotes(&self, start: usize, end: usize) -> usize {
+        let bytes = self.text[start..end].as_bytes();
+        let quote = bytes.first();
+        let mut at = 1;
+        while let Some(byte) = bytes.get(at) {
+            at += match byte {
+                b'\\' if quote == Some(&b'"') => 2,
+                b'\'' if quote == Some(byte) && bytes.get(at + 1) == quote => 2,
+                byte if Some(byte) == quote => return start + at + 1,
+                _ => 1,
+            };
+        }
+        end
+    }
+
     /// The first `-` between a key and an element of its list.
     pub(super) fn first_dash(&self, from: usize, to: usize) -> usize {
         self.first(from, to, &['-'])
