@@ -39,11 +39,13 @@ pub enum Format {
 /// A configuration file is written by hand; what is larger is another file by mistake.
 const LARGEST: usize = 16 << 20;
 /// Values that a file may hold, as far as its separators tell before it is read.
-const MOST_VALUES: usize = 500_000;
+const MOST_VALUES: usize = 200_000;
 /// Changes to one file.
 const MOST_CHANGES: usize = 10_000;
 /// Mistakes that are worth a search for what was meant.
 const HINTED: usize = 20;
+/// Mistakes that are told at once; the place of each costs a look through the file.
+const MOST_MISTAKES: usize = 100;
 /// Lists and tables in each other.
 const DEEPEST: usize = 100;
 const BOM: &str = "\u{feff}";
@@ -110,7 +112,7 @@ impl Format {
 ///   alias or `<<`, and a value with a tag, are mistakes.
 /// - A boolean in an INI file is written as the old value was: `yes`, `on`, `True`, `1`, else `true`.
 ///
-/// All mistakes that could be found come back at once, and then nothing is changed.
+/// All mistakes that could be found come back at once (at most a hundred), and then nothing is changed.
 pub fn set(text: &str, format: Format, changes: &[(String, Value)]) -> Result<String, Vec<Mistake>> {
     let (bom, body) = opened(text, changes.len())?;
     let root = format.read(body).map_err(|mistake| vec![mistake])?;
@@ -118,7 +120,7 @@ pub fn set(text: &str, format: Format, changes: &[(String, Value)]) -> Result<St
     let (nodes, mut mistakes) = targets(body, &root, &paths);
     let mut splices = Vec::new();
     for (node, (path, value)) in nodes.into_iter().zip(changes) {
-        let Some(node) = node else { continue };
+        let Some(node) = node.filter(|_| mistakes.len() < MOST_MISTAKES) else { continue };
         match suits(node, value, path).and_then(|()| format.write(value, node, body)) {
             Ok(written) => splices.push(Splice { node, path, value, written }),
             Err(refusal) => mistakes.push(refusal.at(path, body, node.slot.start)),
@@ -162,6 +164,9 @@ fn targets<'t>(text: &str, root: &'t Node, paths: &[&str]) -> (Vec<Option<&'t No
     let mut mistakes = Vec::new();
     let mut nodes = Vec::with_capacity(paths.len());
     for path in paths {
+        if mistakes.len() >= MOST_MISTAKES {
+            return (nodes, mistakes);
+        }
         let found = Path::parse(path).map_err(|refusal| refusal.at(path, text, 0)).and_then(|parsed| {
             let node = find(root, &parsed).map_err(|lost| lost.mistake(root, path, &parsed, text, mistakes.len() < HINTED))?;
             may_change(node, path).map_err(|refusal| refusal.at(path, text, node.slot.start))?;
@@ -173,6 +178,9 @@ fn targets<'t>(text: &str, root: &'t Node, paths: &[&str]) -> (Vec<Option<&'t No
     placed.sort_by_key(|(node, _)| node.slot.start);
     let mut before: Option<(&Node, &str)> = None;
     for (node, path) in placed {
+        if mistakes.len() >= MOST_MISTAKES {
+            break;
+        }
         match before {
             Some((other, first)) if node.slot.start < other.end() || node.slot.start == other.slot.start => {
                 let message = match std::ptr::eq(node, other) {
@@ -195,7 +203,7 @@ fn may_change(node: &Node, path: &str) -> Result<(), Refusal> {
         }
         (Kind::Alias, _) => {
             let hint = "write the value itself in the file in place of the alias".to_string();
-            Err(Refusal::new(format!("'{path}' is an alias: what it stands for belongs to other places too")).hint(hint))
+            Err(Refusal::new(format!("'{path}' is an alias: its value is written elsewhere, and belongs to other places too")).hint(hint))
         }
         (_, Some(reason)) => Err(Refusal::new(format!("'{path}' cannot be set: {reason}"))),
         _ => Ok(()),

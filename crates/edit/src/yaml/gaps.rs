@@ -93,7 +93,7 @@ impl<'a> Gaps<'a> {
 
     /// Behind the closing quote of the text that begins at `start`.
     pub(super) fn behind_quotes(&self, start: usize, end: usize) -> usize {
-        let bytes = self.text[start..end].as_bytes();
+        let bytes = &self.text.as_bytes()[start..end];
         let quote = bytes.first();
         let mut at = 1;
         while let Some(byte) = bytes.get(at) {

@@ -11,7 +11,7 @@ fn what_is_too_large_is_refused() {
         let long = " ".repeat((16 << 20) + 1);
         assert_eq!(refused(format, &long, &[("a", "1")]), "it is larger than 16 MB, so it is no configuration file");
         let many = "[1,".repeat(1 << 20);
-        assert!(refused(format, &many, &[("a", "1")]).contains("more than 500000 values"));
+        assert!(refused(format, &many, &[("a", "1")]).contains("more than 200000 values"));
     }
 }
 
@@ -20,10 +20,10 @@ fn deep_nests_are_refused() {
     for (format, open) in
         [(Json, "["), (Json, "{\"a\":"), (Yaml, "["), (Yaml, "{a: "), (Yaml, "- "), (Yaml, "? "), (Toml, "a=["), (Toml, "a={a=")]
     {
-        let text = open.repeat(100_000);
+        let text = open.repeat(50_000);
         assert!(refused(format, &text, &[("a", "1")]).contains("cannot be read"), "{format:?} {open}");
     }
-    let keys = format!("{}a = 1", "a.".repeat(100_000));
+    let keys = format!("{}a = 1", "a.".repeat(50_000));
     assert!(refused(Toml, &keys, &[("a", "1")]).contains("cannot be read"));
     let mut lines = String::new();
     for depth in 0..2000 {
@@ -51,7 +51,7 @@ fn many_changes_to_a_long_file() {
     for (format, joined) in [(Yaml, ": "), (Toml, " = "), (Ini, " = ")] {
         assert_eq!(set(&lines(joined, "1"), format, &changes), Ok(lines(joined, "2")));
         let wrong: Vec<(String, Value)> = keys.iter().map(|key| (format!("x{key}"), Value::Int(2))).collect();
-        assert_eq!(set(&lines(joined, "1"), format, &wrong).map_err(|mistakes| mistakes.len()), Err(count));
+        assert_eq!(set(&lines(joined, "1"), format, &wrong).map_err(|mistakes| mistakes.len()), Err(100));
     }
     let json = |value: &str| format!("{{{}}}", keys.iter().map(|key| format!("\"{key}\":{value}")).collect::<Vec<_>>().join(","));
     assert_eq!(set(&json("1"), Json, &changes), Ok(json("2")));

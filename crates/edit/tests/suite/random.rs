@@ -105,8 +105,10 @@ fn check(format: Format, written: &Written, read: impl Fn(&str) -> Seen, picks: 
         *at(&mut expected, &place.steps) =
             if format == Format::Ini { Seen::Word(format!("t {}", ini::meaning(&new.to_string()))) } else { seen(&new) };
         prop_assert_eq!(&expected, &read(&after), "{} = {:?}\n{}\nbecomes\n{}", path, new, text, after);
-        // The same change again is none.
-        prop_assert_eq!(set(&after, format, &[(path.clone(), new.clone())]), Ok(after));
+        // The same change again is none, but that quotes in an INI file would then be those of the old value.
+        if format != Format::Ini || !new.to_string().starts_with(['"', '\'']) {
+            prop_assert_eq!(set(&after, format, &[(path.clone(), new.clone())]), Ok(after));
+        }
         if changes.iter().all(|(other, _)| !other.starts_with(&path) && !path.starts_with(other.as_str())) {
             changes.push((path, new));
         }

@@ -46,8 +46,8 @@ fn keys(entries: &[(String, Document)], writer: &mut Writer<'_>) {
 /// Without the quotes around it; booleans in one word.
 pub(crate) fn meaning(text: &str) -> &str {
     match ['"', '\''].iter().find_map(|quote| text.strip_prefix(*quote)?.strip_suffix(*quote)).unwrap_or(text) {
-        "yes" => "true",
-        "no" => "false",
+        "yes" | "1" => "true",
+        "no" | "0" => "false",
         text => text,
     }
 }
