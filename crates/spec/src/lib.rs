@@ -63,9 +63,12 @@ pub const DEFAULT_NAMES: [&str; 3] = ["neronet.toml", "neronet.yaml", "neronet.y
 /// The project that a specification names, whatever else may be wrong with it at this moment.
 pub fn project_in(text: &str) -> Option<String> {
     let top = text.lines().take_while(|line| !line.trim_start().starts_with('['));
-    let value =
-        top.filter_map(|line| line.trim_end().strip_prefix("project")).find_map(|rest| rest.trim_start().strip_prefix(['=', ':']))?;
-    let value = value.trim_start();
+    // In YAML a key of the top is not indented.
+    let mut value = top.filter_map(|line| match line.trim_start().strip_prefix("project")?.trim_start() {
+        rest if rest.starts_with(':') && line.starts_with(' ') => None,
+        rest => rest.strip_prefix(['=', ':']).map(str::trim),
+    });
+    let value = value.next()?;
     let project = match value.chars().next().filter(|quote| ['"', '\''].contains(quote)) {
         Some(quote) => value[1..].split_once(quote)?.0,
         None => value.split(" #").next()?.trim_end(),
