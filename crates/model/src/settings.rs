@@ -9,6 +9,11 @@ use crate::Value;
 use crate::time::Millis;
 use serde::{Deserialize, Serialize};
 
+/// What says nothing is not written down: most experiments use few of the keys.
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
 /// A template with placeholders. `spec::render` fills it in.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -33,14 +38,14 @@ pub struct Settings {
     #[serde(default)]
     pub env: Vec<(String, String)>,
     /// Variables whose values are found when a run starts. Never a value itself.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub secrets: Vec<(String, SecretSource)>,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub inputs: Vec<Input>,
     #[serde(default)]
     pub code: Code,
     /// Configuration files that each run gets, in the order of the file.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub files: Vec<FileEdit>,
     #[serde(default)]
     pub metrics: Metrics,
@@ -48,33 +53,33 @@ pub struct Settings {
     pub checkpoints: Checkpoints,
     #[serde(default)]
     pub resume: Option<Resume>,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub outputs: Outputs,
     /// What runs after the command has ended well, in this order.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub then: Vec<Step>,
     /// `[resources] time`: the whole training.
     #[serde(default)]
     pub time_limit: Option<Millis>,
     /// All else that `[resources]` says.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub resources: Resources,
     #[serde(default)]
     pub stop: Stop,
     /// Set where each run goes on from a run of another experiment.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub stage: Option<Stage>,
     /// Targets or groups of them; the first that fits.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub target: Vec<String>,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub retry: Retry,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub notify: Notify,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub rules: Vec<Rule>,
     /// `[on.TARGET]`: the target's name, and the whole settings of a run that goes there.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub on: Vec<(String, Settings)>,
 }
 
@@ -182,7 +187,7 @@ pub struct Code {
     #[serde(default)]
     pub in_place: bool,
     /// Shell text, run once for each snapshot and target before the first run.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub build: Option<String>,
 }
 
@@ -298,7 +303,7 @@ pub struct Metrics {
     #[serde(default)]
     pub files: Vec<String>,
     /// Folders with TensorBoard event files, as globs relative to the work folder.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub tensorboard: Vec<String>,
 }
 
@@ -311,10 +316,10 @@ pub struct Checkpoints {
     #[serde(default)]
     pub keep: Option<Keep>,
     /// What is brought home from another machine.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub fetch: Option<Fetch>,
     /// What makes the script save one now, without `SIG`; without it the script is never signalled for that.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub signal: Option<String>,
 }
 
@@ -346,7 +351,7 @@ pub struct Stop {
     /// From the signal to KILL.
     pub grace: Millis,
     /// The signal is sent so long before the end of a slot as well.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub before: Option<Millis>,
 }
 
