@@ -7,8 +7,9 @@ use crate::sheet::Mistake;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-/// Rows by which the separator is found.
+/// Rows and bytes by which the separator is found.
 const SAMPLE: u32 = 100;
+const SAMPLE_BYTES: usize = 64 << 10;
 
 /// The cells, and what is worth a word.
 pub(crate) fn grid(bytes: &[u8], place: Place, tabs: bool) -> Result<(Grid, Vec<Mistake>), Mistake> {
@@ -100,10 +101,11 @@ fn separator(text: &str, tabs: bool) -> (char, &str) {
     if tabs && text.contains('\t') {
         return ('\t', text);
     }
+    let sample = &text[..text.floor_char_boundary(SAMPLE_BYTES)];
     // The one that gives most rows the same number of cells; of two, the one that gives more of them.
     let fit = |separator: &char| {
         let mut widths: BTreeMap<u32, u32> = BTreeMap::new();
-        for field in Fields::of(text, *separator).take_while(|field| field.row <= SAMPLE) {
+        for field in Fields::of(sample, *separator).take_while(|field| field.row <= SAMPLE) {
             *widths.entry(field.row).or_default() = field.column + 1;
         }
         let mut rows_of: BTreeMap<u32, u32> = BTreeMap::new();
@@ -142,7 +144,9 @@ impl<'t> Fields<'t> {
 
     /// Up to what ends an unquoted cell.
     fn plain(&mut self) -> &'t str {
-        let end = self.rest.find([self.separator, '\n', '\r']).unwrap_or(self.rest.len());
+        // All of them are ASCII, so no character is cut.
+        let ends = |byte: u8| byte == b'\n' || byte == b'\r' || char::from(byte) == self.separator;
+        let end = self.rest.bytes().position(ends).unwrap_or(self.rest.len());
         let (text, rest) = self.rest.split_at(end);
         self.rest = rest;
         text
