@@ -67,8 +67,8 @@ fn of_content<'a>(bytes: &'a [u8], place: Place<'a>, tabs: bool) -> Result<Forma
             Err(place.mistake("the file is an archive, but no spreadsheet is in it", SAVE))
         };
     }
-    if bytes.len() as u64 > limits::UNPACKED {
-        return Err(place.mistake(format!("the file is larger than {} MB", limits::UNPACKED >> 20), "split the table into several files"));
+    if bytes.len() > limits::FILE {
+        return Err(place.mistake(format!("the file is larger than {} MB", limits::FILE >> 20), "split the table into several files"));
     }
     let start: String = String::from_utf8_lossy(&bytes[..bytes.len().min(200)]).trim_start_matches('\u{feff}').trim_start().to_lowercase();
     if ["<?xml", "<html", "<!doctype", "<table"].iter().any(|mark| start.starts_with(mark)) {

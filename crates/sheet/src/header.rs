@@ -65,7 +65,8 @@ fn is_alone(grid: &Grid, at: usize) -> bool {
 /// A table that has a header and no rows yet.
 fn only_row(grid: &Grid) -> Option<usize> {
     let at = grid.rows.len().checked_sub(1)?;
-    grid.rows[at].cells.iter().all(|(_, raw)| is_short(raw)).then_some(at)
+    let cells = &grid.rows[at].cells;
+    ((at == 0 || cells.len() > 1) && cells.iter().all(|(_, raw)| is_short(raw))).then_some(at)
 }
 
 /// Whether a row that looks like a header names groups, and the one right below it the columns: it fills what this one leaves

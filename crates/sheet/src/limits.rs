@@ -5,11 +5,13 @@ pub(crate) const ROWS: usize = 100_000;
 /// Columns with a value in them.
 pub(crate) const COLUMNS: usize = 1_000;
 /// Rows times columns: what is kept for them is some 100 bytes each.
-pub(crate) const CELLS: usize = 2_000_000;
+pub(crate) const CELLS: usize = 2_500_000;
 /// Characters of a cell: as many as a spreadsheet program itself keeps.
 pub(crate) const CELL: usize = 32_767;
 /// Bytes of all texts together. One shared text can stand in a million cells.
 pub(crate) const TEXT: usize = 64 << 20;
+/// Bytes of a text file: the texts, and what stands between them.
+pub(crate) const FILE: usize = 100 << 20;
 /// Bytes that a packed file may unfold to, counted as they come.
 pub(crate) const UNPACKED: u64 = 200 << 20;
 /// Beyond the first megabytes, at most this many bytes for each byte of the file; real sheets stay below a tenth of it.

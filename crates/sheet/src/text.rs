@@ -5,10 +5,12 @@ use crate::limits;
 use crate::place::Place;
 use crate::sheet::Mistake;
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
 
-/// Rows by which the separator is found.
+/// Rows and bytes by which the separator is found.
 const SAMPLE: u32 = 100;
+const SAMPLE_BYTES: usize = 64 << 10;
 
 /// The cells, and what is worth a word.
 pub(crate) fn grid(bytes: &[u8], place: Place, tabs: bool) -> Result<(Grid, Vec<Mistake>), Mistake> {
@@ -17,7 +19,7 @@ pub(crate) fn grid(bytes: &[u8], place: Place, tabs: bool) -> Result<(Grid, Vec<
     let (separator, text) = separator(&text, tabs);
     let mut grid = Grid::default();
     for field in Fields::of(text, separator) {
-        let Field { row, column, text, open } = field;
+        let Field { row, column, text, open, .. } = field;
         if text.trim().is_empty() {
             continue;
         }
@@ -100,18 +102,22 @@ fn separator(text: &str, tabs: bool) -> (char, &str) {
     if tabs && text.contains('\t') {
         return ('\t', text);
     }
-    // The one that gives most rows the same number of cells; of two, the one that gives more of them.
+    let sample = &text[..text.floor_char_boundary(SAMPLE_BYTES)];
+    // The one that puts fewest quotation marks inside cells; of those, the one that gives most rows the same number of cells, and
+    // most cells.
     let fit = |separator: &char| {
         let mut widths: BTreeMap<u32, u32> = BTreeMap::new();
-        for field in Fields::of(text, *separator).take_while(|field| field.row <= SAMPLE) {
-            *widths.entry(field.row).or_default() = field.column + 1;
+        let mut odd: BTreeSet<u32> = BTreeSet::new();
+        for field in Fields::of(sample, *separator).take_while(|field| field.row <= SAMPLE) {
+            widths.insert(field.row, field.column + 1);
+            odd.extend(field.odd.then_some(field.row));
         }
         let mut rows_of: BTreeMap<u32, u32> = BTreeMap::new();
         widths.values().filter(|width| **width > 1).for_each(|width| *rows_of.entry(*width).or_default() += 1);
-        rows_of.into_iter().map(|(width, rows)| (rows, width)).max().unwrap_or_default()
+        rows_of.into_iter().map(|(width, rows)| (Reverse(odd.len()), rows, width)).max()
     };
     // The last of equals wins.
-    let found = [',', ';', '\t'].into_iter().max_by_key(fit).filter(|separator| fit(separator) > (0, 0));
+    let found = [',', ';', '\t'].into_iter().max_by_key(fit).filter(|separator| fit(separator).is_some());
     (found.unwrap_or(','), text)
 }
 
@@ -123,6 +129,8 @@ struct Field<'t> {
     text: Cow<'t, str>,
     /// A quotation mark opened it and none closed it.
     open: bool,
+    /// There are quotation marks where they do not belong.
+    odd: bool,
 }
 
 /// The cells one by one: a row of any length costs nothing.
@@ -142,14 +150,16 @@ impl<'t> Fields<'t> {
 
     /// Up to what ends an unquoted cell.
     fn plain(&mut self) -> &'t str {
-        let end = self.rest.find([self.separator, '\n', '\r']).unwrap_or(self.rest.len());
+        // All of them are ASCII, so no character is cut.
+        let ends = |byte: u8| byte == b'\n' || byte == b'\r' || char::from(byte) == self.separator;
+        let end = self.rest.bytes().position(ends).unwrap_or(self.rest.len());
         let (text, rest) = self.rest.split_at(end);
         self.rest = rest;
         text
     }
 
-    /// Behind the opening quotation mark: the text, and whether it is never closed.
-    fn quoted(&mut self) -> (Cow<'t, str>, bool) {
+    /// Behind the opening quotation mark: the text, whether it is never closed, and whether more comes behind the closing one.
+    fn quoted(&mut self) -> (Cow<'t, str>, bool, bool) {
         let mut text = Cow::Borrowed("");
         while let Some(end) = self.rest.find('"') {
             text += &self.rest[..end];
@@ -160,12 +170,13 @@ impl<'t> Fields<'t> {
                     self.rest = rest;
                 }
                 None => {
-                    text += self.plain();
-                    return (text, false);
+                    let behind = self.plain();
+                    text += behind;
+                    return (text, false, !behind.trim().is_empty());
                 }
             }
         }
-        (text + std::mem::take(&mut self.rest), true)
+        (text + std::mem::take(&mut self.rest), true, false)
     }
 }
 
@@ -177,14 +188,17 @@ impl<'t> Iterator for Fields<'t> {
             return None;
         }
         self.more = false;
-        let (text, open) = match self.rest.trim_start_matches(' ').strip_prefix('"') {
+        let (text, open, odd) = match self.rest.trim_start_matches(' ').strip_prefix('"') {
             Some(rest) => {
                 self.rest = rest;
                 self.quoted()
             }
-            None => (Cow::Borrowed(self.plain()), false),
+            None => {
+                let text = self.plain();
+                (Cow::Borrowed(text), false, text.contains('"'))
+            }
         };
-        let field = Field { row: self.row, column: self.column, text, open };
+        let field = Field { row: self.row, column: self.column, text, open, odd };
         if let Some(rest) = self.rest.strip_prefix(self.separator) {
             (self.rest, self.column, self.more) = (rest, self.column.saturating_add(1), true);
         } else {

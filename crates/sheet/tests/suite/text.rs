@@ -38,6 +38,11 @@ fn commas_and_decimal_commas_in_quotes() {
 }
 
 #[test]
+fn what_stands_in_quotes_separates_nothing() {
+    insta::assert_snapshot!(csv("name 0,name 1\n,\";'\n=;\"\n"));
+}
+
+#[test]
 fn tabs() {
     insta::assert_snapshot!(shown(b"lr\tnote\n0.1\ta, b\n", "runs.tsv"));
     insta::assert_snapshot!(csv("lr\tnote\n0.1\ta; b\n"));
