@@ -5,10 +5,12 @@
 //! What is wrong comes back as [`Problems`], all that could be found in one go, and nothing is started.
 
 pub mod again;
+mod called;
 mod check;
 mod fill;
 mod flags;
 mod keys;
+mod launcher;
 mod name;
 mod params;
 mod plan;
@@ -27,6 +29,8 @@ mod template;
 mod tree;
 mod wanted;
 
+pub use called::{Call, calls};
+pub use launcher::Entry;
 pub use problem::{Excerpt, Problem, Problems, Severity};
 pub use wanted::{Wanted, What};
 
