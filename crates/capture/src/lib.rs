@@ -7,9 +7,12 @@ pub mod code;
 pub mod devices;
 pub mod environment;
 mod error;
+pub mod imports;
+pub mod interpreter;
 mod packages;
 pub mod secrets;
 mod sign;
+pub mod space;
 mod system;
 
 pub use error::CaptureError;

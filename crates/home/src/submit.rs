@@ -3,15 +3,17 @@
 use crate::context::Context;
 use crate::error::HomeError;
 use crate::preflight;
+use crate::preflight::outside::{self, Depth, Report};
 use neronet_capture::code::{self, Survey};
 use neronet_capture::devices::{self, Devices};
 use neronet_capture::environment::{self, Environment};
 use neronet_model::journal::{Code, Entry, Member, Submitted, Sweep};
 use neronet_model::{RunId, SweepId, Uid};
-use neronet_spec::{Experiment, Plan, Problem};
+use neronet_spec::{Experiment, Plan, Problem, Problems};
 use neronet_store::files::{self, Durability};
 use neronet_supervise::os::process;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
@@ -24,6 +26,8 @@ pub struct Request<'a> {
     pub detached: bool,
     /// Overrides `[sweep] parallel`.
     pub parallel: Option<u64>,
+    /// Ask the system first whether the runs can start.
+    pub preflight: bool,
 }
 
 #[derive(Debug, Default)]
@@ -43,6 +47,9 @@ pub struct World {
     pub left_out: Vec<(String, String)>,
     /// Large files that are linked: path and size.
     pub large: Vec<(String, u64)>,
+    /// The program that the runs need whatever happens, as it was found.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub program: Option<PathBuf>,
 }
 
 pub fn submit(context: &Context, request: &Request<'_>) -> Result<Receipt, HomeError> {
@@ -65,16 +72,18 @@ pub fn submit(context: &Context, request: &Request<'_>) -> Result<Receipt, HomeE
         let (environment, devices) = described.join().unwrap_or_default();
         (surveyed, environment, devices)
     });
-    let (code, survey, warnings) = surveyed?;
-    let mut receipt =
-        Receipt { notes: notes(&code, &survey, &environment, &[&request.plan.warnings[..], &warnings].concat()), ..Receipt::default() };
+    let (code, survey, report) = surveyed?;
+    let mut notes = notes(&code, &survey, &environment, &[&request.plan.warnings[..], &report.warnings].concat());
+    notes.extend(report.notes);
+    let mut receipt = Receipt { notes, ..Receipt::default() };
     let world = World {
         environment,
         devices,
         left_out: survey.left_out,
         large: survey.large.iter().map(|large| (large.path.clone(), large.size)).collect(),
+        program: None,
     };
-    record(context, request, &code, &world, &mut receipt)?;
+    record(context, request, &code, world, &report.needed, &mut receipt)?;
     Ok(receipt)
 }
 
@@ -91,9 +100,9 @@ pub(crate) fn plain(path: &Path) -> PathBuf {
     out
 }
 
-fn survey(context: &Context, request: &Request<'_>, in_place: bool) -> Result<(Code, Survey, Vec<Problem>), HomeError> {
+fn survey(context: &Context, request: &Request<'_>, in_place: bool) -> Result<(Code, Survey, Report), HomeError> {
     let survey = crate::code::survey(context, request.plan, request.start)?;
-    let warnings = preflight::check(request.plan, &survey, &context.environment)?;
+    let mut warnings = preflight::check(request.plan, &survey, &context.environment)?;
     let mut code = Code {
         snapshot: None,
         in_place_because: survey.in_place_because.clone(),
@@ -101,14 +110,29 @@ fn survey(context: &Context, request: &Request<'_>, in_place: bool) -> Result<(C
         below: survey.below.clone(),
         git: survey.git.clone(),
     };
-    if !in_place && survey.in_place_because.is_none() {
+    let store = || -> Result<Option<String>, HomeError> {
+        if in_place || survey.in_place_because.is_some() {
+            return Ok(None);
+        }
         let snapshots = context.home.snapshots();
         files::make_folder(&snapshots)?;
         let stored = code::store(&survey, &snapshots);
         // What lies in home and cannot be written says something about home, all else about the code.
-        code.snapshot = Some(stored.map_err(|e| if e.place.starts_with(&snapshots) { HomeError::Snapshots(e) } else { e.into() })?);
+        Ok(Some(stored.map_err(|e| if e.place.starts_with(&snapshots) { HomeError::Snapshots(e) } else { e.into() })?))
+    };
+    let project = project(request, &code);
+    let (report, stored) = std::thread::scope(|scope| {
+        let look = || outside::look(context, request.plan, &survey, &project, Depth::Start);
+        let report = request.preflight.then(|| scope.spawn(look));
+        let stored = store();
+        (report.map(|report| report.join().unwrap_or_default()).unwrap_or_default(), stored)
+    });
+    code.snapshot = stored?;
+    warnings.extend(report.warnings);
+    if !report.errors.is_empty() {
+        return Err(HomeError::Spec(Problems(report.errors.into_iter().chain(warnings).collect())));
     }
-    Ok((code, survey, warnings))
+    Ok((code, survey, Report { warnings, ..report }))
 }
 
 fn notes(code: &Code, survey: &Survey, environment: &Environment, warnings: &[Problem]) -> Vec<String> {
@@ -130,8 +154,19 @@ fn notes(code: &Code, survey: &Survey, environment: &Environment, warnings: &[Pr
     notes
 }
 
-fn record(context: &Context, request: &Request<'_>, code: &Code, world: &World, receipt: &mut Receipt) -> Result<(), HomeError> {
-    let project = request.project.clone().or_else(|| request.plan.project.clone()).unwrap_or_else(|| project_of(code));
+fn project(request: &Request<'_>, code: &Code) -> String {
+    request.project.clone().or_else(|| request.plan.project.clone()).unwrap_or_else(|| project_of(Path::new(&code.top)))
+}
+
+fn record(
+    context: &Context,
+    request: &Request<'_>,
+    code: &Code,
+    mut world: World,
+    needed: &BTreeMap<String, PathBuf>,
+    receipt: &mut Receipt,
+) -> Result<(), HomeError> {
+    let project = project(request, code);
     let driver = process::myself();
     // Made before the lock is taken: 100,000 of them take a moment.
     let mut assignments = Vec::new();
@@ -171,7 +206,8 @@ fn record(context: &Context, request: &Request<'_>, code: &Code, world: &World, 
         let submitted = Submitted { members: members.collect(), sweep };
         receipt.sweeps.push(submitted.sweep.id);
         receipt.runs.extend(submitted.members.iter().map(|member| member.id));
-        write_world(context, submitted.sweep.id, world)?;
+        world.program = needed.get(&submitted.sweep.experiment).cloned();
+        write_world(context, submitted.sweep.id, &world)?;
         all.push(submitted);
     }
     home.decide(Entry::Submitted(all))?;
@@ -183,8 +219,8 @@ fn parallel(request: &Request<'_>, experiment: &Experiment) -> u64 {
 }
 
 /// The work tree's name, without which the folder's.
-fn project_of(code: &Code) -> String {
-    let name = Path::new(&code.top).file_name().map(|name| name.to_string_lossy().into_owned());
+pub fn project_of(top: &Path) -> String {
+    let name = top.file_name().map(|name| name.to_string_lossy().into_owned());
     name.filter(|name| !name.is_empty()).unwrap_or_else(|| "default".into())
 }
 

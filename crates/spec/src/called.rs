@@ -42,6 +42,11 @@ pub fn calls(settings: &Settings) -> Vec<Call> {
     walk.found
 }
 
+/// The variables of `[env]`; `None` where a parameter has a part in the value.
+pub fn variables(settings: &Settings) -> Vec<(String, Option<String>)> {
+    settings.env.iter().map(|(name, value)| (name.clone(), filled(value))).collect()
+}
+
 /// Those of one command alone.
 pub(crate) fn of_text(text: &str) -> Vec<Call> {
     let mut walk = Walk::new();
@@ -382,7 +387,7 @@ fn literal(word: &str) -> Option<String> {
                 c @ ('"' | '\\' | '$' | '`') => out.push(c),
                 c => out.extend(['\\', c]),
             },
-            (None, '*' | '?' | '[' | '~' | '!' | '(') if !(word.len() == 1) => return None,
+            (None, '*' | '?' | '[' | '~' | '!' | '(') if word.len() != 1 => return None,
             (None, '~') => return None,
             (_, c) => out.push(c),
         }

@@ -29,7 +29,7 @@ mod template;
 mod tree;
 mod wanted;
 
-pub use called::{Call, calls};
+pub use called::{Call, calls, variables};
 pub use launcher::Entry;
 pub use problem::{Excerpt, Problem, Problems, Severity};
 pub use wanted::{Wanted, What};

@@ -58,7 +58,8 @@ pub(crate) fn run(session: &Session, words: &Run) -> Result<ExitCode, HomeError>
     let project = words.project.clone().or_else(here);
     // Executed now, it is ready when the submission is.
     let nursery = if words.detach { None } else { Some(Nursery::open(&session.context.neronet, &session.context.environment)?) };
-    let request = Request { plan: &plan, start: &start, project, detached: words.detach, parallel: words.parallel };
+    let preflight = !words.no_preflight;
+    let request = Request { plan: &plan, start: &start, project, detached: words.detach, parallel: words.parallel, preflight };
     let receipt = submit::submit(&session.context, &request)?;
     for note in &receipt.notes {
         output::notice(&if note.starts_with("warning") { note.clone() } else { format!("note: {note}") });
