@@ -452,7 +452,9 @@ def script(entry):
     if not PLACES.safe:
         PLACES.all.insert(0, (folder, (folder + "/").startswith(TOP + "/")))
         hidden(folder)
-    if path.startswith(TOP + "/") or path.endswith(".py"):
+    with open(path, "rb") as file:
+        is_text = b"\0" not in file.read(4096)
+    if is_text or path.endswith(".py"):
         follow(path, None, False, 0, True)
 
 

@@ -120,6 +120,9 @@ pub enum Silence {
 
 /// Asks the interpreter, for at most `patience`, unless the answer is known from before.
 pub fn ask(question: &Question<'_>, cache: &Path, patience: Duration) -> Result<Answer, Silence> {
+    if [question.top, question.folder].iter().any(|folder| folder.to_str().is_none()) {
+        return Err(Silence::Failed("the folder's name is not UTF-8".to_string()));
+    }
     let place = cache.join(format!("imports-{}.json", &key(question)[..16]));
     if let Some(answer) = remembered(&place, question) {
         return Ok(answer);

@@ -169,26 +169,9 @@ const CHANGING: [&str; 17] = [
 /// Behind these nobody knows what is installed.
 const INSTALLING: [&str; 10] = ["apt", "apt-get", "cmake", "guix", "make", "nix", "pip", "pip3", "pixi", "uv"];
 
-/// Of one word, and none that makes anything which a later program needs.
-const HARMLESS: [&str; 17] = [
-    ":",
-    "[",
-    "cd",
-    "date",
-    "echo",
-    "exit",
-    "export",
-    "hostname",
-    "mkdir",
-    "nvidia-smi",
-    "printf",
-    "pwd",
-    "set",
-    "shopt",
-    "test",
-    "true",
-    "ulimit",
-];
+/// What makes nothing that a later program needs, and whose end decides nothing.
+const HARMLESS: [&str; 15] =
+    [":", "cd", "date", "echo", "exit", "export", "hostname", "mkdir", "nvidia-smi", "printf", "pwd", "set", "shopt", "true", "ulimit"];
 
 /// Where another user or another machine looks for programs, or the tool's own environment is used.
 const ELSEWHERE: [&str; 16] = [
@@ -232,15 +215,16 @@ impl Walk {
         };
         let mut after = "";
         for command in simple::commands(text, &scan) {
-            if after == "||" {
-                self.sure = false;
-            }
             // `name() {`
             self.lost |= command.joined == "(" || self.found.len() >= MOST;
             if self.lost {
                 return;
             }
+            // What stands behind `||` runs when something went wrong, what stands behind that in any case.
+            let sure = self.sure;
+            self.sure &= after != "||";
             self.command(&command, told);
+            self.sure = self.sure || (sure && after == "||" && HARMLESS.contains(&command.name()));
             // What a subshell did to itself.
             if command.joined == ")" {
                 self.folder = None;

@@ -103,6 +103,8 @@ pub(crate) fn handed_over(words: Words<'_>) -> Option<usize> {
             Some(_) => 1 + usize::from(LONG_WITH_VALUE.contains(&word)),
             // A string that env splits, and one that takes PATH away.
             None if first == "env" && option.contains(['S', 'i']) => return None,
+            // Only asks for it.
+            None if first == "command" && option.contains(['v', 'V']) => return None,
             // `-n 10`, but `-n10` and `-10` are one word.
             None => 1 + usize::from(option.len() == 1 && with_value.contains(option)),
         };

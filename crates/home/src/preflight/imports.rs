@@ -150,6 +150,11 @@ fn linked(scene: &Scene<'_>) -> Vec<String> {
 fn told(script: &Script<'_>, answer: &Answer, report: &mut Report) {
     let scene = script.scene;
     let python = format!("{} ({})", script.python.interpreter.display(), answer.version);
+    // Files and folders tell the version only in part.
+    if let Some(known) = &script.python.version {
+        let places = report.programs.iter_mut().filter(|(program, _)| *program == script.call.program);
+        places.for_each(|(_, place)| *place = place.replace(&format!(", Python {known}"), &format!(", Python {}", answer.version)));
+    }
     let mut perhaps = Vec::new();
     for finding in &answer.findings {
         if finding.kind == Kind::Missing && finding.detail == "weak" {

@@ -72,6 +72,9 @@ fn the_shell_is_followed_as_far_as_it_can_be() {
     assert_eq!(line("export PYTHONPATH=a:b; PYTHONPATH=$HOME python t.py {flags}"), "python t.py PYTHONPATH=?");
     assert_eq!(line("export PYTHONPATH=a; python t.py {flags} && python e.py"), "python t.py PYTHONPATH=a, python e.py PYTHONPATH=a?");
     assert_eq!(line("python t.py {flags} || ./mend"), "python t.py, ./mend?");
+    assert_eq!(line("cd src || exit 1; python t.py {flags}"), "python t.py in src");
+    assert_eq!(line("test -f x && python t.py {flags}"), "python t.py?");
+    assert_eq!(line("command -v tool && python t.py {flags}"), "python t.py?");
     assert_eq!(line("if grep -q x y; then python t.py {flags}; fi"), "grep, python t.py?");
     assert_eq!(line("python t.py {flags} 2>&1 | tee log"), "python t.py, tee?");
     assert_eq!(line("pip install x && python t.py {flags}"), "pip");
