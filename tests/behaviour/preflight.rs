@@ -10,7 +10,7 @@ fn found(world: &World) -> Vec<(String, String)> {
     let said = world.say(&["check", "--json"]);
     let findings = said.json()["findings"].as_array().expect("an array").clone();
     let ours = findings.iter().filter(|finding| finding["source"] == "preflight");
-    ours.map(|finding| (text(&finding["severity"]).to_string(), text(&finding["message"]).to_string())).collect()
+    ours.map(|finding| (text(&finding["severity"]), text(&finding["message"]))).collect()
 }
 
 #[track_caller]
@@ -205,6 +205,6 @@ fn a_program_that_goes_while_runs_wait_is_told_by_those_that_come_later() {
     let said = world.neronet(&["run"]).env("PATH", path).output().expect("it starts");
     assert_eq!(said.status.code(), Some(1));
     assert_eq!((&world.show(1)["outcome"], &world.show(2)["outcome"]), (&"finished".into(), &"failed".into()));
-    let reason = text(&world.show(2)["reason"]).to_string();
+    let reason = text(&world.show(2)["reason"]);
     assert!(reason.contains(&format!("{} was there when the run was submitted and is gone", tool.display())), "{reason}");
 }

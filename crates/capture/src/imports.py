@@ -27,10 +27,7 @@ NEWER = [
     (r"^\s*except\s*\*", (3, 11), "except*"),
     (r"^\s*type\s+\w+.*=", (3, 12), "a type statement"),
     (r":=", (3, 8), ":="),
-    (r"^\s*with\s*\(", (3, 9), "with (…)"),
     (r"\bf['\"]", (3, 12), "quotes inside the same quotes of an f-string"),
-    (r"^\s*def\s.*/\s*[,)]", (3, 8), "parameters before /"),
-    (r"^\s*@.*[\[(].*\)\.|^\s*@\w+\[", (3, 9), "such a decorator"),
 ]
 # Of libraries that a file of the same name would hide.
 LIBRARIES = set(
@@ -218,13 +215,10 @@ class File:
                     self.block(handler.body, True)
             self.block(node.finalbody, weak)
         elif kind in ("With", "AsyncWith"):
-            suppress = any("suppress" in ast.dump(item.context_expr) for item in node.items)
-            if not suppress:
+            if not any("suppress" in ast.dump(item.context_expr) for item in node.items):
                 self.block(node.body, weak)
-        elif kind in ("For", "AsyncFor", "While"):
-            self.block(node.body + node.orelse, True)
-        elif kind in ("FunctionDef", "AsyncFunctionDef"):
-            self.block(node.body, True)
+        elif kind in ("For", "AsyncFor", "While", "FunctionDef", "AsyncFunctionDef"):
+            self.block(node.body + getattr(node, "orelse", []), True)
         elif kind == "ClassDef":
             self.block(node.body, weak)
         elif kind == "Match":
@@ -234,10 +228,9 @@ class File:
             target = node.targets[0]
             if isinstance(target, ast.Name):
                 self.known[target.id] = self.value(node.value)
-            elif is_sys_path(target):
-                PLACES.unsure = True
-        elif kind == "AugAssign" and is_sys_path(node.target):
-            PLACES.unsure = True
+            PLACES.unsure = PLACES.unsure or is_sys_path(target)
+        elif kind == "AugAssign":
+            PLACES.unsure = PLACES.unsure or is_sys_path(node.target)
         elif kind == "Expr":
             self.call(node.value, weak)
 
@@ -266,28 +259,23 @@ class File:
             PLACES.unsure = True
             return
         place = os.path.normpath(os.path.join(FOLDER, place))
-        entry = (place, (place + "/").startswith(TOP + "/"))
         PLACES.ever.append(place)
-        if node.func.attr == "append":
-            PLACES.all.append(entry)
-        else:
-            PLACES.all.insert(0, entry)
+        at = len(PLACES.all) if node.func.attr == "append" else 0
+        PLACES.all.insert(at, (place, (place + "/").startswith(TOP + "/")))
         PLACES.unsure = PLACES.unsure or weak and not os.path.isdir(place)
 
     def value(self, node):
         """A path, where it is plain what it will be."""
         if isinstance(node, ast.Name):
             return self.path if node.id == "__file__" else self.known.get(node.id)
-        if isinstance(node, getattr(ast, "Constant", ())) or isinstance(node, getattr(ast, "Str", ())):
-            text = getattr(node, "value", getattr(node, "s", None))
-            return text if isinstance(text, str) else None
+        text = getattr(node, "value", getattr(node, "s", None))
+        if isinstance(text, str):
+            return text
         if isinstance(node, ast.BinOp):
             left, right = self.value(node.left), self.value(node.right)
-            if left is None or right is None:
-                return None
-            if isinstance(node.op, ast.Div):
-                return os.path.join(left, right)
-            return left + right if isinstance(node.op, ast.Add) else None
+            if left is not None and right is not None and isinstance(node.op, (ast.Div, ast.Add)):
+                return os.path.join(left, right) if isinstance(node.op, ast.Div) else left + right
+            return None
         if isinstance(node, ast.Attribute) and node.attr == "parent":
             inner = self.value(node.value)
             return None if inner is None else os.path.dirname(inner)
@@ -297,9 +285,7 @@ class File:
             index = getattr(index, "n", index)
             if inner is None or not isinstance(index, int) or not 0 <= index < 20:
                 return None
-            for _ in range(index + 1):
-                inner = os.path.dirname(inner)
-            return inner
+            return os.path.normpath(os.path.join(os.path.dirname(inner), "../" * index))
         if not isinstance(node, ast.Call):
             return None
         name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
@@ -325,14 +311,10 @@ class File:
             certain = not weak and not PLACES.unsure
             doubt = "weak" if weak else "unsure" if PLACES.unsure else ""
             return tell("missing", self, node, parts[0], certain, detail=doubt, ignored=(ignored or [""])[0])
-        self.shadowed(parts[0], spec, node)
+        # torch.py that imports torch.
+        if spec.origin == self.path and self.main and (parts[0] in STANDARD or parts[0] in LIBRARIES):
+            tell("hides", self, node, parts[0], False, detail=self.path)
         self.into(parts[0], spec, parts[1:], names, node, weak)
-
-    def shadowed(self, name, spec, node):
-        """torch.py that imports torch."""
-        hides = name in STANDARD or name in LIBRARIES
-        if spec.origin == self.path and self.main and hides:
-            tell("hides", self, node, name, False, detail=self.path)
 
     def relative(self, node, names, weak):
         if self.package is None:
@@ -342,13 +324,13 @@ class File:
         folder = os.path.dirname(self.path)
         for _ in range(node.level - 1):
             folder = os.path.dirname(folder)
-        package = self.package.split(".")[: len(self.package.split(".")) - node.level + 1]
+        parts = self.package.split(".")
+        package = ".".join(parts[: len(parts) - node.level + 1])
         if not package:
-            return tell("relative", self, node, self.path, not weak, detail="above")
+            return tell("relative", self, node, self.path, not weak)
         if not node.module:
-            return self.members(".".join(package), [folder], names, weak)
-        parts = node.module.split(".")
-        self.step(".".join(package), [folder], parts, names, node, weak, True)
+            return self.members(package, [folder], names, weak)
+        self.step(package, [folder], node.module.split("."), names, node, weak, True)
 
     def into(self, package, spec, parts, names, node, weak):
         """From a module that was found on to those inside it."""
@@ -362,9 +344,9 @@ class File:
         sure = own or is_namespace(spec)
         if parts:
             return self.step(package, folders, parts, names, node, weak, sure)
-        if is_namespace(spec) and names and "*" not in names:
+        if is_namespace(spec):
             for name in names:
-                if PathFinder.find_spec(package + "." + name, folders) is None:
+                if name != "*" and PathFinder.find_spec(package + "." + name, folders) is None:
                     tell("empty", self, node, package + "." + name, not weak and not PLACES.unsure, detail=folders[0])
         elif own:
             self.members(package, folders, names, weak)
@@ -418,8 +400,7 @@ def version_test(node):
 
 def decoded(source):
     try:
-        encoding = tokenize.detect_encoding(io.BytesIO(source).readline)[0]
-        return source.decode(encoding, "replace")
+        return source.decode(tokenize.detect_encoding(io.BytesIO(source).readline)[0], "replace")
     except Exception:
         return source.decode("utf-8", "replace")
 
@@ -479,19 +460,14 @@ def module(entry):
         folders = list(spec.submodule_search_locations)
         spec = next(filter(None, (within(name, folder, (folder + "/").startswith(TOP + "/"), ignored) for folder in folders)), None)
     if spec is None:
-        kind = "no-main" if name.endswith(".__main__") else "no-module"
-        return tell(kind, None, None, entry, not PLACES.unsure, ignored=(ignored or [""])[0])
+        return tell("no-main" if name.endswith(".__main__") else "no-module", None, None, entry, not PLACES.unsure, ignored=(ignored or [""])[0])
     if is_local(spec.origin):
         follow(spec.origin, name.rpartition(".")[0], False, 0, True)
 
 
 def hidden(folder):
     """Files beside the script that stand in the way of Python's own modules."""
-    try:
-        names = sorted(os.listdir(folder))
-    except OSError:
-        return
-    for name in names:
+    for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else []:
         own, ending = os.path.splitext(name)
         path = os.path.join(folder, name)
         is_module = ending == ".py" or not ending and os.path.isfile(os.path.join(path, "__init__.py"))

@@ -154,7 +154,7 @@ pub fn not_writable(folder: &Path) -> Option<String> {
         Ok(meta) if !meta.is_dir() => Some(format!("{} is no folder", there.display())),
         Ok(_) => {
             let refused = access(there, AccessFlags::W_OK | AccessFlags::X_OK).err()?;
-            let made = if there == folder { "" } else { ", where it would have to be made" };
+            let made = if there == folder { "" } else { ", where it would have to be made," };
             Some(format!("{}{made} cannot be written to ({})", there.display(), refused.desc().to_lowercase()))
         }
     }
