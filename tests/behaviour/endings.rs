@@ -4,11 +4,12 @@ use crate::world::{World, cannot_be_tested, end_of, signal, text, wait_until};
 use nix::sys::signal::Signal;
 use std::path::{Path, PathBuf};
 
-/// Runs words and looks at outcome and cause.
+/// Runs words, whatever the preflight would say of them, and looks at outcome and cause.
 fn ends(words: &[&str], outcome: &str, cause: &str) -> serde_json::Value {
     let world = World::new();
     world.write("plain.txt", "no program\n").script("strange", "#!/no/such/interpreter\n");
-    let (run, said) = world.run(words);
+    let said = world.say(&[&["run", "--no-preflight", "--"], words].concat());
+    let run = world.show(1);
     assert_eq!(said.code, Some(i32::from(outcome != "finished")), "{said:#?}");
     assert_eq!((&run["state"], &run["outcome"]), (&"ended".into(), &outcome.into()), "{run:#}");
     assert!(text(&run["reason"]).contains(cause), "{run:#}");

@@ -9,6 +9,7 @@ mod endings;
 mod metrics;
 mod mounts;
 mod output;
+mod preflight;
 mod resume;
 mod secrets;
 mod sets;

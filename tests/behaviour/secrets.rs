@@ -149,7 +149,7 @@ fn a_check_shows_no_secrets() {
     let world = World::new();
     let spec = "command = \"python3 t.py {flags} --auth=canary-d $HUB_TOKEN\"\n[params]\n\
         api_key = \"sk-canary-a\"\ntoken = \"canary-e\"\nhub = \"canary-variable\"\n";
-    world.write("neronet.toml", spec);
+    world.write("neronet.toml", spec).write("t.py", "");
     for words in [&["check"][..], &["check", "--json"]] {
         let said = world.neronet(words).env("HUB_TOKEN", "canary-variable").output().expect("neronet starts");
         let told = String::from_utf8_lossy(&said.stdout);

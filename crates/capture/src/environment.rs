@@ -141,7 +141,7 @@ fn on_path(path: &str, programs: &[impl AsRef<Path>]) -> Option<PathBuf> {
 }
 
 /// pyenv puts a script in the place of each interpreter; which one that starts, its files and a variable say.
-fn behind_shim<'v>(interpreter: &Path, get: &impl Fn(&str) -> Option<&'v str>) -> Option<PathBuf> {
+pub(crate) fn behind_shim<'v>(interpreter: &Path, get: &impl Fn(&str) -> Option<&'v str>) -> Option<PathBuf> {
     let root = interpreter.parent().filter(|folder| folder.ends_with("shims"))?.parent()?;
     let read = |file: PathBuf| std::fs::read_to_string(file).ok().filter(|text| !text.trim().is_empty());
     let chosen = get("PYENV_VERSION").map(|versions| versions.replace(':', "\n"));
@@ -152,7 +152,7 @@ fn behind_shim<'v>(interpreter: &Path, get: &impl Fn(&str) -> Option<&'v str>) -
     places.into_iter().find(|place| place.exists())
 }
 
-fn describe_python(interpreter: PathBuf, folder: Option<&Path>, conda_name: Option<&str>) -> Python {
+pub(crate) fn describe_python(interpreter: PathBuf, folder: Option<&Path>, conda_name: Option<&str>) -> Python {
     let prefix = folder.or_else(|| interpreter.parent()?.parent()).map(Path::to_path_buf).unwrap_or_default();
     let folder_name = || prefix.file_name().map(|name| name.to_string_lossy().into_owned());
     if let Ok(config) = std::fs::read_to_string(prefix.join("pyvenv.cfg")) {

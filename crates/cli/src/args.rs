@@ -117,6 +117,9 @@ pub(crate) struct What {
     /// Do not ask, however many runs there are
     #[arg(long, short)]
     pub(crate) yes: bool,
+    /// Start without asking the system first whether programs, imported modules and room are there
+    #[arg(long)]
+    pub(crate) no_preflight: bool,
     /// Print nothing but errors
     #[arg(long, short)]
     pub(crate) quiet: bool,
@@ -168,6 +171,12 @@ pub(crate) struct Check {
     /// Show what metrics would be read from this log, and propose patterns for the rest (- reads standard input)
     #[arg(long, value_name = "LOG")]
     pub(crate) learn: Option<PathBuf>,
+    /// Exit with code 1 where there is any warning
+    #[arg(long)]
+    pub(crate) strict: bool,
+    /// Look at the specification and the code alone, not at programs, imported modules and room
+    #[arg(long)]
+    pub(crate) no_preflight: bool,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,

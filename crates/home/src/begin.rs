@@ -48,6 +48,7 @@ pub fn begin(
     n: AttemptNo,
     again: Option<&Again>,
 ) -> Result<Started, HomeError> {
+    preflight::start::may(context, sweep)?;
     let folder = context.home.run(run.id);
     files::make_folder(&folder)?;
     let start = work_folder(context, sweep, run.id, n)?;
@@ -211,9 +212,7 @@ fn variables(
             return Err(HomeError::Failed(format!("[environment] python: {why}")));
         }
         let path = environment.iter().find(|(name, _)| name == "PATH").map(|(_, value)| value.to_string_lossy().into_owned());
-        set("PATH", format!("{}:{}", venv.join("bin").display(), path.unwrap_or_else(|| "/usr/bin:/bin".into())));
-        set("VIRTUAL_ENV", venv.display().to_string());
-        all.push(("PYTHONHOME".into(), None));
+        all.extend(preflight::activated(&venv, path.as_deref()).map(|(name, value)| (name.to_string(), value)));
     }
     all.extend(filling.checkpoint.map(|path| ("NERONET_RESUME_FROM".to_string(), Some(path.to_string()))));
     let own = render::env(&sweep.settings, &run.params, filling).map_err(HomeError::Failed)?;

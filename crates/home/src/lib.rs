@@ -9,6 +9,7 @@ pub mod context;
 pub mod devices;
 pub mod drive;
 pub mod error;
+pub mod estimate;
 pub mod filter;
 pub mod json;
 pub mod listing;

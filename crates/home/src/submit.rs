@@ -3,16 +3,18 @@
 use crate::context::Context;
 use crate::error::HomeError;
 use crate::preflight;
+use crate::preflight::outside::{self, Depth, Report};
 use crate::same::{self, Keys, Repeats, There};
 use neronet_capture::code::{self, Survey};
 use neronet_capture::devices::{self, Devices};
 use neronet_capture::environment::{self, Environment};
 use neronet_model::journal::{Code, Entry, Member, Submitted, Sweep};
 use neronet_model::{Params, RunId, SweepId, Uid};
-use neronet_spec::{Experiment, Plan, Problem};
+use neronet_spec::{Experiment, Plan, Problem, Problems};
 use neronet_store::files::{self, Durability};
 use neronet_supervise::os::process;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
@@ -27,6 +29,8 @@ pub struct Request<'a> {
     pub parallel: Option<u64>,
     /// What becomes of runs that are there already.
     pub repeats: Repeats,
+    /// Ask the system first whether the runs can start.
+    pub preflight: bool,
 }
 
 #[derive(Debug, Default)]
@@ -46,6 +50,9 @@ pub struct World {
     pub left_out: Vec<(String, String)>,
     /// Large files that are linked: path and size.
     pub large: Vec<(String, u64)>,
+    /// The program that the runs need whatever happens, as it was found.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub program: Option<PathBuf>,
 }
 
 pub fn submit(context: &Context, request: &Request<'_>) -> Result<Receipt, HomeError> {
@@ -68,20 +75,21 @@ pub fn submit(context: &Context, request: &Request<'_>) -> Result<Receipt, HomeE
         let (environment, devices) = described.join().unwrap_or_default();
         (surveyed, environment, devices)
     });
-    let Surveyed { code, survey, warnings, project, there } = surveyed?;
-    let warnings = [&request.plan.warnings[..], &warnings].concat();
+    let Surveyed { code, survey, report, project, there } = surveyed?;
     let mut receipt = Receipt { notes: there.notes.clone(), ..Receipt::default() };
     if there.is_all(request.plan) {
         return Ok(receipt);
     }
-    receipt.notes.extend(notes(&code, &survey, &environment, &warnings));
+    receipt.notes.extend(notes(&code, &survey, &environment, &[&request.plan.warnings[..], &report.warnings].concat()));
+    receipt.notes.extend(report.notes);
     let world = World {
         environment,
         devices,
         left_out: survey.left_out,
         large: survey.large.iter().map(|large| (large.path.clone(), large.size)).collect(),
+        program: None,
     };
-    record(context, request, &code, &world, (&project, &there), &mut receipt)?;
+    record(context, request, &code, (world, &report.needed), (&project, &there), &mut receipt)?;
     Ok(receipt)
 }
 
@@ -101,14 +109,14 @@ pub(crate) fn plain(path: &Path) -> PathBuf {
 struct Surveyed {
     code: Code,
     survey: Survey,
-    warnings: Vec<Problem>,
+    report: Report,
     project: String,
     there: There,
 }
 
 fn survey(context: &Context, request: &Request<'_>, in_place: bool) -> Result<Surveyed, HomeError> {
     let survey = crate::code::survey(context, request.plan, request.start)?;
-    let warnings = preflight::check(request.plan, &survey, &context.environment)?;
+    let mut warnings = preflight::check(request.plan, &survey, &context.environment)?;
     let mut code = Code {
         snapshot: None,
         in_place_because: survey.in_place_because.clone(),
@@ -116,16 +124,33 @@ fn survey(context: &Context, request: &Request<'_>, in_place: bool) -> Result<Su
         below: survey.below.clone(),
         git: survey.git.clone(),
     };
-    let project = request.project.clone().or_else(|| request.plan.project.clone()).unwrap_or_else(|| project_of(&code));
+    let project = request.project.clone().or_else(|| request.plan.project.clone()).unwrap_or_else(|| project_of(Path::new(&code.top)));
     let there = same::look(context, request.plan, &project, &survey, request.repeats)?;
-    if !in_place && survey.in_place_because.is_none() && !there.is_all(request.plan) {
+    if there.is_all(request.plan) {
+        return Ok(Surveyed { code, survey, report: Report::default(), project, there });
+    }
+    let store = || -> Result<Option<String>, HomeError> {
+        if in_place || survey.in_place_because.is_some() {
+            return Ok(None);
+        }
         let snapshots = context.home.snapshots();
         files::make_folder(&snapshots)?;
         let stored = code::store(&survey, &snapshots);
         // What lies in home and cannot be written says something about home, all else about the code.
-        code.snapshot = Some(stored.map_err(|e| if e.place.starts_with(&snapshots) { HomeError::Snapshots(e) } else { e.into() })?);
+        Ok(Some(stored.map_err(|e| if e.place.starts_with(&snapshots) { HomeError::Snapshots(e) } else { e.into() })?))
+    };
+    let (report, stored) = std::thread::scope(|scope| {
+        let look = || outside::look(context, request.plan, &survey, &project, Depth::Start);
+        let report = request.preflight.then(|| scope.spawn(look));
+        let stored = store();
+        (report.map(|report| report.join().unwrap_or_default()).unwrap_or_default(), stored)
+    });
+    code.snapshot = stored?;
+    warnings.extend(report.warnings);
+    if !report.errors.is_empty() {
+        return Err(HomeError::Spec(Problems(report.errors.into_iter().chain(warnings).collect())));
     }
-    Ok(Surveyed { code, survey, warnings, project, there })
+    Ok(Surveyed { code, survey, report: Report { warnings, ..report }, project, there })
 }
 
 fn notes(code: &Code, survey: &Survey, environment: &Environment, warnings: &[Problem]) -> Vec<String> {
@@ -151,7 +176,7 @@ fn record(
     context: &Context,
     request: &Request<'_>,
     code: &Code,
-    world: &World,
+    (mut world, needed): (World, &BTreeMap<String, PathBuf>),
     (project, there): (&str, &There),
     receipt: &mut Receipt,
 ) -> Result<(), HomeError> {
@@ -211,7 +236,8 @@ fn record(
         let submitted = Submitted { members: members.collect(), sweep };
         receipt.sweeps.push(submitted.sweep.id);
         receipt.runs.extend(submitted.members.iter().map(|member| member.id));
-        write_world(context, submitted.sweep.id, world)?;
+        world.program = needed.get(&submitted.sweep.experiment).cloned();
+        write_world(context, submitted.sweep.id, &world)?;
         all.push(submitted);
     }
     if !all.is_empty() {
@@ -225,8 +251,8 @@ fn parallel(request: &Request<'_>, experiment: &Experiment) -> u64 {
 }
 
 /// The work tree's name, without which the folder's.
-fn project_of(code: &Code) -> String {
-    let name = Path::new(&code.top).file_name().map(|name| name.to_string_lossy().into_owned());
+pub fn project_of(top: &Path) -> String {
+    let name = top.file_name().map(|name| name.to_string_lossy().into_owned());
     name.filter(|name| !name.is_empty()).unwrap_or_else(|| "default".into())
 }
 

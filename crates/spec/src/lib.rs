@@ -5,6 +5,7 @@
 //! What is wrong comes back as [`Problems`], all that could be found in one go, and nothing is started.
 
 pub mod again;
+mod called;
 mod check;
 mod draw;
 mod expr;
@@ -13,6 +14,7 @@ mod flags;
 mod hidden;
 mod include;
 mod keys;
+mod launcher;
 mod name;
 mod params;
 mod plan;
@@ -35,6 +37,8 @@ mod tree;
 mod wanted;
 mod yaml;
 
+pub use called::{Call, calls, variables};
+pub use launcher::Entry;
 pub use problem::{Excerpt, Problem, Problems, Severity};
 pub use schema::schema;
 pub use wanted::{Wanted, What};

@@ -44,7 +44,7 @@ const WIDTH: usize = 120;
 
 impl Problem {
     /// What is wrong with a file as a whole.
-    pub(crate) fn of_file(path: &str, message: String, hint: Option<&str>) -> Problem {
+    pub fn of_file(path: &str, message: String, hint: Option<&str>) -> Problem {
         Problem {
             severity: Severity::Error,
             path: path.to_string(),
@@ -59,8 +59,10 @@ impl Problem {
 
 impl Excerpt {
     /// The line `text` with the bytes `start..end` underlined. What leaves the line is cut off.
-    pub(crate) fn of(text: &str, start: usize, end: usize) -> Excerpt {
+    pub fn of(text: &str, start: usize, end: usize) -> Excerpt {
+        let start = start.min(text.len());
         let end = end.clamp(start, text.len());
+        let (start, end) = (text.floor_char_boundary(start), text.ceil_char_boundary(end));
         let before = text[..start].chars().count();
         let marked = text[start..end].chars().count();
         let lead = if before + marked.min(WIDTH / 2) > WIDTH { before - WIDTH / 4 } else { 0 };

@@ -130,7 +130,7 @@ pub(crate) fn commands<'t>(text: &'t str, scan: &Scan) -> Vec<Simple<'t>> {
 }
 
 /// How many keywords of the shell and assignments stand before the program.
-fn before_program(words: &[&str]) -> usize {
+pub(crate) fn before_program(words: &[&str]) -> usize {
     let passed_over = |word: &str| {
         let name = word.split_once('=').map(|(name, _)| name);
         name.is_some_and(|name| !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || c == '_'))
@@ -140,7 +140,7 @@ fn before_program(words: &[&str]) -> usize {
 }
 
 /// The name of a program, however it is written.
-fn name(word: &str) -> &str {
+pub(crate) fn name(word: &str) -> &str {
     let word = word.trim_matches(['"', '\'']);
     word.rsplit('/').next().unwrap_or(word)
 }

@@ -1,6 +1,7 @@
 //! What a specification names of the machine that runs it. Nothing is looked for here: whoever starts runs does that, and says
 //! what is missing at the place where it was named.
 
+use crate::called;
 use crate::check::{Style, Written};
 use crate::fill::Part;
 use crate::problem::{Problem, Severity};
@@ -26,6 +27,8 @@ pub enum What {
     OwnCopy,
     /// A part of the command that could be a relative path.
     Word(String),
+    /// A program that the command calls, as [`calls`](crate::calls) has it.
+    Program(String),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,5 +87,22 @@ pub(crate) fn words(written: &[Written], found: &Found<'_>) -> Vec<Wanted> {
         }
         end_of_word(&mut word, start, whole);
     }
+    wanted.extend(programs(written, found));
     wanted
+}
+
+fn programs(written: &[Written], found: &Found<'_>) -> Vec<Wanted> {
+    let templates: Vec<&Written> = written.iter().filter(|template| template.part == Part::Command).collect();
+    let wanted = |program: String, span: Span| Wanted::new(What::Program(program), span, found);
+    match templates.as_slice() {
+        [template] if template.style == Style::Shell => {
+            let placed = |call: called::Call| wanted(call.program, found.sources.inside(template.span, call.place));
+            called::of_text(&template.text).into_iter().map(placed).collect()
+        }
+        words => {
+            let texts: Vec<String> = words.iter().map(|word| word.text.clone()).collect();
+            let placed = |call: called::Call| Some(wanted(call.program, words.get(call.place.start)?.span));
+            called::of_list(&texts).into_iter().filter_map(placed).collect()
+        }
+    }
 }

@@ -1,6 +1,8 @@
 //! Behaviour of the crate on real folders with the real git.
 
 mod describing;
+mod importing;
+mod starting;
 mod storing;
 mod surveying;
 mod tree;

@@ -9,12 +9,13 @@ use neronet_capture::code::Survey;
 use neronet_capture::secrets::mask_text;
 use neronet_home::HomeError;
 use neronet_home::compare::commit;
-use neronet_home::{code, masked, preflight};
+use neronet_home::preflight::outside::{self, Depth, Report};
+use neronet_home::{code, masked, preflight, submit};
 use neronet_model::{Params, RunId, Settings, Value};
 use neronet_report::{Cell, Column, Style, Table, words};
 use neronet_scrape::learn::{self, Learned};
 use neronet_spec::render::{self, Mode};
-use neronet_spec::{Experiment, Plan, Problem};
+use neronet_spec::{Experiment, Plan, Problem, Problems};
 use serde_json::json;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
@@ -30,18 +31,20 @@ pub(crate) fn check(session: &Session, words: &Check) -> Result<ExitCode, HomeEr
         return learned(session, words, log);
     }
     let (plan, survey) = match examined(session, words) {
-        Err(HomeError::Spec(problems)) if words.json => {
-            let findings: Vec<serde_json::Value> = problems.0.iter().map(of_problem).collect();
-            output::json(&json!({"count": 0, "runs": [], "findings": findings}));
-            return Err(HomeError::Spec(problems));
-        }
+        Err(HomeError::Spec(problems)) if words.json => return refused(problems, &Report::default()),
         examined => examined?,
     };
+    let report = if words.no_preflight { Report::default() } else { looked_outside(session, &plan, &survey) };
+    if !report.errors.is_empty() {
+        let all = Problems([&report.errors[..], &plan.warnings, &report.warnings].concat());
+        return if words.json { refused(all, &report) } else { Err(HomeError::Spec(all)) };
+    }
     // The numbers that the runs would get if they were started now.
     let first = RunId(session.context.home.read()?.state.last_run + 1);
     let known = masked::in_environment(session.context.environment.clone());
     if words.json {
-        return as_json(session, &plan, &survey, first, &known);
+        as_json(session, &plan, &survey, &report, first, &known)?;
+        return strictly(words, &plan, &report);
     }
     let mut page = Page::new(session);
     for experiment in &plan.experiments {
@@ -49,9 +52,13 @@ pub(crate) fn check(session: &Session, words: &Check) -> Result<ExitCode, HomeEr
     }
     page.heading("Code");
     code_of(&mut page, &plan, &survey);
-    if !plan.warnings.is_empty() {
+    if !words.no_preflight {
+        page.heading("Preflight");
+        preflight_of(&mut page, &report);
+    }
+    if !(plan.warnings.is_empty() && report.warnings.is_empty()) {
         page.heading("Warnings");
-        plan.warnings.iter().for_each(|warning| page.block(&warning.to_string()));
+        plan.warnings.iter().chain(&report.warnings).for_each(|warning| page.block(&warning.to_string()));
     }
     let total = plan.experiments.iter().map(Experiment::count).fold(0, u64::saturating_add);
     let spec = words.spec.as_deref().filter(|spec| Some(*spec) != default_spec(session)).map(|spec| format!(" {spec}")).unwrap_or_default();
@@ -60,7 +67,54 @@ pub(crate) fn check(session: &Session, words: &Check) -> Result<ExitCode, HomeEr
     let start = format!("`neronet run{spec}{}{yes}`", set.collect::<String>());
     page.text.push_str(&format!("\n{}; {start} starts {}\n", many(total), if total == 1 { "it" } else { "them" }));
     output::print(&page.text);
-    Ok(ExitCode::SUCCESS)
+    strictly(words, &plan, &report)
+}
+
+fn looked_outside(session: &Session, plan: &Plan, survey: &Survey) -> Report {
+    let project = plan.project.clone().unwrap_or_else(|| submit::project_of(&survey.top));
+    outside::look(&session.context, plan, survey, &project, Depth::Check)
+}
+
+/// Nothing can be started for these problems, as JSON says it.
+fn refused(problems: Problems, report: &Report) -> Result<ExitCode, HomeError> {
+    output::json(
+        &json!({"count": 0, "runs": [], "findings": problems.0.iter().map(|problem| of_problem(problem, report)).collect::<Vec<_>>()}),
+    );
+    Err(HomeError::Spec(problems))
+}
+
+/// With `--strict` a warning is a failure.
+fn strictly(words: &Check, plan: &Plan, report: &Report) -> Result<ExitCode, HomeError> {
+    match plan.warnings.len() + report.warnings.len() {
+        warnings if words.strict && warnings > 0 => {
+            Err(HomeError::Failed(format!("{}, and --strict takes each for a failure", count(warnings, "warning"))))
+        }
+        _ => Ok(ExitCode::SUCCESS),
+    }
+}
+
+fn preflight_of(page: &mut Page<'_>, report: &Report) {
+    let room = &report.room;
+    let programs = report.programs.iter().map(|(name, place)| if place == name { place.clone() } else { format!("{name} is {place}") });
+    let disk = room.disk.as_ref().map(|disk| {
+        let quota = if disk.by_quota { " by your quota" } else { "" };
+        format!("{} free{quota} on {}", words::bytes(disk.free), disk.mount.display())
+    });
+    let memory = room.memory.available.zip(room.memory.total).map(|(available, total)| {
+        let group = if room.memory.by_group { " of the control group" } else { "" };
+        format!("{} free of {}{group}", words::bytes(available), words::bytes(total))
+    });
+    let likely = [room.duration.map(words::duration), room.bytes.map(words::bytes)];
+    let likely = likely.into_iter().flatten().collect::<Vec<_>>().join(" and ");
+    let likely = if likely.is_empty() { likely } else { format!("{likely} in all, from {}", count(room.earlier, "earlier run")) };
+    page.facts(&[
+        ("programs", programs.collect::<Vec<_>>().join("; ")),
+        ("disk", disk.unwrap_or_default()),
+        ("memory", memory.unwrap_or_default()),
+        ("gpus", room.gpus.iter().map(|gpu| gpu.name.as_str()).collect::<Vec<_>>().join(", ")),
+        ("likely", likely),
+    ]);
+    report.notes.iter().for_each(|note| page.line(note, Style::Plain));
 }
 
 /// The plan with all that is to be said of it, and the code that its runs would get.
@@ -159,7 +213,7 @@ fn code_of(page: &mut Page<'_>, plan: &Plan, survey: &Survey) {
     }
 }
 
-fn as_json(session: &Session, plan: &Plan, survey: &Survey, first: RunId, known: &[String]) -> Result<ExitCode, HomeError> {
+fn as_json(session: &Session, plan: &Plan, survey: &Survey, report: &Report, first: RunId, known: &[String]) -> Result<(), HomeError> {
     let mut runs = Vec::new();
     let total = plan.experiments.iter().map(Experiment::count).fold(0, u64::saturating_add);
     for experiment in &plan.experiments {
@@ -171,19 +225,23 @@ fn as_json(session: &Session, plan: &Plan, survey: &Survey, first: RunId, known:
             runs.push(json!({"experiment": experiment.name, "params": shown(&params, &varying, known), "command": command}));
         }
     }
-    let mut findings: Vec<serde_json::Value> = plan.warnings.iter().map(of_problem).collect();
-    let finding = |source: &str, message: &str| json!({"source": source, "severity": "warning", "message": message, "evidence": null, "remedies": []});
+    let mut findings: Vec<serde_json::Value> =
+        plan.warnings.iter().chain(&report.warnings).map(|problem| of_problem(problem, report)).collect();
+    let told = |source: &str, severity: &str, message: &str| json!({"source": source, "severity": severity, "message": message, "evidence": null, "remedies": []});
+    let finding = |source: &str, message: &str| told(source, "warning", message);
+    findings.extend(report.notes.iter().map(|note| told("preflight", "note", note)));
     findings.extend(survey.in_place_because.iter().map(|why| finding("code", &format!("the code cannot be frozen: {why}"))));
     findings.extend(survey.notes.iter().map(|note| finding("code", note)));
     findings.extend(survey.left_out.iter().map(|(path, why)| finding("code", &format!("{path} is not in the snapshot: {why}"))));
     output::json(&json!({"count": total, "runs": runs, "findings": findings}));
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }
 
 /// A finding, with the place in fields of their own; a line of 0 means nothing.
-fn of_problem(problem: &Problem) -> serde_json::Value {
+fn of_problem(problem: &Problem, report: &Report) -> serde_json::Value {
+    let outside = report.errors.contains(problem) || report.warnings.contains(problem);
     json!({
-        "source": "specification",
+        "source": if outside { "preflight" } else { "specification" },
         "severity": problem.severity.to_string(),
         "message": problem.message,
         "evidence": problem.excerpt.as_ref().map(|excerpt| &excerpt.line_text),

@@ -74,7 +74,8 @@ fn start(session: &Session, words: &What, repeats: Repeats, manner: &Manner) -> 
     let project = words.project.clone().or_else(here);
     // Executed now, it is ready when the submission is.
     let nursery = if manner.detach { None } else { Some(Nursery::open(&session.context.neronet, &session.context.environment)?) };
-    let request = Request { plan: &plan, start: &start, project, detached: manner.detach, parallel: words.parallel, repeats };
+    let preflight = !words.no_preflight;
+    let request = Request { plan: &plan, start: &start, project, detached: manner.detach, parallel: words.parallel, repeats, preflight };
     let receipt = submit::submit(&session.context, &request)?;
     for note in &receipt.notes {
         output::notice(&if note.starts_with("warning:") || note.starts_with("note:") { note.clone() } else { format!("note: {note}") });

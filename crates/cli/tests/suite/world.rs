@@ -112,7 +112,7 @@ impl World {
         for (pattern, to) in [
             (&*place.display().to_string(), "[place]"),
             // Of the machine: what is there differs from one to the next.
-            (r"(?m)^  (python|packages|modules|system|cpu|memory|gpus|driver)  .*\n", ""),
+            (r"(?m)^  (python|packages|modules|system|cpu|memory|gpus|driver|programs|disk|likely)  .*\n", ""),
             (r"(?m)^Packages\n  no difference.*\n\n", ""),
             (r"\(\d+ the same\)", "([n] the same)"),
             (r"(?m)^  by +.*$", "  by [user]"),

@@ -1,5 +1,6 @@
 //! The specification as its users meet it: what is read, what is refused and with which words, and what a process sees.
 
+mod calls;
 mod commands;
 mod documented;
 mod files;

@@ -1,4 +1,11 @@
 //! Before anything starts: whether what a specification names is there, and would be there for a run in its own copy of the code.
+//! What must be asked of the system besides is in `outside`.
+
+mod imports;
+pub mod outside;
+mod programs;
+pub mod room;
+pub(crate) mod start;
 
 use crate::submit::plain;
 use neronet_capture::code::{self, Survey, is_environment};
@@ -67,6 +74,12 @@ fn on_path(program: &str, path: &OsStr) -> bool {
     std::env::split_paths(path).any(|folder| folder.join(program).is_file())
 }
 
+/// The variables by which a virtual environment is active, over a PATH as it was; `None` is unset.
+pub(crate) fn activated(venv: &Path, path: Option<&str>) -> [(&'static str, Option<String>); 3] {
+    let path = format!("{}:{}", venv.join("bin").display(), path.unwrap_or("/usr/bin:/bin"));
+    [("PATH", Some(path)), ("VIRTUAL_ENV", Some(venv.display().to_string())), ("PYTHONHOME", None)]
+}
+
 struct Look<'a> {
     experiment: &'a Experiment,
     survey: &'a Survey,
@@ -132,6 +145,8 @@ impl Look<'_> {
                 let absent = self.absent(self.settings().code.directory.as_deref().unwrap_or(""), word)?;
                 Some((false, wanted.warning(format!("'{word}' is here, but not in the snapshot that the runs work in"), Some(absent))))
             }
+            // Whether it is there, `programs` sees.
+            What::Program(_) => None,
         }
     }
 

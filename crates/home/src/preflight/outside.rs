@@ -1,0 +1,120 @@
+//! The part of the preflight that asks the system: which programs the command starts, whether Python finds what the script imports,
+//! whether there is room. Whoever starts runs does it beside what must be done anyway.
+
+use super::{activated, imports, programs, room, virtual_environment};
+use crate::context::Context;
+use neronet_capture::code::Survey;
+use neronet_spec::{Experiment, Plan, Problem, Severity};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// All that was found.
+#[derive(Debug, Default)]
+pub struct Report {
+    /// Nothing may be started then.
+    pub errors: Vec<Problem>,
+    pub warnings: Vec<Problem>,
+    /// What could not be looked at, and why.
+    pub notes: Vec<String>,
+    /// The programs of the commands: as they are written, and what they are.
+    pub programs: Vec<(String, String)>,
+    /// By experiment: the program that its runs need whatever happens.
+    pub needed: BTreeMap<String, PathBuf>,
+    pub room: room::Room,
+}
+
+impl Report {
+    pub(super) fn add(&mut self, problem: Problem) {
+        let list = if problem.severity == Severity::Error { &mut self.errors } else { &mut self.warnings };
+        // What several experiments inherit is said once.
+        if !list.contains(&problem) {
+            list.push(problem);
+        }
+    }
+}
+
+/// How closely earlier runs are looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Depth {
+    /// Somebody asked and waits for the answer.
+    Check,
+    /// Runs are about to start.
+    Start,
+}
+
+/// An experiment with what its runs will find.
+pub(super) struct Scene<'a> {
+    pub(super) experiment: &'a Experiment,
+    pub(super) survey: &'a Survey,
+    /// The variables of its runs, as far as they are known.
+    pub(super) env: Vec<(String, String)>,
+    /// Those whose value a parameter decides.
+    pub(super) unknown: Vec<String>,
+    /// Where the command starts, in the code as it lies.
+    pub(super) folder: PathBuf,
+    /// The specification's folder.
+    pub(super) start: PathBuf,
+    /// The runs work in copies of their own.
+    pub(super) frozen: bool,
+}
+
+impl<'a> Scene<'a> {
+    fn of(context: &Context, experiment: &'a Experiment, survey: &'a Survey) -> Scene<'a> {
+        let settings = &experiment.settings;
+        let start = survey.top.join(&survey.below);
+        let text =
+            |(name, value): &(std::ffi::OsString, std::ffi::OsString)| Some((name.to_str()?.to_string(), value.to_str()?.to_string()));
+        let mut env: BTreeMap<String, String> = context.environment.iter().filter_map(text).collect();
+        if let Some(python) = &settings.environment.python {
+            let changes = activated(&virtual_environment(&start, python), env.get("PATH").map(String::as_str));
+            for (name, value) in changes {
+                env.remove(name);
+                env.extend(value.map(|value| (name.to_string(), value)));
+            }
+        }
+        let mut unknown = Vec::new();
+        for (name, value) in neronet_spec::variables(settings) {
+            match value {
+                Some(value) => drop(env.insert(name, value)),
+                None => unknown.push(name),
+            }
+        }
+        Scene {
+            experiment,
+            survey,
+            env: env.into_iter().collect(),
+            unknown,
+            folder: start.join(settings.code.directory.as_deref().unwrap_or_default()),
+            start,
+            frozen: survey.in_place_because.is_none() && !settings.code.in_place,
+        }
+    }
+
+    pub(super) fn variable(&self, name: &str) -> Option<&str> {
+        self.env.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
+    /// A path as messages call it: from the specification's folder where it lies there.
+    pub(super) fn shown(&self, path: &Path) -> String {
+        let below = path.strip_prefix(&self.start).or_else(|_| path.strip_prefix(&self.survey.top));
+        below.ok().filter(|below| below.components().next().is_some()).unwrap_or(path).display().to_string()
+    }
+}
+
+/// Looks at everything. `project` is that of the runs.
+pub fn look(context: &Context, plan: &Plan, survey: &Survey, project: &str, depth: Depth) -> Report {
+    let mut report = Report::default();
+    let scenes: Vec<Scene<'_>> = plan.experiments.iter().map(|experiment| Scene::of(context, experiment, survey)).collect();
+    let mut scripts = Vec::new();
+    for scene in &scenes {
+        scripts.extend(programs::look(scene, &mut report));
+    }
+    std::thread::scope(|scope| {
+        let room = scope.spawn(|| room::look(context, plan, survey, project, depth));
+        imports::look(&scripts, &context.cache, &mut report);
+        let (room, problems) = room.join().unwrap_or_default();
+        report.room = room;
+        problems.into_iter().for_each(|problem| report.add(problem));
+    });
+    report
+}

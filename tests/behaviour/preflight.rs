@@ -1,0 +1,210 @@
+//! What is told before anything starts: programs, imports, room. With real Pythons and real disks.
+
+use crate::mounts::{fill, free, leave, mount, small_disk, with_own_mounts};
+use crate::world::{World, text};
+use serde_json::Value;
+use std::path::Path;
+
+/// What `check --json` finds in the preflight: severity and message of each.
+fn found(world: &World) -> Vec<(String, String)> {
+    let said = world.say(&["check", "--json"]);
+    let findings = said.json()["findings"].as_array().expect("an array").clone();
+    let ours = findings.iter().filter(|finding| finding["source"] == "preflight");
+    ours.map(|finding| (text(&finding["severity"]), text(&finding["message"]))).collect()
+}
+
+#[track_caller]
+fn refused(world: &World, wanted: &[&str]) {
+    let said = world.say(&["run"]).with_code(2);
+    assert!(wanted.iter().all(|part| said.err.contains(part)), "{wanted:?}: {}", said.err);
+    assert_eq!(world.list(), Vec::<Value>::new(), "nothing has started");
+}
+
+#[test]
+fn a_program_that_is_not_there_is_told_with_its_place_and_nothing_starts() {
+    let world = World::new();
+    world.write("neronet.toml", "command = \"pythom3 train.py {flags}\"\nparams.lr = [1, 2]\n");
+    refused(&world, &["error: neronet.toml:1:12: there is no program 'pythom3' in PATH", "did you mean 'python3"]);
+    let said = world.say(&["run", "--", "no-such-program"]).with_code(2);
+    assert!(said.err.contains("there is no program 'no-such-program' in PATH"), "{}", said.err);
+    // Whoever knows better starts it all the same.
+    world.say(&["run", "--no-preflight", "--", "no-such-program"]).with_code(1);
+    assert_eq!(world.list().len(), 1);
+}
+
+#[test]
+fn a_file_that_cannot_be_started_is_told_with_the_mend() {
+    for (content, mode, parts) in [
+        ("#!/bin/sh\n", 0o644, ["train.sh is not executable", "chmod +x train.sh"]),
+        ("#!/bin/sh\r\necho\r\n", 0o755, ["ends as on Windows", "sed -i"]),
+        ("#!/no/such/sh\n", 0o755, ["names /no/such/sh in its first line", "#!/usr/bin/env"]),
+    ] {
+        let world = World::new();
+        world.write("train.sh", content).write("neronet.toml", "command = './train.sh'\n");
+        std::fs::set_permissions(world.project().join("train.sh"), std::os::unix::fs::PermissionsExt::from_mode(mode)).expect("ours");
+        refused(&world, &parts);
+    }
+    // A shell reads a text without a first line itself, the system does not.
+    let world = World::new();
+    world.script("train.sh", "echo hello\n");
+    world.run_spec("command = './train.sh'\n").with_code(0);
+    world.write("neronet.toml", "command = ['./train.sh']\n");
+    assert!(world.say(&["run"]).with_code(2).err.contains("names no interpreter in its first line"));
+}
+
+#[test]
+fn a_module_that_is_not_there_is_told_with_its_line() {
+    let world = World::new();
+    world.write("train.py", "import os\nimport no_such_module\n").write("neronet.toml", "command = 'python3 train.py'\n");
+    refused(
+        &world,
+        &["error: train.py:2:8: no module named 'no_such_module' in ", "2 | import no_such_module", "-m pip install no_such_module"],
+    );
+    assert_eq!(found(&world)[0].0, "error");
+    world
+        .write("train.py", "import sklearn_no, os\ndef f():\n    import yaml_no\n")
+        .write("neronet.toml", "command = 'nice python3 train.py'\n");
+    let told = found(&world);
+    assert!(told[0].1.contains("'sklearn_no'") && told[1].0 == "warning" && told[1].1.contains("yaml_no (train.py:3)"), "{told:#?}");
+    // What runs before it may install it; what the shell does before it nobody knows.
+    world.write("neronet.toml", "command = 'true && python3 train.py'\n");
+    assert_eq!(found(&world)[0].0, "error");
+    for command in ["pip install x && python3 train.py", "source ./activate && python3 train.py", "eval x; python3 train.py"] {
+        world.write("neronet.toml", format!("command = '{command}'\n"));
+        assert_eq!(found(&world), [], "{command}");
+    }
+    world.write("neronet.toml", "command = 'python3 prepare.py; python3 train.py'\n").write("prepare.py", "");
+    assert!(found(&world).iter().all(|(severity, _)| severity == "warning") && found(&world).len() == 2);
+    world.run_spec("command = 'python3 train.py || true'\nenvironment.setup = ['. ./x || true']\n").with_code(0);
+}
+
+#[test]
+fn the_environment_of_the_specification_is_the_one_that_is_asked() {
+    let world = World::new();
+    let venv = world.project().join(".venv");
+    let made = std::process::Command::new("python3").args(["-m", "venv", "--without-pip"]).arg(&venv).status().expect("python3 starts");
+    assert!(made.success(), "python3 -m venv");
+    let site = std::fs::read_dir(venv.join("lib")).expect("there").flatten().next().expect("one").path().join("site-packages");
+    std::fs::write(site.join("only_there.py"), "").expect("written");
+    world.write("train.py", "import only_there\n").write("neronet.toml", "command = 'python3 train.py'\n");
+    refused(&world, &["no module named 'only_there'", ".venv has it, and this is another Python: write [environment] python = \".venv\""]);
+    let with = "command = 'python3 train.py'\nenvironment.python = '.venv'\n";
+    world.run_spec(with).with_code(0);
+    let shown = world.say(&["check"]).with_code(0).out;
+    assert!(
+        shown.contains("Preflight") && shown.contains(&format!("python3 is {}, Python 3.", venv.join("bin/python3").display())),
+        "{shown}"
+    );
+    // Learned again when the environment changes.
+    std::fs::remove_file(site.join("only_there.py")).expect("there");
+    assert!(world.say(&["run"]).with_code(2).err.contains("no module named 'only_there'"));
+    // Only there is the program, too.
+    std::os::unix::fs::symlink("/bin/true", venv.join("bin/only-program")).expect("linked");
+    world.write("neronet.toml", "command = 'only-program'\n");
+    assert!(world.say(&["run"]).with_code(2).err.contains(".venv has it: write [environment] python = \".venv\""));
+}
+
+#[test]
+fn a_module_that_git_ignores_is_not_in_the_copy_that_runs_work_in() {
+    let world = World::new();
+    world.git(&["init", "-q"]);
+    world.write(".gitignore", "mine/\n").write("mine/__init__.py", "").write("train.py", "import mine\n");
+    world.write("neronet.toml", "command = 'python3 train.py'\n");
+    refused(
+        &world,
+        &["train.py:1:8: no module named 'mine'", "mine is not in the snapshot that the runs work in; write [code] link = [\"mine\"]"],
+    );
+    world.run_spec("command = 'python3 train.py'\ncode.link = ['mine']\n").with_code(0);
+    world.run_spec("command = 'python3 train.py'\ncode.in_place = true\n").with_code(0);
+}
+
+#[test]
+fn modules_of_the_code_are_found_where_the_command_starts() {
+    let world = World::new();
+    world
+        .write("src/mine.py", "")
+        .write("scripts/train.py", "import mine\n")
+        .write("neronet.toml", "command = 'python3 scripts/train.py'\n");
+    refused(&world, &["scripts/train.py:1:8", "it lies in src: write [env] PYTHONPATH = \"src\""]);
+    world.run_spec("command = 'python3 scripts/train.py'\nenv.PYTHONPATH = 'src'\n").with_code(0);
+    world.run_spec("command = 'PYTHONPATH=src python3 scripts/train.py'\n").with_code(0);
+    world.run_spec("command = 'cd src && python3 -m mine'\n").with_code(0);
+    world.run_spec("command = 'python3 -m mine'\ncode.directory = 'src'\n").with_code(0);
+    world.write("src/random.py", "").write("neronet.toml", "command = 'python3 src/mine.py'\n");
+    assert_eq!(found(&world), [("warning".into(), "this hides the module 'random' that Python or a library brings".into())]);
+}
+
+#[test]
+fn strict_takes_a_warning_for_a_failure_and_without_preflight_nobody_is_asked() {
+    let world = World::new();
+    world.write("train.py", "def f():\n    import no_such_module\n").write("neronet.toml", "command = 'python3 train.py'\n");
+    let said = world.say(&["check"]).with_code(0);
+    assert!(said.out.contains("imported in a function or under a condition, and not there"), "{}", said.out);
+    let said = world.say(&["check", "--strict"]).with_code(1);
+    assert!(said.err.contains("1 warning, and --strict takes each for a failure") && said.out.contains("Warnings"), "{said:#?}");
+    assert_eq!(world.say(&["check", "--strict", "--json"]).with_code(1).json()["count"], 1);
+    let said = world.say(&["check", "--strict", "--no-preflight"]).with_code(0);
+    assert!(!said.out.contains("Preflight") && !said.out.contains("no_such_module"), "{}", said.out);
+}
+
+#[test]
+fn a_disk_with_too_little_room_is_told_with_both_numbers() {
+    with_own_mounts("preflight::a_disk_with_too_little_room_is_told_with_both_numbers", || {
+        let world = World::new();
+        small_disk(&world.home(), 8 << 20);
+        world
+            .write("data.bin", vec![b'x'; 1_000_000])
+            .write("neronet.toml", "command = 'true {n}'\nparams.n = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]\n");
+        let said = world.say(&["check"]).with_code(0);
+        let home = world.home().display().to_string();
+        assert!(
+            said.out.contains(&format!("warning: {home}: 10 runs need about 10 MB, and 8.4 MB are free on {home}, where home is")),
+            "{}",
+            said.out
+        );
+        // One has room, and tells what the next ones take.
+        world.say(&["run", "--set", "n=1"]).with_code(0);
+        let said = world.say(&["check"]).with_code(0);
+        assert!(said.out.contains("in all, from 1 earlier run") && said.out.contains("as 1 earlier did"), "{}", said.out);
+        fill(&world.home());
+        leave(&world.home(), 60_000);
+        let said = world.say(&["run", "--set", "n=1"]);
+        assert!(said.code != Some(0) && said.err.contains("No space left") && said.err.contains("free some space"), "{said:#?}");
+        free(&world.home());
+        world.say(&["run", "--set", "n=1"]).with_code(0);
+    });
+}
+
+#[test]
+fn a_folder_of_checkpoints_that_cannot_be_written_is_told() {
+    with_own_mounts("preflight::a_folder_of_checkpoints_that_cannot_be_written_is_told", || {
+        let world = World::new();
+        let sealed = world.path("sealed");
+        small_disk(&sealed, 1 << 20);
+        mount(&["-o", "remount,ro", &sealed.display().to_string()]);
+        let spec = |folder: &Path| format!("command = 'true'\ncheckpoints.paths = ['{}/ckpt/*.pt', 'own/*.pt']\n", folder.display());
+        world.write("neronet.toml", spec(&sealed));
+        refused(
+            &world,
+            &["[checkpoints] paths: nothing can be saved as", "sealed, where it would have to be made", "read-only file system"],
+        );
+        world.run_spec(&spec(&world.path("open"))).with_code(0);
+    });
+}
+
+#[test]
+fn a_program_that_goes_while_runs_wait_is_told_by_those_that_come_later() {
+    let world = World::new();
+    let bin = world.path("bin");
+    std::fs::create_dir(&bin).expect("made");
+    let tool = bin.join("tool");
+    std::fs::write(&tool, "#!/bin/sh\nrm \"$0\"\n").expect("written");
+    std::fs::set_permissions(&tool, std::os::unix::fs::PermissionsExt::from_mode(0o755)).expect("ours");
+    world.write("neronet.toml", "command = 'tool {n}'\nparams.n = [1, 2]\n");
+    let path = format!("{}:/usr/bin:/bin", bin.display());
+    let said = world.neronet(&["run"]).env("PATH", path).output().expect("it starts");
+    assert_eq!(said.status.code(), Some(1));
+    assert_eq!((&world.show(1)["outcome"], &world.show(2)["outcome"]), (&"finished".into(), &"failed".into()));
+    let reason = text(&world.show(2)["reason"]);
+    assert!(reason.contains(&format!("{} was there when the run was submitted and is gone", tool.display())), "{reason}");
+}
