@@ -3,6 +3,7 @@
 
 mod adversity;
 mod capture;
+mod data;
 mod detached;
 mod disks;
 mod endings;
