@@ -2,6 +2,7 @@
 //! a full disk or a damaged home come to. Each test has a home of its own and waits for events, never for time to pass.
 
 mod adversity;
+mod building;
 mod capture;
 mod data;
 mod detached;

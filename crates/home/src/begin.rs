@@ -1,5 +1,6 @@
 //! Begins one attempt of a run: its work folder, its command filled in, its launch, its keeper.
 
+use crate::build;
 use crate::configure;
 use crate::context::Context;
 use crate::error::HomeError;
@@ -137,7 +138,10 @@ fn work_folder(context: &Context, sweep: &Sweep, run: RunId, n: AttemptNo) -> Re
         drafts.for_each(|entry| drop(std::fs::remove_dir_all(entry.path())));
         // Under another name until it is whole: a start that was cut short must not leave half a work folder.
         let unfinished = context.home.run(run).join(format!(".work.{}", std::process::id()));
-        code::materialise(&context.home.snapshots(), snapshot, &unfinished, &links, Path::new(&code.top))?;
+        match build::place(context, sweep) {
+            Some(built) => code::copy_tree(&built, &unfinished)?,
+            None => code::materialise(&context.home.snapshots(), snapshot, &unfinished, &links, Path::new(&code.top))?,
+        }
         std::fs::rename(&unfinished, &work).map_err(neronet_store::StoreError::io("make the work folder", &work))?;
     }
     Ok(if code.below.is_empty() { work } else { work.join(&code.below) })

@@ -2,6 +2,7 @@
 //! A command calls it in its own process; a daemon would serve the same functions.
 
 pub mod begin;
+mod build;
 pub mod clone;
 pub mod code;
 pub mod compare;
