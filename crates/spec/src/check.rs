@@ -87,7 +87,7 @@ fn one(template: &Written, known: &Known<'_>, ansi: bool, found: &mut Found<'_>)
         return expression(text, *span, params, found);
     }
     if text.contains('\0') {
-        found.error(*span, "a NUL character, which no process can be given", None);
+        found.error(*span, "a NUL character, which no process can be given", "take it out".to_string());
         return;
     }
     if text.len() > LONGEST_COMMAND {
@@ -325,7 +325,7 @@ pub(crate) fn setup_line(line: &str, span: Span, ansi: bool, found: &mut Found<'
     match scan::scan(line, &tokens, ansi) {
         Err(refusal) => found.error(found.sources.inside(span, refusal.at), refusal.message, refusal.hint),
         Ok(scan) if scan.closed_end == Some("a backslash") => {
-            found.error(span, "a setup line cannot end in a backslash", None);
+            found.error(span, "a setup line cannot end in a backslash", "write what is one line as one element of the list".to_string());
         }
         Ok(_) => {}
     }

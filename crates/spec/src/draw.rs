@@ -38,7 +38,11 @@ pub(crate) fn read(
     };
     if name == "choice" {
         if items.is_empty() {
-            found.error(node.span, format!("there is nothing to choose from for parameter {}", quoted(param)), None);
+            found.error(
+                node.span,
+                format!("there is nothing to choose from for parameter {}", quoted(param)),
+                format!("write {param} = {{ choice = [\"relu\", \"gelu\"] }}"),
+            );
             return None;
         }
         return Some(Distribution::Choice(items.iter().map(|item| scalar(item, found)).collect::<Option<_>>()?));
@@ -55,7 +59,7 @@ pub(crate) fn read(
         if number.is_none() {
             let message =
                 format!("expected a finite number for '{name}' of parameter {}, found {}", quoted(param), quoted(&value.to_string()));
-            found.error(node.span, message, None);
+            found.error(node.span, message, format!("write {param} = {{ {name} = {} }}", example(name)));
         }
         Some((value, number?))
     };
@@ -65,7 +69,11 @@ pub(crate) fn read(
         None
     };
     match name {
-        "normal" | "log_normal" if high_number < 0.0 => refuse(high, "a standard deviation is not negative".to_string(), None),
+        "normal" | "log_normal" if high_number < 0.0 => refuse(
+            high,
+            "a standard deviation is not negative".to_string(),
+            Some(format!("write {param} = {{ {name} = {} }}", example(name))),
+        ),
         "normal" => Some(Distribution::Normal(low_number, high_number)),
         "log_normal" => {
             let distribution = Distribution::LogNormal(low_number, high_number);
@@ -77,7 +85,7 @@ pub(crate) fn read(
         }
         _ if low_number >= high_number => {
             let message = format!("the lower bound {low_value} of parameter {} is not below the upper bound {high_value}", quoted(param));
-            refuse(node, message, None)
+            refuse(node, message, Some("write the smaller one first".to_string()))
         }
         "log_uniform" if low_number <= 0.0 => {
             let hint = format!("write {param} = {{ uniform = [{low_value}, {high_value}] }}, or a lower bound above 0");
@@ -86,7 +94,11 @@ pub(crate) fn read(
         "log_uniform" => Some(Distribution::LogUniform(low_number, high_number)),
         "int_uniform" => match (low_value, high_value) {
             (Value::Int(low), Value::Int(high)) => Some(Distribution::IntUniform(low, high)),
-            _ => refuse(node, format!("the bounds of 'int_uniform' of parameter {} are whole numbers", quoted(param)), None),
+            _ => refuse(
+                node,
+                format!("the bounds of 'int_uniform' of parameter {} are whole numbers", quoted(param)),
+                Some(format!("write {param} = {{ int_uniform = [1, 8] }}, or uniform")),
+            ),
         },
         _ => Some(Distribution::Uniform(low_number, high_number)),
     }

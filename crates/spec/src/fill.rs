@@ -69,17 +69,21 @@ pub(crate) fn resolve<'n>(name: &'n str, part: Part, params: &[&str], settings: 
             None => return Err(unknown(name, params, settings)),
         },
     };
-    let refused = |why: &str| Err((format!("{{{name}}} {why}"), None));
+    let refused = |why: &str, hint: &str| Err((format!("{{{name}}} {why}"), Some(hint.to_string())));
     match (filling, part) {
         (Filling::Param | Filling::Target(_), Part::Input) => Ok(filling),
-        (_, Part::Input) => refused("cannot stand in the path of an input: only parameters and {target.NAME} can"),
+        (_, Part::Input) => refused("cannot stand in the path of an input", "only parameters and {target.NAME} can"),
         (Filling::Checkpoint | Filling::BestCheckpoint, Part::Command | Part::Env | Part::File) => Err((
             format!("{{{name}}} is known only when a run goes on, so only in [resume] and [[then]]"),
             Some(format!("write below [resume]: arguments = \"--resume {{{name}}}\"")),
         )),
-        (Filling::Flags | Filling::Overrides, Part::Env) => refused("belongs in a command, not in [env]"),
-        (Filling::Flags | Filling::Overrides, Part::File) => refused("belongs in a command, not in a file"),
-        (Filling::Target(_), Part::File) => refused("can stand in commands, in [env] and in the path of an input alone"),
+        (Filling::Flags | Filling::Overrides, Part::Env) => refused("belongs in a command, not in [env]", "write {NAME} for one parameter"),
+        (Filling::Flags | Filling::Overrides, Part::File) => {
+            refused("belongs in a command, not in a file", "write {NAME} for one parameter")
+        }
+        (Filling::Target(_), Part::File) => {
+            refused("can stand in commands, in [env] and in the path of an input alone", "make it an input, and write {inputs.NAME} here")
+        }
         (Filling::RunGpus, _) if !matches!(settings.resources.gpus, Some(Gpus::Count(_))) => Err((
             "{run.gpus} is known only where [resources] gpus is a fixed number".to_string(),
             Some("write gpus = 1 below [resources]".to_string()),
@@ -116,7 +120,8 @@ fn unknown(name: &str, params: &[&str], settings: &Settings) -> Mistake {
     }
     if let Some(experiment) = name.strip_suffix(".checkpoint.best").or_else(|| name.strip_suffix(".checkpoint")) {
         let message = format!("{{{name}}} is known only in an [[experiment]] with after = \"{experiment}\"");
-        return (message, settings.stage.as_ref().map(|stage| format!("this one comes after {}", quoted(&stage.after))));
+        let hint = settings.stage.as_ref().map(|stage| format!("this one comes after {}", quoted(&stage.after)));
+        return (message, hint.or_else(|| Some(format!("write after = \"{experiment}\" in this [[experiment]]"))));
     }
     let known = params.iter().copied().chain(BUILT_IN.iter().map(|(name, _)| *name));
     let hint = did_you_mean(name, known).unwrap_or_else(|| {

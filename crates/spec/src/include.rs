@@ -58,7 +58,7 @@ impl<'r> Files<'r> {
             return Some(Table::default());
         }
         if self.included.len() >= MOST_FILES {
-            found.error(span, format!("more than {MOST_FILES} files are included"), None);
+            found.error(span, format!("more than {MOST_FILES} files are included"), "put what belongs together into one file".to_string());
             return None;
         }
         let text = match (self.read)(path) {

@@ -22,6 +22,14 @@ pub(crate) fn refusal(name: &str) -> Option<&'static str> {
     }
 }
 
+/// A name like this one that is allowed.
+pub(crate) fn mended(name: &str) -> String {
+    let allowed = |c: char| if c.is_alphanumeric() || "-_.+=,".contains(c) { c } else { '-' };
+    let name: String = name.trim().chars().take(40).map(allowed).collect();
+    let name = name.trim_matches(['-', '.']).to_string();
+    if refusal(&name).is_none() { name } else { format!("run-{name}").trim_end_matches('-').to_string() }
+}
+
 /// Programs that run another: the name is in what follows them.
 fn runs_another(program: &str) -> bool {
     let version = program.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.');

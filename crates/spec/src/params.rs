@@ -85,7 +85,11 @@ pub(crate) fn given(entries: &[Entry], found: &mut Found<'_>) -> Vec<Given> {
             );
         }
         if !names.insert(entry.name.as_str()) {
-            found.error(entry.span, format!("duplicate parameter {}", quoted(&entry.name)), None);
+            found.error(
+                entry.span,
+                format!("duplicate parameter {}", quoted(&entry.name)),
+                "take one of them out; several values are a list".to_string(),
+            );
             continue;
         }
         lone_word(entries, entry, found);
@@ -247,7 +251,11 @@ fn scalar(node: &Node, name: &str, found: &mut Found<'_>) -> Option<Value> {
     if let Value::Str(text) = &value
         && text.contains('\0')
     {
-        found.error(node.span, format!("parameter {} holds a NUL character, which no process can be given", quoted(name)), None);
+        found.error(
+            node.span,
+            format!("parameter {} holds a NUL character, which no process can be given", quoted(name)),
+            "take it out".to_string(),
+        );
     }
     Some(value)
 }

@@ -149,7 +149,7 @@ fn drafts<'t>(table: &'t Table, only: Option<&str>, found: &mut Found<'_>) -> Ve
         if let Some(name) = &draft.name
             && !names.insert(name.clone())
         {
-            found.error(draft.span, format!("two experiments are called {}", quoted(name)), None);
+            found.error(draft.span, format!("two experiments are called {}", quoted(name)), "give one of them another name".to_string());
         }
     }
     let Some(only) = only else { return drafts };
@@ -207,7 +207,7 @@ fn collect<'t>(
 fn named(node: &Node, key: &str, found: &mut Found<'_>) -> Option<String> {
     let text = Reader { found }.text(node, key)?;
     if let Some(why) = name::refusal(&text) {
-        found.error(node.span, format!("{} cannot be a {key}: {why}", quoted(&text)), None);
+        found.error(node.span, format!("{} cannot be a {key}: {why}", quoted(&text)), format!("write {key} = \"{}\"", name::mended(&text)));
     }
     Some(text)
 }

@@ -15,6 +15,17 @@ const MOST_TABLES: usize = 200;
 /// More processors or GPUs than any machine has.
 const MOST: u32 = 1_000_000;
 
+/// What a value of a kind looks like.
+fn example(wanted: &str) -> Option<&'static str> {
+    Some(match wanted {
+        "a string" | "a string or a number" => "\"…\"",
+        "true or false" => "true",
+        "a whole number" => "4",
+        "a list of strings" => "[\"…\"]",
+        _ => return None,
+    })
+}
+
 pub(crate) struct Reader<'f, 's> {
     pub(crate) found: &'f mut Found<'s>,
 }
@@ -25,6 +36,7 @@ impl Reader<'_, '_> {
             Tree::Word(word) => quoted(word),
             _ => node.kind().to_string(),
         };
+        let hint = hint.or_else(|| example(wanted).map(|value| self.written(node.span, key, value)));
         self.found.error(node.span, format!("expected {wanted} for '{key}', found {what}"), hint);
     }
 
@@ -61,8 +73,15 @@ impl Reader<'_, '_> {
     fn within<T>(&mut self, all: Vec<T>, shown: &str, span: impl Fn(&T) -> Span) -> Vec<T> {
         let Some(first_over) = all.get(MOST_TABLES) else { return all };
         let message = format!("{} {shown} are more than an experiment may have ({MOST_TABLES})", all.len());
-        self.found.error(span(first_over), message, None);
+        self.found.error(span(first_over), message, "what many experiments need belongs into one script".to_string());
         Vec::new()
+    }
+
+    /// A key with a value, in the language of the file.
+    fn written(&self, span: Span, key: &str, value: &str) -> String {
+        let short = key.rsplit('.').next().unwrap_or(key);
+        let joined = if crate::syntax::is_yaml(self.found.sources.path(span.source)) { ":" } else { " =" };
+        format!("write {short}{joined} {value}")
     }
 
     /// A sub-table, which may be missing.
@@ -140,7 +159,8 @@ impl Reader<'_, '_> {
         match u64::try_from(number) {
             Ok(number) if number >= least => Some(number),
             _ => {
-                self.found.error(node.span, format!("expected at least {least} for '{key}', found {number}"), None);
+                let hint = self.written(node.span, key, &format!("{least}, or more"));
+                self.found.error(node.span, format!("expected at least {least} for '{key}', found {number}"), hint);
                 None
             }
         }
@@ -209,7 +229,8 @@ impl Reader<'_, '_> {
 
     fn one_of<T: DeserializeOwned>(&mut self, word: &str, span: Span, key: &str, words: &[&str]) -> Option<T> {
         if !words.contains(&word) {
-            let hint = did_you_mean(word, words.iter().copied());
+            let hint = did_you_mean(word, words.iter().copied())
+                .unwrap_or_else(|| self.written(span, key, &format!("\"{}\"", words.first().unwrap_or(&"…"))));
             self.found.error(span, format!("expected one of {} for '{key}', found {}", words.join(", "), quoted(word)), hint);
             return None;
         }
@@ -260,7 +281,11 @@ impl Reader<'_, '_> {
         let number = self.whole(node, key, least)?;
         let count = u32::try_from(number).ok().filter(|count| *count <= MOST);
         if count.is_none() {
-            self.found.error(node.span, format!("expected at most {MOST} for '{key}', found {number}"), None);
+            self.found.error(
+                node.span,
+                format!("expected at most {MOST} for '{key}', found {number}"),
+                "leave the key out for what the target gives".to_string(),
+            );
         }
         count
     }
@@ -299,7 +324,7 @@ impl Reader<'_, '_> {
             return false;
         }
         if path.chars().any(char::is_control) {
-            self.found.error(span, format!("a control character in the path of '{key}'"), None);
+            self.found.error(span, format!("a control character in the path of '{key}'"), "give the file another name".to_string());
             return false;
         }
         true

@@ -32,7 +32,7 @@ pub(crate) fn read(table: &Table, reader: &mut Reader<'_, '_>) -> Sweep {
     let samples = samples.filter(|(samples, span)| {
         let few = *samples <= MOST_SAMPLES;
         if !few {
-            reader.found.error(*span, format!("{samples} samples, over the limit of {MOST_SAMPLES}"), None);
+            reader.found.error(*span, format!("{samples} samples, over the limit of {MOST_SAMPLES}"), "draw fewer".to_string());
         }
         few
     });
@@ -132,7 +132,11 @@ fn told(stuck: Option<crate::space::Stuck>, given: &[Given], sweep: &Sweep, foun
             found.error(param.place, message, "exclude such runs by only_if in [sweep], or write … if … else …".to_string());
         }
         None => {
-            found.error(condition.unwrap_or(Span::START), format!("only_if cannot be worked out{at}: {}", stuck.why), None);
+            found.error(
+                condition.unwrap_or(Span::START),
+                format!("only_if cannot be worked out{at}: {}", stuck.why),
+                "guard it: 'a != 0 and 1 / a > 2' looks at the second only where the first holds".to_string(),
+            );
         }
     }
 }
@@ -156,7 +160,7 @@ fn zipped(given: &[Given], sweep: &Sweep, found: &mut Found<'_>) -> BTreeMap<usi
                 continue;
             };
             if groups.insert(at, group).is_some() {
-                found.error(*span, format!("{} is zipped twice", quoted(name)), None);
+                found.error(*span, format!("{} is zipped twice", quoted(name)), "put all that vary together into one list".to_string());
             }
             match first {
                 Some((other, len)) if len != values.len() => {
@@ -179,6 +183,13 @@ fn known(name: &str, span: Span, given: &[Given], found: &mut Found<'_>) -> Opti
     let place = given.iter().position(|given| given.name == name);
     if place.is_none() {
         let hint = did_you_mean(name, given.iter().map(|given| given.name.as_str()));
+        let hint = hint.unwrap_or_else(|| match given {
+            [] => "there are no [params]; a text stands in quotes".to_string(),
+            given => {
+                let names: Vec<&str> = given.iter().take(8).map(|given| given.name.as_str()).collect();
+                format!("the parameters are {}{}; a text stands in quotes", names.join(", "), if given.len() > 8 { ", …" } else { "" })
+            }
+        });
         found.error(span, format!("there is no parameter {}", quoted(name)), hint);
     }
     place

@@ -111,7 +111,7 @@ fn explain(source: usize, text: &str, range: std::ops::Range<usize>, reason: &st
             "the line goes on after its value".to_string(),
             Some("one key on a line; a text with quotes in it stands in the other kind of quotes".to_string()),
         ),
-        _ => (reason.replace('`', "'"), None),
+        _ => (reason.replace('`', "'"), Some("write KEY = VALUE; a text stands in quotes, a list in [ ]".to_string())),
     };
     found.error(span, message, hint);
 }

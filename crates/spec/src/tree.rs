@@ -303,7 +303,11 @@ pub(crate) fn of_value(value: &DeValue<'_>, span: Span, source: usize, found: &m
             match Value::float(written).filter(|_| !overflows) {
                 Some(value) => Tree::Scalar(value),
                 None => {
-                    found.error(span, format!("the number {} is too large", quoted(written)), None);
+                    found.error(
+                        span,
+                        format!("the number {} is too large", quoted(written)),
+                        "write it in quotes if the program takes it as text".to_string(),
+                    );
                     Tree::Scalar(Value::Int(0))
                 }
             }

@@ -130,7 +130,7 @@ impl Yaml<'_> {
 
     fn open(&mut self, span: Span, anchor: usize, kind: Kind, found: &mut Found<'_>) -> Option<()> {
         if self.stack.len() >= DEEPEST {
-            found.error(span, format!("nested more than {DEEPEST} deep"), None);
+            found.error(span, format!("nested more than {DEEPEST} deep"), "no key of the language is so deep".to_string());
             return None;
         }
         let style = if self.text[span.start..].starts_with(['{', '[']) { Style::Braces } else { Style::Block };
@@ -150,7 +150,11 @@ impl Yaml<'_> {
                 for node in merged.iter().rev() {
                     match &node.tree {
                         Tree::Table(table) => base.entries = base.beside(table).entries,
-                        _ => found.error(node.span, "'<<' takes over a mapping, and this is none", None),
+                        _ => found.error(
+                            node.span,
+                            "'<<' takes over a mapping, and this is none",
+                            "write <<: *NAME for what has &NAME".to_string(),
+                        ),
                     }
                 }
                 Tree::Table(Table { style: open.style, entries: base.beside(&own).entries })
@@ -168,7 +172,7 @@ impl Yaml<'_> {
 
     fn alias(&mut self, anchor: usize, span: Span, found: &mut Found<'_>) -> Option<Node> {
         let Some(node) = self.anchors.get(&anchor) else {
-            found.error(span, "this alias stands inside of what it names", None);
+            found.error(span, "this alias stands inside of what it names", "write the values out".to_string());
             return None;
         };
         self.copied += node.size();
@@ -217,7 +221,11 @@ fn take(open: &mut Open, node: Node, found: &mut Found<'_>) -> Option<()> {
                 let name = match &node.tree {
                     Tree::Word(text) | Tree::Scalar(Value::Str(text)) => text.clone(),
                     _ => {
-                        found.error(node.span, format!("expected a name as a key, found {}", node.kind()), None);
+                        found.error(
+                            node.span,
+                            format!("expected a name as a key, found {}", node.kind()),
+                            "a key is a word, as params".to_string(),
+                        );
                         return None;
                     }
                 };

@@ -188,7 +188,8 @@ impl<'w> Parser<'w> {
 
     fn mistake(&self, message: String) -> Mistake {
         let at = self.peek().map_or(self.end..self.end, |word| word.at.clone());
-        Mistake { at, message, hint: None }
+        let hint = Some("write it as in width * 4, min(a, b), or x if a > 1 else y".to_string());
+        Mistake { at, message, hint }
     }
 
     fn choice(&mut self) -> Parsed {

@@ -219,7 +219,12 @@ fn section(section: &'static Section, table: &Table, level: Level, found: &mut F
             continue;
         };
         if let Some(why) = key.misplaced(level).filter(|_| section.header.is_empty()) {
-            found.error(written.span, why, None);
+            let hint = match level {
+                Level::Top => "write it below a line [[experiment]], or take it out",
+                Level::Experiment => "move it above the first [table] of the file",
+                Level::Target => "write it outside of [on.TARGET]",
+            };
+            found.error(written.span, why, hint.to_string());
             continue;
         }
         match key.state {

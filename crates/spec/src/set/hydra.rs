@@ -60,7 +60,11 @@ fn number(text: &str, place: Span, found: &mut Found<'_>) -> Option<Value> {
     if value.number().is_some_and(f64::is_finite) {
         return Some(value);
     }
-    found.error(place, format!("expected a number, found {}", quoted(word)), None);
+    found.error(
+        place,
+        format!("expected a number, found {}", quoted(word)),
+        "range(1,10,2) stands for 1,3,5,7,9; a list of words is written a,b".to_string(),
+    );
     None
 }
 
@@ -84,7 +88,11 @@ fn range(text: &str, span: Span, arguments: &[Span], found: &mut Found<'_>) -> O
         return None;
     }
     if steps > LONGEST_RANGE as f64 {
-        found.error(span, format!("this range has more than {LONGEST_RANGE} values"), None);
+        found.error(
+            span,
+            format!("this range has more than {LONGEST_RANGE} values"),
+            "take larger steps: range(0,1000000,100)".to_string(),
+        );
         return None;
     }
     let value = |n: usize| match (&start, &step) {
@@ -115,6 +123,6 @@ fn tag(text: &str, span: Span, arguments: &[Span], found: &mut Found<'_>) -> Opt
     {
         return interval(text, span, &parts(text, inside), "log_uniform", found);
     }
-    found.error(span, "of Hydra's tags only tag(log, interval(…)) is carried out", None);
+    found.error(span, "of Hydra's tags only tag(log, interval(…)) is carried out", "write what stands in it alone".to_string());
     None
 }

@@ -166,11 +166,15 @@ fn collect(
     for (key, node) in &table.entries {
         let path = format!("{before}{}", key.name);
         if key.name.is_empty() || path.chars().any(char::is_control) || path.split('.').any(str::is_empty) {
-            reader.found.error(key.span, format!("{} is no path in a file", quoted(&path)), None);
+            reader.found.error(
+                key.span,
+                format!("{} is no path in a file", quoted(&path)),
+                "join names by single dots, as \"optim.lr\"".to_string(),
+            );
         } else if let Tree::Table(inner) = &node.tree {
             collect(inner, &format!("{path}."), reader, written, seen, set);
         } else if !seen.insert(path.clone()) {
-            reader.found.error(key.span, format!("{} is set twice", quoted(&path)), None);
+            reader.found.error(key.span, format!("{} is set twice", quoted(&path)), "take one of them out".to_string());
         } else if let Some(value) = value(node, reader, written) {
             set.push((path, value));
         }

@@ -35,7 +35,11 @@ pub(super) fn command(node: &Node, key: &str, part: Part, reader: &mut Reader<'_
     };
     if let Tree::List(items) = &node.tree {
         if items.is_empty() {
-            reader.found.error(node.span, format!("'{key}' is an empty list: there is nothing to run"), None);
+            reader.found.error(
+                node.span,
+                format!("'{key}' is an empty list: there is nothing to run"),
+                "write the program and its arguments: [\"python\", \"train.py\"]".to_string(),
+            );
             return None;
         }
         let mut words = Vec::new();
@@ -46,7 +50,11 @@ pub(super) fn command(node: &Node, key: &str, part: Part, reader: &mut Reader<'_
             words.push(word);
         }
         if words[0].is_empty() {
-            reader.found.error(items[0].span, "the name of the program is empty", None);
+            reader.found.error(
+                items[0].span,
+                "the name of the program is empty",
+                "the first element names the program, as \"python\"".to_string(),
+            );
         }
         return Some(Command::Argv(words));
     }
@@ -115,7 +123,11 @@ pub(super) fn then(table: &Table, reader: &mut Reader<'_, '_>, written: &mut Vec
         let Some(command) = command(node, "then.command", Part::Step(steps.len()), reader, written) else { continue };
         let (name, span) = named.unwrap_or_else(|| (name::of_command(&command), node.span));
         if let Some(why) = name::refusal(&name) {
-            reader.found.error(span, format!("{} cannot be the name of a step: {why}", quoted(&name)), None);
+            reader.found.error(
+                span,
+                format!("{} cannot be the name of a step: {why}", quoted(&name)),
+                "a short word, such as evaluate".to_string(),
+            );
         } else if steps.iter().any(|step| step.name == name) {
             let hint = "give each a name of its own: name = \"…\"".to_string();
             reader.found.error(span, format!("two steps are called {}", quoted(&name)), hint);

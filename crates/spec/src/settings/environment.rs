@@ -91,7 +91,11 @@ fn variable(key: &Key, reader: &mut Reader<'_, '_>) {
         let hint = "letters, digits and _, not beginning with a digit".to_string();
         reader.found.error(key.span, format!("{} cannot be the name of a variable", quoted(name)), hint);
     } else if name.starts_with("NERONET_") {
-        reader.found.error(key.span, format!("{name}: the variables NERONET_… are set by neronet itself"), None);
+        reader.found.error(
+            key.span,
+            format!("{name}: the variables NERONET_… are set by neronet itself"),
+            "give the variable another name".to_string(),
+        );
     }
 }
 

@@ -29,7 +29,7 @@ pub(super) fn objectives(table: &Table, reader: &mut Reader<'_, '_>) -> Vec<Obje
         let parts = text.trim().rsplit_once(char::is_whitespace);
         match parts.and_then(|(metric, word)| Some((metric.trim(), goal(word)?))) {
             Some((metric, _)) if objectives.iter().any(|known| known.metric == metric) => {
-                reader.found.error(span, format!("the objective {} is there twice", quoted(metric)), None);
+                reader.found.error(span, format!("the objective {} is there twice", quoted(metric)), "take one of them out".to_string());
             }
             Some((metric, goal)) => objectives.push(Objective { metric: metric.to_string(), goal }),
             None => reader.found.error(

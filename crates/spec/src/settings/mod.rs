@@ -87,13 +87,17 @@ fn on(table: &Table, header: Span, reader: &mut Reader<'_, '_>, written: &mut Ve
     let shared = table.without(&["on", "params", "sweep", "experiment"]);
     if shared.size().saturating_mul(targets.len()) > MOST_ON_TARGETS {
         let message = format!("{} [on.TARGET] with {} values each are more than an experiment may have", targets.len(), shared.size());
-        reader.found.error(header, message, None);
+        reader.found.error(header, message, "what is the same on all targets belongs above them".to_string());
         return Vec::new();
     }
     let mut settings = Vec::new();
     for (key, own) in targets {
         if let Some(why) = name::refusal(&key.name) {
-            reader.found.error(key.span, format!("{} cannot be the name of a target: {why}", quoted(&key.name)), None);
+            reader.found.error(
+                key.span,
+                format!("{} cannot be the name of a target: {why}", quoted(&key.name)),
+                "a short word, such as gpu1".to_string(),
+            );
         }
         // What is the same everywhere is told as misplaced.
         let own = own.without(&["on", "params", "sweep", "experiment"]);

@@ -14,9 +14,13 @@ pub(super) fn target(table: &Table, reader: &mut Reader<'_, '_>) -> Vec<String> 
     let (mut targets, mut seen) = (Vec::new(), BTreeSet::new());
     for (target, span) in table.get("target").map(|node| reader.texts(node, "target")).unwrap_or_default() {
         if let Some(why) = name::refusal(&target) {
-            reader.found.error(span, format!("{} cannot be the name of a target: {why}", quoted(&target)), None);
+            reader.found.error(
+                span,
+                format!("{} cannot be the name of a target: {why}", quoted(&target)),
+                "a short word, such as gpu1".to_string(),
+            );
         } else if !seen.insert(target.clone()) {
-            reader.found.error(span, format!("the target {} is there twice", quoted(&target)), None);
+            reader.found.error(span, format!("the target {} is there twice", quoted(&target)), "take one of them out".to_string());
         } else {
             targets.push(target);
         }
@@ -29,17 +33,25 @@ pub(super) fn stage(table: &Table, reader: &mut Reader<'_, '_>) -> Option<Stage>
     let match_on = table.get("match").and_then(|node| matched(node, reader));
     let Some(node) = table.get("after") else {
         if let Some((key, _)) = table.entry("match") {
-            reader.found.error(key.span, "'match' says which runs of another experiment, and no 'after' names it", None);
+            reader.found.error(
+                key.span,
+                "'match' says which runs of another experiment, and no 'after' names it",
+                "add after = \"EXPERIMENT\", or take match out".to_string(),
+            );
         }
         return None;
     };
     let after = reader.text(node, "after")?;
     if let Some(why) = name::refusal(&after) {
-        reader.found.error(node.span, format!("{} cannot be the name of an experiment: {why}", quoted(&after)), None);
+        reader.found.error(
+            node.span,
+            format!("{} cannot be the name of an experiment: {why}", quoted(&after)),
+            "write the name of another [[experiment]] of this file".to_string(),
+        );
         return None;
     }
     if table.get("name").is_some_and(|name| matches!(&name.tree, Tree::Scalar(value) if value.to_string() == after)) {
-        reader.found.error(node.span, "an experiment cannot come after itself", None);
+        reader.found.error(node.span, "an experiment cannot come after itself", "name another one, or take after out".to_string());
         return None;
     }
     Some(Stage { after, match_on: match_on.unwrap_or(Match::All) })
@@ -68,7 +80,11 @@ fn matched(node: &Node, reader: &mut Reader<'_, '_>) -> Option<Match> {
     }
     for (name, span) in &names {
         if !template::is_name(name) {
-            reader.found.error(*span, format!("{} cannot be the name of a parameter", quoted(name)), None);
+            reader.found.error(
+                *span,
+                format!("{} cannot be the name of a parameter", quoted(name)),
+                "write names of parameters of both experiments, as match = [\"seed\"]".to_string(),
+            );
         }
     }
     Some(Match::Params(names.into_iter().map(|(name, _)| name).collect()))

@@ -9,6 +9,7 @@ mod malformed;
 mod malformed_commands;
 mod malformed_keys;
 mod malformed_sweeps;
+mod messages;
 mod quoting;
 mod reading;
 mod schema;
