@@ -12,6 +12,7 @@ mod output;
 mod resume;
 mod secrets;
 mod sets;
+mod smoke;
 mod specs;
 mod stopping;
 mod together;

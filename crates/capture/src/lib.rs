@@ -7,6 +7,7 @@ pub mod code;
 pub mod devices;
 pub mod environment;
 mod error;
+pub mod gpu_memory;
 mod packages;
 pub mod secrets;
 mod sign;

@@ -19,6 +19,7 @@ pub mod preflight;
 pub mod reconcile;
 pub mod same;
 pub mod select;
+pub mod smoke;
 pub mod steer;
 pub mod submit;
 pub mod view;

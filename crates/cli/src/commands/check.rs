@@ -1,8 +1,10 @@
-//! `neronet check`: what a specification would run, or what would be read from a log. Nothing is run, and home stays as it is.
+//! `neronet check`: what a specification would run, or what would be read from a log. Nothing is run but by `--smoke`, and home
+//! stays as it is.
 
 use crate::args::Check;
 use crate::commands::page::{Page, count};
 use crate::commands::run::{MANY, default_spec, grouped, read_spec};
+use crate::commands::smoke;
 use crate::output;
 use crate::session::Session;
 use neronet_capture::code::Survey;
@@ -41,7 +43,7 @@ pub(crate) fn check(session: &Session, words: &Check) -> Result<ExitCode, HomeEr
     let first = RunId(session.context.home.read()?.state.last_run + 1);
     let known = masked::in_environment(session.context.environment.clone());
     if words.json {
-        return as_json(session, &plan, &survey, first, &known);
+        return as_json(session, words, &plan, &survey, first, &known);
     }
     let mut page = Page::new(session);
     for experiment in &plan.experiments {
@@ -60,7 +62,7 @@ pub(crate) fn check(session: &Session, words: &Check) -> Result<ExitCode, HomeEr
     let start = format!("`neronet run{spec}{}{yes}`", set.collect::<String>());
     page.text.push_str(&format!("\n{}; {start} starts {}\n", many(total), if total == 1 { "it" } else { "them" }));
     output::print(&page.text);
-    Ok(ExitCode::SUCCESS)
+    smoke::as_text(session, words, &plan, &survey, &known)
 }
 
 /// The plan with all that is to be said of it, and the code that its runs would get.
@@ -159,7 +161,7 @@ fn code_of(page: &mut Page<'_>, plan: &Plan, survey: &Survey) {
     }
 }
 
-fn as_json(session: &Session, plan: &Plan, survey: &Survey, first: RunId, known: &[String]) -> Result<ExitCode, HomeError> {
+fn as_json(session: &Session, words: &Check, plan: &Plan, survey: &Survey, first: RunId, known: &[String]) -> Result<ExitCode, HomeError> {
     let mut runs = Vec::new();
     let total = plan.experiments.iter().map(Experiment::count).fold(0, u64::saturating_add);
     for experiment in &plan.experiments {
@@ -176,8 +178,7 @@ fn as_json(session: &Session, plan: &Plan, survey: &Survey, first: RunId, known:
     findings.extend(survey.in_place_because.iter().map(|why| finding("code", &format!("the code cannot be frozen: {why}"))));
     findings.extend(survey.notes.iter().map(|note| finding("code", note)));
     findings.extend(survey.left_out.iter().map(|(path, why)| finding("code", &format!("{path} is not in the snapshot: {why}"))));
-    output::json(&json!({"count": total, "runs": runs, "findings": findings}));
-    Ok(ExitCode::SUCCESS)
+    smoke::as_json(session, words, plan, survey, known, json!({"count": total, "runs": runs, "findings": findings}))
 }
 
 /// A finding, with the place in fields of their own; a line of 0 means nothing.
