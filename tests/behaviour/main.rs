@@ -15,6 +15,7 @@ mod preflight;
 mod resume;
 mod secrets;
 mod sets;
+mod smoke;
 mod specs;
 mod stopping;
 mod together;

@@ -9,6 +9,7 @@ pub mod data;
 pub mod devices;
 pub mod environment;
 mod error;
+pub mod gpu_memory;
 pub mod imports;
 pub mod interpreter;
 mod packages;

@@ -1,6 +1,7 @@
 //! The words of the command line. Their comments are the manual.
 
 use clap::{Args as Words, Parser, Subcommand, ValueEnum, value_parser};
+use neronet_model::Millis;
 use std::path::PathBuf;
 
 /// Runs, watches and explains neural-network training.
@@ -29,6 +30,10 @@ pub(crate) enum Command {
     /// A command after -- always starts.
     Submit(Submit),
     /// Show what a specification would run, or what would be read from a log, and run nothing
+    ///
+    /// With --smoke one configuration of each experiment is run for a moment, one after the other, to see whether it crashes,
+    /// what its first loss is, how fast it goes, how much memory it takes, whether the seed changes anything, and how long the
+    /// whole sweep would take. Home stays as it is.
     Check(Check),
     /// List runs
     ///
@@ -177,9 +182,17 @@ pub(crate) struct Check {
     /// Look at the specification and the code alone, not at programs, imported modules and room
     #[arg(long)]
     pub(crate) no_preflight: bool,
+    /// Run one configuration of each experiment for so long (default: 30s), in a place that is removed afterwards
+    #[arg(long, value_name = "DURATION", num_args = 0..=1, default_missing_value = "30s", value_parser = moment, conflicts_with = "learn")]
+    pub(crate) smoke: Option<Millis>,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+fn moment(word: &str) -> Result<Millis, String> {
+    let time = Millis::parse(word).ok_or("it is no duration, such as 30s or 2min; a specification stands before --smoke")?;
+    if time < Millis(1_000) { Err("it must be 1s at least".into()) } else { Ok(time) }
 }
 
 #[derive(Debug, Words)]

@@ -25,6 +25,7 @@ pub mod preflight;
 pub mod reconcile;
 pub mod same;
 pub mod select;
+pub mod smoke;
 pub mod steer;
 pub mod submit;
 pub mod targets;

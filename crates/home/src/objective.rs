@@ -124,7 +124,7 @@ fn rank(name: &str) -> u8 {
 }
 
 /// What scripts print beside their results.
-fn is_setting(name: &str) -> bool {
+pub(crate) fn is_setting(name: &str) -> bool {
     let last = name.rsplit('/').next().unwrap_or(name);
     matches!(last, "lr" | "learning_rate" | "epoch" | "epochs" | "step" | "steps" | "iter" | "time" | "seed" | "batch_size" | "grad_norm")
 }

@@ -123,6 +123,12 @@ impl Experiment {
         self.space.varying()
     }
 
+    /// The same experiment with the one run that has these values; those that are derived are worked out anew. Nothing where
+    /// that cannot be done.
+    pub fn one(&self, params: &Params) -> Option<Experiment> {
+        Some(Experiment { space: self.space.one(params)?, ..self.clone() })
+    }
+
     /// The parameters of each run, the last name fastest.
     pub fn runs(&self) -> impl Iterator<Item = Params> + '_ {
         self.space.runs()

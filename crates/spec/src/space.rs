@@ -42,6 +42,22 @@ impl Space {
         Space { params, axes, derived, kept: None }
     }
 
+    /// The one combination with these values; what is derived is worked out from them. Nothing where that cannot be done, or a
+    /// value is not among them.
+    pub(crate) fn one(&self, params: &Params) -> Option<Space> {
+        let fixed = |(name, source): &(String, Source)| {
+            let source = match source {
+                Source::Derived(expr) => Source::Derived(expr.clone()),
+                _ => Source::Fixed(params.get(name)?.clone()),
+            };
+            Some((name.clone(), source))
+        };
+        let params = self.params.iter().map(fixed).collect::<Option<_>>()?;
+        let mut one = Space::new(params, Vec::new(), self.derived.clone());
+        one.settle(&[]).ok()?;
+        Some(one)
+    }
+
     fn combinations(&self) -> u64 {
         self.axes.iter().product()
     }

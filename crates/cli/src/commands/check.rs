@@ -1,9 +1,10 @@
-//! `neronet check`: what a specification would run. Nothing is run, and home stays as it is.
+//! `neronet check`: what a specification would run. Nothing is run but by `--smoke`, and home stays as it is.
 
 use crate::args::Check;
 use crate::commands::learn;
 use crate::commands::page::{Page, count};
 use crate::commands::run::{MANY, default_spec, grouped, read_spec};
+use crate::commands::smoke;
 use crate::output;
 use crate::session::Session;
 use neronet_capture::code::Survey;
@@ -54,8 +55,8 @@ pub(crate) fn check(session: &Session, words: &Check) -> Result<ExitCode, HomeEr
         return if words.json { refused(all, report) } else { Err(HomeError::Spec(all)) };
     }
     if words.json {
-        checked.as_json()?;
-        return checked.strictly(words);
+        let smoked = smoke::as_json(session, words, plan, &checked.survey, &checked.known, checked.as_json()?)?;
+        return checked.strictly(words, smoked);
     }
     let mut page = Page::new(session);
     for experiment in &plan.experiments {
@@ -82,7 +83,8 @@ pub(crate) fn check(session: &Session, words: &Check) -> Result<ExitCode, HomeEr
     let start = format!("`neronet run{spec}{}{yes}`", set.collect::<String>());
     page.text.push_str(&format!("\n{}; {start} starts {}\n", many(total), if total == 1 { "it" } else { "them" }));
     output::print(&page.text);
-    checked.strictly(words)
+    let smoked = smoke::as_text(session, words, plan, &checked.survey, &checked.known)?;
+    checked.strictly(words, smoked)
 }
 
 impl<'s> Checked<'s> {
@@ -105,12 +107,12 @@ impl<'s> Checked<'s> {
     }
 
     /// With `--strict` a warning is a failure. A note is none.
-    fn strictly(&self, words: &Check) -> Result<ExitCode, HomeError> {
+    fn strictly(&self, words: &Check, otherwise: ExitCode) -> Result<ExitCode, HomeError> {
         let warnings = self.plan.warnings.iter().chain(&self.report.warnings).filter(|problem| problem.severity != Severity::Note).count();
         if words.strict && warnings > 0 {
             return Err(HomeError::Failed(format!("{}, and --strict takes each for a failure", count(warnings, "warning"))));
         }
-        Ok(ExitCode::SUCCESS)
+        Ok(otherwise)
     }
 
     /// The specification's folder.
@@ -181,7 +183,7 @@ impl<'s> Checked<'s> {
         Ok(())
     }
 
-    fn as_json(&self) -> Result<(), HomeError> {
+    fn as_json(&self) -> Result<serde_json::Value, HomeError> {
         let Checked { plan, survey, report, .. } = self;
         let mut runs = Vec::new();
         let total = plan.experiments.iter().map(Experiment::count).fold(0, u64::saturating_add);
@@ -203,8 +205,7 @@ impl<'s> Checked<'s> {
         findings.extend(survey.in_place_because.iter().map(|why| finding("code", &format!("the code cannot be frozen: {why}"))));
         findings.extend(survey.notes.iter().map(|note| finding("code", note)));
         findings.extend(survey.left_out.iter().map(|(path, why)| finding("code", &format!("{path} is not in the snapshot: {why}"))));
-        output::json(&json!({"count": total, "runs": runs, "inputs": self.inputs, "findings": findings}));
-        Ok(())
+        Ok(json!({"count": total, "runs": runs, "inputs": self.inputs, "findings": findings}))
     }
 }
 

@@ -23,6 +23,7 @@ pub(crate) mod run;
 pub(crate) mod schema;
 pub(crate) mod screen;
 pub(crate) mod show;
+pub(crate) mod smoke;
 pub(crate) mod stop;
 pub(crate) mod stream;
 pub(crate) mod tag;

@@ -140,15 +140,7 @@ pub(crate) fn carry_out(session: &Session, tasks: Vec<Task>, nursery: Option<Nur
         return detach(session, &tasks, manner);
     }
     let runs: Vec<RunId> = tasks.iter().map(|task| task.run).collect();
-    // Ctrl-C is a question to us, not to the runs: they are in sessions of their own.
-    let mut set = SigSet::empty();
-    set.add(Signal::SIGINT);
-    set.add(Signal::SIGTERM);
-    // A terminal that is closed takes its screen along and nothing else.
-    set.add(Signal::SIGHUP);
-    set.thread_block().map_err(|e| HomeError::Failed(format!("signals cannot be blocked: {e}")))?;
-    let signals = SignalFd::with_flags(&set, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)
-        .map_err(|e| HomeError::Failed(format!("signals cannot be read: {e}")))?;
+    let (set, signals) = signals()?;
     let mut live = Live::new(session, &runs, manner.quiet || manner.json)?;
     let mut wish = Wish::GoOn;
     let mut left = false;
@@ -179,6 +171,20 @@ pub(crate) fn carry_out(session: &Session, tasks: Vec<Task>, nursery: Option<Nur
     }
     let all_finished = !left && ended.values().all(|end| end.outcome == Outcome::Finished);
     Ok(if all_finished { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Ctrl-C is a question to us, not to the runs: they are in sessions of their own. The signals that ask us to end, blocked until
+/// the set of them is unblocked, and where they are read meanwhile.
+pub(crate) fn signals() -> Result<(SigSet, SignalFd), HomeError> {
+    let mut set = SigSet::empty();
+    set.add(Signal::SIGINT);
+    set.add(Signal::SIGTERM);
+    // A terminal that is closed takes its screen along and nothing else.
+    set.add(Signal::SIGHUP);
+    set.thread_block().map_err(|e| HomeError::Failed(format!("signals cannot be blocked: {e}")))?;
+    let signals = SignalFd::with_flags(&set, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)
+        .map_err(|e| HomeError::Failed(format!("signals cannot be read: {e}")))?;
+    Ok((set, signals))
 }
 
 fn print_json(session: &Session, runs: &[RunId]) -> Result<(), HomeError> {

@@ -43,3 +43,20 @@ fn a_log_shows_what_would_be_read_from_it() {
     assert_eq!(json["series"][0]["points"], 2);
     world.compare("learn_no_log", &world.neronet(&["check", "--learn", "nowhere.txt"]).refused(2));
 }
+
+#[test]
+fn a_smoke_test_says_of_each_experiment_what_became_of_it() {
+    let world = World::new();
+    world.write("crash.sh", "echo step 1 loss 0.5\necho 'cannot go on' >&2\nexit 3\n");
+    world.write("long.sh", "for epoch in $(seq 1 1000); do echo \"Epoch $epoch/1000 loss 0.$epoch\"; sleep 0.05; done\n");
+    world.write("seeded.sh", "for step in 1 2 3; do echo \"step $step/3 loss $step.5\"; done\n");
+    let spec = "[[experiment]]\nname = 'crash'\ncommand = 'sh crash.sh'\n\
+                [[experiment]]\nname = 'long'\ncommand = 'sh long.sh {lr}'\nparams.lr = [0.1, 0.2, 0.3]\nsweep.parallel = 2\n\
+                [[experiment]]\nname = 'seeded'\ncommand = 'sh seeded.sh {seed}'\nparams.seed = { repeat = 2 }\n\
+                [[experiment]]\nname = 'in-place'\ncommand = 'sh long.sh'\ncode.in_place = true\n\
+                [[experiment]]\nname = 'silent'\ncommand = 'true'\n";
+    world.write("neronet.toml", spec);
+    world.compare("check_smoke", &world.neronet(&["check", "--smoke", "3s"]).refused(1));
+    world.compare("check_smoke_no_time", &world.neronet(&["check", "--smoke", "neronet.toml"]).refused(2));
+    assert!(!world.path("home").exists(), "check has written to home");
+}

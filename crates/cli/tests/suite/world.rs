@@ -121,6 +121,7 @@ impl World {
             (r"\d{4}-\d\d-\d\d \d\d:\d\d(:\d\d\.\d+)?", "[time]"),
             (r"just now|\b\d+(\.\d+)? (ms|s|min)\b( \d\d s\b)?( ago\b)?", "[span]"),
             (r"\b\d+(\.\d+)? [kM]B\b", "[size]"),
+            (r"\b\d+(\.\d+)? (step|epoch)s a second", "[speed]"),
             (r" {2,}", "  "),
         ] {
             settings.add_filter(pattern, to);

@@ -1,4 +1,4 @@
-//! Whether the kernel killed for memory: counters before and after.
+//! Memory: whether the kernel killed for it, by counters before and after, and how much processes hold.
 
 use super::kernel_file;
 
@@ -40,6 +40,20 @@ fn group_kills() -> Option<u64> {
             _ => None,
         }
     })
+}
+
+/// Bytes that these processes hold together. What several of them share counts once, where the kernel tells their shares.
+pub fn held_by(pids: &[i32]) -> u64 {
+    let kilobytes = |path: String, name: &str| {
+        let text = kernel_file::read(&path).ok()?;
+        text.lines().find_map(|line| line.strip_prefix(name)?.split_ascii_whitespace().next()?.parse::<u64>().ok())
+    };
+    let held = |pid: &i32| {
+        // To tell the shares costs the kernel a walk through all pages: only where there is something to share.
+        let share = if pids.len() > 1 { kilobytes(format!("/proc/{pid}/smaps_rollup"), "Pss:") } else { None };
+        share.or_else(|| kilobytes(format!("/proc/{pid}/status"), "VmRSS:")).unwrap_or(0) * 1024
+    };
+    pids.iter().map(held).sum()
 }
 
 fn counter(path: &str, name: &str) -> Option<u64> {
