@@ -19,6 +19,7 @@ pub mod objective;
 pub mod preflight;
 pub mod reconcile;
 pub mod same;
+mod secrets;
 pub mod select;
 pub mod steer;
 pub mod submit;

@@ -41,7 +41,7 @@ pub(crate) fn check(session: &Session, words: &Check) -> Result<ExitCode, HomeEr
     }
     // The numbers that the runs would get if they were started now.
     let first = RunId(session.context.home.read()?.state.last_run + 1);
-    let known = masked::in_environment(session.context.environment.clone());
+    let known = masked::known_of_plan(&session.context, &plan, &survey);
     if words.json {
         as_json(session, &plan, &survey, &report, first, &known)?;
         return strictly(words, &plan, &report);

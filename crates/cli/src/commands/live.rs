@@ -62,7 +62,8 @@ impl<'a> Live<'a> {
         let experiments: BTreeSet<&str> = runs.iter().filter_map(|run| state.runs.get(run)).map(|run| run.experiment.as_str()).collect();
         let several_experiments = experiments.len() > 1;
         let sweeps: BTreeSet<SweepId> = runs.iter().filter_map(|run| state.runs.get(run)).map(|run| run.sweep).collect();
-        let secrets = sweeps.into_iter().map(|sweep| (sweep, masked::known(&session.context, sweep))).collect();
+        let secrets =
+            sweeps.into_iter().filter_map(|sweep| Some((sweep, masked::known(&session.context, state.sweeps.get(&sweep)?)))).collect();
         Ok(Live {
             session,
             state,
