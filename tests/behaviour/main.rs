@@ -3,6 +3,7 @@
 
 mod adversity;
 mod capture;
+mod declared;
 mod detached;
 mod disks;
 mod endings;

@@ -115,10 +115,16 @@ impl Drop for Secrets {
     }
 }
 
-/// The lines of a value that are long enough to be told from other text.
+/// The lines of a value that are long enough to be told from other text, as they are and as JSON has them.
 pub fn lines(value: &[u8]) -> Vec<String> {
     let text = String::from_utf8_lossy(value);
-    text.lines().map(str::trim).filter(|line| line.len() >= SHORTEST).map(str::to_string).collect()
+    let long = text.lines().map(str::trim).filter(|line| line.len() >= SHORTEST);
+    // With a quote in it, JSON has another form of it.
+    let written = |line: &str| {
+        let json = serde_json::to_string(line).ok()?;
+        Some(json[1..json.len() - 1].to_string()).filter(|written| written != line)
+    };
+    long.flat_map(|line| written(line).into_iter().chain([line.to_string()])).collect()
 }
 
 fn pair(variable: &[u8]) -> Option<(&str, &[u8])> {
@@ -151,6 +157,7 @@ mod tests {
     fn they_are_bounded_and_masked_by_the_line() {
         let mut secrets = of(&[("A".into(), b"first line\n 12345 \nlast-line \xff".to_vec())]);
         assert_eq!(secrets.lines(), ["first line", "last-line \u{fffd}"]);
+        assert_eq!(lines(b"in \"quotes\""), [r#"in \"quotes\""#, r#"in "quotes""#]);
         assert!(secrets.add("B", vec![b'x'; 64 << 10]) && !secrets.add("C", vec![b'x'; 64 << 10]) && secrets.add("D", Vec::new()));
         assert!(!secrets.has("C"));
     }

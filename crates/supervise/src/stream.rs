@@ -227,3 +227,16 @@ impl Reader {
         spool.found(&mut self.found, self.src, end, t);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_a_position_reading_begins_behind_what_was_given_back_to_the_byte() {
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        std::fs::write(file.path(), b"\0\0\0\0rest\n").expect("written");
+        assert_eq!((first_data(file.path(), true), first_data(file.path(), false)), (4, 0));
+        assert_eq!(first_data(Path::new("/nowhere"), true), 0);
+    }
+}
