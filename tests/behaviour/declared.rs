@@ -191,7 +191,7 @@ fn what_nobody_can_know_any_more_is_told() {
     kill_all(&[process_named("neronet", &world), keeper, supervisor, command, sleep]);
     assert!(world.neronet(&["ls"]).env("B", "canary-b-1234").status().expect("neronet starts").success());
     let notices = world.ended(1)["attempts"][0]["notices"].to_string();
-    assert!(notices.contains("secret A was lost") && !notices.contains("secret B"), "{notices}");
+    assert!(notices.contains("secret A was lost with the keeper") && !notices.contains("secret B"), "{notices}");
 }
 
 #[test]

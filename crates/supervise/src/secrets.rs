@@ -79,7 +79,7 @@ impl Secrets {
         secrets
     }
 
-    /// For a supervisor that takes up an attempt, with the names of those that are lost.
+    /// For a supervisor that takes up an attempt, with sentences for the record on those that are lost.
     pub(crate) fn found_again(launch: &Launch, attempt: &Attempt) -> (Secrets, Vec<String>) {
         if launch.secrets.is_empty() {
             return Default::default();
@@ -100,7 +100,9 @@ impl Secrets {
             }
             environment.fill(0);
         }
-        let lost = launch.secrets.iter().filter(|name| !secrets.has(name)).cloned().collect();
+        let lost = launch.secrets.iter().filter(|name| !secrets.has(name));
+        let words = |name| format!("the value of the secret {name} was lost with the keeper: where it was printed last, it is not masked");
+        let lost = lost.map(words).collect();
         (secrets, lost)
     }
 }

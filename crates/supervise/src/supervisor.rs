@@ -141,10 +141,8 @@ impl<'a> Supervisor<'a> {
             None if attempt.keeper.as_ref().is_some_and(process::rebooted_since) => None,
             None => record::clock_at_beginning(folder),
         };
-        let (secrets, lost) = match &keeper {
-            Some(keeper) => (keeper.secrets.clone(), Vec::new()),
-            None => Secrets::found_again(&launch, &attempt),
-        };
+        let told = keeper.as_ref().map(|keeper| (keeper.secrets.clone(), Vec::new()));
+        let (secrets, lost) = told.unwrap_or_else(|| Secrets::found_again(&launch, &attempt));
         let streams = stream::open(folder, &launch, position::load(folder).as_ref())?;
         let recorded = recorded_checkpoints(&launch, &attempt);
         let spool = Spooler {
@@ -187,11 +185,7 @@ impl<'a> Supervisor<'a> {
         if adopted {
             supervisor.event(Event::Watched { generation, supervisor: process::myself() });
             supervisor.keeper_lost();
-            for name in lost {
-                let what =
-                    format!("the value of the secret {name} was lost with the keeper: if it was printed after that, it is not masked");
-                supervisor.event(Event::Dropped { what });
-            }
+            lost.into_iter().for_each(|what| supervisor.event(Event::Dropped { what }));
         }
         Ok(Some(supervisor))
     }

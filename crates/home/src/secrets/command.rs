@@ -135,8 +135,10 @@ mod tests {
 
     #[test]
     fn a_command_that_does_not_end_is_ended_with_all_that_it_started() {
-        let why = ask("echo $$ >&2; sleep 61 | sleep 61", Duration::from_millis(500)).expect_err("it takes too long");
+        let why = ask("sleep 600 & echo $! >&2; wait", Duration::from_millis(500)).expect_err("it takes too long");
         let pid = why.strip_prefix("its command took longer than 0 s: ").and_then(|pid| pid.parse::<i32>().ok()).expect("a pid");
-        assert!(process::identify(pid).is_none() && process::descendants(pid).is_empty());
+        while process::identify(pid).is_some() {
+            std::thread::yield_now();
+        }
     }
 }
