@@ -2,7 +2,9 @@
 //! a full disk or a damaged home come to. Each test has a home of its own and waits for events, never for time to pass.
 
 mod adversity;
+mod building;
 mod capture;
+mod data;
 mod declared;
 mod detached;
 mod disks;

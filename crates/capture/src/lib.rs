@@ -5,6 +5,7 @@
 //! run from starting there; `secrets` keeps what must not be recorded out of the record.
 
 pub mod code;
+pub mod data;
 pub mod devices;
 pub mod environment;
 mod error;

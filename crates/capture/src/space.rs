@@ -1,5 +1,6 @@
 //! How much room there is: disk, quota, memory; and whether a folder can be written to. From the system alone, nothing is changed.
 
+pub use neronet_model::size::shown;
 use nix::sys::quota::{QuotaType, quotactl_get};
 use nix::sys::statvfs::statvfs;
 use nix::unistd::{AccessFlags, access, getgid, getuid};
@@ -89,18 +90,6 @@ fn unescaped(text: &str) -> String {
     [("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")]
         .iter()
         .fold(text.to_string(), |text, (from, to)| text.replace(from, to))
-}
-
-/// A number of bytes as people read it.
-pub fn shown(bytes: u64) -> String {
-    let units = ["kB", "MB", "GB", "TB", "PB"];
-    let mut value = bytes as f64 / 1000.0;
-    let mut unit = 0;
-    while value >= 999.5 && unit + 1 < units.len() {
-        value /= 1000.0;
-        unit += 1;
-    }
-    if value < 9.95 { format!("{value:.1} {}", units[unit]) } else { format!("{value:.0} {}", units[unit]) }
 }
 
 /// Memory that a process of ours can have.

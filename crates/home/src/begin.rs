@@ -1,8 +1,13 @@
 //! Begins one attempt of a run: its work folder, its command filled in, its launch, its keeper.
 
+use crate::build;
+use crate::configure;
 use crate::context::Context;
 use crate::error::HomeError;
+use crate::filling::{self, Filling};
+use crate::inputs;
 use crate::masked;
+use crate::port;
 use crate::preflight;
 use crate::secrets::is_kept_out;
 use crate::submit::{environment_of, plain};
@@ -11,7 +16,7 @@ use neronet_capture::secrets::mask_text;
 use neronet_model::journal::{Code, Sweep};
 use neronet_model::launch::{Launch, Limits};
 use neronet_model::run::Again;
-use neronet_model::{AttemptNo, FORMAT, Params, Run, RunId, SweepId, Uid, UnixMs, Value};
+use neronet_model::{AttemptNo, FORMAT, Params, Run, RunId, SweepId, Uid, UnixMs};
 use neronet_spec::render::{self, Mode, Rendered};
 use neronet_store::files::{self, Durability};
 use neronet_store::spool;
@@ -56,22 +61,16 @@ pub fn begin(
     let folder = context.home.run(run.id);
     files::make_folder(&folder)?;
     let start = work_folder(context, sweep, run.id, n)?;
-    let directory = plain(&match &sweep.settings.code.directory {
-        Some(below) => start.join(below),
-        None => start,
-    });
+    let directory = plain(&start.join(sweep.settings.code.directory.as_deref().unwrap_or_default()));
     let environment = environment_of(context, sweep.id);
     let (checkpoint, best) = match again {
         Some(Again::Resume { checkpoint, best }) => (checkpoint.clone(), best.clone().or_else(|| checkpoint.clone())),
         _ => (None, None),
     };
+    let filled = filled(context, sweep, run, n, &start)?;
     let run_directory = folder.display().to_string();
-    let filling = render::Context {
-        seed: seed(&run.params),
-        checkpoint: checkpoint.as_deref(),
-        best_checkpoint: best.as_deref(),
-        ..render::Context::of(run.id, &run_directory)
-    };
+    let filling = render::Context { checkpoint: checkpoint.as_deref(), best_checkpoint: best.as_deref(), ..filled.context() };
+    configure(context, sweep, run, &filling, &start)?;
     let rendered = rendered(sweep, run, &filling, again, &environment)?;
     let known = [masked::in_environment(environment.clone()), secrets.lines()].concat();
     let shown = mask_text(&rendered.shown, &known);
@@ -104,7 +103,7 @@ pub fn begin(
         shown,
         hides_ends: rendered.hides_ends,
         directory: directory.display().to_string(),
-        run_directory: run_directory.clone(),
+        run_directory,
         env: {
             // The nursery may have it still: what a first attempt finds, a retry must find too.
             let kept_out = context.environment.iter().filter(|(name, value)| is_kept_out(&sweep.settings, secrets, (name, value)));
@@ -150,7 +149,10 @@ fn work_folder(context: &Context, sweep: &Sweep, run: RunId, n: AttemptNo) -> Re
         drafts.for_each(|entry| drop(std::fs::remove_dir_all(entry.path())));
         // Under another name until it is whole: a start that was cut short must not leave half a work folder.
         let unfinished = context.home.run(run).join(format!(".work.{}", std::process::id()));
-        code::materialise(&context.home.snapshots(), snapshot, &unfinished, &links, Path::new(&code.top))?;
+        match build::place(context, sweep) {
+            Some(built) => code::copy_tree(&built, &unfinished)?,
+            None => code::materialise(&context.home.snapshots(), snapshot, &unfinished, &links, Path::new(&code.top))?,
+        }
         std::fs::rename(&unfinished, &work).map_err(neronet_store::StoreError::io("make the work folder", &work))?;
     }
     Ok(if code.below.is_empty() { work } else { work.join(&code.below) })
@@ -162,11 +164,29 @@ fn interrupted(context: &Context, run: RunId, n: AttemptNo) -> bool {
     attempt.is_ok_and(|attempt| attempt.keeper.as_ref().is_some_and(process::rebooted_since))
 }
 
-fn seed(params: &Params) -> Option<i64> {
-    match params.get("seed") {
-        Some(Value::Int(seed)) => Some(*seed),
-        _ => None,
+/// What the placeholders of this attempt stand for. `code` is the specification's folder as the run has it.
+fn filled(context: &Context, sweep: &Sweep, run: &Run, n: AttemptNo, code: &Path) -> Result<Filling, HomeError> {
+    let start = Path::new(&sweep.code.top).join(&sweep.code.below);
+    let filling = Filling::of(context, &sweep.settings, &run.params, run.id, code, &start).map_err(HomeError::Failed)?;
+    inputs::still_there(&sweep.settings.inputs, &filling)?;
+    let port = if filling::names_port(&sweep.settings, code) { Some(port::reserve(context, run.id, n)?) } else { None };
+    Ok(filling.with_port(port))
+}
+
+/// Writes the configuration files of a run into its copy of the code, and keeps them beside it.
+fn configure(context: &Context, sweep: &Sweep, run: &Run, filling: &render::Context<'_>, code: &Path) -> Result<(), HomeError> {
+    if sweep.settings.files.is_empty() {
+        return Ok(());
     }
+    if sweep.code.snapshot.is_none() {
+        return Err(HomeError::Failed(
+            "[[file]] writes into a run's own copy of the code, and this run executes in the work tree itself".into(),
+        ));
+    }
+    let kept = context.home.run(run.id).join("files");
+    let made = configure::made(&sweep.settings, &run.params, filling, code);
+    let written = made.and_then(|made| configure::write(&made, code, &context.home.work(run.id), &kept));
+    written.map_err(|why| HomeError::Failed(format!("the configuration files of run {} cannot be made: {why}", run.id)))
 }
 
 fn rendered(

@@ -2,6 +2,7 @@
 //! killed at any moment, it leaves running what runs.
 
 use crate::begin::begin;
+use crate::build::{self, Build};
 use crate::context::Context;
 use crate::error::HomeError;
 use crate::secrets;
@@ -64,6 +65,8 @@ pub struct Drive<'a> {
     at_once: u64,
     /// Starts wait until then: the system was short of something.
     short_until: Option<Instant>,
+    /// By sweep: what is built before its first run.
+    builds: BTreeMap<SweepId, Build>,
     /// Runs whose keeper never came to be, and that were tried once more.
     tried_again: BTreeSet<RunId>,
 }
@@ -128,6 +131,7 @@ impl<'a> Drive<'a> {
             asked: Wish::GoOn,
             at_once,
             short_until: None,
+            builds: BTreeMap::new(),
             tried_again: BTreeSet::new(),
         })
     }
@@ -176,11 +180,36 @@ impl<'a> Drive<'a> {
         }
     }
 
+    /// Whether a sweep's code is built. Begins what must be, and ends all its tasks when that fails.
+    fn is_built(&mut self, sweep: SweepId) -> bool {
+        let state = Arc::clone(&self.state);
+        let Some(of) = state.sweeps.get(&sweep).filter(|of| of.settings.code.build.is_some()) else { return true };
+        if self.queues.get(&sweep).is_none_or(VecDeque::is_empty) {
+            return false;
+        }
+        let build = match self.builds.remove(&sweep) {
+            Some(build) => build.look(self.context, of),
+            None => build::begin(self.context, of).unwrap_or_else(|e| Build::Failed(e.to_string())),
+        };
+        if let Build::Failed(why) = &build {
+            for task in self.queues.remove(&sweep).into_iter().flatten() {
+                let end = self.not_started(&task, Outcome::Failed, Cause::NotStarted(why.clone()));
+                self.ended(task.run, end);
+            }
+        }
+        let ready = matches!(build, Build::Ready);
+        self.builds.insert(sweep, build);
+        ready
+    }
+
     /// The next task of a sweep, if that may start one more.
     fn next_of(&mut self, sweep: SweepId) -> Option<Task> {
         let at_work = self.running.iter().filter(|live| live.sweep == sweep).count() as u64;
         let short = self.short_until.is_some_and(|until| Instant::now() < until);
         if short || at_work >= self.state.sweeps.get(&sweep)?.parallel || self.running.len() as u64 >= self.at_once {
+            return None;
+        }
+        if !self.is_built(sweep) {
             return None;
         }
         self.queues.get_mut(&sweep)?.pop_front()
@@ -248,6 +277,7 @@ impl<'a> Drive<'a> {
             return;
         }
         self.asked = wish;
+        self.builds.clear();
         let how = if wish == Wish::Kill { How::Kill } else { How::Stop };
         let who = self.context.user.clone();
         for live in &self.running {

@@ -2,20 +2,25 @@
 //! A command calls it in its own process; a daemon would serve the same functions.
 
 pub mod begin;
+mod build;
 pub mod clone;
 pub mod code;
 pub mod compare;
+pub mod configure;
 pub mod context;
 pub mod devices;
 pub mod drive;
 pub mod error;
 pub mod estimate;
+pub mod filling;
 pub mod filter;
+pub mod inputs;
 pub mod json;
 pub mod listing;
 pub mod masked;
 pub mod nearest;
 pub mod objective;
+pub mod port;
 pub mod preflight;
 pub mod reconcile;
 pub mod same;
@@ -23,6 +28,7 @@ mod secrets;
 pub mod select;
 pub mod steer;
 pub mod submit;
+pub mod targets;
 pub mod view;
 
 pub use context::Context;

@@ -6,6 +6,7 @@
 use crate::compare::commit;
 use crate::context::Context;
 use crate::error::HomeError;
+use crate::inputs::{self, Seen};
 use crate::select::spans;
 use crate::view::Snapshot;
 use neronet_capture::code::{self, Survey};
@@ -39,8 +40,8 @@ pub(crate) struct Keys(String);
 
 impl Keys {
     pub(crate) fn of(settings: &Settings) -> Keys {
-        let flags = &settings.flags;
-        Keys(serde_json::to_string(&(&settings.command, flags)).unwrap_or_default())
+        let inputs: Vec<(&String, &String)> = settings.inputs.iter().map(|input| (&input.name, &input.path)).collect();
+        Keys(serde_json::to_string(&(&settings.command, &settings.flags, &settings.files, inputs)).unwrap_or_default())
     }
 
     pub(crate) fn key(&self, params: &Params) -> Key {
@@ -90,7 +91,8 @@ impl There {
 }
 
 /// Looks for the plan's runs. Fails where they are there with other code and nobody said what to do then.
-pub(crate) fn look(context: &Context, plan: &Plan, project: &str, survey: &Survey, repeats: Repeats) -> Result<There, HomeError> {
+pub(crate) fn look(context: &Context, plan: &Plan, now: (&str, &Survey, &[Seen]), repeats: Repeats) -> Result<There, HomeError> {
+    let (project, survey, inputs) = now;
     let mut there = There::default();
     if matches!(repeats, Repeats::Start | Repeats::Again) {
         return Ok(there);
@@ -116,7 +118,7 @@ pub(crate) fn look(context: &Context, plan: &Plan, project: &str, survey: &Surve
     let ids: BTreeSet<RunId> = same.iter().map(|(_, run)| *run).collect();
     let standing = Standing::of(context, &snapshot, &ids);
     if repeats == Repeats::OnlyNew
-        && let Some(other) = other_code(context, &snapshot, plan, survey, &ids)
+        && let Some(other) = other_code(context, &snapshot, plan, (survey, inputs), &ids)
     {
         let (runs, them) = if other.runs == 1 { ("run exists", "it") } else { ("runs exist", "them") };
         let failed = if standing.failed.is_empty() { "" } else { ", --again=failed only those that failed" };
@@ -196,7 +198,13 @@ struct Other {
     differs: String,
 }
 
-fn other_code(context: &Context, snapshot: &Snapshot, plan: &Plan, survey: &Survey, runs: &BTreeSet<RunId>) -> Option<Other> {
+fn other_code(
+    context: &Context,
+    snapshot: &Snapshot,
+    plan: &Plan,
+    (survey, inputs): (&Survey, &[Seen]),
+    runs: &BTreeSet<RunId>,
+) -> Option<Other> {
     let sweeps: BTreeMap<_, usize> = runs.iter().filter_map(|run| snapshot.state.runs.get(run)).fold(BTreeMap::new(), |mut sweeps, run| {
         *sweeps.entry(run.sweep).or_default() += 1;
         sweeps
@@ -206,9 +214,10 @@ fn other_code(context: &Context, snapshot: &Snapshot, plan: &Plan, survey: &Surv
     let mut told: BTreeMap<Option<&String>, Option<String>> = BTreeMap::new();
     for (id, count) in sweeps {
         let Some(sweep) = snapshot.state.sweeps.get(&id) else { continue };
-        let differs = told.entry(sweep.code.snapshot.as_ref()).or_insert_with(|| differs(context, sweep, survey, &own));
-        if let Some(differs) = differs {
-            others.push((count, sweep, differs.clone()));
+        let code = told.entry(sweep.code.snapshot.as_ref()).or_insert_with(|| differs(context, sweep, survey, &own)).clone();
+        let both: Vec<String> = code.into_iter().chain(other_inputs(context, sweep, inputs)).collect();
+        if !both.is_empty() {
+            others.push((count, sweep, both.join(", ")));
         }
     }
     let (_, sweep, differs) = others.iter().max_by_key(|(count, sweep, _)| (*count, sweep.id))?;
@@ -217,6 +226,15 @@ fn other_code(context: &Context, snapshot: &Snapshot, plan: &Plan, survey: &Surv
         None => format!("sweep {}", sweep.id),
     };
     Some(Other { runs: others.iter().map(|(count, ..)| count).sum(), from, differs: differs.clone() })
+}
+
+/// How the data differs that a sweep's runs read.
+fn other_inputs(context: &Context, sweep: &Sweep, now: &[Seen]) -> Option<String> {
+    let then = if sweep.settings.inputs.is_empty() { Vec::new() } else { inputs::of_sweep(context, sweep.id)? };
+    now.iter().find_map(|now| {
+        let then = then.iter().find(|then| then.name == now.name && then.path == now.path)?;
+        inputs::differs(&then.data, &now.data).map(|how| format!("input '{}' differs ({how})", now.name))
+    })
 }
 
 /// How the code differs from what a sweep's runs had; nothing where it does not.

@@ -1,7 +1,9 @@
 //! From a plan to runs in the journal: the code frozen, the environment described, ids given. Nothing is started here.
 
+use crate::configure;
 use crate::context::Context;
 use crate::error::HomeError;
+use crate::inputs::{self, Seen};
 use crate::preflight;
 use crate::preflight::outside::{self, Depth, Report};
 use crate::same::{self, Keys, Repeats, There};
@@ -51,6 +53,9 @@ pub struct World {
     pub left_out: Vec<(String, String)>,
     /// Large files that are linked: path and size.
     pub large: Vec<(String, u64)>,
+    /// What the runs read, as it was found.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub inputs: Vec<Seen>,
     /// The program that the runs need whatever happens, as it was found.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub program: Option<PathBuf>,
@@ -76,7 +81,7 @@ pub fn submit(context: &Context, request: &Request<'_>) -> Result<Receipt, HomeE
         let (environment, devices) = described.join().unwrap_or_default();
         (surveyed, environment, devices)
     });
-    let Surveyed { code, survey, report, project, there } = surveyed?;
+    let Surveyed { code, survey, report, project, there, inputs } = surveyed?;
     let mut receipt = Receipt { notes: there.notes.clone(), ..Receipt::default() };
     if there.is_all(request.plan) {
         return Ok(receipt);
@@ -88,6 +93,7 @@ pub fn submit(context: &Context, request: &Request<'_>) -> Result<Receipt, HomeE
         devices,
         left_out: survey.left_out,
         large: survey.large.iter().map(|large| (large.path.clone(), large.size)).collect(),
+        inputs,
         program: None,
     };
     record(context, request, &code, (world, &report.needed), (&project, &there), &mut receipt)?;
@@ -113,6 +119,7 @@ struct Surveyed {
     report: Report,
     project: String,
     there: There,
+    inputs: Vec<Seen>,
 }
 
 fn survey(context: &Context, request: &Request<'_>, in_place: bool) -> Result<Surveyed, HomeError> {
@@ -126,9 +133,16 @@ fn survey(context: &Context, request: &Request<'_>, in_place: bool) -> Result<Su
         git: survey.git.clone(),
     };
     let project = request.project.clone().or_else(|| request.plan.project.clone()).unwrap_or_else(|| project_of(Path::new(&code.top)));
-    let there = same::look(context, request.plan, &project, &survey, request.repeats)?;
+    let unfit = configure::check(context, request.plan, &survey);
+    if !unfit.is_empty() {
+        return Err(HomeError::Spec(Problems(unfit)));
+    }
+    let inputs = inputs::look(context, request.plan, &survey, &project)?;
+    warnings.extend(inputs.warnings);
+    let inputs = inputs.seen;
+    let there = same::look(context, request.plan, (&project, &survey, &inputs), request.repeats)?;
     if there.is_all(request.plan) {
-        return Ok(Surveyed { code, survey, report: Report::default(), project, there });
+        return Ok(Surveyed { code, survey, report: Report::default(), project, there, inputs });
     }
     let store = || -> Result<Option<String>, HomeError> {
         if in_place || survey.in_place_because.is_some() {
@@ -151,7 +165,7 @@ fn survey(context: &Context, request: &Request<'_>, in_place: bool) -> Result<Su
     if !report.errors.is_empty() {
         return Err(HomeError::Spec(Problems(report.errors.into_iter().chain(warnings).collect())));
     }
-    Ok(Surveyed { code, survey, report: Report { warnings, ..report }, project, there })
+    Ok(Surveyed { code, survey, report: Report { warnings, ..report }, project, there, inputs })
 }
 
 fn notes(code: &Code, survey: &Survey, environment: &Environment, warnings: &[Problem]) -> Vec<String> {

@@ -28,6 +28,21 @@ pub fn parse(text: &str) -> Option<u64> {
     (bytes < 9e15).then_some(bytes as u64)
 }
 
+/// A size in powers of a thousand, as disks and specifications count: `512 B`, `1.2 kB`, `34 MB`, `6 GB`.
+pub fn shown(bytes: u64) -> String {
+    let mut value = bytes as f64;
+    for unit in ["B", "kB", "MB", "GB", "TB", "PB", "EB"] {
+        // What would round to a thousand goes to the next unit.
+        if value < 999.5 || unit == "EB" {
+            let digits = usize::from(value < 9.95 && unit != "B");
+            let number = format!("{value:.digits$}");
+            return format!("{} {unit}", number.strip_suffix(".0").unwrap_or(&number));
+        }
+        value /= 1000.0;
+    }
+    format!("{bytes} B")
+}
+
 #[cfg(test)]
 mod tests {
     use super::parse;

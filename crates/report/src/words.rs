@@ -46,19 +46,7 @@ pub fn duration(time: Millis) -> String {
     }
 }
 
-/// A size in powers of a thousand, as disks and specifications count: `512 B`, `1.2 kB`, `34 MB`, `6 GB`.
-pub fn bytes(count: u64) -> String {
-    let mut value = count as f64;
-    for unit in ["B", "kB", "MB", "GB", "TB", "PB", "EB"] {
-        // What would round to a thousand goes to the next unit.
-        if value < 999.5 || unit == "EB" {
-            let digits = usize::from(value < 9.95 && unit != "B");
-            return format!("{} {unit}", trim_zeros(&format!("{value:.digits$}")));
-        }
-        value /= 1000.0;
-    }
-    format!("{count} B")
-}
+pub use neronet_model::size::shown as bytes;
 
 /// A number with at most five significant digits and no noise: `0.31`, `97.3`, `0.97312`, `1.2e-05`, `3.1e+12`.
 ///

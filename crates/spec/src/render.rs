@@ -163,6 +163,13 @@ pub fn env(settings: &Settings, params: &Params, context: &Context<'_>) -> Resul
     Ok(env)
 }
 
+/// What `[code] build` executes, with the setup before it.
+pub fn build(settings: &Settings, default_shell: &str) -> Option<Vec<String>> {
+    let shell = settings.environment.shell.as_deref().unwrap_or(default_shell);
+    let script = format!("{}{}", setup_lines(&settings.environment.setup), settings.code.build.as_ref()?);
+    Some(vec![shell.to_string(), "-c".to_string(), script])
+}
+
 /// Each line of the setup with a check behind it: a failed one ends the run with its exit code and says which it was.
 fn setup_lines(lines: &[String]) -> String {
     let mut script = String::new();

@@ -19,7 +19,7 @@ pub use changes::{changed_files, changed_since};
 pub use folders::is_environment;
 pub use store::{diff_text, remove_unfinished, store};
 pub use survey::survey;
-pub use work::{linked, materialise, mend};
+pub use work::{copy_tree, linked, materialise, mend};
 
 use neronet_model::UnixMs;
 use neronet_model::journal::Git;

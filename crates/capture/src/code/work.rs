@@ -6,8 +6,9 @@ use super::read::{self, Cloner};
 use super::store::make_folders;
 use crate::CaptureError;
 use std::collections::{BTreeMap, HashSet};
+use std::fs::File;
 use std::io;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
 /// Makes `work`, a run's own writable copy. `link` names what is symlinked into it: paths relative to `top`, or absolute; what is
@@ -28,6 +29,33 @@ pub fn materialise(snapshots: &Path, hash: &str, work: &Path, link: &[String], t
         let _ = std::fs::remove_dir_all(&draft);
     }
     built
+}
+
+/// Copies a built tree, as it is but for its owner: symlinks as symlinks, times too, since tools such as make go by them. `to` must
+/// not exist.
+pub fn copy_tree(from: &Path, to: &Path) -> Result<(), CaptureError> {
+    let cloner = Cloner::default();
+    let mut folders = vec![PathBuf::new()];
+    while let Some(folder) = folders.pop() {
+        let failed = |error: io::Error| CaptureError::io("copy the built code", &from.join(&folder), &error);
+        std::fs::create_dir(to.join(&folder)).map_err(failed)?;
+        for entry in std::fs::read_dir(from.join(&folder)).map_err(failed)? {
+            let entry = entry.map_err(failed)?;
+            let (name, meta) = (folder.join(entry.file_name()), entry.metadata().map_err(failed)?);
+            let place = to.join(&name);
+            if meta.is_dir() {
+                folders.push(name);
+            } else if meta.is_symlink() {
+                symlink(std::fs::read_link(entry.path()).map_err(failed)?, &place).map_err(failed)?;
+            } else if meta.is_file() {
+                let executable = meta.permissions().mode() & 0o111 != 0;
+                cloner.copy(&entry.path(), &place, meta.len(), executable).map_err(failed)?;
+                let times = meta.modified().and_then(|at| File::options().write(true).open(&place)?.set_modified(at));
+                times.map_err(failed)?;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// After a power cut, which may leave files empty whose bytes were not yet on the disk: puts those of the code right that are

@@ -1,60 +1,75 @@
-//! `neronet check`: what a specification would run, or what would be read from a log. Nothing is run, and home stays as it is.
+//! `neronet check`: what a specification would run. Nothing is run, and home stays as it is.
 
 use crate::args::Check;
+use crate::commands::learn;
 use crate::commands::page::{Page, count};
 use crate::commands::run::{MANY, default_spec, grouped, read_spec};
 use crate::output;
 use crate::session::Session;
 use neronet_capture::code::Survey;
 use neronet_capture::secrets::mask_text;
-use neronet_home::HomeError;
 use neronet_home::compare::commit;
+use neronet_home::filling::Filling;
+use neronet_home::inputs::Seen;
 use neronet_home::preflight::outside::{self, Depth, Report};
-use neronet_home::{code, masked, preflight, submit};
-use neronet_model::{Params, RunId, Settings, Value};
+use neronet_home::{HomeError, code, configure, inputs, masked, port, preflight, submit};
+use neronet_model::settings::Gpus;
+use neronet_model::{Params, RunId, Settings};
 use neronet_report::{Cell, Column, Style, Table, words};
-use neronet_scrape::learn::{self, Learned};
 use neronet_spec::render::{self, Mode};
-use neronet_spec::{Experiment, Plan, Problem, Problems};
+use neronet_spec::{Experiment, Plan, Problem, Problems, Severity};
 use serde_json::json;
-use std::fs::File;
-use std::io::{self, BufRead, BufReader};
-use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// Runs of an experiment that are shown, and that are listed as JSON.
 const SAMPLE: u64 = 10;
 const LISTED: u64 = 10_000;
+/// Lines of a configuration file that are shown.
+const LINES: usize = 40;
+
+/// A specification, and all that is known of its runs without starting one.
+struct Checked<'s> {
+    session: &'s Session,
+    plan: Plan,
+    survey: Survey,
+    inputs: Vec<Seen>,
+    report: Report,
+    /// The number that the first run would get if it were started now.
+    first: RunId,
+    /// Secrets that are not shown.
+    known: Vec<String>,
+}
 
 pub(crate) fn check(session: &Session, words: &Check) -> Result<ExitCode, HomeError> {
     if let Some(log) = &words.learn {
-        return learned(session, words, log);
+        return learn::learned(session, words, log);
     }
-    let (plan, survey) = match examined(session, words) {
+    let checked = match Checked::of(session, words) {
         Err(HomeError::Spec(problems)) if words.json => return refused(problems, &Report::default()),
-        examined => examined?,
+        checked => checked?,
     };
-    let report = if words.no_preflight { Report::default() } else { looked_outside(session, &plan, &survey) };
+    let Checked { plan, report, .. } = &checked;
     if !report.errors.is_empty() {
         let all = Problems([&report.errors[..], &plan.warnings, &report.warnings].concat());
-        return if words.json { refused(all, &report) } else { Err(HomeError::Spec(all)) };
+        return if words.json { refused(all, report) } else { Err(HomeError::Spec(all)) };
     }
-    // The numbers that the runs would get if they were started now.
-    let first = RunId(session.context.home.read()?.state.last_run + 1);
-    let known = masked::known_of_plan(&session.context, &plan, &survey);
     if words.json {
-        as_json(session, &plan, &survey, &report, first, &known)?;
-        return strictly(words, &plan, &report);
+        checked.as_json()?;
+        return checked.strictly(words);
     }
     let mut page = Page::new(session);
     for experiment in &plan.experiments {
-        experiment_of(session, &mut page, experiment, first, &known)?;
+        checked.experiment(&mut page, experiment)?;
     }
     page.heading("Code");
-    code_of(&mut page, &plan, &survey);
+    code_of(&mut page, plan, &checked.survey);
+    if !checked.inputs.is_empty() {
+        page.heading("Inputs");
+        inputs_of(&mut page, &checked.inputs);
+    }
     if !words.no_preflight {
         page.heading("Preflight");
-        preflight_of(&mut page, &report);
+        preflight_of(&mut page, report);
     }
     if !(plan.warnings.is_empty() && report.warnings.is_empty()) {
         page.heading("Warnings");
@@ -67,12 +82,157 @@ pub(crate) fn check(session: &Session, words: &Check) -> Result<ExitCode, HomeEr
     let start = format!("`neronet run{spec}{}{yes}`", set.collect::<String>());
     page.text.push_str(&format!("\n{}; {start} starts {}\n", many(total), if total == 1 { "it" } else { "them" }));
     output::print(&page.text);
-    strictly(words, &plan, &report)
+    checked.strictly(words)
 }
 
-fn looked_outside(session: &Session, plan: &Plan, survey: &Survey) -> Report {
-    let project = plan.project.clone().unwrap_or_else(|| submit::project_of(&survey.top));
-    outside::look(&session.context, plan, survey, &project, Depth::Check)
+impl<'s> Checked<'s> {
+    fn of(session: &'s Session, words: &Check) -> Result<Checked<'s>, HomeError> {
+        let context = &session.context;
+        let (mut plan, start) = read_spec(session, words.spec.as_deref(), &words.set)?;
+        let survey = code::survey(context, &plan, &start)?;
+        plan.warnings.extend(preflight::check(&plan, &survey, &context.environment)?);
+        let unfit = configure::check(context, &plan, &survey);
+        if !unfit.is_empty() {
+            return Err(HomeError::Spec(Problems(unfit.into_iter().chain(plan.warnings).collect())));
+        }
+        let project = plan.project.clone().unwrap_or_else(|| submit::project_of(&survey.top));
+        let found = inputs::look(context, &plan, &survey, &project)?;
+        plan.warnings.extend(found.warnings);
+        let report = if words.no_preflight { Report::default() } else { outside::look(context, &plan, &survey, &project, Depth::Check) };
+        let first = RunId(context.home.read()?.state.last_run + 1);
+        let known = masked::known_of_plan(context, &plan, &survey);
+        Ok(Checked { session, plan, survey, inputs: found.seen, report, first, known })
+    }
+
+    /// With `--strict` a warning is a failure. A note is none.
+    fn strictly(&self, words: &Check) -> Result<ExitCode, HomeError> {
+        let warnings = self.plan.warnings.iter().chain(&self.report.warnings).filter(|problem| problem.severity != Severity::Note).count();
+        if words.strict && warnings > 0 {
+            return Err(HomeError::Failed(format!("{}, and --strict takes each for a failure", count(warnings, "warning"))));
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+
+    /// The specification's folder.
+    fn start(&self) -> std::path::PathBuf {
+        self.survey.top.join(&self.survey.below)
+    }
+
+    fn filling(&self, settings: &Settings, params: &Params, run: RunId) -> Result<Filling, HomeError> {
+        let start = self.start();
+        let filling = Filling::of(&self.session.context, settings, params, run, &start, &start).map_err(HomeError::Failed)?;
+        // Another one is reserved when the run starts.
+        Ok(filling.with_port(port::free()))
+    }
+
+    /// Without the secrets in it.
+    fn command(&self, settings: &Settings, params: &Params, filling: &Filling) -> Result<String, HomeError> {
+        let shell = preflight::default_shell(&self.session.context.environment);
+        let rendered = render::command(settings, params, &filling.context(), Mode::First, shell);
+        rendered
+            .map(|rendered| mask_text(&rendered.shown, &self.known))
+            .map_err(|why| HomeError::Failed(format!("the command cannot be made: {why}")))
+    }
+
+    fn experiment(&self, page: &mut Page<'_>, experiment: &Experiment) -> Result<(), HomeError> {
+        let varying = experiment.varying();
+        let total = experiment.count();
+        let mut title = format!("{}: {}", experiment.name, many(total));
+        let at_a_time = experiment.parallel.unwrap_or(1);
+        if total > 1 {
+            title.push_str(&if at_a_time == 1 { ", one at a time".to_string() } else { format!(", {} at a time", grouped(at_a_time)) });
+        }
+        page.heading(&title);
+        let sample: Vec<Params> = experiment.runs().take(SAMPLE as usize).collect();
+        let Some(of_first) = sample.first() else { return Ok(()) };
+        let settings = &experiment.settings;
+        let filling = self.filling(settings, of_first, self.first)?;
+        page.block(&self.command(settings, of_first, &filling)?);
+        let made = configure::made(settings, of_first, &filling.context(), &self.start()).map_err(HomeError::Failed)?;
+        let sample: Vec<Params> = sample.iter().map(|params| shown(params, &varying, &self.known)).collect();
+        let fixed: Vec<String> = sample[0]
+            .iter()
+            .filter(|(name, _)| !varying.iter().any(|varying| varying == name))
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect();
+        let objectives = settings.objectives.iter();
+        let objectives = objectives.map(|objective| format!("{} {}", objective.metric, neronet_home::objective::word(objective.goal)));
+        page.facts(&[
+            ("fixed", fixed.join(" ")),
+            ("objective", objectives.collect::<Vec<_>>().join(", ")),
+            ("resources", resources(settings)),
+        ]);
+        if !varying.is_empty() {
+            page.table(&sample_table(&varying, &sample));
+            if total > SAMPLE {
+                page.line(&format!("and {} more", grouped(total - SAMPLE)), Style::Faint);
+            }
+        }
+        for file in made {
+            let of = if total > 1 { " of the first run" } else { "" };
+            page.line(&format!("{}{of}:", file.path), Style::Plain);
+            let text = mask_text(&file.text, &self.known);
+            let lines: Vec<String> = text.lines().take(LINES).map(|line| format!("  {line}")).collect();
+            page.block(&lines.join("\n"));
+            if text.lines().count() > LINES {
+                page.line(&format!("and {} more lines", grouped((text.lines().count() - LINES) as u64)), Style::Faint);
+            }
+        }
+        Ok(())
+    }
+
+    fn as_json(&self) -> Result<(), HomeError> {
+        let Checked { plan, survey, report, .. } = self;
+        let mut runs = Vec::new();
+        let total = plan.experiments.iter().map(Experiment::count).fold(0, u64::saturating_add);
+        for experiment in &plan.experiments {
+            let varying = experiment.varying();
+            let room = LISTED.saturating_sub(runs.len() as u64) as usize;
+            for params in experiment.runs().take(room) {
+                let id = RunId(self.first.0 + runs.len() as u64);
+                let filling = self.filling(&experiment.settings, &params, id)?;
+                let command = self.command(&experiment.settings, &params, &filling)?;
+                runs.push(json!({"experiment": experiment.name, "params": shown(&params, &varying, &self.known), "command": command}));
+            }
+        }
+        let mut findings: Vec<serde_json::Value> =
+            plan.warnings.iter().chain(&report.warnings).map(|problem| of_problem(problem, report)).collect();
+        let told = |source: &str, severity: &str, message: &str| json!({"source": source, "severity": severity, "message": message, "evidence": null, "remedies": []});
+        let finding = |source: &str, message: &str| told(source, "warning", message);
+        findings.extend(report.notes.iter().map(|note| told("preflight", "note", note)));
+        findings.extend(survey.in_place_because.iter().map(|why| finding("code", &format!("the code cannot be frozen: {why}"))));
+        findings.extend(survey.notes.iter().map(|note| finding("code", note)));
+        findings.extend(survey.left_out.iter().map(|(path, why)| finding("code", &format!("{path} is not in the snapshot: {why}"))));
+        output::json(&json!({"count": total, "runs": runs, "inputs": self.inputs, "findings": findings}));
+        Ok(())
+    }
+}
+
+/// What `[resources]` asks for, as it is written there.
+fn resources(settings: &Settings) -> String {
+    let resources = &settings.resources;
+    let gpus = resources.gpus.as_ref().map(|gpus| match gpus {
+        Gpus::Count(count) => format!("{count} GPU{}", if *count == 1 { "" } else { "s" }),
+        Gpus::All => "all GPUs".to_string(),
+        Gpus::Range(least, most) => format!("{least} to {most} GPUs"),
+        Gpus::Fraction(part) => format!("{part} of a GPU"),
+        Gpus::Expression(text) => format!("{text} GPUs"),
+    });
+    let cpus = resources.cpus.map(|cpus| format!("{cpus} CPU{}", if cpus == 1 { "" } else { "s" }));
+    let sized = |size: Option<u64>, of: &str| size.map(|size| format!("{} of {of}", words::bytes(size)));
+    let time = settings.time_limit.map(|limit| format!("at most {}", words::duration(limit)));
+    let slot = resources.slot.map(|slot| format!("slots of {}", words::duration(slot)));
+    let memory = [sized(resources.memory, "memory"), sized(resources.gpu_memory, "GPU memory"), sized(resources.disk, "disk")];
+    [cpus, gpus].into_iter().chain(memory).chain([time, slot]).flatten().collect::<Vec<_>>().join(", ")
+}
+
+fn inputs_of(page: &mut Page<'_>, inputs: &[Seen]) {
+    let amount = |seen: &Seen| match seen.data.files {
+        0 => String::new(),
+        files => format!(" ({}, {})", count(files as usize, "file"), words::bytes(seen.data.bytes)),
+    };
+    let facts: Vec<(&str, String)> = inputs.iter().map(|seen| (seen.name.as_str(), format!("{}{}", seen.path, amount(seen)))).collect();
+    page.facts(&facts);
 }
 
 /// Nothing can be started for these problems, as JSON says it.
@@ -81,16 +241,6 @@ fn refused(problems: Problems, report: &Report) -> Result<ExitCode, HomeError> {
         &json!({"count": 0, "runs": [], "findings": problems.0.iter().map(|problem| of_problem(problem, report)).collect::<Vec<_>>()}),
     );
     Err(HomeError::Spec(problems))
-}
-
-/// With `--strict` a warning is a failure.
-fn strictly(words: &Check, plan: &Plan, report: &Report) -> Result<ExitCode, HomeError> {
-    match plan.warnings.len() + report.warnings.len() {
-        warnings if words.strict && warnings > 0 => {
-            Err(HomeError::Failed(format!("{}, and --strict takes each for a failure", count(warnings, "warning"))))
-        }
-        _ => Ok(ExitCode::SUCCESS),
-    }
 }
 
 fn preflight_of(page: &mut Page<'_>, report: &Report) {
@@ -117,62 +267,8 @@ fn preflight_of(page: &mut Page<'_>, report: &Report) {
     report.notes.iter().for_each(|note| page.line(note, Style::Plain));
 }
 
-/// The plan with all that is to be said of it, and the code that its runs would get.
-fn examined(session: &Session, words: &Check) -> Result<(Plan, Survey), HomeError> {
-    let (mut plan, start) = read_spec(session, words.spec.as_deref(), &words.set)?;
-    let survey = code::survey(&session.context, &plan, &start)?;
-    plan.warnings.extend(preflight::check(&plan, &survey, &session.context.environment)?);
-    Ok((plan, survey))
-}
-
 fn many(total: u64) -> String {
     format!("{} run{}", grouped(total), if total == 1 { "" } else { "s" })
-}
-
-/// Without the secrets in it, which are `known`.
-fn command(session: &Session, settings: &Settings, params: &Params, run: RunId, known: &[String]) -> Result<String, HomeError> {
-    let run_directory = session.context.home.run(run).display().to_string();
-    let seed = match params.get("seed") {
-        Some(Value::Int(seed)) => Some(*seed),
-        _ => None,
-    };
-    let context = render::Context { seed, ..render::Context::of(run, &run_directory) };
-    let rendered = render::command(settings, params, &context, Mode::First, preflight::default_shell(&session.context.environment));
-    rendered
-        .map(|rendered| mask_text(&rendered.shown, known))
-        .map_err(|why| HomeError::Failed(format!("the command cannot be made: {why}")))
-}
-
-fn experiment_of(session: &Session, page: &mut Page<'_>, experiment: &Experiment, first: RunId, known: &[String]) -> Result<(), HomeError> {
-    let varying = experiment.varying();
-    let total = experiment.count();
-    let mut title = format!("{}: {}", experiment.name, many(total));
-    let at_a_time = experiment.parallel.unwrap_or(1);
-    if total > 1 {
-        title.push_str(&if at_a_time == 1 { ", one at a time".to_string() } else { format!(", {} at a time", grouped(at_a_time)) });
-    }
-    page.heading(&title);
-    let sample: Vec<Params> = experiment.runs().take(SAMPLE as usize).collect();
-    let Some(of_first) = sample.first() else { return Ok(()) };
-    let command = command(session, &experiment.settings, of_first, first, known)?;
-    let sample: Vec<Params> = sample.iter().map(|params| shown(params, &varying, known)).collect();
-    let of_first = &sample[0];
-    let fixed: Vec<String> = of_first
-        .iter()
-        .filter(|(name, _)| !varying.iter().any(|varying| varying == name))
-        .map(|(name, value)| format!("{name}={value}"))
-        .collect();
-    page.block(&command);
-    let objectives = experiment.settings.objectives.iter();
-    let objectives = objectives.map(|objective| format!("{} {}", objective.metric, neronet_home::objective::word(objective.goal)));
-    page.facts(&[("fixed", fixed.join(" ")), ("objective", objectives.collect::<Vec<_>>().join(", "))]);
-    if !varying.is_empty() {
-        page.table(&sample_table(&varying, &sample));
-        if total > SAMPLE {
-            page.line(&format!("and {} more", grouped(total - SAMPLE)), Style::Faint);
-        }
-    }
-    Ok(())
 }
 
 fn shown(params: &Params, varying: &[String], known: &[String]) -> Params {
@@ -213,30 +309,6 @@ fn code_of(page: &mut Page<'_>, plan: &Plan, survey: &Survey) {
     }
 }
 
-fn as_json(session: &Session, plan: &Plan, survey: &Survey, report: &Report, first: RunId, known: &[String]) -> Result<(), HomeError> {
-    let mut runs = Vec::new();
-    let total = plan.experiments.iter().map(Experiment::count).fold(0, u64::saturating_add);
-    for experiment in &plan.experiments {
-        let varying = experiment.varying();
-        let room = LISTED.saturating_sub(runs.len() as u64) as usize;
-        for params in experiment.runs().take(room) {
-            let id = RunId(first.0 + runs.len() as u64);
-            let command = command(session, &experiment.settings, &params, id, known)?;
-            runs.push(json!({"experiment": experiment.name, "params": shown(&params, &varying, known), "command": command}));
-        }
-    }
-    let mut findings: Vec<serde_json::Value> =
-        plan.warnings.iter().chain(&report.warnings).map(|problem| of_problem(problem, report)).collect();
-    let told = |source: &str, severity: &str, message: &str| json!({"source": source, "severity": severity, "message": message, "evidence": null, "remedies": []});
-    let finding = |source: &str, message: &str| told(source, "warning", message);
-    findings.extend(report.notes.iter().map(|note| told("preflight", "note", note)));
-    findings.extend(survey.in_place_because.iter().map(|why| finding("code", &format!("the code cannot be frozen: {why}"))));
-    findings.extend(survey.notes.iter().map(|note| finding("code", note)));
-    findings.extend(survey.left_out.iter().map(|(path, why)| finding("code", &format!("{path} is not in the snapshot: {why}"))));
-    output::json(&json!({"count": total, "runs": runs, "findings": findings}));
-    Ok(())
-}
-
 /// A finding, with the place in fields of their own; a line of 0 means nothing.
 fn of_problem(problem: &Problem, report: &Report) -> serde_json::Value {
     let outside = report.errors.contains(problem) || report.warnings.contains(problem);
@@ -251,83 +323,4 @@ fn of_problem(problem: &Problem, report: &Report) -> serde_json::Value {
         "line": problem.line,
         "column": problem.column,
     })
-}
-
-fn learned(session: &Session, words: &Check, log: &Path) -> Result<ExitCode, HomeError> {
-    // A specification brings its own patterns; without one only what is built in reads.
-    let metrics = if words.spec.is_some() || default_spec(session).is_some() {
-        let (plan, _) = read_spec(session, words.spec.as_deref(), &words.set)?;
-        plan.experiments.into_iter().next().map(|experiment| experiment.settings.metrics).unwrap_or_default()
-    } else {
-        Default::default()
-    };
-    let reader: Box<dyn BufRead> = if log == Path::new("-") {
-        Box::new(io::stdin().lock())
-    } else {
-        let path: PathBuf = session.context.folder.join(log);
-        let file = File::open(&path).map_err(|e| HomeError::Words(format!("{} cannot be read: {e}", log.display())))?;
-        Box::new(BufReader::new(file))
-    };
-    let learned = learn::learn(reader, &metrics.patterns, &metrics.ignore)
-        .map_err(|e| HomeError::Failed(format!("{} cannot be read: {e}", log.display())))?;
-    if words.json {
-        output::json(&serde_json::to_value(&learned).unwrap_or_default());
-    } else {
-        output::print(&learned_text(session, &learned));
-    }
-    Ok(ExitCode::SUCCESS)
-}
-
-fn learned_text(session: &Session, learned: &Learned) -> String {
-    let mut page = Page::new(session);
-    page.heading(&format!("{} read", count(learned.lines as usize, "line")));
-    if learned.series.is_empty() {
-        page.line("no metric was found", Style::Plain);
-    } else {
-        let rows = learned.series.iter().map(|series| {
-            let cells = [
-                series.name.clone(),
-                series.points.to_string(),
-                words::number(series.first),
-                words::number(series.last),
-                series.axis.to_string(),
-                series.reader.to_string(),
-                series.example.clone(),
-            ];
-            cells.map(Cell::plain).to_vec()
-        });
-        let columns = vec![
-            Column::left("metric"),
-            Column::right("points"),
-            Column::right("first"),
-            Column::right("last"),
-            Column::left("by"),
-            Column::left("read as"),
-            Column::left("example"),
-        ];
-        page.table(&Table { columns, rows: rows.collect() });
-    }
-    if !learned.config.is_empty() {
-        page.heading("Configuration");
-        let facts: Vec<(&str, String)> = learned.config.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
-        page.facts(&facts);
-    }
-    if !learned.unread.is_empty() {
-        page.heading("Lines with numbers that gave nothing");
-        for unread in &learned.unread {
-            page.line(&format!("{} × {}", grouped(unread.lines), unread.example), Style::Plain);
-        }
-        let patterns: Vec<&str> = learned.unread.iter().filter_map(|unread| unread.pattern.as_deref()).collect();
-        if !patterns.is_empty() {
-            page.heading("Patterns that would read them, if they are metrics");
-            let lines: String = patterns.iter().map(|pattern| format!("    {},\n", toml_text(pattern))).collect();
-            page.block(&format!("[metrics]\npatterns = [\n{lines}]"));
-        }
-    }
-    page.text
-}
-
-/// As TOML writes a text: a literal one where it can be.
-fn toml_text(pattern: &str) -> String {
-    if pattern.contains(['\'', '\n']) { serde_json::to_string(pattern).unwrap_or_default() } else { format!("'{pattern}'") }
 }

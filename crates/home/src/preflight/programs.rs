@@ -38,7 +38,8 @@ pub(super) fn look<'s>(scene: &'s Scene<'s>, report: &mut Report) -> Vec<Script<
             folder: folder.as_deref().unwrap_or(&scene.folder),
             env: &scene.env,
         };
-        let sure = call.sure && !may_be_changed(scene, &call);
+        // What a build makes is not there yet.
+        let sure = call.sure && !may_be_changed(scene, &call) && scene.experiment.settings.code.build.is_none();
         match interpreter::resolve(&call.program, &search) {
             Ok(found) => {
                 let shown = (call.program.clone(), described(&found));

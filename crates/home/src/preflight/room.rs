@@ -21,8 +21,9 @@ pub struct Need {
 }
 
 /// What `[resources]` says of it.
-pub fn need(_settings: &Settings) -> Need {
-    Need::default()
+pub fn need(settings: &Settings) -> Need {
+    let resources = &settings.resources;
+    Need { disk: resources.disk, memory: resources.memory, gpu_memory: resources.gpu_memory }
 }
 
 /// What there is, for whoever is shown it.

@@ -1,0 +1,144 @@
+//! `[[file]]`: the configuration files of a run, from templates and from files in which values are set.
+
+use crate::context::Context;
+use crate::filling::Filling;
+use neronet_capture::code::Survey;
+use neronet_edit::Format;
+use neronet_model::settings::FileEdit;
+use neronet_model::{Params, RunId, Settings, Value};
+use neronet_spec::{Plan, Problem, Wanted, What, render};
+use std::fs::File;
+use std::io::{ErrorKind, Read, Write};
+use std::path::{Path, PathBuf};
+
+/// More is data, not configuration.
+const LARGEST: u64 = 16 << 20;
+
+/// A configuration file as a run gets it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Made {
+    /// Relative to the specification's folder.
+    pub path: String,
+    pub text: String,
+}
+
+/// Reads a configuration file. The error continues a sentence that begins with its name.
+pub(crate) fn read(path: &Path) -> Result<String, String> {
+    let mut bytes = Vec::new();
+    let file = File::open(path).and_then(|file| file.take(LARGEST + 1).read_to_end(&mut bytes));
+    file.map_err(|e| match e.kind() {
+        ErrorKind::NotFound => "is not there".to_string(),
+        ErrorKind::IsADirectory => "is a folder".to_string(),
+        _ => format!("cannot be read: {e}"),
+    })?;
+    if bytes.len() as u64 > LARGEST {
+        return Err(format!("is larger than {} MB", LARGEST >> 20));
+    }
+    String::from_utf8(bytes).map_err(|_| "is no text in UTF-8".to_string())
+}
+
+/// All configuration files of a run, from what lies in `code`, the specification's folder as the run has it.
+pub fn made(settings: &Settings, params: &Params, context: &render::Context<'_>, code: &Path) -> Result<Vec<Made>, String> {
+    let mut all: Vec<Made> = Vec::new();
+    for file in &settings.files {
+        let source = file.source();
+        // A file that was made just now may be set values in.
+        let before = all.iter().find(|made| made.path == source).map(|made| Ok(made.text.clone()));
+        let text = before.unwrap_or_else(|| read(&code.join(source))).map_err(|why| format!("{source} {why}"))?;
+        let text = one(file, &text, settings, params, context).map_err(|why| format!("{source}: {why}"))?;
+        let path = file.destination().to_string();
+        all.retain(|made| made.path != path);
+        all.push(Made { path, text });
+    }
+    Ok(all)
+}
+
+fn one(file: &FileEdit, text: &str, settings: &Settings, params: &Params, context: &render::Context<'_>) -> Result<String, String> {
+    match file {
+        FileEdit::Template { .. } => render::text(text, settings, params, context),
+        FileEdit::Edit { edit, set, .. } => {
+            let format = Format::of(edit).ok_or("its ending tells no format")?;
+            let value = |(path, value): &(String, Value)| Ok((path.clone(), render::value(value, settings, params, context)?));
+            let changes: Vec<(String, Value)> = set.iter().map(value).collect::<Result<_, String>>()?;
+            neronet_edit::set(text, format, &changes).map_err(|mistakes| {
+                let said: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
+                said.join("\n")
+            })
+        }
+    }
+}
+
+/// What is wrong with the configuration files of a plan, seen in the code as it lies.
+pub fn check(context: &Context, plan: &Plan, survey: &Survey) -> Vec<Problem> {
+    let mut problems: Vec<Problem> = Vec::new();
+    let start = survey.top.join(&survey.below);
+    for experiment in plan.experiments.iter().filter(|experiment| !experiment.settings.files.is_empty()) {
+        let wanted: Vec<(&Wanted, &String)> = experiment
+            .wanted
+            .iter()
+            .filter_map(|wanted| match &wanted.what {
+                What::Template(path) => Some((wanted, path)),
+                _ => None,
+            })
+            .collect();
+        let Some((first, _)) = wanted.first() else { continue };
+        if experiment.settings.code.in_place || survey.in_place_because.is_some() {
+            let why = survey.in_place_because.as_deref().unwrap_or("in_place = true");
+            let message =
+                format!("[[file]] writes into a run's own copy of the code, and these runs execute in the work tree itself: {why}");
+            problems.push(first.error(message, Some("let the command take its settings as flags, or freeze the code".to_string())));
+            continue;
+        }
+        let Some(params) = experiment.runs().next() else { continue };
+        let filling =
+            Filling::of(context, &experiment.settings, &params, RunId(0), &start, &start).map(|filling| filling.with_port(Some(0)));
+        let made = filling.and_then(|filling| made(&experiment.settings, &params, &filling.context(), &start));
+        if let Err(why) = made {
+            // It begins with the name of the file.
+            let at = wanted.iter().find(|(_, path)| why.starts_with(path.as_str())).map_or(first, |(wanted, _)| wanted);
+            let problem = at.error(why, Some("a template's braces stand for parameters; {{ and }} are braces themselves".to_string()));
+            if !problems.contains(&problem) {
+                problems.push(problem);
+            }
+        }
+    }
+    problems
+}
+
+/// Writes them into a run's own copy, and once more into `kept`, where nothing changes them.
+pub(crate) fn write(made: &[Made], code: &Path, work: &Path, kept: &Path) -> Result<(), String> {
+    for file in made {
+        let place = inside(&code.join(&file.path), work)?;
+        put(&place, &file.text)?;
+        put(&kept.join(&file.path), &file.text)?;
+    }
+    Ok(())
+}
+
+/// The place of a file whose folder must lie in `work`: a link on the way would lead to files that all runs share.
+fn inside(place: &Path, work: &Path) -> Result<PathBuf, String> {
+    let folder = place.parent().unwrap_or(work);
+    let there = folder.ancestors().find(|folder| folder.exists()).unwrap_or(work);
+    let real = |path: &Path| std::fs::canonicalize(path).map_err(|e| format!("{} cannot be found: {e}", path.display()));
+    if real(there)?.starts_with(real(work)?) {
+        return Ok(place.to_path_buf());
+    }
+    Err(format!("{} lies behind a link out of the run's own copy of the code: choose another place for it", place.display()))
+}
+
+fn put(place: &Path, text: &str) -> Result<(), String> {
+    let failed = |e: std::io::Error| format!("{} cannot be written: {e}", place.display());
+    let folder = place.parent().unwrap_or(Path::new("/"));
+    std::fs::create_dir_all(folder).map_err(failed)?;
+    let mode = std::fs::metadata(place).map(|meta| meta.permissions()).ok();
+    let name = place.file_name().unwrap_or_default().to_string_lossy();
+    let draft = folder.join(format!(".{name}.{}", std::process::id()));
+    let written = File::create(&draft).and_then(|mut file| {
+        file.write_all(text.as_bytes())?;
+        mode.map_or(Ok(()), |mode| file.set_permissions(mode))
+    });
+    written.and_then(|()| std::fs::rename(&draft, place)).map_err(|e| {
+        std::fs::remove_file(&draft).ok();
+        failed(e)
+    })
+}

@@ -1,0 +1,208 @@
+//! `[inputs]`: whether the data that runs read is there and whole, and whether it is what earlier runs read.
+
+use crate::context::Context;
+use crate::error::HomeError;
+use crate::filling::Filling;
+use crate::submit::{World, world_file};
+use neronet_capture::code::Survey;
+use neronet_capture::data::{self, Closely, Data};
+use neronet_capture::space::shown;
+use neronet_model::journal::HomeState;
+use neronet_model::settings::{Fingerprint, Input, Needs};
+use neronet_model::{RunId, SweepId};
+use neronet_spec::{Experiment, Plan, Problem, Problems, Wanted, What};
+use neronet_store::files;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+/// What was found of an input.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Seen {
+    pub name: String,
+    pub path: String,
+    #[serde(flatten)]
+    pub data: Data,
+}
+
+/// All that was found, each place once, and what deserves a word.
+#[derive(Debug, Default)]
+pub struct Found {
+    pub seen: Vec<Seen>,
+    pub warnings: Vec<Problem>,
+}
+
+/// Runs whose paths are looked at: parameters may name the data set.
+const MOST_RUNS: usize = 10_000;
+/// Places that are looked at.
+const MOST_PLACES: usize = 100;
+const PATIENCE: Duration = Duration::from_secs(20);
+/// Bytes take longer than names, and whoever asks for them knows.
+const PATIENCE_FOR_BYTES: Duration = Duration::from_secs(600);
+/// Earlier sweeps in which the same input is looked for.
+const LOOK_BACK: usize = 20;
+
+/// Looks at the inputs of all experiments. Fails where one is not there or not whole.
+pub fn look(context: &Context, plan: &Plan, survey: &Survey, project: &str) -> Result<Found, HomeError> {
+    let mut found = Found::default();
+    let mut errors = Vec::new();
+    let wanted = |experiment: &Experiment| experiment.wanted.iter().any(|wanted| matches!(wanted.what, What::Input(_)));
+    if !plan.experiments.iter().any(wanted) {
+        return Ok(found);
+    }
+    let earlier = earlier(context, project)?;
+    let start = survey.top.join(&survey.below);
+    let mut places: BTreeMap<(String, String), Option<Data>> = BTreeMap::new();
+    for experiment in plan.experiments.iter().filter(|experiment| wanted(experiment)) {
+        let inputs: Vec<(&Wanted, &Input)> = experiment
+            .wanted
+            .iter()
+            .filter_map(|wanted| match &wanted.what {
+                What::Input(input) => Some((wanted, input)),
+                _ => None,
+            })
+            .collect();
+        for params in experiment.runs().take(MOST_RUNS) {
+            let filling = match Filling::of(context, &experiment.settings, &params, RunId(0), &start, &start) {
+                Ok(filling) => filling,
+                // A template that cannot be read is told at its own place.
+                Err(why) if why.starts_with("[inputs.") => {
+                    let (wanted, _) =
+                        inputs.iter().find(|(_, input)| why.starts_with(&format!("[inputs.{}]", input.name))).unwrap_or(&inputs[0]);
+                    let hint = format!(
+                        "variables of this machine stand in {}: [targets.local] vars = {{ data = \"/data\" }}",
+                        context.home.root().join(crate::targets::FILE).display()
+                    );
+                    push(&mut errors, wanted.error(why, Some(hint)));
+                    break;
+                }
+                Err(_) => break,
+            };
+            for (name, path) in &filling.inputs {
+                let key = (name.clone(), path.clone());
+                let Some((wanted, input)) = inputs.iter().find(|(_, input)| input.name == *name) else { continue };
+                if places.contains_key(&key) || places.len() >= MOST_PLACES {
+                    continue;
+                }
+                match whole(input, Path::new(path)) {
+                    Err((what, hint)) => {
+                        push(&mut errors, wanted.error(what, Some(hint)));
+                        places.insert(key, None);
+                    }
+                    Ok(data) => {
+                        let seen = Seen { name: name.clone(), path: path.clone(), data: data.clone() };
+                        if let Some(changed) = changed(&earlier, &seen) {
+                            let hint = "if that is meant, go on; `fingerprint = \"none\"` stops the comparison".to_string();
+                            push(&mut found.warnings, wanted.warning(changed, Some(hint)));
+                        }
+                        found.seen.push(seen);
+                        places.insert(key, Some(data));
+                    }
+                }
+            }
+        }
+    }
+    if errors.is_empty() { Ok(found) } else { Err(HomeError::Spec(Problems(errors))) }
+}
+
+fn push(list: &mut Vec<Problem>, problem: Problem) {
+    if !list.contains(&problem) {
+        list.push(problem);
+    }
+}
+
+/// Whether an input is there with all that it needs: what was found, or what is wrong and what to do.
+fn whole(input: &Input, path: &Path) -> Result<Data, (String, String)> {
+    let there = |message: String| (message, "put the data there, or mend the path".to_string());
+    if let Err(e) = std::fs::metadata(path) {
+        let what = if e.kind() == std::io::ErrorKind::NotFound { "is not there".to_string() } else { format!("cannot be read: {e}") };
+        return Err(there(format!("input '{}': {} {what}", input.name, path.display())));
+    }
+    for file in &input.files {
+        if std::fs::metadata(path.join(file)).is_err() {
+            return Err(there(format!("input '{}': {file} is not in {}", input.name, path.display())));
+        }
+    }
+    let (closely, patience) = match input.fingerprint {
+        Fingerprint::Listing => (Closely::Listing, PATIENCE),
+        Fingerprint::Hash => (Closely::Bytes, PATIENCE_FOR_BYTES),
+        Fingerprint::None => (Closely::Amount, PATIENCE),
+    };
+    if input.fingerprint == Fingerprint::None && input.needs.is_none() {
+        return Ok(Data::default());
+    }
+    let data = data::look(path, closely, patience)
+        .map_err(|e| there(format!("input '{}': {} cannot be read: {e}", input.name, path.display())))?;
+    let lacks = match input.needs {
+        Some(Needs::Bytes(bytes)) if data.bytes < bytes => Some(format!("has {}, and {} are needed", shown(data.bytes), shown(bytes))),
+        Some(Needs::Files(files)) if data.files < files => Some(format!("has {} files, and {files} are needed", data.files)),
+        _ => None,
+    };
+    match lacks {
+        Some(lacks) => Err((format!("input '{}': {} {lacks}", input.name, path.display()), "is the download complete?".to_string())),
+        None => Ok(data),
+    }
+}
+
+/// What an earlier sweep found, and the first of its runs.
+struct Earlier {
+    run: RunId,
+    seen: Vec<Seen>,
+}
+
+/// What earlier sweeps of the project found, the newest first.
+fn earlier(context: &Context, project: &str) -> Result<Vec<Earlier>, HomeError> {
+    let state = context.home.read()?.state;
+    let sweeps = state.sweeps.values().rev().filter(|sweep| sweep.project == project && !sweep.settings.inputs.is_empty()).take(LOOK_BACK);
+    let worlds = sweeps.filter_map(|sweep| Some(Earlier { run: first_run(&state, sweep.id)?, seen: of_sweep(context, sweep.id)? }));
+    Ok(worlds.collect())
+}
+
+fn first_run(state: &HomeState, sweep: SweepId) -> Option<RunId> {
+    state.runs.values().find(|run| run.sweep == sweep).map(|run| run.id)
+}
+
+/// What was found when a sweep was submitted.
+pub(crate) fn of_sweep(context: &Context, sweep: SweepId) -> Option<Vec<Seen>> {
+    let world: World = files::read_json(&world_file(context, sweep)).ok()??;
+    Some(world.inputs)
+}
+
+/// How an input differs from what the newest earlier run with it found.
+fn changed(earlier: &[Earlier], now: &Seen) -> Option<String> {
+    let with = |earlier: &Earlier| {
+        let seen = earlier.seen.iter().find(|seen| seen.name == now.name && seen.path == now.path)?;
+        Some((earlier.run, seen.data.clone()))
+    };
+    let (run, before) = earlier.iter().find_map(with)?;
+    differs(&before, &now.data).map(|how| format!("input '{}' is not what run {run} read: {how}", now.name))
+}
+
+/// In words, where both are known by the same thing.
+pub(crate) fn differs(before: &Data, now: &Data) -> Option<String> {
+    let (Some(then), Some(here)) = (&before.fingerprint, &now.fingerprint) else { return None };
+    if then == here {
+        return None;
+    }
+    Some(match (before.files == now.files, before.bytes == now.bytes) {
+        (true, true) => "as many files and bytes, other contents or times".to_string(),
+        (true, false) => format!("{} then, {} now", shown(before.bytes), shown(now.bytes)),
+        (false, _) => format!("{} files with {} then, {} with {} now", before.files, shown(before.bytes), now.files, shown(now.bytes)),
+    })
+}
+
+/// Before each start: whether what an experiment reads is still there.
+pub(crate) fn still_there(inputs: &[Input], filling: &Filling) -> Result<(), HomeError> {
+    for (name, path) in &filling.inputs {
+        let Some(input) = inputs.iter().find(|input| input.name == *name) else { continue };
+        let path = Path::new(path);
+        let missing = std::iter::once(path.to_path_buf())
+            .chain(input.files.iter().map(|file| path.join(file)))
+            .find(|path| std::fs::metadata(path).is_err());
+        if let Some(missing) = missing {
+            return Err(HomeError::Failed(format!("input '{name}': {} is not there any more", missing.display())));
+        }
+    }
+    Ok(())
+}

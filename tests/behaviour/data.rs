@@ -1,0 +1,163 @@
+//! What runs get besides flags: configuration files of their own, data that is looked at first, a port, variables of the machine.
+
+use crate::world::{Said, World};
+
+fn refused(world: &World, expected: &str) -> Said {
+    let said = world.say(&["run", "--quiet"]).with_code(2);
+    assert!(said.err.contains(expected), "{said:#?}");
+    assert!(!world.home().join("runs").exists());
+    said
+}
+
+#[test]
+fn a_template_is_filled_in_for_each_run_and_kept_with_it() {
+    let world = World::new();
+    world.write("solver.prototxt.in", "# {{not a name}}\nbase_lr: {lr}\nnet { name: \"{name}\" }\nout: \"{run.dir}\"\nawk '{print $1}'\n");
+    world.write("neronet.toml", "command = \"cat conf/solver.prototxt; echo {flags}\"\n[params]\nlr = [0.1, 1e-3]\nname = \"a b\"\nleft = 1\n[[file]]\ntemplate = \"solver.prototxt.in\"\nto = \"conf/solver.prototxt\"\n");
+    world.say(&["run", "--quiet"]).with_code(0);
+    for (run, lr) in [(1, "0.1"), (2, "1e-3")] {
+        let expected = format!(
+            "# {{not a name}}\nbase_lr: {lr}\nnet {{ name: \"a b\" }}\nout: \"{}\"\nawk '{{print $1}}'\n",
+            world.home().join(format!("runs/{run}")).display()
+        );
+        assert_eq!(world.output(run, 1), format!("{expected}--left 1\n"), "what the file takes is no flag any more");
+        let kept = world.home().join(format!("runs/{run}/files/conf/solver.prototxt"));
+        assert_eq!(std::fs::read_to_string(kept).expect("kept"), expected);
+    }
+    assert!(!world.project().join("conf").exists());
+    let said = world.say(&["check"]).with_code(0);
+    assert!(said.out.contains("conf/solver.prototxt of the first run:") && said.out.contains("base_lr: 0.1"), "{said:#?}");
+}
+
+#[test]
+fn values_are_set_in_a_configuration_file_and_all_else_stays() {
+    let world = World::new();
+    let yaml = "# the model\nmodel: {name: resnet, depth: 50}  # deep\noptim:\n    lr: 0.1   # tuned\n    betas: [0.9, 0.999]\n";
+    world
+        .write("config.yaml", yaml)
+        .write("args.json", "{\n  \"epochs\": 3, \"amp\": false\n}\n")
+        .write("old.ini", "[train]\n; how long\nepochs = 3\n");
+    world.write(
+        "neronet.toml",
+        "command = \"cat config.yaml args.json new.ini\"\nparams.lr = 0.05\nparams.n = 7\n\
+         [[file]]\nedit = \"config.yaml\"\nset = { \"optim.lr\" = \"{lr}\", \"model.name\" = \"vgg-{n}\" }\n\
+         [[file]]\nedit = \"args.json\"\nset = { epochs = \"{n}\", amp = true }\n\
+         [[file]]\nedit = \"old.ini\"\nto = \"new.ini\"\nset = { \"train.epochs\" = \"{n}\" }\n",
+    );
+    world.say(&["run", "--quiet"]).with_code(0);
+    let expected = yaml.replace("resnet", "vgg-7").replace("lr: 0.1 ", "lr: 0.05 ");
+    assert_eq!(world.output(1, 1), format!("{expected}{{\n  \"epochs\": 7, \"amp\": true\n}}\n[train]\n; how long\nepochs = 7\n"));
+    assert_eq!(std::fs::read_to_string(world.project().join("config.yaml")).expect("there"), yaml);
+}
+
+#[test]
+fn configuration_files_that_cannot_be_made_stop_everything() {
+    let world = World::new();
+    world.write("in.txt", "lr: {lr}\nwd: {wdd}\n").write("c.yaml", "optim:\n  lr: 1\n").write("broken.yaml", "a: [1\n");
+    let with = |file: &str| {
+        world.write("neronet.toml", format!("command = \"true {{lr}} {{wd}}\"\nparams.lr = 1\nparams.wd = 2\n[[file]]\n{file}\n"))
+    };
+    with("template = \"in.txt\"\nto = \"out.txt\"");
+    refused(&world, "neronet.toml:5:12: in.txt, line 2: unknown placeholder '{wdd}'");
+    with("template = \"no.txt\"\nto = \"out.txt\"");
+    refused(&world, "no.txt is not there");
+    with("edit = \"c.yaml\"\nset = { \"optim.learning\" = \"{lr}\" }");
+    refused(&world, "c.yaml: ");
+    with("edit = \"broken.yaml\"\nset = { a = \"{lr}\" }");
+    refused(&world, "broken.yaml: ");
+    with("edit = \"c.yaml\"\nset = { \"optim.lr\" = \"{lr}\" }\nto = \"d.yaml\"\n[code]\nin_place = true");
+    refused(&world, "[[file]] writes into a run's own copy of the code");
+}
+
+#[test]
+fn a_configuration_file_is_never_written_through_a_link() {
+    let world = World::new();
+    std::fs::create_dir(world.path("shared")).expect("made");
+    let shared = world.path("shared").display().to_string();
+    world.write("in.txt", "{x}\n");
+    world.write(
+        "neronet.toml",
+        format!("command = \"true\"\nparams.x = 1\ncode.link = [\"{shared}\"]\n[[file]]\ntemplate = \"in.txt\"\nto = \"shared/out.txt\"\n"),
+    );
+    world.say(&["run", "--quiet"]).with_code(1);
+    assert!(world.show(1)["reason"].as_str().is_some_and(|reason| reason.contains("lies behind a link")), "{:#}", world.show(1));
+    assert_eq!(std::fs::read_dir(world.path("shared")).expect("there").count(), 0);
+}
+
+#[test]
+fn inputs_are_looked_at_before_anything_starts() {
+    let world = World::new();
+    world.write("data/train.bin", [0; 100]).write("data/test.bin", [0; 50]).write(".gitignore", "data/\n");
+    let spec = |keys: &str| {
+        world.write(
+            "neronet.toml",
+            format!("command = \"ls {{inputs.set}}; echo {{inputs.set}}\"\n[inputs.set]\npath = \"./data\"\n{keys}\n"),
+        )
+    };
+    spec("files = [\"train.bin\", \"valid.bin\"]");
+    refused(&world, "input 'set': valid.bin is not in ");
+    spec("needs = \"1 kB\"");
+    refused(&world, "data has 150 B, and 1 kB are needed");
+    spec("needs = \"3 files\"");
+    refused(&world, "data has 2 files, and 3 are needed");
+    world.write("neronet.toml", "command = \"ls {inputs.set}\"\n[inputs.set]\npath = \"nowhere\"\n");
+    refused(&world, "nowhere is not there");
+    spec("files = [\"train.bin\"]\nneeds = \"150 B\"");
+    let said = world.say(&["check"]).with_code(0);
+    assert!(said.out.contains("(2 files, 150 B)"), "{said:#?}");
+    world.say(&["run", "--quiet"]).with_code(0);
+    let place = world.project().canonicalize().expect("there").join("data");
+    assert_eq!(world.output(1, 1), format!("test.bin\ntrain.bin\n{}\n", place.display()));
+}
+
+#[test]
+fn an_input_that_is_another_one_than_before_is_told_and_holds_a_set_back() {
+    let world = World::new();
+    world.write("../sets/train.bin", [0; 100]);
+    world.write("neronet.toml", "command = \"true {inputs.set}\"\n[inputs.set]\npath = \"../sets\"\nfingerprint = \"hash\"\n");
+    world.say(&["submit", "--wait", "--quiet"]).with_code(0);
+    let said = world.say(&["submit", "--wait", "--quiet"]).with_code(0);
+    assert!(said.err.contains("nothing is new") && !said.err.contains("is not what"), "{said:#?}");
+    world.write("../sets/train.bin", [1; 120]);
+    let said = world.say(&["submit", "--wait"]).with_code(1);
+    assert!(said.err.contains("1 run exists from sweep 1; input 'set' differs (100 B then, 120 B now): --again runs it anew"), "{said:#?}");
+    let said = world.say(&["run", "--quiet"]).with_code(0);
+    assert!(said.err.contains("neronet.toml:3:8: input 'set' is not what run 1 read: 100 B then, 120 B now"), "{said:#?}");
+}
+
+#[test]
+fn an_input_that_goes_away_fails_the_run_that_needs_it() {
+    let world = World::new();
+    world.write("data/a/x", "").write("data/b/x", "").write(".gitignore", "data/\n");
+    world.write("neronet.toml", "command = \"rm -r {inputs.other}\"\nparams.set = [\"a\", \"b\"]\n[inputs.set]\npath = \"data/{set}\"\n[inputs.other]\npath = \"data/b\"\n");
+    world.say(&["run", "--quiet"]).with_code(1);
+    assert_eq!(world.show(1)["outcome"], "finished");
+    assert!(world.show(2)["reason"].as_str().is_some_and(|reason| reason.contains("is not there any more")), "{:#}", world.show(2));
+}
+
+#[test]
+fn variables_of_this_machine_stand_in_home() {
+    let world = World::new();
+    world.write("neronet.toml", "command = \"echo {inputs.set} {target.scratch}\"\n[inputs.set]\npath = \"{target.data}/cifar\"\n");
+    let said = refused(&world, "[inputs.set] path: {target.data}: the target has no such variable");
+    assert!(said.err.contains("targets.toml: [targets.local] vars = { data = \"/data\" }"), "{said:#?}");
+    std::fs::create_dir_all(world.path("sets/cifar")).expect("made");
+    std::fs::create_dir_all(world.home()).expect("made");
+    let sets = world.path("sets").display().to_string();
+    std::fs::write(world.home().join("targets.toml"), format!("[targets.local]\nvars = {{ data = \"{sets}\", scratch = \"/tmp\" }}\n"))
+        .expect("written");
+    world.say(&["run", "--quiet"]).with_code(0);
+    assert_eq!(world.output(1, 1), format!("{sets}/cifar /tmp\n"));
+}
+
+#[test]
+fn runs_at_the_same_time_get_ports_of_their_own() {
+    let world = World::new();
+    world.write("neronet.toml", "command = \"echo {run.port}\"\nparams.x = [1, 2, 3, 4, 5, 6]\nsweep.parallel = 3\n");
+    world.say(&["run", "--quiet"]).with_code(0);
+    let ports: std::collections::BTreeSet<String> = (1..=6).map(|run| world.output(run, 1)).collect();
+    assert!(ports.iter().all(|port| port.trim().parse::<u16>().is_ok_and(|port| port > 1023)), "{ports:?}");
+    world.say(&["run", "--quiet"]).with_code(0);
+    let held = std::fs::read_dir(world.home().join("private/ports")).expect("there").count();
+    assert!(held <= 3, "what ended gives its port back: {held}");
+}
