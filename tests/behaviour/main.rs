@@ -5,6 +5,7 @@ mod adversity;
 mod building;
 mod capture;
 mod data;
+mod declared;
 mod detached;
 mod disks;
 mod endings;

@@ -9,8 +9,10 @@ use crate::inputs;
 use crate::masked;
 use crate::port;
 use crate::preflight;
+use crate::secrets::is_kept_out;
 use crate::submit::{environment_of, plain};
-use neronet_capture::{code, secrets};
+use neronet_capture::code;
+use neronet_capture::secrets::mask_text;
 use neronet_model::journal::{Code, Sweep};
 use neronet_model::launch::{Launch, Limits};
 use neronet_model::run::Again;
@@ -18,10 +20,10 @@ use neronet_model::{AttemptNo, FORMAT, Params, Run, RunId, SweepId, Uid, UnixMs}
 use neronet_spec::render::{self, Mode, Rendered};
 use neronet_store::files::{self, Durability};
 use neronet_store::spool;
-use neronet_supervise::Nursery;
 use neronet_supervise::files::files_found;
 use neronet_supervise::os::process;
 use neronet_supervise::start::{self, Started};
+use neronet_supervise::{Nursery, Secrets};
 use serde::{Deserialize, Serialize};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -44,7 +46,8 @@ pub struct Frozen {
     pub code: Code,
 }
 
-/// Starts attempt `n` of a run. `again` says how, for all but the first. The nursery has the sweep's environment.
+/// Starts attempt `n` of a run. `again` says how, for all but the first. The nursery has the sweep's environment; the secrets are those
+/// that the sweep names.
 pub fn begin(
     context: &Context,
     nursery: &Nursery,
@@ -52,6 +55,7 @@ pub fn begin(
     run: &Run,
     n: AttemptNo,
     again: Option<&Again>,
+    secrets: &Secrets,
 ) -> Result<Started, HomeError> {
     preflight::start::may(context, sweep)?;
     let folder = context.home.run(run.id);
@@ -68,7 +72,8 @@ pub fn begin(
     let filling = render::Context { checkpoint: checkpoint.as_deref(), best_checkpoint: best.as_deref(), ..filled.context() };
     configure(context, sweep, run, &filling, &start)?;
     let rendered = rendered(sweep, run, &filling, again, &environment)?;
-    let shown = secrets::mask_text(&rendered.shown, &masked::in_environment(environment.clone()));
+    let known = [masked::in_environment(environment.clone()), secrets.lines()].concat();
+    let shown = mask_text(&rendered.shown, &known);
     if !folder.join("run.json").exists() {
         let frozen = Frozen {
             version: FORMAT,
@@ -99,7 +104,13 @@ pub fn begin(
         hides_ends: rendered.hides_ends,
         directory: directory.display().to_string(),
         run_directory,
-        env: variables(sweep, run, &filling, &attempt, n, &environment)?,
+        env: {
+            // The nursery may have it still: what a first attempt finds, a retry must find too.
+            let kept_out = context.environment.iter().filter(|(name, value)| is_kept_out(&sweep.settings, secrets, (name, value)));
+            let kept_out = kept_out.filter_map(|(name, _)| Some((name.to_str()?.to_string(), None)));
+            kept_out.chain(variables(sweep, run, &filling, &attempt, n, &environment)?).collect()
+        },
+        secrets: sweep.settings.secrets.iter().map(|(name, _)| name.clone()).collect(),
         time_limit: sweep.settings.time_limit,
         stop: sweep.settings.stop.clone(),
         metrics: sweep.settings.metrics.clone(),
@@ -110,7 +121,7 @@ pub fn begin(
         files_found: if n.0 > 1 { files_found(&directory, &sweep.settings.metrics.files) } else { Default::default() },
         limits: limits(&environment),
     };
-    Ok(start::start(nursery, &attempt, &launch)?)
+    Ok(start::start(nursery, &attempt, &launch, secrets)?)
 }
 
 /// Smaller limits for tests of what happens beyond them.

@@ -85,7 +85,7 @@ fn write_spec(context: &Context, view: &View<'_>, cloned: &mut Cloned) -> Result
         if let Command::Argv(words) = &view.sweep.settings.command {
             set(view, None, cloned);
             let typed = again::typed(words);
-            let shown = masked::arguments(&typed, &masked::known(context, view.run.sweep));
+            let shown = masked::arguments(&typed, &masked::known(context, view.sweep));
             cloned.masked |= shown != typed;
             cloned.again.push("--".to_string());
             cloned.again.extend(shown);

@@ -5,6 +5,7 @@ use crate::begin::begin;
 use crate::build::{self, Build};
 use crate::context::Context;
 use crate::error::HomeError;
+use crate::secrets;
 use crate::submit::environment_of;
 use crate::view::known_end;
 use neronet_model::attempt::End;
@@ -13,8 +14,8 @@ use neronet_model::outcome::Cause;
 use neronet_model::run::{Again, KnownEnd};
 use neronet_model::{Attempt, AttemptNo, Outcome, RunId, SweepId, UnixMs};
 use neronet_store::{StoreError, spool};
-use neronet_supervise::Nursery;
 use neronet_supervise::start::{self, How, Started, Watch};
+use neronet_supervise::{Nursery, Secrets};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::collections::btree_map::Entry;
@@ -50,6 +51,8 @@ pub struct Drive<'a> {
     context: &'a Context,
     /// By sweep: each has its own environment.
     nurseries: BTreeMap<SweepId, Nursery>,
+    /// By sweep: found out once, as somebody may have to type a passphrase for them, and so is that they cannot be.
+    secrets: BTreeMap<SweepId, Result<Secrets, String>>,
     state: Arc<HomeState>,
     /// By sweep: each starts its own, so many at a time.
     queues: BTreeMap<SweepId, VecDeque<Task>>,
@@ -118,6 +121,7 @@ impl<'a> Drive<'a> {
         Ok(Drive {
             context,
             nurseries: first.zip(nursery).into_iter().collect(),
+            secrets: BTreeMap::new(),
             state,
             queues,
             running: Vec::new(),
@@ -216,16 +220,17 @@ impl<'a> Drive<'a> {
         let Some((run, sweep)) = state.runs.get(&task.run).and_then(|run| Some((run, state.sweeps.get(&run.sweep)?))) else {
             return;
         };
-        let mut begin = || {
-            let nursery = nursery_of(&mut self.nurseries, self.context, sweep.id)?;
-            begin(self.context, nursery, sweep, run, task.attempt, task.again.as_ref())
+        let secrets = self.secrets.entry(sweep.id).or_insert_with(|| secrets::resolve(self.context, sweep));
+        let begin = |nurseries: &mut BTreeMap<SweepId, Nursery>| {
+            let secrets = secrets.as_ref().map_err(|why| HomeError::Failed(why.clone()))?;
+            let nursery = nursery_of(nurseries, self.context, sweep.id)?;
+            begin(self.context, nursery, sweep, run, task.attempt, task.again.as_ref(), secrets)
         };
-        let mut started = begin();
+        let mut started = begin(&mut self.nurseries);
         if started.as_ref().is_err_and(|e| errno_of(e) == Some(Errno::EPIPE)) {
             // The nursery was killed; it is replaced as a supervisor is.
             self.nurseries.remove(&sweep.id);
-            let nursery = nursery_of(&mut self.nurseries, self.context, sweep.id);
-            started = nursery.and_then(|nursery| self::begin(self.context, nursery, sweep, run, task.attempt, task.again.as_ref()));
+            started = begin(&mut self.nurseries);
         }
         match started {
             Ok(started) => self.running.push(Live {
@@ -338,7 +343,8 @@ impl<'a> Drive<'a> {
             }
             // A supervisor is to be put in their place.
             Watch::Abandoned if attempt.keeper.is_some() => {
-                let started = start::adopt(&self.context.neronet, &live.folder);
+                let secrets = self.secrets.get(&live.sweep).and_then(|secrets| secrets.as_ref().ok());
+                let started = start::adopt(&self.context.neronet, &live.folder, secrets.unwrap_or(&Secrets::default()));
                 live.look_at = live.adopted.then(|| Instant::now() + Duration::from_millis(200));
                 live.adopted = true;
                 if let Ok(started) = started {

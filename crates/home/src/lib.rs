@@ -24,6 +24,7 @@ pub mod port;
 pub mod preflight;
 pub mod reconcile;
 pub mod same;
+mod secrets;
 pub mod select;
 pub mod smoke;
 pub mod steer;

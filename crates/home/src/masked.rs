@@ -2,21 +2,33 @@
 //! The true values stay in the journal, `params.json` and `launch.json`, which the run needs.
 
 use crate::context::Context;
+use crate::secrets::Place;
 use crate::submit::environment_of;
-use neronet_capture::code::Change;
+use neronet_capture::code::{Change, Survey};
 use neronet_capture::secrets::{MASK, is_secret_assigned, is_secret_setting, mask_text, secret_parts, secret_values};
 use neronet_model::journal::Sweep;
 use neronet_model::settings::Command;
-use neronet_model::{Attempt, Params, SweepId, Value};
+use neronet_model::{Attempt, Params, Value};
+use neronet_spec::Plan;
 use std::borrow::Cow;
 use std::ffi::OsString;
 
 /// Fewer digits are a count, `pass = 2`; shorter values of variables are words that stand everywhere.
 const SHORTEST: usize = 6;
 
-/// The secrets in the environment that a sweep was submitted with.
-pub fn known(context: &Context, sweep: SweepId) -> Vec<String> {
-    in_environment(environment_of(context, sweep))
+/// The secrets in the environment that a sweep was submitted with, and those of its specification that are at hand.
+pub fn known(context: &Context, sweep: &Sweep) -> Vec<String> {
+    let mut known = in_environment(environment_of(context, sweep.id));
+    known.extend(Place::of(context, sweep).known(&sweep.settings).lines());
+    known
+}
+
+/// The same for what would be submitted now.
+pub fn known_of_plan(context: &Context, plan: &Plan, survey: &Survey) -> Vec<String> {
+    let place = Place { environment: &context.environment, folder: survey.top.join(&survey.below) };
+    let mut known = in_environment(context.environment.clone());
+    known.extend(plan.experiments.iter().flat_map(|experiment| place.known(&experiment.settings).lines()));
+    known
 }
 
 pub fn in_environment(environment: Vec<(OsString, OsString)>) -> Vec<String> {
@@ -74,7 +86,7 @@ pub fn attempt(attempt: &mut Attempt) {
 
 /// The command before a run's values are filled in, as it was typed.
 pub fn template(context: &Context, sweep: &Sweep) -> String {
-    let known = known(context, sweep.id);
+    let known = known(context, sweep);
     match &sweep.settings.command {
         Command::Shell(line) => mask_text(line, &known),
         Command::Argv(words) if sweep.spec.is_some() => arguments(words, &known).join(" "),

@@ -2,6 +2,7 @@
 
 use crate::context::Context;
 use crate::error::HomeError;
+use crate::secrets::Place;
 use crate::view::known_end;
 use neronet_model::AttemptNo;
 use neronet_model::journal::Entry;
@@ -23,7 +24,10 @@ pub fn reconcile(context: &Context) -> Result<usize, HomeError> {
         match start::watch(&folder, &attempt) {
             Watch::Complete => learned.push(Entry::Ended { run: run.id, end: Box::new(known_end(context, run, attempt)) }),
             // Its keeper began, so there is something to watch or to read to the end.
-            Watch::Abandoned if attempt.keeper.is_some() => drop(start::adopt(&context.neronet, &folder)?),
+            Watch::Abandoned if attempt.keeper.is_some() => {
+                let secrets = state.sweeps.get(&run.sweep).map(|sweep| Place::of(context, sweep).known(&sweep.settings));
+                drop(start::adopt(&context.neronet, &folder, &secrets.unwrap_or_default())?);
+            }
             _ => {}
         }
     }

@@ -7,6 +7,7 @@ use crate::inputs::{self, Seen};
 use crate::preflight;
 use crate::preflight::outside::{self, Depth, Report};
 use crate::same::{self, Keys, Repeats, There};
+use crate::secrets::{Place, is_kept_out};
 use neronet_capture::code::{self, Survey};
 use neronet_capture::devices::{self, Devices};
 use neronet_capture::environment::{self, Environment};
@@ -63,7 +64,7 @@ pub struct World {
 pub fn submit(context: &Context, request: &Request<'_>) -> Result<Receipt, HomeError> {
     let in_place = request.plan.experiments.iter().all(|experiment| experiment.settings.code.in_place);
     let cache = context.cache.clone();
-    let variables = text_variables(&context.environment);
+    let variables = described(context, request);
     let venv = request.plan.experiments.iter().find_map(|experiment| experiment.settings.environment.python.as_ref());
     let venv = venv.map(|python| preflight::virtual_environment(request.start, python));
     let program = request.plan.experiments.iter().find_map(|experiment| {
@@ -251,7 +252,7 @@ fn record(
         receipt.sweeps.push(submitted.sweep.id);
         receipt.runs.extend(submitted.members.iter().map(|member| member.id));
         world.program = needed.get(&submitted.sweep.experiment).cloned();
-        write_world(context, submitted.sweep.id, &world)?;
+        write_world(context, &submitted.sweep, &world)?;
         all.push(submitted);
     }
     if !all.is_empty() {
@@ -274,16 +275,18 @@ pub fn world_file(context: &Context, sweep: SweepId) -> PathBuf {
     context.home.root().join("sweeps").join(format!("{sweep}.json"))
 }
 
-fn write_world(context: &Context, sweep: SweepId, world: &World) -> Result<(), HomeError> {
-    let path = world_file(context, sweep);
+fn write_world(context: &Context, sweep: &Sweep, world: &World) -> Result<(), HomeError> {
+    let path = world_file(context, sweep.id);
     files::make_folder(path.parent().unwrap_or(context.home.root()))?;
     files::replace_json(&path, world, Durability::Synced)?;
     files::make_folder(&context.home.private())?;
+    let secrets = Place::of(context, sweep).known(&sweep.settings);
+    let kept = context.environment.iter().filter(|(name, value)| !is_kept_out(&sweep.settings, &secrets, (name, value)));
     let mut bytes = Vec::new();
-    for (name, value) in &context.environment {
+    for (name, value) in kept {
         bytes.extend([name.as_bytes(), b"=", value.as_bytes(), b"\0"].concat());
     }
-    files::replace(&context.home.environment_of(sweep), &bytes, Durability::Synced)?;
+    files::replace(&context.home.environment_of(sweep.id), &bytes, Durability::Synced)?;
     Ok(())
 }
 
@@ -297,6 +300,13 @@ pub fn environment_of(context: &Context, sweep: SweepId) -> Vec<(OsString, OsStr
     pairs.collect()
 }
 
-fn text_variables(environment: &[(OsString, OsString)]) -> Vec<(String, String)> {
-    environment.iter().filter_map(|(name, value)| Some((name.to_str()?.to_string(), value.to_str()?.to_string()))).collect()
+/// The variables that are described: none that is the secret of any experiment.
+fn described(context: &Context, request: &Request<'_>) -> Vec<(String, String)> {
+    let place = Place { environment: &context.environment, folder: request.start.to_path_buf() };
+    let settings = request.plan.experiments.iter().map(|experiment| &experiment.settings);
+    let secrets: Vec<_> = settings.map(|settings| (settings, place.known(settings))).collect();
+    let is_secret =
+        |name: &OsString, value: &OsString| secrets.iter().any(|(settings, secrets)| is_kept_out(settings, secrets, (name, value)));
+    let described = context.environment.iter().filter(|(name, value)| !is_secret(name, value));
+    described.filter_map(|(name, value)| Some((name.to_str()?.to_string(), value.to_str()?.to_string()))).collect()
 }

@@ -74,7 +74,7 @@ impl Snapshot {
             run,
             sweep,
             driverless: false,
-            params: masked::params(&run.params, &sweep.varying, || self.secrets_of(context, sweep.id)),
+            params: masked::params(&run.params, &sweep.varying, || self.secrets_of(context, sweep)),
             state: State::Queued,
             outcome: None,
             reason: None,
@@ -93,8 +93,8 @@ impl Snapshot {
         Some(view)
     }
 
-    fn secrets_of(&self, context: &Context, sweep: SweepId) -> Vec<String> {
-        self.secrets.borrow_mut().entry(sweep).or_insert_with(|| masked::known(context, sweep)).clone()
+    fn secrets_of(&self, context: &Context, sweep: &Sweep) -> Vec<String> {
+        self.secrets.borrow_mut().entry(sweep.id).or_insert_with(|| masked::known(context, sweep)).clone()
     }
 }
 

@@ -26,6 +26,9 @@ pub struct Launch {
     pub run_directory: String,
     /// Set on top of the environment that the keeper inherits; `None` takes a variable away.
     pub env: Vec<(String, Option<String>)>,
+    /// Variables whose values the keeper is told in memory: they are in no file.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub secrets: Vec<String>,
     pub time_limit: Option<Millis>,
     pub stop: Stop,
     pub metrics: Metrics,

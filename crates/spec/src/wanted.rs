@@ -7,7 +7,7 @@ use crate::fill::Part;
 use crate::problem::{Problem, Severity};
 use crate::source::{Found, Span};
 use crate::template::{self, Token};
-use neronet_model::settings::Input;
+use neronet_model::settings::{Input, SecretSource};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum What {
@@ -19,6 +19,8 @@ pub enum What {
     Directory(String),
     /// An entry of `[code] link`
     Link(String),
+    /// A secret, and where its value comes from.
+    Secret(String, SecretSource),
     /// An input; its path may hold placeholders.
     Input(Input),
     /// The file that a `[[file]]` reads: below the specification's folder, in the snapshot.

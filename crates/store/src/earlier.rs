@@ -126,6 +126,7 @@ mod tests {
             directory: String::new(),
             run_directory: String::new(),
             env: Vec::new(),
+            secrets: Vec::new(),
             time_limit: None,
             stop: Default::default(),
             metrics: Default::default(),

@@ -2,6 +2,7 @@
 //! says that it runs.
 
 use crate::os::fork::{self, Exec};
+use crate::secrets::Secrets;
 use neronet_model::launch::Launch;
 use neronet_model::outcome::Cause;
 use nix::errno::Errno;
@@ -25,8 +26,8 @@ pub(crate) struct Waiting {
 }
 
 /// Forks the command's process. It waits, and ends by itself if we are killed meanwhile.
-pub(crate) fn prepare(folder: &Path, launch: &Launch) -> Result<Waiting, Cause> {
-    let exec = exec_of(launch)?;
+pub(crate) fn prepare(folder: &Path, launch: &Launch, secrets: &Secrets) -> Result<Waiting, Cause> {
+    let exec = exec_of(launch, secrets)?;
     let directory = launch.directory.clone();
     let not_started = |what: &str, e: &dyn std::fmt::Display| Cause::NotStarted(format!("{what}: {e}"));
     let stdin = File::open("/dev/null").map_err(|e| not_started("/dev/null", &e))?;
@@ -107,8 +108,8 @@ fn cause_of(errno: Errno, launch: &Launch) -> Cause {
     }
 }
 
-/// The environment that we inherited, with the launch's changes; the program looked up in the resulting PATH.
-fn exec_of(launch: &Launch) -> Result<Exec, Cause> {
+/// The environment that we inherited, with the launch's changes and the secrets; the program looked up in the resulting PATH.
+fn exec_of(launch: &Launch, secrets: &Secrets) -> Result<Exec, Cause> {
     let mut env: BTreeMap<OsString, OsString> = std::env::vars_os().collect();
     for (name, value) in &launch.env {
         match value {
@@ -116,6 +117,7 @@ fn exec_of(launch: &Launch) -> Result<Exec, Cause> {
             None => drop(env.remove(std::ffi::OsStr::new(name))),
         }
     }
+    env.extend(secrets.variables().map(|(name, value)| (name.into(), value.into())));
     let program =
         launch.argv.first().filter(|program| !program.is_empty()).ok_or_else(|| Cause::NotStarted("the command is empty".into()))?;
     let path = env.get(std::ffi::OsStr::new("PATH")).map_or_else(|| "/usr/local/bin:/usr/bin:/bin".into(), OsString::clone);

@@ -5,6 +5,7 @@ use crate::os::fork::{self, Reaped};
 use crate::os::memory::Kills;
 use crate::os::{clock, process};
 use crate::record::Record;
+use crate::secrets::Secrets;
 use crate::start::{self, How, Request};
 use crate::supervisor::{self, FromKeeper};
 use neronet_model::event::Event;
@@ -26,8 +27,8 @@ const LEFT_BEHIND_GRACE: Millis = Millis(3_000);
 const LAST_READERS: u32 = 5;
 
 /// Keeps one attempt: from the launch in `folder` to the end in its record. Returns the process's exit status.
-pub(crate) fn keep(folder: &Path) -> i32 {
-    match Keeper::begin(folder) {
+pub(crate) fn keep(folder: &Path, secrets: Secrets) -> i32 {
+    match Keeper::begin(folder, secrets) {
         Ok(Some(mut keeper)) => {
             keeper.start_command();
             keeper.attend();
@@ -49,6 +50,7 @@ pub(crate) fn keep(folder: &Path) -> i32 {
 struct Keeper<'a> {
     folder: &'a Path,
     launch: Launch,
+    secrets: Secrets,
     record: Record,
     begun: Millis,
     me: i32,
@@ -84,7 +86,7 @@ enum Phase {
 }
 
 impl Keeper<'_> {
-    fn begin(folder: &Path) -> io::Result<Option<Keeper<'_>>> {
+    fn begin(folder: &Path, secrets: Secrets) -> io::Result<Option<Keeper<'_>>> {
         let launch = spool::launch(folder).map_err(io::Error::other)?.ok_or_else(|| io::Error::other("there is no launch.json"))?;
         let begun = clock::boot_now();
         files::make_folder(&folder.join("raw")).map_err(io::Error::other)?;
@@ -111,6 +113,7 @@ impl Keeper<'_> {
         Ok(Some(Keeper {
             folder,
             launch,
+            secrets,
             record,
             begun,
             me: pid,
@@ -129,7 +132,7 @@ impl Keeper<'_> {
     }
 
     fn start_command(&mut self) {
-        let outcome = command::prepare(self.folder, &self.launch).and_then(|waiting| {
+        let outcome = command::prepare(self.folder, &self.launch, &self.secrets).and_then(|waiting| {
             let pid = waiting.pid;
             self.command = Some(pid);
             // On the record before its first instruction, so that whoever comes after us knows whom to look for.
@@ -318,11 +321,11 @@ impl Keeper<'_> {
             return;
         };
         self.generation += 1;
-        let (folder, generation, begun) = (self.folder, self.generation, self.begun);
+        let (folder, generation, begun, secrets) = (self.folder, self.generation, self.begun, &self.secrets);
         let forked = fork::fork_into(|| {
             fork::close_all_but(&[read.as_raw_fd()]);
             SigSet::empty().thread_set_mask().ok();
-            supervisor::run(folder, Some(FromKeeper { generation, word: read, begun }))
+            supervisor::run(folder, Some(FromKeeper { generation, word: read, begun, secrets: secrets.clone() }))
         });
         match forked {
             Ok(pid) => {

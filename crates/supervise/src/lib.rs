@@ -21,6 +21,7 @@ mod output;
 mod position;
 mod record;
 mod saves;
+pub mod secrets;
 mod segment;
 mod spooler;
 pub mod start;
@@ -30,3 +31,4 @@ mod watcher;
 
 pub use adoption::adopt;
 pub use nursery::{Nursery, nurse};
+pub use secrets::Secrets;

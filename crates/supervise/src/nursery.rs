@@ -6,6 +6,7 @@
 
 use crate::keeper;
 use crate::os::{fork, process};
+use crate::secrets::{self, Secrets};
 use crate::start::{self, METRICS_VARIABLE};
 use neronet_store::StoreError;
 use nix::errno::Errno;
@@ -23,7 +24,8 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 pub(crate) const ROLE: &str = "nursery";
-const LONGEST_PATH: usize = 16 << 10;
+/// A folder and the secrets of an attempt.
+const LONGEST: usize = (16 << 10) + secrets::MOST;
 /// Keepers show their folder in the room of this last word.
 const ROOM_FOR_TITLES: usize = 1 << 10;
 
@@ -52,12 +54,20 @@ impl Nursery {
     }
 
     /// Has a keeper forked for the attempt in `folder`. What is given becomes readable (end of file) when that keeper is gone.
-    pub(crate) fn keep(&self, folder: &Path) -> nix::Result<OwnedFd> {
+    /// The secrets are in the same message, as no file may hold them.
+    pub(crate) fn keep(&self, folder: &Path, secrets: &Secrets) -> nix::Result<OwnedFd> {
         let (gone, held) = nix::unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC)?;
         let held = [held.as_raw_fd()];
-        let message = [IoSlice::new(folder.as_os_str().as_bytes())];
-        sendmsg::<UnixAddr>(self.socket.as_raw_fd(), &message, &[ControlMessage::ScmRights(&held)], MsgFlags::MSG_NOSIGNAL, None)?;
-        Ok(gone)
+        let mut message = folder.as_os_str().as_bytes().to_vec();
+        secrets.write(&mut message);
+        let sent = if message.len() <= LONGEST {
+            let parts = [IoSlice::new(&message)];
+            sendmsg::<UnixAddr>(self.socket.as_raw_fd(), &parts, &[ControlMessage::ScmRights(&held)], MsgFlags::MSG_NOSIGNAL, None)
+        } else {
+            Err(Errno::EMSGSIZE)
+        };
+        message.fill(0);
+        sent.map(|_| gone)
     }
 }
 
@@ -69,13 +79,15 @@ pub fn nurse() -> i32 {
     fork::set_handler(Signal::SIGCHLD, &ignore);
     learn_for_all();
     let socket = std::io::stdin();
-    let mut path = vec![0; LONGEST_PATH];
+    let mut message = vec![0; LONGEST];
     loop {
-        match next(socket.as_fd().as_raw_fd(), &mut path) {
+        match next(socket.as_fd().as_raw_fd(), &mut message) {
             Ok(Some((length, held))) => {
-                let folder = Path::new(OsStr::from_bytes(&path[..length])).to_path_buf();
+                let told = &mut message[..length];
+                let (folder, secrets) = told.split_at(told.iter().position(|b| *b == 0).unwrap_or(length));
                 // If this fails, the pipe closes, and whoever waits finds an attempt that nobody began.
-                fork::fork_into(|| keeper_role(&folder, &held)).ok();
+                fork::fork_into(|| keeper_role(Path::new(OsStr::from_bytes(folder)), Secrets::read(secrets), &held)).ok();
+                told.fill(0);
             }
             Ok(None) => return 0,
             Err(Errno::EINTR) => {}
@@ -92,8 +104,8 @@ fn learn_for_all() {
     process::myself();
 }
 
-fn next(socket: RawFd, path: &mut [u8]) -> nix::Result<Option<(usize, OwnedFd)>> {
-    let mut parts = [IoSliceMut::new(path)];
+fn next(socket: RawFd, told: &mut [u8]) -> nix::Result<Option<(usize, OwnedFd)>> {
+    let mut parts = [IoSliceMut::new(told)];
     let mut space = nix::cmsg_space!([RawFd; 1]);
     let message = recvmsg::<UnixAddr>(socket, &mut parts, Some(&mut space), MsgFlags::MSG_CMSG_CLOEXEC)?;
     let held = message.cmsgs()?.find_map(|message| match message {
@@ -103,7 +115,7 @@ fn next(socket: RawFd, path: &mut [u8]) -> nix::Result<Option<(usize, OwnedFd)>>
     Ok(held.map(|held| (message.bytes, held)))
 }
 
-fn keeper_role(folder: &Path, held: &OwnedFd) -> i32 {
+fn keeper_role(folder: &Path, secrets: Secrets, held: &OwnedFd) -> i32 {
     let default = SigAction::new(SigHandler::SigDfl, SaFlags::empty(), SigSet::empty());
     fork::set_handler(Signal::SIGCHLD, &default);
     nix::unistd::setsid().ok();
@@ -114,5 +126,5 @@ fn keeper_role(folder: &Path, held: &OwnedFd) -> i32 {
     }
     fork::close_all_but(&[]);
     fork::set_title(&[b"neronet", b"keeper", folder.as_os_str().as_bytes()]);
-    keeper::keep(folder)
+    keeper::keep(folder, secrets)
 }

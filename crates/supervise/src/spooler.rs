@@ -2,6 +2,7 @@
 
 use crate::metrics::Metrics;
 use crate::output::Output;
+use crate::secrets::Secrets;
 use crate::segment::Writer;
 use neronet_capture::secrets;
 use neronet_model::event::{Event, Stamped};
@@ -109,7 +110,7 @@ impl Spooler {
 }
 
 /// Values that must not reach the record by way of the output. Short ones are words that stand everywhere.
-pub(crate) fn secret_values(launch: &Launch) -> Vec<String> {
+pub(crate) fn secret_values(launch: &Launch, declared: &Secrets) -> Vec<String> {
     let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
     // A parameter of the name of a secret is not one for that: `cls_token`.
     let harmless = |name: &str| name.strip_prefix("NERONET_PARAM_").is_some_and(|param| !secrets::is_secret_setting(param));
@@ -118,7 +119,7 @@ pub(crate) fn secret_values(launch: &Launch) -> Vec<String> {
     let known = secrets::secret_values(&variables).into_iter().chain(secrets::values_in_command(&launch.argv));
     // Output is masked line by line.
     let lines = |value: String| value.lines().map(str::to_string).collect::<Vec<_>>();
-    let mut values: Vec<String> = known.flat_map(lines).filter(|line| line.len() >= 8).collect();
+    let mut values: Vec<String> = known.flat_map(lines).filter(|line| line.len() >= 8).chain(declared.lines()).collect();
     // One that holds another goes first, else its rest would stay.
     values.sort_by_key(|value| std::cmp::Reverse(value.len()));
     values

@@ -2,6 +2,7 @@
 
 use crate::nursery::Nursery;
 use crate::os::process::{self, Alive};
+use crate::secrets::Secrets;
 use neronet_model::launch::Launch;
 use neronet_model::{Attempt, AttemptNo};
 use neronet_store::StoreError;
@@ -11,7 +12,7 @@ use nix::fcntl::{Flock, FlockArg};
 use nix::sys::signal::Signal;
 use serde::{Deserialize, Serialize};
 use std::fs::{File, OpenOptions};
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::os::unix::process::CommandExt;
@@ -63,13 +64,13 @@ impl Started {
 }
 
 /// Writes the launch and starts its keeper, which needs neither us nor our terminal. `folder` must be new: an attempt is
-/// begun once.
-pub fn start(nursery: &Nursery, folder: &Path, launch: &Launch) -> Result<Started, StoreError> {
+/// begun once. The secrets, whose names the launch has, are in no file.
+pub fn start(nursery: &Nursery, folder: &Path, launch: &Launch, secrets: &Secrets) -> Result<Started, StoreError> {
     files::make_folder(folder.parent().unwrap_or(folder))?;
     // The claim: of two that want to start the same attempt, one makes the folder.
     std::fs::DirBuilder::new().mode(0o700).create(folder).map_err(StoreError::io("begin the attempt in", folder))?;
     files::replace_json(&folder.join(spool::LAUNCH), launch, Durability::Renamed)?;
-    let kept = nursery.keep(folder).map_err(|e| StoreError::io("start the keeper of", folder)(e.into()));
+    let kept = nursery.keep(folder, secrets).map_err(|e| StoreError::io("start the keeper of", folder)(e.into()));
     if kept.is_err() {
         // Nobody has begun it: it may be begun again.
         std::fs::remove_dir_all(folder).ok();
@@ -78,14 +79,22 @@ pub fn start(nursery: &Nursery, folder: &Path, launch: &Launch) -> Result<Starte
 }
 
 /// Starts a supervisor for an attempt whose keeper and supervisor are both gone: it watches what still runs, reads what was
-/// printed, and records the end.
-pub fn adopt(neronet: &Path, folder: &Path) -> Result<Started, StoreError> {
+/// printed, and records the end. It is told the secrets that are known here, to mask them.
+pub fn adopt(neronet: &Path, folder: &Path, secrets: &Secrets) -> Result<Started, StoreError> {
     let (gone, held) = nix::unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC).map_err(|e| StoreError::io("watch", folder)(e.into()))?;
     let mut command = Command::new(neronet);
     command.arg0("neronet").arg("supervisor").arg(folder).current_dir("/").env_remove(METRICS_VARIABLE);
-    command.stdin(Stdio::null()).stdout(held).stderr(Stdio::null());
+    let stdin = if secrets.is_empty() { Stdio::null() } else { Stdio::piped() };
+    command.stdin(stdin).stdout(held).stderr(Stdio::null());
     detach(&mut command);
-    let child = command.spawn().map_err(|source| StoreError::Io { doing: "start", path: neronet.to_path_buf(), source })?;
+    let mut child = command.spawn().map_err(|source| StoreError::Io { doing: "start", path: neronet.to_path_buf(), source })?;
+    if let Some(mut stdin) = child.stdin.take() {
+        let mut message = Vec::new();
+        secrets.write(&mut message);
+        // One that has nothing to do ends without reading.
+        stdin.write_all(&message).ok();
+        message.fill(0);
+    }
     Ok(Started { gone, child: Some(child) })
 }
 

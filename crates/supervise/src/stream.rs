@@ -20,6 +20,8 @@ const REWRITES: usize = 64;
 /// The last lines that the record of a failure keeps, and of each so much.
 const LAST_LINES: usize = 20;
 const LAST_LINE_BYTES: usize = 1_000;
+/// Raw output is given back in pieces of so many bytes.
+const PUNCHED: u64 = 64 << 10;
 
 pub(crate) struct Stream {
     path: PathBuf,
@@ -73,7 +75,7 @@ pub(crate) fn open(folder: &Path, launch: &Launch, position: Option<&Position>) 
                 scraper.restore(known.scraper.clone());
                 Lines::from(known.at, known.skipping, limit)
             }
-            None => Lines::from(first_data(&path), false, limit),
+            None => Lines::from(first_data(&path, !launch.secrets.is_empty()), false, limit),
         };
         let reader = Reader {
             src,
@@ -88,10 +90,13 @@ pub(crate) fn open(folder: &Path, launch: &Launch, position: Option<&Position>) 
     Ok(streams)
 }
 
-/// The first byte that is still on the disk: what was read and recorded before may have been given back.
-fn first_data(path: &Path) -> u64 {
-    let Ok(file) = File::open(path) else { return 0 };
-    nix::unistd::lseek(&file, 0, nix::unistd::Whence::SeekData).map_or(0, |at| u64::try_from(at).unwrap_or(0))
+/// The first byte that is still on the disk: what was read and recorded before may have been given back, `exact` to the byte.
+fn first_data(path: &Path, exact: bool) -> u64 {
+    let Ok(mut file) = File::open(path) else { return 0 };
+    let at = nix::unistd::lseek(&file, 0, nix::unistd::Whence::SeekData).map_or(0, |at| u64::try_from(at).unwrap_or(0));
+    let mut block = vec![0; if exact { PUNCHED as usize } else { 0 }];
+    let read = file.seek(SeekFrom::Start(at)).and_then(|_| file.read(&mut block)).unwrap_or(0);
+    at + block[..read].iter().take_while(|b| **b == 0).count() as u64
 }
 
 /// As much of a line as the record of a failure keeps.
@@ -154,10 +159,10 @@ impl Stream {
         (self.reader.src.to_string(), StreamPosition { at, skipping, scraper: self.reader.scraper.state() })
     }
 
-    /// Gives the disk back what a successor would not read again.
-    pub(crate) fn punch(&mut self) {
+    /// Gives the disk back what a successor would not read again; all of it where there may be secrets, else whole blocks.
+    pub(crate) fn punch(&mut self, blocks: bool) {
         let (at, _) = self.lines.position();
-        let whole = at & !0xffff;
+        let whole = if blocks { at / PUNCHED * PUNCHED } else { at };
         if let (Some(file), true) = (&self.file, whole > self.punched) {
             let holes = FallocateFlags::FALLOC_FL_PUNCH_HOLE | FallocateFlags::FALLOC_FL_KEEP_SIZE;
             // Where the file system cannot, the raw output stays until the end.
@@ -220,5 +225,18 @@ impl Reader {
     fn scrape(&mut self, text: &str, end: u64, t: Millis, spool: &mut Spooler) {
         self.scraper.line(text, &mut self.found);
         spool.found(&mut self.found, self.src, end, t);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_a_position_reading_begins_behind_what_was_given_back_to_the_byte() {
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        std::fs::write(file.path(), b"\0\0\0\0rest\n").expect("written");
+        assert_eq!((first_data(file.path(), true), first_data(file.path(), false)), (4, 0));
+        assert_eq!(first_data(Path::new("/nowhere"), true), 0);
     }
 }

@@ -12,6 +12,7 @@ use crate::os::{clock, fork};
 use crate::output::Output;
 use crate::position::{self, Position};
 use crate::record;
+use crate::secrets::Secrets;
 use crate::segment::{Writer, sealed_file};
 use crate::spooler::{Spooler, Told, secret_values};
 use crate::start::{self, How};
@@ -55,6 +56,7 @@ pub(crate) struct FromKeeper {
     pub(crate) word: OwnedFd,
     /// Since the machine's boot.
     pub(crate) begun: Millis,
+    pub(crate) secrets: Secrets,
 }
 
 /// As a child of the keeper, or by itself.
@@ -139,6 +141,8 @@ impl<'a> Supervisor<'a> {
             None if attempt.keeper.as_ref().is_some_and(process::rebooted_since) => None,
             None => record::clock_at_beginning(folder),
         };
+        let told = keeper.as_ref().map(|keeper| (keeper.secrets.clone(), Vec::new()));
+        let (secrets, lost) = told.unwrap_or_else(|| Secrets::found_again(&launch, &attempt));
         let streams = stream::open(folder, &launch, position::load(folder).as_ref())?;
         let recorded = recorded_checkpoints(&launch, &attempt);
         let spool = Spooler {
@@ -146,7 +150,7 @@ impl<'a> Supervisor<'a> {
             output: Output::new(folder, generation, launch.limits.output_bytes)?,
             metrics: Metrics::new(folder, generation, &launch, begun).map_err(io::Error::other)?,
             told: Told::default(),
-            secrets: secret_values(&launch),
+            secrets: secret_values(&launch, &secrets),
         };
         let directory = PathBuf::from(&launch.directory);
         let files = Files::new(&directory, &launch, &folder.join("metrics-in.jsonl"));
@@ -181,6 +185,7 @@ impl<'a> Supervisor<'a> {
         if adopted {
             supervisor.event(Event::Watched { generation, supervisor: process::myself() });
             supervisor.keeper_lost();
+            lost.into_iter().for_each(|what| supervisor.event(Event::Dropped { what }));
         }
         Ok(Some(supervisor))
     }
@@ -419,7 +424,7 @@ impl<'a> Supervisor<'a> {
         self.write_summary(false);
         if position::save(self.folder, &position) {
             for stream in &mut self.streams {
-                stream.punch();
+                stream.punch(self.launch.secrets.is_empty());
             }
         }
     }

@@ -305,6 +305,7 @@ mod tests {
                 directory: folder.path().join("run/work").display().to_string(),
                 run_directory: folder.path().join("run").display().to_string(),
                 env: Vec::new(),
+                secrets: Vec::new(),
                 time_limit: None,
                 stop: settings.stop,
                 metrics: settings.metrics,

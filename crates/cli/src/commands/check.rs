@@ -102,7 +102,7 @@ impl<'s> Checked<'s> {
         plan.warnings.extend(found.warnings);
         let report = if words.no_preflight { Report::default() } else { outside::look(context, &plan, &survey, &project, Depth::Check) };
         let first = RunId(context.home.read()?.state.last_run + 1);
-        let known = masked::in_environment(context.environment.clone());
+        let known = masked::known_of_plan(context, &plan, &survey);
         Ok(Checked { session, plan, survey, inputs: found.seen, report, first, known })
     }
 

@@ -1,4 +1,5 @@
-//! One attempt as `run` follows it: its rows for the table, its raw output for the terminal.
+//! One attempt as `run` follows it: its rows for the table, its raw output for the terminal; with secrets in it, the recorded output,
+//! which has them masked.
 
 use crate::commands::lines::Field;
 use crate::commands::screen::Screen;
@@ -15,6 +16,8 @@ use std::path::PathBuf;
 /// One attempt's spool, read as it grows.
 pub(crate) struct Followed {
     folder: PathBuf,
+    /// It has secrets: what it prints is shown as it is recorded.
+    masked: bool,
     pub(crate) announced: bool,
     at: BTreeMap<PathBuf, u64>,
     steps: Steps,
@@ -31,9 +34,10 @@ pub(crate) struct Followed {
 const BEHIND: u64 = 4 << 20;
 
 impl Followed {
-    pub(crate) fn new(folder: PathBuf) -> Followed {
+    pub(crate) fn new(folder: PathBuf, masked: bool) -> Followed {
         Followed {
             folder,
+            masked,
             announced: false,
             at: BTreeMap::new(),
             steps: Steps::default(),
@@ -105,6 +109,10 @@ impl Followed {
 
     /// The bytes themselves as they come, progress bars included; for as long as they are taken. True when more is there.
     pub(crate) fn print_output(&mut self, out: &mut Screen, err: &mut Screen) -> bool {
+        if self.masked {
+            self.print_chunks(out, err);
+            return false;
+        }
         if self.raw.is_none() {
             let open = |name: &str| File::open(self.folder.join("raw").join(name)).ok().map(|file| Raw { file, at: 0 });
             self.raw = open("stdout").zip(open("stderr"));
@@ -115,9 +123,34 @@ impl Followed {
     }
 
     /// Of a command that was too quick to be seen as it ran.
-    pub(crate) fn print_spool(&self, out: &mut Screen, err: &mut Screen) {
-        if self.raw.is_none() {
+    pub(crate) fn print_spool(&mut self, out: &mut Screen, err: &mut Screen) {
+        if self.masked {
+            self.print_chunks(out, err);
+        } else if self.raw.is_none() {
             spool::output(&self.folder, |chunk| if chunk.src == "e" { &mut *err } else { &mut *out }.put(chunk.text.as_bytes())).ok();
+        }
+    }
+
+    /// What has been recorded since the last look, for as long as it is taken.
+    fn print_chunks(&mut self, out: &mut Screen, err: &mut Screen) {
+        out.push();
+        err.push();
+        if out.is_behind() || err.is_behind() {
+            return;
+        }
+        for path in spool::segments(&self.folder, "output").unwrap_or_default() {
+            let length = std::fs::metadata(&path).map_or(0, |meta| meta.len());
+            let mut from = self.at.get(&path).copied().unwrap_or(0);
+            if length > from + AT_ONCE {
+                out.put_line(&passed_over(length - from));
+                from = length - BEHIND / 4;
+            }
+            let read = spool::lines(&path, from, |line| {
+                if let Ok(chunk) = serde_json::from_slice::<spool::Chunk>(line) {
+                    if chunk.src == "e" { &mut *err } else { &mut *out }.put(chunk.text.as_bytes());
+                }
+            });
+            self.at.insert(path, read.unwrap_or(from));
         }
     }
 }
@@ -141,8 +174,7 @@ impl Raw {
         while !screen.is_behind() && !screen.is_lost() && self.at < until {
             let data = self.data();
             if data > self.at {
-                let gone = words::bytes(data - self.at);
-                screen.put(format!("\n[{gone} more were printed meanwhile: `neronet logs` has them]\n").as_bytes());
+                screen.put_line(&passed_over(data - self.at));
                 self.at = data;
             }
             let Ok(n @ 1..) = self.file.read_at(&mut buffer, self.at) else { return false };
@@ -161,6 +193,10 @@ impl Raw {
         let found = lseek(&self.file, self.at as i64, Whence::SeekData);
         found.map_or(end.max(self.at), |at| u64::try_from(at).unwrap_or(self.at))
     }
+}
+
+fn passed_over(bytes: u64) -> String {
+    format!("\n[{} more were printed meanwhile: `neronet logs` has them]", words::bytes(bytes))
 }
 
 /// Steps a second, or the time of a step where that reads better.

@@ -62,7 +62,8 @@ impl<'a> Live<'a> {
         let experiments: BTreeSet<&str> = runs.iter().filter_map(|run| state.runs.get(run)).map(|run| run.experiment.as_str()).collect();
         let several_experiments = experiments.len() > 1;
         let sweeps: BTreeSet<SweepId> = runs.iter().filter_map(|run| state.runs.get(run)).map(|run| run.sweep).collect();
-        let secrets = sweeps.into_iter().map(|sweep| (sweep, masked::known(&session.context, sweep))).collect();
+        let secrets =
+            sweeps.into_iter().filter_map(|sweep| Some((sweep, masked::known(&session.context, state.sweeps.get(&sweep)?)))).collect();
         Ok(Live {
             session,
             state,
@@ -99,7 +100,7 @@ impl<'a> Live<'a> {
         for (run, attempt) in &progress.running {
             if !self.followed.contains_key(run) {
                 let folder = self.session.context.home.attempt(*run, *attempt);
-                self.followed.insert(*run, Followed::new(folder));
+                self.followed.insert(*run, Followed::new(folder, self.has_secrets(*run)));
                 if self.manner == Manner::Lines {
                     let line = format!("{} started{}", self.name(*run), self.params(*run));
                     self.out.put_line(&line);
@@ -161,9 +162,15 @@ impl<'a> Live<'a> {
                 self.out.put_line(&line);
             }
             let folder = self.session.context.home.attempt(run, AttemptNo(1));
-            self.followed.entry(run).or_insert_with(|| Followed::new(folder)).announced = true;
+            let masked = self.has_secrets(run);
+            self.followed.entry(run).or_insert_with(|| Followed::new(folder, masked)).announced = true;
         }
         self.announced = ended.len();
+    }
+
+    fn has_secrets(&self, run: RunId) -> bool {
+        let sweep = self.state.runs.get(&run).and_then(|run| self.state.sweeps.get(&run.sweep));
+        sweep.is_some_and(|sweep| !sweep.settings.secrets.is_empty())
     }
 
     fn verdict(&self, run: RunId, end: &KnownEnd) -> String {

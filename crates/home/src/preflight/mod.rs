@@ -5,6 +5,7 @@ mod imports;
 pub mod outside;
 mod programs;
 pub mod room;
+mod secrets;
 pub(crate) mod start;
 
 use crate::submit::plain;
@@ -21,12 +22,12 @@ pub fn check(plan: &Plan, survey: &Survey, environment: &[(OsString, OsString)])
     for experiment in &plan.experiments {
         let frozen = survey.in_place_because.is_none() && !experiment.settings.code.in_place;
         let look = Look { experiment, survey, environment, frozen };
-        for wanted in &experiment.wanted {
+        let found = experiment.wanted.iter().filter_map(|wanted| look.at(wanted)).chain(secrets::look(&look, plan));
+        for (is_error, problem) in found {
+            let list = if is_error { &mut errors } else { &mut warnings };
             // What several experiments inherit is said once.
-            match look.at(wanted) {
-                Some((true, problem)) if !errors.contains(&problem) => errors.push(problem),
-                Some((false, problem)) if !warnings.contains(&problem) => warnings.push(problem),
-                _ => {}
+            if !list.contains(&problem) {
+                list.push(problem);
             }
         }
     }
@@ -145,8 +146,8 @@ impl Look<'_> {
                 let absent = self.absent(self.settings().code.directory.as_deref().unwrap_or(""), word)?;
                 Some((false, wanted.warning(format!("'{word}' is here, but not in the snapshot that the runs work in"), Some(absent))))
             }
-            // Whether it is there, `programs` sees.
-            What::Program(_) => None,
+            // What these are, `programs` and `secrets` see.
+            What::Program(_) | What::Secret(..) => None,
         }
     }
 

@@ -100,7 +100,12 @@ fn variable(key: &Key, reader: &mut Reader<'_, '_>) {
 }
 
 /// Where secrets come from. What is written here may be one by mistake, so nothing of it is repeated.
-pub(super) fn secrets(table: &Table, env: &[(String, String)], reader: &mut Reader<'_, '_>) -> Vec<(String, SecretSource)> {
+pub(super) fn secrets(
+    table: &Table,
+    env: &[(String, String)],
+    reader: &mut Reader<'_, '_>,
+    wanted: &mut Vec<Wanted>,
+) -> Vec<(String, SecretSource)> {
     let mut secrets = Vec::new();
     let variables: BTreeSet<&str> = env.iter().map(|(name, _)| name.as_str()).collect();
     for (key, node) in reader.section(table, "secrets").map(|section| section.entries.as_slice()).unwrap_or_default() {
@@ -114,7 +119,10 @@ pub(super) fn secrets(table: &Table, env: &[(String, String)], reader: &mut Read
             );
         }
         match source(name, node) {
-            Some(source) => secrets.push((key.name.clone(), source)),
+            Some(source) => {
+                wanted.push(Wanted::new(What::Secret(key.name.clone(), source.clone()), key.span, reader.found));
+                secrets.push((key.name.clone(), source));
+            }
             None => {
                 let message = format!("the value of {} does not say where the secret comes from", quoted(name));
                 let hint = "write \"env\", \"env:OTHER_NAME\", \"file:~/.wandb-key\" or \"command:pass show wandb\"; \

@@ -39,7 +39,7 @@ pub(crate) fn read(table: &Table, header: Span, reader: &mut Reader<'_, '_>) -> 
     let mut settings = Settings {
         flags: metrics::flags(table, reader),
         objectives: metrics::objectives(table, reader),
-        secrets: environment::secrets(table, &env, reader),
+        secrets: environment::secrets(table, &env, reader, &mut wanted),
         env,
         inputs: data::inputs(table, reader, &mut written, &mut wanted),
         files: code::files(table, &code, reader, &mut written, &mut wanted),
