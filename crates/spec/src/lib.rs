@@ -14,6 +14,7 @@ mod include;
 mod keys;
 mod name;
 mod params;
+pub mod plain;
 mod plan;
 mod problem;
 mod quote;
@@ -34,6 +35,7 @@ mod wanted;
 mod yaml;
 
 pub use problem::{Excerpt, Problem, Problems, Severity};
+pub use template::{Piece, is_name, template};
 pub use wanted::{Wanted, What};
 
 use neronet_model::journal::SpecSource;
