@@ -412,9 +412,7 @@ impl Body {
         self.secrets
             .iter()
             .for_each(|name| top.set("secrets", name, toml::string("env"), "taken from your environment; never written down"));
-        for name in &self.secrets {
-            page.note(format!("the value of {name} is not written down: [secrets] takes it from your environment"));
-        }
+        self.secrets.iter().for_each(|name| page.note(call::unwritten(name)));
         self.notes.iter().for_each(|note| page.note(note));
     }
 }

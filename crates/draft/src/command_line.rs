@@ -2,7 +2,7 @@
 
 use crate::IsSecret;
 use crate::batch;
-use crate::call::Call;
+use crate::call::{self, Call};
 use crate::known::Known;
 use crate::program;
 use crate::shell::Word;
@@ -33,7 +33,12 @@ fn of_words(words: &[String], secret: IsSecret) -> Call {
     let words: Vec<Word> = words.iter().map(|word| Word::typed(word)).collect();
     let mut call = Call::of(&words, &Known::default(), secret);
     for (name, value) in before.iter().filter_map(|word| word.split_once('=')) {
-        if secret(name) { call.secrets.push(name.to_string()) } else { call.env.push((name.to_string(), value.to_string())) }
+        if secret(name) {
+            call.notes.push(call::unwritten(name));
+            call.secrets.push(name.to_string());
+        } else {
+            call.env.push((name.to_string(), value.to_string()));
+        }
     }
     call
 }
@@ -52,9 +57,6 @@ pub(crate) fn write(call: &Call, page: &mut Page) {
     page.top.remark("checkpoints", "Checkpoints, for `neronet resume`; the command must take the path:");
     page.top.propose("checkpoints", "paths", toml::strings(["ckpt/*.pt"]), "[resume] arguments = \"--resume {checkpoint}\"");
     call.notes.iter().for_each(|note| page.note(note));
-    for name in &call.secrets {
-        page.note(format!("the value of {name} is not written down: [secrets] takes it from your environment"));
-    }
 }
 
 /// A text that the shell gets as it is.

@@ -12,6 +12,8 @@ use neronet_spec::plain::{self, Plain};
 pub struct Hydra<'t> {
     /// What calls the script: `python train.py`.
     pub command: &'t [String],
+    /// The virtual environment of the project.
+    pub python: Option<&'t str>,
     /// The primary configuration, and what it is called.
     pub primary: &'t str,
     pub name: &'t str,
@@ -80,6 +82,7 @@ pub(crate) fn draft(project: &Hydra<'_>) -> Result<Page, String> {
         page.note(format!("{} more values of {} are not shown", values.len() - MOST_VALUES, project.name));
     }
     sweeper(&config, &mut page);
+    page.python(project.python);
     Ok(page)
 }
 

@@ -46,10 +46,12 @@ pub fn of_command(words: &[String], secret: IsSecret) -> Result<Draft, String> {
     finish(command_line::draft(words, secret)?)
 }
 
-/// From what `PROGRAM --help` prints. `program` are the words that call it, without `--help`; where there are none, the usage line
-/// says them.
-pub fn of_help(text: &str, program: &[String], secret: IsSecret) -> Result<Draft, String> {
-    finish(argparse::draft(&bounded(text)?, program, secret)?)
+/// From what `PROGRAM --help` prints. `program` are the words that call it, without `--help`; `python` is the environment that it
+/// was called in, where it lies in the project.
+pub fn of_help(text: &str, program: &[String], python: Option<&str>, secret: IsSecret) -> Result<Draft, String> {
+    let mut page = argparse::draft(&bounded(text)?, program, secret)?;
+    page.python(python);
+    finish(page)
 }
 
 pub fn of_hydra(project: &Hydra<'_>) -> Result<Draft, String> {

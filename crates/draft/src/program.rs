@@ -134,7 +134,8 @@ fn is_script(word: &str) -> bool {
 /// A name for what a program does: of `src/train.py` and of `pkg.train` it is `train`.
 pub(crate) fn stem(program: &str) -> String {
     let file = file(program);
-    let stem = match SCRIPTS.iter().find_map(|ending| file.strip_suffix(ending)) {
+    let jobs = [".sbatch", ".slurm", ".sge", ".job"];
+    let stem = match SCRIPTS.iter().chain(&jobs).find_map(|ending| file.strip_suffix(ending)) {
         Some(stem) => stem,
         None => file.rsplit('.').next().unwrap_or(file),
     };

@@ -26,6 +26,8 @@ const WIDEST: usize = 48;
 /// Longer lists are written over several lines.
 const LONGEST_LINE: usize = 100;
 const LONGEST_COMMENT: usize = 300;
+/// More than anybody reads.
+const MOST_NOTES: usize = 100;
 
 /// A file that is being written.
 #[derive(Debug, Default)]
@@ -63,15 +65,26 @@ impl Page {
     /// Says the same once, however often it happens.
     pub(crate) fn note(&mut self, note: impl Into<String>) {
         let note = one_line(&note.into());
-        if !self.notes.contains(&note) {
+        if !self.notes.contains(&note) && self.notes.len() < MOST_NOTES {
             self.notes.push(note);
+        }
+    }
+
+    /// The virtual environment of the project.
+    pub(crate) fn python(&mut self, python: Option<&str>) {
+        if let Some(python) = python {
+            self.top.set("environment", "python", string(python), "used where it lies");
         }
     }
 
     pub(crate) fn written(&self) -> String {
         let mut text = String::new();
         self.head.iter().for_each(|line| remark(line, &mut text));
-        if !self.head.is_empty() {
+        if !self.notes.is_empty() {
+            text.push_str("#\n# Guessed or left out:\n");
+            self.notes.iter().for_each(|note| remark(&format!("- {note}"), &mut text));
+        }
+        if !self.top.tables.iter().all(|(name, _)| !name.is_empty()) {
             text.push('\n');
         }
         self.top.written(&mut text);
@@ -201,8 +214,8 @@ fn columns(lines: Vec<(String, &Line)>, text: &mut String) {
         .map(|(key, line)| match line {
             Line::Remark(remark) => (format!("# {remark}").trim_end().to_string(), ""),
             Line::Key { value, comment, off, .. } => {
-                let mark = if *off { "# " } else { "" };
-                (format!("{mark}{key} = {value}"), comment.as_str())
+                let written = format!("{key} = {value}");
+                (if *off { format!("# {}", written.replace('\n', "\n# ")) } else { written }, comment.as_str())
             }
         })
         .collect();

@@ -184,7 +184,9 @@ impl Reader<'_> {
         let pair = |low: &str, high: &str| {
             format!("[{}, {}]", toml::typed(low.trim_start_matches('+')), toml::typed(high.trim_start_matches('+')))
         };
-        let made = |low: f64, high: f64| format!("[{}, {}]", toml::value(&Value::from_f64(low)), toml::value(&Value::from_f64(high)));
+        // Nobody reads more digits.
+        let short = |number: f64| toml::value(&Value::from_f64(format!("{number:.5e}").parse().unwrap_or(number)));
+        let made = |low: f64, high: f64| format!("[{}, {}]", short(low), short(high));
         let kind = distribution.strip_prefix("q_").unwrap_or(&distribution);
         let rounded = distribution.starts_with("q_").then(|| quantum.unwrap_or(1.0));
         let comment = rounded.map(|q| format!("{distribution}, q = {q}: not rounded here")).unwrap_or_default();

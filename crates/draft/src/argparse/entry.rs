@@ -205,6 +205,7 @@ impl Entry {
             self.choices = inner.split('|').map(|choice| choice.trim().to_string()).collect();
         }
         match inner {
+            _ if is_type(text) => self.metavars.push(text.to_string()),
             Some(_) if !text.contains("...") => self.metavars.push(text.to_string()),
             _ => self.metavars.extend(text.split_whitespace().map(str::to_string)),
         }
@@ -220,7 +221,8 @@ impl Entry {
         let before = help.get(..until).unwrap_or(help);
         // The bracket that the default stands in.
         let cut = before.rfind(['(', '[']).filter(|open| at.is_some() && !before[*open..].contains([')', ']'])).unwrap_or(before.len());
-        self.help = before[..cut].split_whitespace().collect::<Vec<_>>().join(" ");
+        let before = before[..cut].replace("[required]", "").replace("(required)", "");
+        self.help = before.split_whitespace().collect::<Vec<_>>().join(" ");
     }
 }
 

@@ -53,8 +53,8 @@ fn texts_that_say_themselves_what_they_are() {
 
 #[test]
 fn helps_of_a_program_that_was_called() {
-    compare("absl", of_help(source!("absl.txt"), &words("python train.py"), is_secret));
-    compare("fire", of_help(source!("fire.txt"), &words("python train.py"), is_secret));
+    compare("absl", of_help(source!("absl.txt"), &words("python train.py"), None, is_secret));
+    compare("fire", of_help(source!("fire.txt"), &words("python train.py"), Some(".venv"), is_secret));
 }
 
 #[test]
@@ -64,7 +64,7 @@ fn a_hydra_project() {
     let groups =
         [("model".to_string(), vec!["resnet".to_string(), "vit".to_string()]), ("db/engine".to_string(), vec!["sqlite".to_string()])];
     let command = words("python train.py");
-    let project = Hydra { command: &command, primary: source!("hydra.yaml"), name: "conf/config.yaml", groups: &groups };
+    let project = Hydra { command: &command, python: None, primary: source!("hydra.yaml"), name: "conf/config.yaml", groups: &groups };
     compare("hydra", of_hydra(&project));
 }
 
