@@ -17,6 +17,9 @@ const SAYING: &str = "echo date hostname pwd nvidia-smi which printf scontrol sq
 /// What prepares the shell or the folder for the program.
 const PREPARING: &str = "module ml source . conda mamba micromamba eval set ulimit umask unset shopt spack pyenv alias trap declare local readonly \
     mkdir cp rsync tar ln unzip gunzip mv rm touch chmod wget curl pip pip3 hash";
+/// A script with more is no job script.
+const MOST_COMMANDS: usize = 1000;
+const MANY: &str = "so many commands";
 const COMPLEX: &str = "if while until case select function { } [[ [ coproc then else elif fi esac break continue return";
 
 /// What a script does.
@@ -83,6 +86,7 @@ pub(crate) fn read(text: &str, index: &Index<'_>, secret: IsSecret) -> Result<Bo
         loops: 0,
         left: false,
         secret,
+        commands: 0,
         before: Vec::new(),
     };
     if let Some((variable, jobs)) = index {
@@ -183,6 +187,8 @@ struct Reader {
     /// The loop around the program is over.
     left: bool,
     secret: IsSecret,
+    /// Statements so far.
+    commands: usize,
     /// What prepares something for each value of a loop.
     before: Vec<Vec<Word>>,
 }
@@ -190,6 +196,7 @@ struct Reader {
 impl Reader {
     /// A statement, with those that its output is piped to.
     fn statement(&mut self, statement: &Statement, piped: &[Statement]) -> Result<(), &'static str> {
+        self.commands += 1;
         let role = role(statement);
         let ends = piped.last().unwrap_or(statement);
         if ends.joined == "||" && role != Role::Program {
@@ -297,6 +304,7 @@ impl Reader {
             return Err("more commands behind its loop");
         }
         match &mut self.body.call {
+            Some(_) | None if self.commands > MOST_COMMANDS => return Err(MANY),
             Some(call) => call.beside(&statement.words, false, "\n", &self.known),
             None if varies => self.before.push(statement.words.clone()),
             None => self.body.setup.push(statement.raw()),
@@ -305,6 +313,9 @@ impl Reader {
     }
 
     fn program(&mut self, statement: &Statement, piped: &[Statement]) -> Result<(), &'static str> {
+        if self.commands > MOST_COMMANDS {
+            return Err(MANY);
+        }
         if self.left {
             return Err("more commands behind its loop");
         }

@@ -3,6 +3,7 @@
 use crate::IsSecret;
 use crate::batch;
 use crate::call::{self, Call};
+use crate::hydra;
 use crate::known::Known;
 use crate::program;
 use crate::shell::Word;
@@ -30,8 +31,13 @@ fn of_words(words: &[String], secret: IsSecret) -> Call {
     let assigned = |word: &&String| word.split_once('=').is_some_and(|(name, _)| is_name(name));
     let before = words.iter().take_while(assigned).count();
     let (before, words) = words.split_at(before);
-    let words: Vec<Word> = words.iter().map(|word| Word::typed(word)).collect();
-    let mut call = Call::of(&words, &Known::default(), secret);
+    let mut words: Vec<Word> = words.iter().map(|word| Word::typed(word)).collect();
+    let mut known = Known::default();
+    let multirun = multirun(&mut words, &mut known);
+    let mut call = Call::of(&words, &known, secret);
+    if multirun {
+        call.notes.push("Hydra's --multirun is left out: its lists are parameters, and each run is one of neronet's".to_string());
+    }
     for (name, value) in before.iter().filter_map(|word| word.split_once('=')) {
         if secret(name) {
             call.notes.push(call::unwritten(name));
@@ -41,6 +47,29 @@ fn of_words(words: &[String], secret: IsSecret) -> Call {
         }
     }
     call
+}
+
+/// Takes `--multirun` away where Hydra would sweep over lists, which become parameters.
+fn multirun(words: &mut Vec<Word>, known: &mut Known) -> bool {
+    let head = program::head(words).length.min(words.len());
+    let Some(at) = words[head..].iter().position(|word| matches!(word.raw.as_str(), "-m" | "--multirun")) else { return false };
+    let mut found = false;
+    for (at, word) in words.iter_mut().enumerate().skip(head) {
+        let text = word.literal().unwrap_or_default();
+        let Some((name, value)) = text.split_once('=').filter(|(name, value)| !name.starts_with('-') && value.contains([',', '('])) else {
+            continue;
+        };
+        if let Some((toml, false)) = hydra::swept(value) {
+            let variable = format!("word_{at}");
+            known.differ(&variable, name.trim_start_matches('+'), toml);
+            *word = Word::with_variable(&format!("{name}="), &variable);
+            found = true;
+        }
+    }
+    if found {
+        words.remove(head + at);
+    }
+    found
 }
 
 /// A call as the whole of a specification, with the keys that come next.

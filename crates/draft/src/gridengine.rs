@@ -103,10 +103,10 @@ impl Asked {
                     for variable in value().split(',') {
                         match variable.split_once('=') {
                             Some((name, _)) if secret(name) => {
-                                page.note(format!("the value of {name} is not written down: export it in your own environment"))
+                                page.note(format!("the value of {name} is not written down: export it in your own environment"));
                             }
                             Some((name, value)) if is_variable(name) => {
-                                self.env.push((name.to_string(), crate::command_line::verbatim(value)))
+                                self.env.push((name.to_string(), crate::command_line::verbatim(value)));
                             }
                             _ => {}
                         }

@@ -1,5 +1,6 @@
 //! From a Hydra project: the primary configuration and its groups become comments to switch on, a sweeper's parameters a sweep.
 
+use crate::command_line;
 use crate::program;
 use crate::shell;
 use crate::toml::{self, Page};
@@ -63,11 +64,7 @@ pub(crate) fn draft(project: &Hydra<'_>) -> Result<Page, String> {
     };
     page.top.set("", "name", toml::string(&program::stem(&program)), "");
     page.top.remark("", "hydra.run.dir=. lets Hydra write into the run's own folder, and .hydra/ is kept with it.");
-    let command = format!(
-        "{} {{overrides}} hydra.run.dir=. hydra.output_subdir=.hydra",
-        words.iter().map(|word| word.raw.as_str()).collect::<Vec<_>>().join(" ")
-    );
-    page.top.set("", "command", toml::string(&command), "");
+    page.top.set("", "command", String::new(), "");
     page.top.propose("", "objective", toml::string("val_loss min"), "what \"best\" means");
     groups(&config, project.groups, &mut page);
     let mut values = Vec::new();
@@ -81,7 +78,10 @@ pub(crate) fn draft(project: &Hydra<'_>) -> Result<Page, String> {
     if values.len() > MOST_VALUES {
         page.note(format!("{} more values of {} are not shown", values.len() - MOST_VALUES, project.name));
     }
-    sweeper(&config, &mut page);
+    let added: String = sweeper(&config, &mut page).iter().map(|name| format!(" +{name}={{{name}}}")).collect();
+    let words = words.iter().map(|word| word.raw.as_str()).collect::<Vec<_>>().join(" ");
+    let command = format!("{}{added} {{overrides}} hydra.run.dir=. hydra.output_subdir=.hydra", command_line::verbatim(&words));
+    page.top.set("", "command", toml::string(&command), "");
     page.python(project.python);
     Ok(page)
 }
@@ -94,10 +94,10 @@ fn groups(config: &Plain, groups: &[(String, Vec<String>)], page: &mut Page) {
             let choice = choice.text().unwrap_or("null");
             match group.split_whitespace().last().unwrap_or(group) {
                 "hydra/launcher" => {
-                    page.note(format!("the launcher {choice} is left out: neronet starts the runs, see [resources] for what it asked for"))
+                    page.note(format!("the launcher {choice} is left out: neronet starts the runs, see [resources] for what it asked for"));
                 }
                 "hydra/sweeper" => {
-                    page.note(format!("the sweeper {choice} is left out: what it searches adaptively becomes lists or random draws"))
+                    page.note(format!("the sweeper {choice} is left out: what it searches adaptively becomes lists or random draws"));
                 }
                 group if group.starts_with("hydra/") => {}
                 group => chosen.push((group.split('@').next().unwrap_or(group).to_string(), choice.to_string())),
@@ -107,12 +107,12 @@ fn groups(config: &Plain, groups: &[(String, Vec<String>)], page: &mut Page) {
     for (group, options) in groups.iter().filter(|(group, _)| !group.starts_with("hydra")) {
         let now = chosen.iter().find(|(known, _)| known == group).map(|(_, choice)| choice.as_str());
         let others: Vec<&str> = options.iter().map(String::as_str).filter(|option| Some(*option) != now).collect();
-        let others = if others.is_empty() { String::new() } else { format!("or {}", others.join(", ")) };
+        let others = if others.is_empty() { String::new() } else { format!("; or {}", others.join(", ")) };
         let choice = now.or(options.first().map(String::as_str)).unwrap_or("");
         match is_name(group) {
-            true => page.top.propose("params", group, toml::string(choice), &format!("group {}", others).replace("group or", "group; or")),
+            true => page.top.propose("params", group, toml::string(choice), &format!("a group{others}")),
             // A parameter's name has no slash.
-            false => page.top.remark("params", &format!("The group {group} is set in the command, as {group}={choice}; {others}")),
+            false => page.top.remark("params", &format!("The group {group} is set in the command, as {group}={choice}{others}")),
         }
     }
 }
@@ -136,18 +136,24 @@ fn flat(yaml: &Plain, prefix: &str, values: &mut Vec<(String, String)>) {
     }
 }
 
-fn sweeper(config: &Plain, page: &mut Page) {
-    let Some(sweeper) = config.get("hydra").and_then(|hydra| hydra.get("sweeper")) else { return };
+/// The sweeper's parameters; those that are added to the configuration (`+name`) are handed back.
+fn sweeper(config: &Plain, page: &mut Page) -> Vec<String> {
+    let Some(sweeper) = config.get("hydra").and_then(|hydra| hydra.get("sweeper")) else { return Vec::new() };
     let mut drawn = false;
+    let mut added = Vec::new();
     for (name, value) in sweeper.get("params").map_or(&[][..], Plain::entries) {
         let written = match value {
             Plain::Text { text, .. } => swept(text),
             _ => None,
         };
-        match written.filter(|_| is_name(name)) {
+        let own = name.trim_start_matches('+');
+        match written.filter(|_| is_name(own) && !matches!(own, "flags" | "overrides" | "checkpoint") && !own.starts_with("run.")) {
             Some((toml, is_drawn)) => {
                 drawn |= is_drawn;
-                page.top.set("params", name, toml, "of the sweeper");
+                if own != name {
+                    added.push(own.to_string());
+                }
+                page.top.set("params", own, toml, "of the sweeper");
             }
             None => page.note(format!("the sweeper's parameter {name} is left out: its values are not known here")),
         }
@@ -163,6 +169,7 @@ fn sweeper(config: &Plain, page: &mut Page) {
     if let Some(jobs) = sweeper.get("n_jobs").and_then(Plain::text).and_then(|jobs| jobs.parse::<u64>().ok()).filter(|jobs| *jobs > 0) {
         page.top.set("sweep", "parallel", jobs.to_string(), "at a time");
     }
+    added
 }
 
 /// Hydra's own words for values, in TOML, and whether they are drawn: `a,b`, `choice(a, b)`, `range(1, 10)`, `interval(0, 1)`,
@@ -192,7 +199,7 @@ pub(crate) fn swept(text: &str) -> Option<(String, bool)> {
     if let Some(inner) = inside("tag") {
         let (tag, inner) = inner.split_once(',')?;
         let inner = inner.trim();
-        let is_int = inner.starts_with("int");
+        let is_int = inner.strip_prefix("int").is_some_and(|rest| rest.trim_start().starts_with('('));
         let bounds = inner.rsplit_once("interval")?.1.trim_start().strip_prefix('(')?.trim_end_matches(')');
         return match (tag.trim(), is_int) {
             ("log", false) => range("log_uniform", bounds),

@@ -43,6 +43,9 @@ pub struct Draft {
 /// From the words of a command. One word with blanks in it is a line for the shell.
 pub fn of_command(words: &[String], secret: IsSecret) -> Result<Draft, String> {
     words.iter().try_for_each(|word| bounded(word).map(drop))?;
+    if words.len() > shell::MOST_WORDS {
+        return Err(format!("{} words are more than a command has", words.len()));
+    }
     finish(command_line::draft(words, secret)?)
 }
 

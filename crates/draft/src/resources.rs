@@ -82,7 +82,7 @@ pub(crate) fn megabytes(text: &str, unit: char) -> Option<u64> {
         _ => return None,
     };
     let megabytes = (number * factor).ceil();
-    (megabytes >= 1.0 && megabytes < 1e12).then_some(megabytes as u64)
+    (1.0..1e12).contains(&megabytes).then_some(megabytes as u64)
 }
 
 /// The jobs `first-last:step` of an array, or a list of such ranges, and how many there are.

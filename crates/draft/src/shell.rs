@@ -3,6 +3,9 @@
 
 use std::ops::Range;
 
+/// No command line that a person wrote has more.
+pub(crate) const MOST_WORDS: usize = 2000;
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Word {
     /// As it is written, quotes included.
@@ -165,6 +168,9 @@ pub(crate) fn statements(text: &str) -> Result<Vec<Statement>, &'static str> {
             }
         } else {
             now.words.push(reader.word()?);
+            if now.words.len() > MOST_WORDS {
+                return Err("more words than a command has");
+            }
         }
     }
     if !now.words.is_empty() {
@@ -308,9 +314,9 @@ impl<'t> Reader<'t> {
                     return Err("$'…'");
                 }
                 if special {
-                    parts.push(Part::Other)
+                    parts.push(Part::Other);
                 } else {
-                    text("$", parts)
+                    text("$", parts);
                 }
                 self.at += 1 + usize::from(special && !behind.starts_with('"'));
                 return Ok(());

@@ -2,6 +2,7 @@
 //! Whatever comes from elsewhere is a quoted string or one line of a comment here: nothing of it can become a key.
 
 use neronet_model::Value;
+use std::collections::BTreeMap;
 
 /// The tables of an experiment, in the order in which they are written.
 const ORDER: [&str; 15] = [
@@ -44,6 +45,8 @@ pub(crate) struct Page {
 #[derive(Debug, Default)]
 pub(crate) struct Block {
     tables: Vec<(&'static str, Vec<Line>)>,
+    /// Where each key of a table is.
+    places: BTreeMap<(&'static str, String), usize>,
     rules: Vec<Vec<Line>>,
     /// `[[experiment]]` within this one.
     pub(crate) inner: Vec<Block>,
@@ -107,11 +110,12 @@ impl Block {
 
     fn line(&mut self, table: &'static str, key: &str, value: String, comment: &str, off: bool) {
         let line = Line::Key { key: key.to_string(), value, comment: one_line(comment), off };
-        let lines = self.table(table);
+        let end = self.table(table).len();
         // A key is there once; the last word counts.
-        match lines.iter_mut().find(|line| matches!(line, Line::Key { key: known, .. } if known == key)) {
+        let place = *self.places.entry((table, key.to_string())).or_insert(end);
+        match self.table(table).get_mut(place) {
             Some(known) => *known = line,
-            None => lines.push(line),
+            None => self.table(table).push(line),
         }
     }
 
@@ -129,9 +133,9 @@ impl Block {
         self.table(table).push(Line::Remark(one_line(text)));
     }
 
-    pub(crate) fn has(&self, table: &str, key: &str) -> bool {
-        let lines = self.tables.iter().filter(|(name, _)| *name == table).flat_map(|(_, lines)| lines);
-        lines.into_iter().any(|line| matches!(line, Line::Key { key: known, off: false, .. } if known == key))
+    /// Whether a key is there, switched on or not.
+    pub(crate) fn has(&self, table: &'static str, key: &str) -> bool {
+        self.places.contains_key(&(table, key.to_string()))
     }
 
     /// A `[[rule]]`.

@@ -57,7 +57,7 @@ pub(crate) fn draft(text: &str, name: &str) -> Result<Page, String> {
                 ));
             }
             "project" | "entity" => {
-                page.note(format!("{key}: {} is left out; neronet's own project is that of the git work tree", value.text().unwrap_or("")))
+                page.note(format!("{key}: {} is left out; neronet's own project is that of the git work tree", value.text().unwrap_or("")));
             }
             key => page.note(format!("{key} is left out")),
         }
@@ -209,7 +209,7 @@ impl Reader<'_> {
                         name,
                         "log_uniform",
                         &made(from.exp(), to.exp()),
-                        &format!("e^{low} to e^{high}; {comment}").trim_end_matches("; ").to_string(),
+                        format!("e^{low} to e^{high}; {comment}").trim_end_matches("; "),
                     );
                 } else if kind == "inv_log_uniform" {
                     self.draw(name, "log_uniform", &made((-to).exp(), (-from).exp()), "inv_log_uniform");

@@ -6,7 +6,7 @@ use crate::commands::page::{LONGEST, Page};
 use crate::commands::run::grouped;
 use crate::output;
 use crate::session::Session;
-use neronet_capture::secrets::{MASK, is_secret_assigned, mask_text};
+use neronet_capture::secrets::{MASK, is_secret_assigned, mask_text, values_in_command};
 use neronet_draft::{Draft, Source, of_command, of_text};
 use neronet_home::clone::in_shell;
 use neronet_home::{HomeError, masked};
@@ -29,11 +29,12 @@ pub(crate) fn init(session: &Session, words: &Init) -> Result<ExitCode, HomeErro
         refuse_to_replace(words, &place, &shown)?;
     }
     let (mut draft, from) = drafted(session, words)?;
-    let known = masked::in_environment(session.context.environment.clone());
-    let text = mask_text(&draft.text, &known);
-    if text != draft.text {
+    let secrets = secrets(session, &draft.text);
+    let from = mask_text(&from, &secrets);
+    if !secrets.is_empty() {
+        let masked = |text: &str| secrets.iter().fold(text.to_string(), |text, secret| text.replace(secret.as_str(), MASK));
+        draft = Draft { text: masked(&draft.text), notes: draft.notes.iter().map(|note| masked(note)).collect() };
         draft.notes.push(format!("what looks like a secret is written as {MASK}: let the script read it from its environment"));
-        draft.text = text;
     }
     if words.print {
         output::print(&draft.text);
@@ -45,6 +46,21 @@ pub(crate) fn init(session: &Session, words: &Init) -> Result<ExitCode, HomeErro
     })?;
     summary(session, &draft, &shown, &from);
     Ok(ExitCode::SUCCESS)
+}
+
+/// Values in a draft that nobody may find there: those of secret variables, and what looks like a secret by itself. The names
+/// below [secrets] stay.
+fn secrets(session: &Session, text: &str) -> Vec<String> {
+    const SHORTEST: usize = 6;
+    let words = text.split(|c: char| c.is_whitespace() || "\"',[]()".contains(c)).filter(|word| word.len() >= SHORTEST);
+    let by_looks = words.flat_map(|word| values_in_command(&[word.to_string()])).filter(|value| !value.starts_with(['$', '{']));
+    let in_environment = masked::in_environment(session.context.environment.clone());
+    let mut values: Vec<String> =
+        in_environment.into_iter().chain(by_looks).filter(|value| value.len() >= SHORTEST && text.contains(value.as_str())).collect();
+    // One that holds another goes first, else its rest would stay.
+    values.sort_by_key(|value| std::cmp::Reverse(value.len()));
+    values.dedup();
+    values
 }
 
 fn refuse_to_replace(words: &Init, place: &Path, shown: &str) -> Result<(), HomeError> {

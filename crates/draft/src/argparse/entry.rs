@@ -136,9 +136,9 @@ fn option(line: &str) -> (Entry, String) {
             break;
         }
         if is_type(cell) {
-            entry.takes(cell)
+            entry.takes(cell);
         } else {
-            entry.invoked(cell)
+            entry.invoked(cell);
         }
         taken = at + 1;
     }

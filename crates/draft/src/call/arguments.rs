@@ -5,8 +5,10 @@ use super::{Call, Given, Param};
 use crate::IsSecret;
 use crate::known::Known;
 use crate::shell::{self, Word};
+use crate::toml;
 use neronet_model::Value;
 use neronet_spec::{Piece, is_name};
+use std::collections::BTreeMap;
 
 pub(super) struct Arguments<'a> {
     pub(super) known: &'a Known,
@@ -149,8 +151,9 @@ impl Arguments<'_> {
         }
         // Names in a group must be the parameters' own, so each is there once.
         let names: Vec<String> = items[best.0.clone()].iter().map(Item::name).collect();
-        let all: Vec<String> = items.iter().map(Item::name).collect();
-        let alone = |name: &String| all.iter().filter(|other| *other == name).count() == 1;
+        let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+        items.iter().for_each(|item| *counts.entry(item.name()).or_default() += 1);
+        let alone = |name: &String| counts.get(name) == Some(&1);
         let taken = |name: &String| self.call.params.iter().any(|param| param.name == *name);
         if names.iter().all(|name| alone(name) && !taken(name)) { best } else { (0..0, Grouped::No) }
     }
@@ -174,10 +177,11 @@ impl Arguments<'_> {
                     Value::Str(text) => {
                         let word = text.starts_with(|c: char| c.is_ascii_alphabetic())
                             && text.chars().all(|c| c.is_ascii_alphanumeric() || "_-/.".contains(c));
-                        word && !["null", "true", "false"].contains(&text.to_lowercase().as_str())
-                            && text.replace('_', "").parse::<f64>().is_err()
+                        let other = ["null", "true", "false"].contains(&text.to_lowercase().as_str());
+                        word && !other && text.replace('_', "").parse::<f64>().is_err()
                     }
-                    _ => true,
+                    // A number that TOML can only have as a text is quoted by Hydra's rules.
+                    value => !toml::value(&value).starts_with(['"', '\'']),
                 };
                 if is_name(spelled) && plain(text) && !(self.secret)(spelled) && !spelled.starts_with("hydra.") {
                     Grouped::Overrides
@@ -221,7 +225,7 @@ impl Arguments<'_> {
                 if let ([Argument::Text(_)], true) = (values.as_slice(), (self.secret)(name)) {
                     self.space();
                     self.text(&format!("{}{joined}", shell::quoted(spelled)));
-                    return self.from_environment(name);
+                    return self.by_variable(name);
                 }
                 if let Some(word) = words.last().filter(|_| is_output(name) && !values.is_empty()) {
                     self.output(spelled, word);
@@ -244,7 +248,7 @@ impl Arguments<'_> {
                 self.space();
                 self.text(&format!("{}=", shell::quoted(spelled)));
                 if (self.secret)(name) {
-                    return self.from_environment(name);
+                    return self.by_variable(name);
                 }
                 self.hole(name.replace(['/', '@'], "_"), value);
             }
@@ -252,7 +256,7 @@ impl Arguments<'_> {
     }
 
     /// A secret's value is that of a variable.
-    fn from_environment(&mut self, name: &str) {
+    fn by_variable(&mut self, name: &str) {
         let variable: String = name.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' }).collect();
         self.text(&format!("\"${variable}\""));
         self.call.secrets.push(variable);

@@ -111,7 +111,7 @@ fn text() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 1500, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn what_is_drafted_can_be_read(text in text(), source in prop::sample::select(SOURCES.to_vec())) {
@@ -125,7 +125,7 @@ proptest! {
         if let Ok(draft) = of_help(&text, &["python".into(), text.replace('\0', "")], Some(&text), is_secret) {
             prop_assert!(read(&draft).is_ok(), "{}", draft.text);
         }
-        if let Ok(draft) = of_command(&[text.clone()], is_secret) {
+        if let Ok(draft) = of_command(std::slice::from_ref(&text), is_secret) {
             prop_assert!(read(&draft).is_ok(), "{}", draft.text);
         }
         let groups = [(text.clone(), vec![text.clone()])];

@@ -76,6 +76,7 @@ fn command_lines() {
         ("repeated", "python train.py --layer 64 --layer 32 --tag a"),
         ("launcher", "CUDA_VISIBLE_DEVICES=0 WANDB_API_KEY=abc torchrun --nproc_per_node=4 train.py --lr 1 --hub-token abc"),
         ("overrides", "python train.py model.lr=0.1 +x=1 ~y db/type=big seed=3 hydra.run.dir=."),
+        ("multirun", "python train.py -m model.lr=0.1,0.01 seed=range(3) +opt=adam name=x"),
         ("boolean_values", "python train.py --amp true --lr 1e-3 --name 007"),
     ] {
         compare(&format!("line_{name}"), of_command(&words(line), is_secret));
