@@ -31,7 +31,10 @@ pub(crate) fn draft(text: &str, program: &[String], secret: IsSecret) -> Result<
     if options.is_empty() && positionals.is_empty() {
         return Err("no option is named in it: this is not what --help prints, as far as is known".to_string());
     }
-    let words = if program.is_empty() { usage.program.clone() } else { program.to_vec() };
+    let mut words = if program.is_empty() { usage.program.clone() } else { program.to_vec() };
+    if program.is_empty() {
+        words.retain(|word| positionals.iter().all(|positional| positional.name != *word));
+    }
     let typed: Vec<Word> = words.iter().map(|word| Word::typed(word)).collect();
     let mut page = Page::default();
     page.head.push(format!("Drafted by `neronet init` from {} --help.", words.join(" ")));

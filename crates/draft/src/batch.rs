@@ -86,6 +86,8 @@ pub(crate) fn read(text: &str, index: &Index<'_>, secret: IsSecret) -> Result<Bo
         loops: 0,
         left: false,
         secret,
+        training: training(&statements),
+        programs: 0,
         commands: 0,
         before: Vec::new(),
     };
@@ -112,6 +114,19 @@ pub(crate) fn read(text: &str, index: &Index<'_>, secret: IsSecret) -> Result<Bo
         body.env.push((variable.to_string(), template(&[Piece::Hole(param)])));
     }
     Ok(body)
+}
+
+/// Of several programs the one that says so itself, else the one with the most arguments.
+fn training(statements: &[Statement]) -> usize {
+    let inner = |statement: &Statement| match role(statement) {
+        Role::Block => Statement { words: statement.words[1..].to_vec(), ..Statement::default() },
+        _ => statement.clone(),
+    };
+    let is_program = |statement: &Statement| !statement.words.is_empty() && role(statement) == Role::Program;
+    let programs: Vec<Statement> = statements.iter().map(inner).filter(is_program).collect();
+    let said = programs.iter().position(|program| program.raw().contains("train"));
+    let longest = programs.iter().enumerate().rev().max_by_key(|(_, program)| program.words.len());
+    said.or(longest.map(|(at, _)| at)).unwrap_or(0)
 }
 
 /// How often each variable is used, and how often where something is prepared.
@@ -187,6 +202,9 @@ struct Reader {
     /// The loop around the program is over.
     left: bool,
     secret: IsSecret,
+    /// Which of the programs is the training, and how many there were so far.
+    training: usize,
+    programs: usize,
     /// Statements so far.
     commands: usize,
     /// What prepares something for each value of a loop.
@@ -335,13 +353,15 @@ impl Reader {
         }
         let mut words = statement.words.clone();
         words.extend(statement.inputs.iter().map(|input| Word::written(input)));
+        let is_before = self.programs < self.training;
+        self.programs += 1;
+        if is_before || self.body.call.is_some() {
+            let note = "there is more than one program: a step after the training can be a [[then]], another training an [[experiment]]";
+            self.body.notes.push(note.to_string());
+        }
         match &mut self.body.call {
-            Some(call) => {
-                call.beside(&words, false, if statement.joined == "||" { "\n" } else { " && " }, &self.known);
-                let note =
-                    "there is more than one program: a step after the training can be a [[then]], another training an [[experiment]]";
-                self.body.notes.push(note.to_string());
-            }
+            None if is_before => self.before.push(words),
+            Some(call) => call.beside(&words, false, if statement.joined == "||" { "\n" } else { " && " }, &self.known),
             None => {
                 let call = Call::of(&words, &self.known, self.secret);
                 self.body.notes.extend(call.notes.iter().cloned());

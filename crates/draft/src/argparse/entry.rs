@@ -168,6 +168,8 @@ impl Entry {
                 continue;
             }
             let (name, values) = part.split_once([' ', '=']).unwrap_or((part, ""));
+            // `--print_config[=flags]`
+            let name = if name.starts_with("--[") { name } else { name.split('[').next().unwrap_or(name) };
             self.called(name);
             if !values.trim().is_empty() && self.metavars.is_empty() {
                 self.takes(values.trim());
@@ -220,16 +222,29 @@ impl Entry {
         let until = at.map_or(help.len(), |(at, _)| at);
         let before = help.get(..until).unwrap_or(help);
         // The bracket that the default stands in.
-        let cut = before.rfind(['(', '[']).filter(|open| at.is_some() && !before[*open..].contains([')', ']'])).unwrap_or(before.len());
+        let cut = open_bracket(before).filter(|_| at.is_some()).unwrap_or(before.len());
         let before = before[..cut].replace("[required]", "").replace("(required)", "");
         self.help = before.split_whitespace().collect::<Vec<_>>().join(" ");
     }
 }
 
+/// Where the bracket is that nothing closes.
+fn open_bracket(text: &str) -> Option<usize> {
+    let mut open = Vec::new();
+    for (at, c) in text.char_indices() {
+        match c {
+            '(' | '[' => open.push(at),
+            ')' | ']' => drop(open.pop()),
+            _ => {}
+        }
+    }
+    open.last().copied()
+}
+
 /// The value that begins at this byte: up to the bracket that closes what is around it, or the end of the word.
 fn default_in(help: &str, at: usize) -> Option<String> {
     let rest = help.get(at..)?.trim_start();
-    let bracketed = help[..at].rfind(['(', '[']).is_some_and(|open| !help[open..at].contains([')', ']']));
+    let bracketed = open_bracket(&help[..at]).is_some();
     let mut depth = 0_usize;
     let mut end = rest.len();
     let mut quote = None;

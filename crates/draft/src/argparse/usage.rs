@@ -31,19 +31,12 @@ impl Usage {
             let bare = word.trim_matches(['[', ']', '(', ')', '|', '.', '<', '>']);
             let argument =
                 word.starts_with(['[', '-', '{', '<', '(']) || (bare.len() > 1 && bare.chars().all(|c| c.is_ascii_uppercase() || c == '_'));
-            if in_program
-                && !argument
-                && (usage.program.is_empty() || word.starts_with("-m") || usage.program.len() < 4 && !word.ends_with("..."))
-            {
-                // Lower case behind the program is an argument, unless the program is still being called.
-                let calls = usage.program.last().is_none_or(|last| last.starts_with("python") || last == "-m");
-                if calls {
-                    usage.program.push(word.to_string());
-                    continue;
-                }
-            }
-            if in_program && word == "-m" {
+            // Options come before arguments, so what stands before them calls the program: `main.py fit [-h]`.
+            if in_program && (!argument || word == "-m") && (usage.program.is_empty() || usage.program.len() < 5 && whole.contains('[')) {
                 usage.program.push(word.to_string());
+                continue;
+            }
+            if in_program && word == "[options]" {
                 continue;
             }
             in_program = false;
@@ -71,9 +64,7 @@ impl Usage {
                 usage.positionals.push(bare.to_string());
             }
         }
-        if let [only] = usage.program.as_slice()
-            && only.ends_with(".py")
-        {
+        if usage.program.first().is_some_and(|first| first.ends_with(".py")) {
             usage.program.insert(0, "python".to_string());
         }
         if usage.program.is_empty() {
