@@ -7,7 +7,10 @@ use crate::{Problems, syntax, yaml};
 /// A value of a YAML file. What a plain word means (`no`, `1e-3`, `null`) is for its reader to say.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Plain {
-    Text { text: String, quoted: bool },
+    Text {
+        text: String,
+        quoted: bool,
+    },
     List(Vec<Plain>),
     /// In the order of the file; no key is there twice.
     Map(Vec<(String, Plain)>),
@@ -52,5 +55,22 @@ fn plain(node: Node) -> Plain {
         Tree::Date(text) | Tree::Word(text) => Plain::Text { text, quoted: false },
         Tree::List(items) => Plain::List(items.into_iter().map(plain).collect()),
         Tree::Table(table) => Plain::Map(table.entries.into_iter().map(|(key, node)| (key.name, plain(node))).collect()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn anchors_are_carried_out_and_mistakes_have_their_place() {
+        let read = yaml("base: &b {lr: 1e-3, on: 'no'}\nrun: {<<: *b, lr: 2}\nlist: [a, [b]]\r\n", "x.yaml").expect("it is YAML");
+        let run = read.get("run").expect("a key");
+        assert_eq!((run.get("lr").and_then(Plain::text), run.entries().len()), (Some("2"), 2));
+        assert_eq!(run.get("on"), Some(&Plain::Text { text: "no".into(), quoted: true }));
+        assert!(matches!(read.get("list"), Some(Plain::List(items)) if items.len() == 2));
+        let problems = yaml("a: 1\na: 2\n", "x.yaml").expect_err("the key is there twice");
+        assert!(problems.to_string().contains("x.yaml:2:1: duplicate key 'a'"), "{problems}");
+        assert!(yaml(&"[".repeat(10_000), "x.yaml").is_err());
     }
 }
