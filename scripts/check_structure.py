@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 # As in ARCHITECTURE.md. A crate may use any before it, none after it.
-ORDER = ["model", "sheet", "edit", "spec", "scrape", "capture", "store", "supervise", "report", "home", "cli"]
+ORDER = ["model", "sheet", "edit", "spec", "draft", "scrape", "capture", "store", "supervise", "report", "home", "cli"]
 
 # Dependency: the only crates that may name it, and why.
 ONLY_IN = {

@@ -21,6 +21,13 @@ pub(crate) struct Args {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Write a first neronet.toml from what there is: a command, a script, a job script, a sweep, a list of commands
+    ///
+    /// `neronet init -- python train.py --lr 0.1` finds the flags. SOURCE is a Python script (`neronet init train.py` runs
+    /// `python train.py --help` and reads what it prints; a Hydra project is read, not run), a script for Slurm or Grid Engine, a W&B
+    /// sweep, a config.yaml of the first neronet, a file with a command on each line, or a file with the output of --help.
+    /// Without any the folder is looked at. An existing file is left alone.
+    Init(Init),
     /// Run experiments now, here, in the foreground
     Run(Run),
     /// Submit experiments: what is new of them starts in the background
@@ -100,6 +107,24 @@ pub(crate) struct Reach {
     /// Runs of all projects, not only of the current one
     #[arg(long, short)]
     pub(crate) all: bool,
+}
+
+#[derive(Debug, Words)]
+pub(crate) struct Init {
+    /// What to begin with (default: what is found in this folder)
+    pub(crate) source: Option<PathBuf>,
+    /// The command to begin with, after --
+    #[arg(last = true, value_name = "CMD")]
+    pub(crate) command: Vec<String>,
+    /// Write to this file
+    #[arg(long, short, value_name = "FILE", default_value = "neronet.toml")]
+    pub(crate) output: PathBuf,
+    /// Print to standard output and write nothing
+    #[arg(long)]
+    pub(crate) print: bool,
+    /// Replace the file if it is there
+    #[arg(long)]
+    pub(crate) force: bool,
 }
 
 /// Of `run` and `submit`: what to start.

@@ -56,6 +56,7 @@ fn run(args: Args) -> Result<ExitCode, HomeError> {
         Command::Run(words) => commands::run::run(&session, &words),
         Command::Submit(words) => commands::run::submit(&session, &words),
         Command::Drive(words) => commands::run::drive(&session, &words),
+        Command::Init(words) => commands::init::init(&session, &words),
         Command::Check(words) => commands::check::check(&session, &words),
         Command::Ls(words) => commands::ls::ls(&session, &words),
         Command::Show(words) => commands::show::show(&session, &words),

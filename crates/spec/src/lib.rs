@@ -17,6 +17,7 @@ mod keys;
 mod launcher;
 mod name;
 mod params;
+pub mod plain;
 mod plan;
 mod problem;
 mod quote;
@@ -41,6 +42,7 @@ pub use called::{Call, calls, variables};
 pub use launcher::Entry;
 pub use problem::{Excerpt, Problem, Problems, Severity};
 pub use schema::schema;
+pub use template::{Piece, is_name, template};
 pub use wanted::{Wanted, What};
 
 use neronet_model::journal::SpecSource;

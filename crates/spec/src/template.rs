@@ -20,7 +20,7 @@ pub(crate) fn name<'a>(text: &'a str, hole: &Range<usize>) -> &'a str {
 }
 
 /// Whether a text can be the name of a parameter: identifiers joined by single dots.
-pub(crate) fn is_name(text: &str) -> bool {
+pub fn is_name(text: &str) -> bool {
     text.split('.').all(|part| {
         let mut chars = part.chars();
         chars.next().is_some_and(|c| c.is_alphabetic() || c == '_') && chars.all(|c| c.is_alphanumeric() || c == '_' || c == '-')
@@ -142,6 +142,38 @@ pub(crate) fn escape(text: &str, keep: impl Fn(&str) -> bool) -> String {
     out
 }
 
+/// A part of a template that is put together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Piece {
+    /// Stands for itself, braces included.
+    Text(String),
+    /// A placeholder, by its name.
+    Hole(String),
+}
+
+/// The template that stands for exactly these pieces. Braces are doubled only where they would mean something else.
+pub fn template(pieces: &[Piece]) -> String {
+    let joined = |write: &dyn Fn(&str) -> String| {
+        let written = pieces.iter().map(|piece| match piece {
+            Piece::Text(text) => write(text),
+            Piece::Hole(name) => format!("{{{name}}}"),
+        });
+        written.collect::<String>()
+    };
+    let plain = joined(&str::to_string);
+    if stands_for(&plain, pieces) { plain } else { joined(&|text| escape(text, |_| false)) }
+}
+
+fn stands_for(text: &str, pieces: &[Piece]) -> bool {
+    let mut tokens = tokens(text).into_iter();
+    let mut all = pieces.iter().all(|piece| match piece {
+        Piece::Text(written) => written.chars().all(|c| matches!(tokens.next(), Some(Token::Char(read, _)) if read == c)),
+        Piece::Hole(wanted) => matches!(tokens.next(), Some(Token::Hole(range)) if name(text, &range) == wanted),
+    });
+    all &= tokens.next().is_none();
+    all
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -187,6 +219,21 @@ mod tests {
             ("{größe}", "<größe>"),
         ] {
             assert_eq!(shown(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn pieces_stand_for_themselves() {
+        let text = |text: &str| Piece::Text(text.into());
+        let hole = || Piece::Hole("lr".into());
+        for (pieces, expected) in [
+            (vec![text("awk '{print $1}' "), hole()], "awk '{print $1}' {lr}"),
+            (vec![text("echo {lr} "), hole()], "echo {{lr}} {lr}"),
+            (vec![text("${X} {{ "), hole()], "${X} {{{{ {lr}"),
+        ] {
+            let written = template(&pieces);
+            assert_eq!(written, expected);
+            assert!(stands_for(&written, &pieces));
         }
     }
 

@@ -14,8 +14,7 @@ const DEEPEST: usize = 50;
 
 /// The tree of a file. Nothing when its syntax is wrong.
 pub(crate) fn read(source: usize, text: &str, found: &mut Found<'_>) -> Option<Table> {
-    let mut reader = Yaml { source, text, offsets: Offsets::of(text), stack: Vec::new(), anchors: BTreeMap::new(), copied: 0 };
-    let tree = reader.document(found)?;
+    let tree = tree(source, text, found)?;
     match tree.tree {
         Tree::Table(table) => Some(table),
         _ => {
@@ -27,6 +26,11 @@ pub(crate) fn read(source: usize, text: &str, found: &mut Found<'_>) -> Option<T
             None
         }
     }
+}
+
+/// The same of a file that need not be a table.
+pub(crate) fn tree(source: usize, text: &str, found: &mut Found<'_>) -> Option<Node> {
+    Yaml { source, text, offsets: Offsets::of(text), stack: Vec::new(), anchors: BTreeMap::new(), copied: 0 }.document(found)
 }
 
 /// The reader counts characters, spans are bytes.

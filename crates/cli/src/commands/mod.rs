@@ -5,6 +5,7 @@ pub(crate) mod check;
 pub(crate) mod clone;
 pub(crate) mod compare;
 pub(crate) mod followed;
+pub(crate) mod init;
 pub(crate) mod learn;
 pub(crate) mod lines;
 pub(crate) mod live;

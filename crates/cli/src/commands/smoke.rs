@@ -108,7 +108,7 @@ impl Line {
         let Some(attempt) = now.attempt else { return };
         let name = format!("{}{seed}", words::one_line(now.experiment, 40));
         if self.followed.is_none() || name != self.shown {
-            self.followed = Some(Followed::new(attempt.to_path_buf()));
+            self.followed = Some(Followed::new(attempt.to_path_buf(), true));
             self.began = Instant::now();
             if !self.terminal {
                 self.err.put_line(&format!("trying {name} for {} at most", words::duration(self.time)));

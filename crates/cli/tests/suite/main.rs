@@ -4,6 +4,7 @@
 mod arranging;
 mod checking;
 mod contracts;
+mod drafting;
 mod drawing;
 mod errors;
 mod listing;
