@@ -25,7 +25,7 @@ fn messages(smoke: &Value) -> Vec<String> {
 #[test]
 fn a_crash_shows_its_cause_and_the_last_lines() {
     let world = World::new();
-    let script = "import sys\nfor n in range(30): print(n, file=sys.stderr)\nimport no_such_module\n";
+    let script = "import sys\nfor n in range(30): print(n, file=sys.stderr)\n__import__(\"no_such_module\")\n";
     world.write("train.py", script);
     let smoke = first(&check(&world, "command = 'python3 train.py {lr}'\nparams.lr = [0.1, 0.2]\n", "30s").with_code(1));
     assert_eq!((&smoke["outcome"], &smoke["cause"]), (&"crashed".into(), &"missing module: no_such_module".into()), "{smoke:#}");
