@@ -15,6 +15,7 @@ mod resume;
 mod secrets;
 mod sets;
 mod specs;
+mod steps;
 mod stopping;
 mod together;
 mod variables;

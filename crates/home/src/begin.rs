@@ -11,8 +11,9 @@ use crate::preflight;
 use crate::submit::{environment_of, plain};
 use neronet_capture::{code, secrets};
 use neronet_model::journal::{Code, Sweep};
-use neronet_model::launch::{Launch, Limits};
+use neronet_model::launch::{self, Awaited, Launch, Limits};
 use neronet_model::run::Again;
+use neronet_model::settings::Step;
 use neronet_model::{AttemptNo, FORMAT, Params, Run, RunId, SweepId, Uid, UnixMs};
 use neronet_spec::render::{self, Mode, Rendered};
 use neronet_store::files::{self, Durability};
@@ -59,7 +60,7 @@ pub fn begin(
     let directory = plain(&start.join(sweep.settings.code.directory.as_deref().unwrap_or_default()));
     let environment = environment_of(context, sweep.id);
     let (checkpoint, best) = match again {
-        Some(Again::Resume { checkpoint, best }) => (checkpoint.clone(), best.clone().or_else(|| checkpoint.clone())),
+        Some(Again::Resume { checkpoint, best, .. }) => (checkpoint.clone(), best.clone().or_else(|| checkpoint.clone())),
         _ => (None, None),
     };
     let filled = filled(context, sweep, run, n, &start)?;
@@ -67,7 +68,10 @@ pub fn begin(
     let filling = render::Context { checkpoint: checkpoint.as_deref(), best_checkpoint: best.as_deref(), ..filled.context() };
     configure(context, sweep, run, &filling, &start)?;
     let rendered = rendered(sweep, run, &filling, again, &environment)?;
-    let shown = secrets::mask_text(&rendered.shown, &masked::in_environment(environment.clone()));
+    let secrets = masked::in_environment(environment.clone());
+    let shown = secrets::mask_text(&rendered.shown, &secrets);
+    let mut steps = steps(sweep, run, &filling, first_step(again), &environment)?;
+    steps.iter_mut().for_each(|step| step.shown = secrets::mask_text(&step.shown, &secrets));
     if !folder.join("run.json").exists() {
         let frozen = Frozen {
             version: FORMAT,
@@ -96,6 +100,8 @@ pub fn begin(
         argv: rendered.argv,
         shown,
         hides_ends: rendered.hides_ends,
+        steps,
+        steps_only: first_step(again).is_some(),
         directory: directory.display().to_string(),
         run_directory,
         env: variables(sweep, run, &filling, &attempt, n, &environment)?,
@@ -181,9 +187,31 @@ fn rendered(
     again: Option<&Again>,
     environment: &[(OsString, OsString)],
 ) -> Result<Rendered, HomeError> {
-    let mode = if matches!(again, Some(Again::Resume { .. })) { Mode::Resume } else { Mode::First };
+    let mode = if matches!(again, Some(Again::Resume { step: None, .. })) { Mode::Resume } else { Mode::First };
     render::command(&sweep.settings, &run.params, filling, mode, preflight::default_shell(environment))
         .map_err(|why| HomeError::Failed(format!("the command of run {} cannot be made: {why}", run.id)))
+}
+
+/// The step that an attempt begins with, where it does not begin with the command.
+fn first_step(again: Option<&Again>) -> Option<&str> {
+    match again {
+        Some(Again::Resume { step, .. }) => step.as_deref(),
+        _ => None,
+    }
+}
+
+fn steps(
+    sweep: &Sweep,
+    run: &Run,
+    filling: &render::Context<'_>,
+    first: Option<&str>,
+    environment: &[(OsString, OsString)],
+) -> Result<Vec<launch::Step>, HomeError> {
+    let steps = sweep.settings.then.iter().skip_while(|step| first.is_some_and(|first| step.name != first));
+    let shell = preflight::default_shell(environment);
+    let render = |step| render::step(&sweep.settings, &run.params, filling, step, shell).map_err(|why| (step, why));
+    let failed = |(step, why): (&Step, String)| HomeError::Failed(format!("step {} of run {} cannot be made: {why}", step.name, run.id));
+    steps.map(render).collect::<Result<_, _>>().map_err(failed)
 }
 
 fn variables(
@@ -197,7 +225,9 @@ fn variables(
     let folder = Path::new(filling.run_directory);
     // Of an outer run, if we are started from within one: what is ours is set below.
     let outer = |name: &str| {
-        name.starts_with("NERONET_PARAM_") || ["NERONET_SEED", "NERONET_COMMIT", "NERONET_BRANCH", "NERONET_RESUME_FROM"].contains(&name)
+        name.starts_with("NERONET_PARAM_")
+            || ["NERONET_SEED", "NERONET_COMMIT", "NERONET_BRANCH", "NERONET_RESUME_FROM"].contains(&name)
+            || [Awaited::Latest, Awaited::Best].iter().any(|awaited| awaited.variable() == name)
     };
     let inherited = environment.iter().filter_map(|(name, _)| name.to_str());
     let mut all: Vec<(String, Option<String>)> = inherited.filter(|name| outer(name)).map(|name| (name.into(), None)).collect();

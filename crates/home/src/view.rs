@@ -157,6 +157,8 @@ fn look(context: &Context, view: &mut View<'_>) {
             Cause::Asked(who) => format!("asked to stop by {who}"),
             other => other.to_string(),
         });
+    } else if let Some(step) = attempt.step() {
+        view.reason = Some(format!("step {}", step.name));
     }
     let summary: Option<Summary> = files::read_json(&context.home.run(view.run.id).join("summary.json")).ok().flatten();
     view.metrics = summary.unwrap_or_default().metrics;

@@ -61,6 +61,9 @@ pub enum Again {
         /// The best by the first objective, for those who go on from that.
         #[serde(default)]
         best: Option<String>,
+        /// With this step, as the command and all steps before it ended well.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        step: Option<String>,
     },
 }
 

@@ -13,6 +13,7 @@ use neronet_home::submit::World;
 use neronet_home::view::View;
 use neronet_home::{HomeError, json, masked, steer};
 use neronet_model::event::{By, Extent};
+use neronet_model::outcome::Cause;
 use neronet_model::run::run_outcome;
 use neronet_model::{Attempt, AttemptNo, Millis, Outcome, State, UnixMs};
 use neronet_report::{Cell, Column, Style, Table, words};
@@ -44,6 +45,7 @@ pub(crate) fn show(session: &Session, words: &Show) -> Result<ExitCode, HomeErro
     environment(&mut page, &world);
     metrics(&mut page, view);
     attempts_of(session, &mut page, view, &attempts);
+    steps(&mut page, &attempts);
     checkpoints(session, &mut page, &attempts);
     config(&mut page, &attempts);
     notices(&mut page, &attempts);
@@ -260,6 +262,33 @@ fn attempt_row(attempt: &Attempt) -> Vec<Cell> {
     ]
     .map(Cell::plain)
     .to_vec()
+}
+
+fn steps(page: &mut Page<'_>, attempts: &[Attempt]) {
+    let all = json::steps(attempts);
+    if all.is_empty() {
+        return;
+    }
+    page.heading("Steps");
+    let rows = all.into_iter().map(|(attempt, step)| {
+        let given: Vec<&str> = [&step.checkpoint, &step.best].into_iter().flatten().map(String::as_str).collect();
+        let end = match (step.exit_code, step.signal) {
+            (Some(code), _) => code.to_string(),
+            (None, Some(signal)) => Cause::Signal(signal).to_string(),
+            (None, None) => String::new(),
+        };
+        [
+            step.name.clone(),
+            attempt.state_of(step).to_string(),
+            end,
+            step.lasted().map(words::duration).unwrap_or_default(),
+            given.join(", "),
+        ]
+        .map(Cell::plain)
+        .to_vec()
+    });
+    let columns = ["step", "state", "exit code", "lasted", "checkpoint"].map(Column::left).to_vec();
+    page.table(&Table { columns, rows: rows.collect() });
 }
 
 fn checkpoints(session: &Session, page: &mut Page<'_>, attempts: &[Attempt]) {
