@@ -15,6 +15,7 @@ mod resume;
 mod secrets;
 mod sets;
 mod specs;
+mod stages;
 mod steps;
 mod stopping;
 mod together;

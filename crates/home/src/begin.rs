@@ -3,7 +3,7 @@
 use crate::configure;
 use crate::context::Context;
 use crate::error::HomeError;
-use crate::filling::{self, Filling};
+use crate::filling::{self, Filling, Stage};
 use crate::inputs;
 use crate::masked;
 use crate::port;
@@ -20,6 +20,7 @@ use neronet_store::files::{self, Durability};
 use neronet_store::spool;
 use neronet_supervise::Nursery;
 use neronet_supervise::files::files_found;
+use neronet_supervise::found;
 use neronet_supervise::os::process;
 use neronet_supervise::start::{self, Started};
 use serde::{Deserialize, Serialize};
@@ -42,14 +43,18 @@ pub struct Frozen {
     pub host: String,
     pub user: String,
     pub code: Code,
+    /// The run of another experiment that it goes on from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<RunId>,
 }
 
-/// Starts attempt `n` of a run. `again` says how, for all but the first. The nursery has the sweep's environment.
+/// Starts attempt `n` of a run that goes on from the run `after`, if from one. `again` says how, for all but the first. The
+/// nursery has the sweep's environment.
 pub fn begin(
     context: &Context,
     nursery: &Nursery,
     sweep: &Sweep,
-    run: &Run,
+    (run, after): (&Run, Option<RunId>),
     n: AttemptNo,
     again: Option<&Again>,
 ) -> Result<Started, HomeError> {
@@ -63,7 +68,11 @@ pub fn begin(
         Some(Again::Resume { checkpoint, best, .. }) => (checkpoint.clone(), best.clone().or_else(|| checkpoint.clone())),
         _ => (None, None),
     };
-    let filled = filled(context, sweep, run, n, &start)?;
+    let stage = after.map(|after| checkpoints_of(context, after)).transpose()?.unwrap_or_default();
+    if let Some(after) = after.filter(|_| stage.latest.is_none() && filling::names_stage(&sweep.settings)) {
+        return Err(HomeError::Failed(format!("run {after}, which it goes on from, has no complete checkpoint")));
+    }
+    let filled = filled(context, sweep, run, n, &start)?.with_stage(stage);
     let run_directory = folder.display().to_string();
     let filling = render::Context { checkpoint: checkpoint.as_deref(), best_checkpoint: best.as_deref(), ..filled.context() };
     configure(context, sweep, run, &filling, &start)?;
@@ -87,6 +96,7 @@ pub fn begin(
             host: sweep.host.clone(),
             user: sweep.user.clone(),
             code: sweep.code.clone(),
+            after,
         };
         files::replace_json(&folder.join("run.json"), &frozen, Durability::Renamed)?;
         files::replace_json(&folder.join("params.json"), &run.params, Durability::Renamed)?;
@@ -162,6 +172,17 @@ fn filled(context: &Context, sweep: &Sweep, run: &Run, n: AttemptNo, code: &Path
     inputs::still_there(&sweep.settings.inputs, &filling)?;
     let port = if filling::names_port(&sweep.settings, code) { Some(port::reserve(context, run.id, n)?) } else { None };
     Ok(filling.with_port(port))
+}
+
+/// The latest checkpoint of a run that another one goes on from, and the best by its own objective.
+fn checkpoints_of(context: &Context, run: RunId) -> Result<Stage, HomeError> {
+    let state = context.home.read()?.state;
+    let Some(before) = state.runs.get(&run) else { return Ok(Stage::default()) };
+    let goal = state.sweeps.get(&before.sweep).and_then(|sweep| Some(sweep.settings.objectives.first()?.goal));
+    let folder = context.home.run(run);
+    let found = found::checkpoints(&folder, &found::joined(&folder, AttemptNo(before.attempts))?, goal)?;
+    let text = |path: &Path| path.display().to_string();
+    Ok(Stage { best: found.best_or_latest().map(text), latest: found.latest.as_deref().map(text) })
 }
 
 /// Writes the configuration files of a run into its copy of the code, and keeps them beside it.

@@ -87,6 +87,7 @@ pub fn shown(context: &Context, view: &View<'_>) -> Value {
         "host": view.sweep.host,
         "user": view.sweep.user,
         "note": view.run.note,
+        "after": view.run.after.or_else(|| frozen.as_ref().and_then(|frozen| frozen.after)),
         "git": view.sweep.code.git.as_ref().map(|git| json!({"commit": git.commit, "branch": git.branch, "dirty": git.dirty})),
         "code": {"snapshot": view.sweep.code.snapshot, "in_place": view.sweep.code.in_place_because, "left_out": world.left_out, "large": world.large},
         "environment": world.environment,

@@ -3,6 +3,7 @@
 use crate::context::Context;
 use crate::drive::Task;
 use crate::error::HomeError;
+use crate::stages;
 use crate::view::{Snapshot, View};
 use neronet_model::attempt::End;
 use neronet_model::journal::{Entry, HomeState};
@@ -225,12 +226,16 @@ pub fn disk_use(folder: &Path) -> u64 {
     entries.flatten().map(one).sum()
 }
 
-/// Runs outside `runs` that were resumed from a checkpoint in one of them.
+/// Runs outside `runs` that go on from one of them, or were resumed from a checkpoint in one.
 pub fn dependants(context: &Context, state: &HomeState, runs: &[RunId]) -> Vec<RunId> {
     let inside = |path: &str| runs.iter().any(|run| Path::new(path).starts_with(context.home.run(*run)));
-    let decisions = state.decisions.values().filter(|decision| !runs.contains(&decision.run));
-    decisions
-        .filter(|decision| matches!(&decision.again, Again::Resume { checkpoint: Some(path), .. } if inside(path)))
-        .map(|decision| decision.run)
-        .collect()
+    let resumed = state.decisions.values();
+    let resumed = resumed.filter(|decision| matches!(&decision.again, Again::Resume { checkpoint: Some(path), .. } if inside(path)));
+    let after = state.runs.values().filter(|run| {
+        let best_of = state.sweeps.get(&run.sweep).is_some_and(|sweep| !sweep.best_of.is_empty());
+        let after = run.after.or_else(|| stages::chosen(context, run.id).filter(|_| best_of));
+        run.trashed.is_none() && after.is_some_and(|after| runs.contains(&after))
+    });
+    let all: BTreeSet<RunId> = resumed.map(|decision| decision.run).chain(after.map(|run| run.id)).collect();
+    all.into_iter().filter(|run| !runs.contains(run)).collect()
 }

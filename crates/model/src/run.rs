@@ -17,6 +17,8 @@ pub struct Run {
     pub sweep: SweepId,
     pub experiment: String,
     pub params: Params,
+    /// The run of another experiment that it goes on from.
+    pub after: Option<RunId>,
     pub created: UnixMs,
     pub tags: BTreeSet<String>,
     pub note: Option<String>,

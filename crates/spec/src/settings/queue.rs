@@ -38,10 +38,6 @@ pub(super) fn stage(table: &Table, reader: &mut Reader<'_, '_>) -> Option<Stage>
         reader.found.error(node.span, format!("{} cannot be the name of an experiment: {why}", quoted(&after)), None);
         return None;
     }
-    if table.get("name").is_some_and(|name| matches!(&name.tree, Tree::Scalar(value) if value.to_string() == after)) {
-        reader.found.error(node.span, "an experiment cannot come after itself", None);
-        return None;
-    }
     Some(Stage { after, match_on: match_on.unwrap_or(Match::All) })
 }
 

@@ -118,9 +118,9 @@ fn the_text_of_a_file_is_filled_in_without_quotes() {
 fn a_stage_goes_on_from_the_checkpoint_of_another_experiment() {
     for name in ["cifar", "cifar-wide", "v1.2-wide", "3d-unet"] {
         let text = format!(
-            "command = \"t\"\n[[experiment]]\nname = \"tune\"\nafter = \"{name}\"\ncommand = \"t {{{name}.checkpoint}} {{{name}.checkpoint.best}}\"\n"
+            "command = \"t\"\n[[experiment]]\nname = \"tune\"\nafter = \"{name}\"\ncommand = \"t {{{name}.checkpoint}} {{{name}.checkpoint.best}}\"\n[[experiment]]\nname = \"{name}\"\n"
         );
-        let experiment = &experiments(&text)[0];
+        let experiment = &experiments(&text)[1];
         let context = Context {
             stage_checkpoint: Some("/runs/1/last.pt"),
             best_stage_checkpoint: Some("/runs/1/best.pt"),
