@@ -18,6 +18,8 @@ mod secrets;
 mod sets;
 mod smoke;
 mod specs;
+mod stages;
+mod steps;
 mod stopping;
 mod together;
 mod variables;

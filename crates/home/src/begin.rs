@@ -4,7 +4,7 @@ use crate::build;
 use crate::configure;
 use crate::context::Context;
 use crate::error::HomeError;
-use crate::filling::{self, Filling};
+use crate::filling::{self, Filling, Stage};
 use crate::inputs;
 use crate::masked;
 use crate::port;
@@ -14,13 +14,15 @@ use crate::submit::{environment_of, plain};
 use neronet_capture::code;
 use neronet_capture::secrets::mask_text;
 use neronet_model::journal::{Code, Sweep};
-use neronet_model::launch::{Launch, Limits};
+use neronet_model::launch::{self, Awaited, Launch, Limits};
 use neronet_model::run::Again;
+use neronet_model::settings::Step;
 use neronet_model::{AttemptNo, FORMAT, Params, Run, RunId, SweepId, Uid, UnixMs};
 use neronet_spec::render::{self, Mode, Rendered};
 use neronet_store::files::{self, Durability};
 use neronet_store::spool;
 use neronet_supervise::files::files_found;
+use neronet_supervise::found;
 use neronet_supervise::os::process;
 use neronet_supervise::start::{self, Started};
 use neronet_supervise::{Nursery, Secrets};
@@ -44,15 +46,18 @@ pub struct Frozen {
     pub host: String,
     pub user: String,
     pub code: Code,
+    /// The run of another experiment that it goes on from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<RunId>,
 }
 
-/// Starts attempt `n` of a run. `again` says how, for all but the first. The nursery has the sweep's environment; the secrets are those
-/// that the sweep names.
+/// Starts attempt `n` of a run that goes on from the run `after`, if from one. `again` says how, for all but the first. The
+/// nursery has the sweep's environment; the secrets are those that the sweep names.
 pub fn begin(
     context: &Context,
     nursery: &Nursery,
     sweep: &Sweep,
-    run: &Run,
+    (run, after): (&Run, Option<RunId>),
     n: AttemptNo,
     again: Option<&Again>,
     secrets: &Secrets,
@@ -64,16 +69,22 @@ pub fn begin(
     let directory = plain(&start.join(sweep.settings.code.directory.as_deref().unwrap_or_default()));
     let environment = environment_of(context, sweep.id);
     let (checkpoint, best) = match again {
-        Some(Again::Resume { checkpoint, best }) => (checkpoint.clone(), best.clone().or_else(|| checkpoint.clone())),
+        Some(Again::Resume { checkpoint, best, .. }) => (checkpoint.clone(), best.clone().or_else(|| checkpoint.clone())),
         _ => (None, None),
     };
-    let filled = filled(context, sweep, run, n, &start)?;
+    let stage = after.map(|after| checkpoints_of(context, after)).transpose()?.unwrap_or_default();
+    if let Some(after) = after.filter(|_| stage.latest.is_none() && filling::names_stage(&sweep.settings)) {
+        return Err(HomeError::Failed(format!("run {after}, which it goes on from, has no complete checkpoint")));
+    }
+    let filled = filled(context, sweep, run, n, &start)?.with_stage(stage);
     let run_directory = folder.display().to_string();
     let filling = render::Context { checkpoint: checkpoint.as_deref(), best_checkpoint: best.as_deref(), ..filled.context() };
     configure(context, sweep, run, &filling, &start)?;
     let rendered = rendered(sweep, run, &filling, again, &environment)?;
     let known = [masked::in_environment(environment.clone()), secrets.lines()].concat();
     let shown = mask_text(&rendered.shown, &known);
+    let mut steps = steps(sweep, run, &filling, first_step(again), &environment)?;
+    steps.iter_mut().for_each(|step| step.shown = mask_text(&step.shown, &known));
     if !folder.join("run.json").exists() {
         let frozen = Frozen {
             version: FORMAT,
@@ -89,6 +100,7 @@ pub fn begin(
             host: sweep.host.clone(),
             user: sweep.user.clone(),
             code: sweep.code.clone(),
+            after,
         };
         files::replace_json(&folder.join("run.json"), &frozen, Durability::Renamed)?;
         files::replace_json(&folder.join("params.json"), &run.params, Durability::Renamed)?;
@@ -102,6 +114,8 @@ pub fn begin(
         argv: rendered.argv,
         shown,
         hides_ends: rendered.hides_ends,
+        steps,
+        steps_only: first_step(again).is_some(),
         directory: directory.display().to_string(),
         run_directory,
         env: {
@@ -173,6 +187,17 @@ fn filled(context: &Context, sweep: &Sweep, run: &Run, n: AttemptNo, code: &Path
     Ok(filling.with_port(port))
 }
 
+/// The latest checkpoint of a run that another one goes on from, and the best by its own objective.
+fn checkpoints_of(context: &Context, run: RunId) -> Result<Stage, HomeError> {
+    let state = context.home.read()?.state;
+    let Some(before) = state.runs.get(&run) else { return Ok(Stage::default()) };
+    let goal = state.sweeps.get(&before.sweep).and_then(|sweep| Some(sweep.settings.objectives.first()?.goal));
+    let folder = context.home.run(run);
+    let found = found::checkpoints(&folder, &found::joined(&folder, AttemptNo(before.attempts))?, goal)?;
+    let text = |path: &Path| path.display().to_string();
+    Ok(Stage { best: found.best_or_latest().map(text), latest: found.latest.as_deref().map(text) })
+}
+
 /// Writes the configuration files of a run into its copy of the code, and keeps them beside it.
 fn configure(context: &Context, sweep: &Sweep, run: &Run, filling: &render::Context<'_>, code: &Path) -> Result<(), HomeError> {
     if sweep.settings.files.is_empty() {
@@ -196,9 +221,31 @@ fn rendered(
     again: Option<&Again>,
     environment: &[(OsString, OsString)],
 ) -> Result<Rendered, HomeError> {
-    let mode = if matches!(again, Some(Again::Resume { .. })) { Mode::Resume } else { Mode::First };
+    let mode = if matches!(again, Some(Again::Resume { step: None, .. })) { Mode::Resume } else { Mode::First };
     render::command(&sweep.settings, &run.params, filling, mode, preflight::default_shell(environment))
         .map_err(|why| HomeError::Failed(format!("the command of run {} cannot be made: {why}", run.id)))
+}
+
+/// The step that an attempt begins with, where it does not begin with the command.
+fn first_step(again: Option<&Again>) -> Option<&str> {
+    match again {
+        Some(Again::Resume { step, .. }) => step.as_deref(),
+        _ => None,
+    }
+}
+
+fn steps(
+    sweep: &Sweep,
+    run: &Run,
+    filling: &render::Context<'_>,
+    first: Option<&str>,
+    environment: &[(OsString, OsString)],
+) -> Result<Vec<launch::Step>, HomeError> {
+    let steps = sweep.settings.then.iter().skip_while(|step| first.is_some_and(|first| step.name != first));
+    let shell = preflight::default_shell(environment);
+    let render = |step| render::step(&sweep.settings, &run.params, filling, step, shell).map_err(|why| (step, why));
+    let failed = |(step, why): (&Step, String)| HomeError::Failed(format!("step {} of run {} cannot be made: {why}", step.name, run.id));
+    steps.map(render).collect::<Result<_, _>>().map_err(failed)
 }
 
 fn variables(
@@ -212,7 +259,9 @@ fn variables(
     let folder = Path::new(filling.run_directory);
     // Of an outer run, if we are started from within one: what is ours is set below.
     let outer = |name: &str| {
-        name.starts_with("NERONET_PARAM_") || ["NERONET_SEED", "NERONET_COMMIT", "NERONET_BRANCH", "NERONET_RESUME_FROM"].contains(&name)
+        name.starts_with("NERONET_PARAM_")
+            || ["NERONET_SEED", "NERONET_COMMIT", "NERONET_BRANCH", "NERONET_RESUME_FROM"].contains(&name)
+            || [Awaited::Latest, Awaited::Best].iter().any(|awaited| awaited.variable() == name)
     };
     let inherited = environment.iter().filter_map(|(name, _)| name.to_str());
     let mut all: Vec<(String, Option<String>)> = inherited.filter(|name| outer(name)).map(|name| (name.into(), None)).collect();

@@ -6,6 +6,7 @@ use crate::build::{self, Build};
 use crate::context::Context;
 use crate::error::HomeError;
 use crate::secrets;
+use crate::stages::{self, Before, May};
 use crate::submit::environment_of;
 use crate::view::known_end;
 use neronet_model::attempt::End;
@@ -69,6 +70,10 @@ pub struct Drive<'a> {
     builds: BTreeMap<SweepId, Build>,
     /// Runs whose keeper never came to be, and that were tried once more.
     tried_again: BTreeSet<RunId>,
+    /// Runs that are queued or run here.
+    pending: BTreeSet<RunId>,
+    /// Runs that others wait for and that are not ours, as they stood when that was looked up.
+    elsewhere: BTreeMap<RunId, (Before, Instant)>,
 }
 
 struct Live {
@@ -111,6 +116,7 @@ impl<'a> Drive<'a> {
     pub fn new(context: &'a Context, tasks: Vec<Task>, nursery: Option<Nursery>) -> Result<Drive<'a>, HomeError> {
         let state = context.home.read()?.state;
         let first = tasks.first().and_then(|task| state.runs.get(&task.run)).map(|run| run.sweep);
+        let pending = tasks.iter().map(|task| task.run).collect();
         let mut queues: BTreeMap<SweepId, VecDeque<Task>> = BTreeMap::new();
         for task in tasks {
             if let Some(run) = state.runs.get(&task.run) {
@@ -133,6 +139,8 @@ impl<'a> Drive<'a> {
             short_until: None,
             builds: BTreeMap::new(),
             tried_again: BTreeSet::new(),
+            pending,
+            elsewhere: BTreeMap::new(),
         })
     }
 
@@ -174,8 +182,8 @@ impl<'a> Drive<'a> {
         }
         let sweeps: Vec<SweepId> = self.queues.keys().copied().collect();
         for sweep in sweeps {
-            while let Some(task) = self.next_of(sweep) {
-                self.start(task);
+            while let Some((task, after)) = self.next_of(sweep) {
+                self.start(task, after);
             }
         }
     }
@@ -202,8 +210,8 @@ impl<'a> Drive<'a> {
         ready
     }
 
-    /// The next task of a sweep, if that may start one more.
-    fn next_of(&mut self, sweep: SweepId) -> Option<Task> {
+    /// The next task of a sweep, if that may start one more, and the run that it goes on from.
+    fn next_of(&mut self, sweep: SweepId) -> Option<(Task, Option<RunId>)> {
         let at_work = self.running.iter().filter(|live| live.sweep == sweep).count() as u64;
         let short = self.short_until.is_some_and(|until| Instant::now() < until);
         if short || at_work >= self.state.sweeps.get(&sweep)?.parallel || self.running.len() as u64 >= self.at_once {
@@ -212,10 +220,65 @@ impl<'a> Drive<'a> {
         if !self.is_built(sweep) {
             return None;
         }
-        self.queues.get_mut(&sweep)?.pop_front()
+        let waits = self.state.sweeps.get(&sweep)?.settings.stage.is_some();
+        if !waits {
+            return Some((self.queues.get_mut(&sweep)?.pop_front()?, None));
+        }
+        let mut queue = std::mem::take(self.queues.get_mut(&sweep)?);
+        let mut next = None;
+        let mut at = 0;
+        while next.is_none() && at < queue.len() {
+            match self.may_start(queue[at].run) {
+                May::Wait => at += 1,
+                May::Start(after) => next = queue.remove(at).map(|task| (task, after)),
+                May::Never(why) => {
+                    let Some(task) = queue.remove(at) else { break };
+                    let end = self.ended_elsewhere(task.run);
+                    let end = end.unwrap_or_else(|| self.not_started(&task, Outcome::Stopped, Cause::NotStarted(why)));
+                    self.ended(task.run, end);
+                }
+            }
+        }
+        self.queues.insert(sweep, queue);
+        next
     }
 
-    fn start(&mut self, task: Task) {
+    fn may_start(&mut self, run: RunId) -> May {
+        let state = Arc::clone(&self.state);
+        let Some((run, sweep)) = state.runs.get(&run).and_then(|run| Some((run, state.sweeps.get(&run.sweep)?))) else {
+            return May::Start(None);
+        };
+        let context = self.context;
+        let may = stages::may_start(context, run, sweep, |before| self.stands(before, run.id));
+        may.unwrap_or_else(|e| May::Never(e.to_string()))
+    }
+
+    /// How a run stands that `waiting` waits for.
+    fn stands(&mut self, before: RunId, waiting: RunId) -> Before {
+        if self.pending.contains(&before) {
+            return Before::Runs;
+        }
+        if let Some(end) = self.ended.get(&before) {
+            return Before::Ended(end.outcome);
+        }
+        let known = self.elsewhere.get(&before).copied();
+        match known {
+            Some((stands @ (Before::Ended(_) | Before::Gone), _)) => stands,
+            Some((stands, at)) if at.elapsed() < LEARN_EVERY => stands,
+            _ => {
+                let stands = stages::elsewhere(self.context, before);
+                if stands == Before::Stranded && known.is_none() {
+                    (self.context.say)(&format!(
+                        "run {waiting} waits for run {before}, which nobody starts: `neronet retry {before}` does"
+                    ));
+                }
+                self.elsewhere.insert(before, (stands, Instant::now()));
+                stands
+            }
+        }
+    }
+
+    fn start(&mut self, task: Task, after: Option<RunId>) {
         let state = Arc::clone(&self.state);
         let Some((run, sweep)) = state.runs.get(&task.run).and_then(|run| Some((run, state.sweeps.get(&run.sweep)?))) else {
             return;
@@ -224,7 +287,7 @@ impl<'a> Drive<'a> {
         let begin = |nurseries: &mut BTreeMap<SweepId, Nursery>| {
             let secrets = secrets.as_ref().map_err(|why| HomeError::Failed(why.clone()))?;
             let nursery = nursery_of(nurseries, self.context, sweep.id)?;
-            begin(self.context, nursery, sweep, run, task.attempt, task.again.as_ref(), secrets)
+            begin(self.context, nursery, sweep, (run, after), task.attempt, task.again.as_ref(), secrets)
         };
         let mut started = begin(&mut self.nurseries);
         if started.as_ref().is_err_and(|e| errno_of(e) == Some(Errno::EPIPE)) {
@@ -248,8 +311,12 @@ impl<'a> Drive<'a> {
                 self.queues.entry(sweep.id).or_default().push_front(task);
             }
             Err(e) => match self.ended_elsewhere(task.run) {
-                Some(end) => drop(self.ended.insert(task.run, end)),
+                Some(end) => {
+                    self.pending.remove(&task.run);
+                    self.ended.insert(task.run, end);
+                }
                 None if errno_of(&e) == Some(Errno::EEXIST) => {
+                    self.pending.remove(&task.run);
                     (self.context.say)(&format!("run {} is being carried out by another neronet", task.run));
                 }
                 None => {
@@ -375,6 +442,7 @@ impl<'a> Drive<'a> {
     }
 
     fn ended(&mut self, run: RunId, end: KnownEnd) {
+        self.pending.remove(&run);
         self.ended.insert(run, end);
         self.unlearned.push(run);
     }

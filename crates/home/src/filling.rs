@@ -19,6 +19,21 @@ pub struct Filling {
     target: Vec<(String, String)>,
     port: Option<u16>,
     in_files: Vec<String>,
+    stage: Stage,
+}
+
+/// Of the run that this one goes on from: its checkpoints.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Stage {
+    pub latest: Option<String>,
+    pub best: Option<String>,
+}
+
+impl Stage {
+    /// Names for what is not known yet.
+    fn named(after: &str) -> Stage {
+        Stage { latest: Some(format!("{{{after}.checkpoint}}")), best: Some(format!("{{{after}.checkpoint.best}}")) }
+    }
 }
 
 impl Filling {
@@ -31,7 +46,8 @@ impl Filling {
         };
         let run_directory = context.home.run(run).display().to_string();
         let target = if names_target(settings) { targets::variables(context).map_err(|e| e.to_string())? } else { Vec::new() };
-        let mut filling = Filling { run, run_directory, seed, inputs: Vec::new(), target, port: None, in_files: Vec::new() };
+        let stage = settings.stage.as_ref().map(|stage| Stage::named(&stage.after)).unwrap_or_default();
+        let mut filling = Filling { run, run_directory, seed, inputs: Vec::new(), target, port: None, in_files: Vec::new(), stage };
         for (name, path) in render::inputs(settings, params, &filling.context())? {
             filling.inputs.push((name, plain(&start.join(path)).display().to_string()));
         }
@@ -48,6 +64,11 @@ impl Filling {
         Filling { port, ..self }
     }
 
+    /// With the checkpoints themselves, where there are names for them so far.
+    pub fn with_stage(self, stage: Stage) -> Filling {
+        Filling { stage, ..self }
+    }
+
     pub fn context(&self) -> render::Context<'_> {
         render::Context {
             seed: self.seed,
@@ -55,6 +76,8 @@ impl Filling {
             target: &self.target,
             port: self.port,
             in_files: &self.in_files,
+            stage_checkpoint: self.stage.latest.as_deref(),
+            best_stage_checkpoint: self.stage.best.as_deref(),
             ..render::Context::of(self.run, &self.run_directory)
         }
     }
@@ -63,6 +86,12 @@ impl Filling {
 /// Most experiments never name the target: then its file need not be read.
 fn names_target(settings: &Settings) -> bool {
     serde_json::to_string(settings).is_ok_and(|text| text.contains("{target."))
+}
+
+/// Whether anything of the experiment asks for a checkpoint of the run that it goes on from.
+pub(crate) fn names_stage(settings: &Settings) -> bool {
+    let named = settings.stage.as_ref().map(|stage| format!("{{{}.checkpoint", stage.after));
+    named.is_some_and(|named| serde_json::to_string(settings).is_ok_and(|text| text.contains(&named)))
 }
 
 /// Whether anything of the experiment, or of its templates as `code` has them, asks for a port.

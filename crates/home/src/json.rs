@@ -7,7 +7,8 @@ use crate::submit::{World, world_file};
 use crate::view::View;
 use neronet_model::event::Checkpoint;
 use neronet_model::event::Extent;
-use neronet_model::{Attempt, AttemptNo, UnixMs, number};
+use neronet_model::step::Step;
+use neronet_model::{Attempt, AttemptNo, Millis, UnixMs, number};
 use neronet_store::{files, spool};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -86,6 +87,7 @@ pub fn shown(context: &Context, view: &View<'_>) -> Value {
         "host": view.sweep.host,
         "user": view.sweep.user,
         "note": view.run.note,
+        "after": view.run.after.or_else(|| frozen.as_ref().and_then(|frozen| frozen.after)),
         "git": view.sweep.code.git.as_ref().map(|git| json!({"commit": git.commit, "branch": git.branch, "dirty": git.dirty})),
         "code": {"snapshot": view.sweep.code.snapshot, "in_place": view.sweep.code.in_place_because, "left_out": world.left_out, "large": world.large},
         "environment": world.environment,
@@ -97,6 +99,7 @@ pub fn shown(context: &Context, view: &View<'_>) -> Value {
             "path": checkpoint.path, "bytes": checkpoint.bytes, "modified": time(Some(checkpoint.modified)),
             "step": checkpoint.step, "epoch": checkpoint.epoch,
         })).collect::<Vec<_>>(),
+        "steps": steps(&attempts).into_iter().map(step_json).collect::<Vec<_>>(),
         "artifacts": [],
         "findings": [],
     });
@@ -126,6 +129,38 @@ pub fn attempts(context: &Context, view: &View<'_>) -> Vec<Attempt> {
     }
     attempts.iter_mut().for_each(masked::attempt);
     attempts
+}
+
+/// Every step of a run, with the attempt that carried it out: of each the last, as far as what is there goes on from that.
+pub fn steps(attempts: &[Attempt]) -> Vec<(&Attempt, &Step)> {
+    let mut all: Vec<(&Attempt, &Step)> = Vec::new();
+    for attempt in attempts {
+        if !attempt.resumes {
+            all.clear();
+        }
+        for step in &attempt.steps {
+            match all.iter_mut().find(|(_, known)| known.name == step.name) {
+                Some(known) => *known = (attempt, step),
+                None => all.push((attempt, step)),
+            }
+        }
+    }
+    all
+}
+
+fn step_json((attempt, step): (&Attempt, &Step)) -> Value {
+    let at = |t: Option<Millis>| time(attempt.begun.zip(t).map(|(begun, t)| begun.plus(t)));
+    json!({
+        "name": step.name,
+        "state": attempt.state_of(step),
+        "attempt": step.begun.map(|_| attempt.n),
+        "started": at(step.begun),
+        "ended": at(step.ended),
+        "exit_code": step.exit_code,
+        "signal": step.signal,
+        "checkpoint": step.checkpoint,
+        "best_checkpoint": step.best,
+    })
 }
 
 fn attempt_json(attempt: &Attempt) -> Value {

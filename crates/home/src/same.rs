@@ -7,13 +7,15 @@ use crate::compare::commit;
 use crate::context::Context;
 use crate::error::HomeError;
 use crate::inputs::{self, Seen};
+use crate::planned::Runs;
 use crate::select::spans;
 use crate::view::Snapshot;
 use neronet_capture::code::{self, Survey};
 use neronet_model::journal::{HomeState, Sweep};
-use neronet_model::{Outcome, Params, RunId, Settings, State, Value};
+use neronet_model::{Outcome, Params, RunId, Settings, State, SweepId, Value};
 use neronet_spec::Plan;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;
 
 /// What becomes of runs that are there already.
@@ -32,10 +34,28 @@ pub enum Repeats {
 }
 
 /// What tells a run from others, within its project.
-#[derive(Debug, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Key(String);
 
+impl Key {
+    /// Of the best of several runs.
+    pub(crate) fn of_best<'k>(runs: impl Iterator<Item = &'k Key>) -> Key {
+        let mut runs: Vec<&Key> = runs.collect();
+        runs.sort_unstable();
+        runs.dedup();
+        // Each run after them would hold all of their keys: a hash says as much.
+        let mut hasher = DefaultHasher::new();
+        runs.hash(&mut hasher);
+        Key(format!("the best of {} {:x}", runs.len(), hasher.finish()))
+    }
+
+    pub(crate) fn text(&self) -> &str {
+        &self.0
+    }
+}
+
 /// The same for every run of these settings.
+#[derive(Default)]
 pub(crate) struct Keys(String);
 
 impl Keys {
@@ -44,10 +64,12 @@ impl Keys {
         Keys(serde_json::to_string(&(&settings.command, &settings.flags, &settings.files, inputs)).unwrap_or_default())
     }
 
-    pub(crate) fn key(&self, params: &Params) -> Key {
+    /// `before` is what the run goes on from.
+    pub(crate) fn key(&self, params: &Params, before: Option<&Key>) -> Key {
         let mut pairs: Vec<String> = params.iter().map(|(name, value)| format!("{name}={}", canonical(value))).collect();
         pairs.sort_unstable();
-        Key(format!("{}\n{}", self.0, pairs.join("\n")))
+        let after = before.map(|before| format!("\nafter {}", before.0)).unwrap_or_default();
+        Key(format!("{}\n{}{after}", self.0, pairs.join("\n")))
     }
 }
 
@@ -64,10 +86,33 @@ fn canonical(value: &Value) -> String {
 
 /// Every run of a project that is not in the trash; of several that are the same the newest.
 pub(crate) fn known(state: &HomeState, project: &str) -> HashMap<Key, RunId> {
-    let sweeps: BTreeMap<_, Keys> =
-        state.sweeps.iter().filter(|(_, sweep)| sweep.project == project).map(|(id, sweep)| (*id, Keys::of(&sweep.settings))).collect();
-    let runs = state.runs.values().filter(|run| run.trashed.is_none());
-    runs.filter_map(|run| Some((sweeps.get(&run.sweep)?.key(&run.params), run.id))).collect()
+    let in_trash = |run: &RunId| state.runs.get(run).is_some_and(|run| run.trashed.is_some());
+    keys_of(state, project).into_iter().filter(|(run, _)| !in_trash(run)).map(|(run, key)| (key, run)).collect()
+}
+
+/// Of every run of a project.
+pub(crate) fn keys_of(state: &HomeState, project: &str) -> BTreeMap<RunId, Key> {
+    let sweeps: BTreeMap<_, (&Sweep, Keys)> = state
+        .sweeps
+        .iter()
+        .filter(|(_, sweep)| sweep.project == project)
+        .map(|(id, sweep)| (*id, (sweep, Keys::of(&sweep.settings))))
+        .collect();
+    let mut best_of: BTreeMap<SweepId, Key> = BTreeMap::new();
+    let mut known: BTreeMap<RunId, Key> = BTreeMap::new();
+    // What a run goes on from has a smaller number.
+    for run in state.runs.values() {
+        let Some((sweep, keys)) = sweeps.get(&run.sweep) else { continue };
+        let gone = run.after.map(|after| Key(format!("run {after}, which is gone")));
+        let before = match run.after {
+            Some(after) => known.get(&after).or(gone.as_ref()),
+            None if sweep.best_of.is_empty() => None,
+            None => Some(&*best_of.entry(sweep.id).or_insert_with(|| Key::of_best(sweep.best_of.iter().filter_map(|run| known.get(run))))),
+        };
+        let key = keys.key(&run.params, before);
+        known.insert(run.id, key);
+    }
+    known
 }
 
 /// What a submission leaves out, and what to say of it.
@@ -80,18 +125,20 @@ pub(crate) struct There {
 }
 
 impl There {
-    /// Nothing of the plan is left to start.
-    pub(crate) fn is_all(&self, plan: &Plan) -> bool {
-        let mut runs = plan.experiments.iter().flat_map(|experiment| {
-            let keys = Keys::of(&experiment.settings);
-            experiment.runs().map(move |params| keys.key(&params))
-        });
-        !self.left_out.is_empty() && runs.all(|key| self.left_out.contains(&key))
+    /// Nothing of what is planned is left to start.
+    pub(crate) fn is_all(&self, planned: &[Runs]) -> bool {
+        let mut keys = planned.iter().flat_map(|runs| &runs.all).map(|run| &run.key);
+        !self.left_out.is_empty() && keys.all(|key| key.as_ref().is_some_and(|key| self.left_out.contains(key)))
     }
 }
 
 /// Looks for the plan's runs. Fails where they are there with other code and nobody said what to do then.
-pub(crate) fn look(context: &Context, plan: &Plan, now: (&str, &Survey, &[Seen]), repeats: Repeats) -> Result<There, HomeError> {
+pub(crate) fn look(
+    context: &Context,
+    (plan, planned): (&Plan, &[Runs]),
+    now: (&str, &Survey, &[Seen]),
+    repeats: Repeats,
+) -> Result<There, HomeError> {
     let (project, survey, inputs) = now;
     let mut there = There::default();
     if matches!(repeats, Repeats::Start | Repeats::Again) {
@@ -100,18 +147,9 @@ pub(crate) fn look(context: &Context, plan: &Plan, now: (&str, &Survey, &[Seen])
     let snapshot = Snapshot::read(context)?;
     there.seen = snapshot.state.last_run;
     let known = known(&snapshot.state, project);
-    let mut same: Vec<(Key, RunId)> = Vec::new();
-    let mut planned = 0_u64;
-    for experiment in &plan.experiments {
-        let keys = Keys::of(&experiment.settings);
-        for params in experiment.runs() {
-            planned += 1;
-            let key = keys.key(&params);
-            if let Some(run) = known.get(&key) {
-                same.push((key, *run));
-            }
-        }
-    }
+    let keys = planned.iter().flat_map(|runs| &runs.all).filter_map(|run| run.key.as_ref());
+    let same: Vec<(Key, RunId)> = keys.filter_map(|key| Some((key.clone(), *known.get(key)?))).collect();
+    let planned: usize = planned.iter().map(|runs| runs.all.len()).sum();
     if same.is_empty() {
         return Ok(there);
     }
@@ -130,7 +168,7 @@ pub(crate) fn look(context: &Context, plan: &Plan, now: (&str, &Survey, &[Seen])
             standing.words()
         )));
     }
-    let new = planned - same.len() as u64;
+    let new = planned - same.len();
     there.notes.push(match (repeats, new) {
         (Repeats::AgainFailed, _) => format!("{} are there already: {}", counted(same.len()), standing.words()),
         (_, 0) => format!("nothing is new: {} are there already: {}", counted(same.len()), standing.words()),

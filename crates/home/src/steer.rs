@@ -3,22 +3,22 @@
 use crate::context::Context;
 use crate::drive::Task;
 use crate::error::HomeError;
+use crate::stages;
 use crate::view::{Snapshot, View};
 use neronet_model::attempt::End;
-use neronet_model::event::Checkpoint;
 use neronet_model::journal::{Entry, HomeState};
 use neronet_model::outcome::Cause;
 use neronet_model::run::{Again, Decision, KnownEnd};
-use neronet_model::settings::{Command, Goal, Resume};
+use neronet_model::settings::{Command, Resume};
 use neronet_model::{Attempt, AttemptNo, Outcome, RunId, State, SweepId};
 use neronet_store::{Locked, StoreError, files, spool};
-use neronet_supervise::checkpoints::{self, Seen, Verdict, Writes};
+use neronet_supervise::found::{self, Found};
 use neronet_supervise::os::process;
 use neronet_supervise::start::{self, How};
 use std::collections::BTreeSet;
 use std::io::ErrorKind;
 use std::os::unix::fs::DirBuilderExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 /// Asks runs to end. Gives those that had nothing to be asked, each with the reason.
@@ -81,21 +81,10 @@ fn end_before_start(context: &Context, home: &mut Locked, run: RunId) -> Result<
     Ok(true)
 }
 
-/// The checkpoints to go on from, with a word on each that was passed over.
-#[derive(Debug, Default)]
-pub struct Found {
-    pub latest: Option<PathBuf>,
-    /// By the first objective, of those whose value is known.
-    pub best: Option<PathBuf>,
-    pub passed_over: Vec<String>,
-}
-
-impl Found {
-    /// What `[resume]` hands over: the latest, but where it names the best alone that.
-    pub fn handed_over(&self, resume: &Resume) -> Option<&Path> {
-        let best = self.best.as_deref().filter(|_| names_the_best_alone(resume));
-        best.or(self.latest.as_deref())
-    }
+/// What `[resume]` hands over: the latest checkpoint, but where it names the best alone that.
+pub fn handed_over<'f>(found: &'f Found, resume: &Resume) -> Option<&'f Path> {
+    let best = found.best.as_deref().filter(|_| names_the_best_alone(resume));
+    best.or(found.latest.as_deref())
 }
 
 pub fn names_the_best_alone(resume: &Resume) -> bool {
@@ -109,49 +98,19 @@ pub fn names_the_best_alone(resume: &Resume) -> bool {
 
 /// The complete checkpoints of a run: what its attempts recorded, looked at again as it is now.
 pub fn find_checkpoints(context: &Context, view: &View<'_>) -> Result<Found, HomeError> {
-    let mut candidates: Vec<(PathBuf, Checkpoint, Writes)> = Vec::new();
-    for n in 1..=view.run.attempts {
-        let folder = context.home.attempt(view.run.id, AttemptNo(n));
-        let attempt = spool::attempt(&folder, AttemptNo(n))?;
-        let directory = spool::launch(&folder)?.map(|launch| launch.directory).unwrap_or_default();
-        let writes = Writes::after(&attempt);
-        for checkpoint in attempt.checkpoints {
-            let path = Path::new(&directory).join(&checkpoint.path);
-            candidates.retain(|(known, _, _)| *known != path);
-            candidates.push((path, checkpoint, writes));
-        }
-    }
-    candidates.sort_by_key(|(_, checkpoint, _)| std::cmp::Reverse(checkpoint.modified));
+    let attempts: Vec<AttemptNo> = (1..=view.run.attempts).map(AttemptNo).collect();
     let goal = view.sweep.settings.objectives.first().map(|objective| objective.goal);
-    let mut found = Found::default();
-    let mut best: Option<f64> = None;
-    for (path, recorded, writes) in candidates {
-        // As it is on record it was complete; if it is other than that, it may have been cut short while it was written anew.
-        match checkpoints::inspect(&path, writes, Seen::Open) {
-            Verdict::Complete { .. } => {}
-            _ if checkpoints::is_as_recorded(&path, &recorded) => {}
-            Verdict::NotYet => {
-                found.passed_over.push(format!("{} may still be being written", path.display()));
-                continue;
-            }
-            Verdict::Unusable(why) => {
-                found.passed_over.push(format!("{}: {why}", path.display()));
-                continue;
-            }
-        }
-        let better = match (recorded.value, best, goal) {
-            (Some(value), Some(best), Some(Goal::Min)) => value < best,
-            (Some(value), Some(best), Some(Goal::Max)) => value > best,
-            (Some(_), None, Some(_)) => true,
-            _ => false,
-        };
-        if better {
-            best = recorded.value;
-            found.best = Some(path.clone());
-        }
-        found.latest.get_or_insert(path);
+    Ok(found::checkpoints(&context.home.run(view.run.id), &attempts, goal)?)
+}
+
+/// The step that a run is left with, where all before it ended well.
+pub fn step_left(context: &Context, view: &View<'_>) -> Result<Option<String>, HomeError> {
+    let n = AttemptNo(view.run.attempts);
+    let folder = context.home.attempt(view.run.id, n);
+    if view.sweep.settings.then.is_empty() || !folder.exists() {
+        return Ok(None);
     }
-    Ok(found)
+    Ok(spool::attempt(&folder, n)?.first_step_left().map(|step| step.name.clone()))
 }
 
 /// Decides on another attempt of an ended run.
@@ -267,12 +226,16 @@ pub fn disk_use(folder: &Path) -> u64 {
     entries.flatten().map(one).sum()
 }
 
-/// Runs outside `runs` that were resumed from a checkpoint in one of them.
+/// Runs outside `runs` that go on from one of them, or were resumed from a checkpoint in one.
 pub fn dependants(context: &Context, state: &HomeState, runs: &[RunId]) -> Vec<RunId> {
     let inside = |path: &str| runs.iter().any(|run| Path::new(path).starts_with(context.home.run(*run)));
-    let decisions = state.decisions.values().filter(|decision| !runs.contains(&decision.run));
-    decisions
-        .filter(|decision| matches!(&decision.again, Again::Resume { checkpoint: Some(path), .. } if inside(path)))
-        .map(|decision| decision.run)
-        .collect()
+    let resumed = state.decisions.values();
+    let resumed = resumed.filter(|decision| matches!(&decision.again, Again::Resume { checkpoint: Some(path), .. } if inside(path)));
+    let after = state.runs.values().filter(|run| {
+        let best_of = state.sweeps.get(&run.sweep).is_some_and(|sweep| !sweep.best_of.is_empty());
+        let after = run.after.or_else(|| stages::chosen(context, run.id).filter(|_| best_of));
+        run.trashed.is_none() && after.is_some_and(|after| runs.contains(&after))
+    });
+    let all: BTreeSet<RunId> = resumed.map(|decision| decision.run).chain(after.map(|run| run.id)).collect();
+    all.into_iter().filter(|run| !runs.contains(run)).collect()
 }

@@ -4,15 +4,16 @@ use crate::configure;
 use crate::context::Context;
 use crate::error::HomeError;
 use crate::inputs::{self, Seen};
+use crate::planned::{self, Before, Planned, Runs};
 use crate::preflight;
 use crate::preflight::outside::{self, Depth, Report};
-use crate::same::{self, Keys, Repeats, There};
+use crate::same::{self, Repeats, There};
 use crate::secrets::{Place, is_kept_out};
 use neronet_capture::code::{self, Survey};
 use neronet_capture::devices::{self, Devices};
 use neronet_capture::environment::{self, Environment};
 use neronet_model::journal::{Code, Entry, Member, Submitted, Sweep};
-use neronet_model::{Params, RunId, SweepId, Uid};
+use neronet_model::{RunId, SweepId, Uid};
 use neronet_spec::{Experiment, Plan, Problem, Problems};
 use neronet_store::files::{self, Durability};
 use neronet_supervise::os::process;
@@ -81,9 +82,9 @@ pub fn submit(context: &Context, request: &Request<'_>) -> Result<Receipt, HomeE
         let (environment, devices) = described.join().unwrap_or_default();
         (surveyed, environment, devices)
     });
-    let Surveyed { code, survey, report, project, there, inputs } = surveyed?;
+    let Surveyed { code, survey, report, project, planned, there, inputs } = surveyed?;
     let mut receipt = Receipt { notes: there.notes.clone(), ..Receipt::default() };
-    if there.is_all(request.plan) {
+    if there.is_all(&planned) {
         return Ok(receipt);
     }
     receipt.notes.extend(notes(&code, &survey, &environment, &[&request.plan.warnings[..], &report.warnings].concat()));
@@ -96,7 +97,7 @@ pub fn submit(context: &Context, request: &Request<'_>) -> Result<Receipt, HomeE
         inputs,
         program: None,
     };
-    record(context, request, &code, (world, &report.needed), (&project, &there), &mut receipt)?;
+    record(context, request, &code, (world, &report.needed), (&project, &planned, &there), &mut receipt)?;
     Ok(receipt)
 }
 
@@ -118,6 +119,7 @@ struct Surveyed {
     survey: Survey,
     report: Report,
     project: String,
+    planned: Vec<Runs>,
     there: There,
     inputs: Vec<Seen>,
 }
@@ -140,9 +142,10 @@ fn survey(context: &Context, request: &Request<'_>, in_place: bool) -> Result<Su
     let inputs = inputs::look(context, request.plan, &survey, &project)?;
     warnings.extend(inputs.warnings);
     let inputs = inputs.seen;
-    let there = same::look(context, request.plan, (&project, &survey, &inputs), request.repeats)?;
-    if there.is_all(request.plan) {
-        return Ok(Surveyed { code, survey, report: Report::default(), project, there, inputs });
+    let planned = planned::runs(context, request.plan, &project, request.repeats != Repeats::Start)?;
+    let there = same::look(context, (request.plan, &planned), (&project, &survey, &inputs), request.repeats)?;
+    if there.is_all(&planned) {
+        return Ok(Surveyed { code, survey, report: Report::default(), project, planned, there, inputs });
     }
     let store = || -> Result<Option<String>, HomeError> {
         if in_place || survey.in_place_because.is_some() {
@@ -165,7 +168,7 @@ fn survey(context: &Context, request: &Request<'_>, in_place: bool) -> Result<Su
     if !report.errors.is_empty() {
         return Err(HomeError::Spec(Problems(report.errors.into_iter().chain(warnings).collect())));
     }
-    Ok(Surveyed { code, survey, report: Report { warnings, ..report }, project, there, inputs })
+    Ok(Surveyed { code, survey, report: Report { warnings, ..report }, project, planned, there, inputs })
 }
 
 fn notes(code: &Code, survey: &Survey, environment: &Environment, warnings: &[Problem]) -> Vec<String> {
@@ -192,36 +195,61 @@ fn record(
     request: &Request<'_>,
     code: &Code,
     (mut world, needed): (World, &BTreeMap<String, PathBuf>),
-    (project, there): (&str, &There),
+    (project, planned, there): (&str, &[Runs], &There),
     receipt: &mut Receipt,
 ) -> Result<(), HomeError> {
     let driver = process::myself();
     // Made before the lock is taken: 100,000 of them take a moment.
     let as_set = request.repeats != Repeats::Start;
     let mut taken = std::collections::HashSet::new();
-    let mut assignments = Vec::new();
-    for experiment in &request.plan.experiments {
-        let keys = Keys::of(&experiment.settings);
-        // In a set each is there once.
-        let is_new = |params: &Params| !as_set || (!there.left_out.contains(&keys.key(params)) && taken.insert(keys.key(params)));
-        let runs: Vec<(Uid, _)> =
-            experiment.runs().filter(is_new).map(|params| Ok((context.uid()?, params))).collect::<Result<_, HomeError>>()?;
-        assignments.push(runs);
+    // In a set each is there once.
+    let mut is_new = |run: &Planned| run.key.as_ref().is_none_or(|key| !there.left_out.contains(key) && taken.insert(key.clone()));
+    let mut uids: Vec<Vec<Option<Uid>>> = Vec::new();
+    for runs in planned {
+        let uid = |run| if is_new(run) { context.uid().map(Some) } else { Ok(None) };
+        uids.push(runs.all.iter().map(uid).collect::<Result<_, HomeError>>()?);
     }
     let mut home = context.lock()?;
-    if as_set && request.repeats != Repeats::Again && home.state().last_run > there.seen {
-        // Somebody submitted in the meantime, perhaps the same.
-        let known = same::known(home.state(), project);
-        for (experiment, runs) in request.plan.experiments.iter().zip(&mut assignments) {
-            let keys = Keys::of(&experiment.settings);
-            runs.retain(|(_, params)| known.get(&keys.key(params)).is_none_or(|run| run.0 <= there.seen));
+    let staged = request.plan.experiments.iter().any(|experiment| experiment.settings.stage.is_some());
+    let somebody = request.repeats != Repeats::Again && home.state().last_run > there.seen;
+    // Of what is there already, for runs that go on from it; and somebody may have submitted in the meantime, perhaps the same.
+    let mut known = if as_set && (somebody || staged) { same::known(home.state(), project) } else { Default::default() };
+    if somebody {
+        for (run, uid) in planned.iter().flat_map(|runs| &runs.all).zip(uids.iter_mut().flatten()) {
+            if run.key.as_ref().and_then(|key| known.get(key)).is_some_and(|run| run.0 > there.seen) {
+                *uid = None;
+            }
         }
     }
     let at = context.now();
     let (mut next_run, mut next_sweep) = (home.state().last_run, home.state().last_sweep);
     let mut all = Vec::new();
-    for (experiment, runs) in request.plan.experiments.iter().zip(assignments) {
-        if as_set && runs.is_empty() {
+    let mut ids: Vec<Vec<Option<RunId>>> = Vec::new();
+    for ((experiment, runs), uids) in request.plan.experiments.iter().zip(planned).zip(uids) {
+        let before = |before: Before| match before {
+            Before::Planned(experiment, n) => *ids.get(experiment)?.get(n)?,
+            Before::There(run) => Some(run),
+        };
+        let best_of: Vec<RunId> = runs.best_of.iter().filter_map(|run| before(*run)).collect();
+        let mut members = Vec::new();
+        let mut own = Vec::new();
+        for (run, uid) in runs.all.iter().zip(uids) {
+            let Some(uid) = uid else {
+                own.push(run.key.as_ref().and_then(|key| known.get(key)).copied());
+                continue;
+            };
+            next_run += 1;
+            // A damaged journal may have forgotten a run; its folder says that the number is taken.
+            while context.home.run(RunId(next_run)).exists() {
+                next_run += 1;
+            }
+            let id = RunId(next_run);
+            own.push(Some(id));
+            known.extend(run.key.clone().filter(|_| staged).map(|key| (key, id)));
+            members.push(Member { id, uid, params: run.params.clone(), after: run.after.and_then(before) });
+        }
+        ids.push(own);
+        if as_set && members.is_empty() {
             continue;
         }
         next_sweep += 1;
@@ -239,16 +267,9 @@ fn record(
             host: driver.host.clone(),
             user: context.user.clone(),
             spec: request.plan.source.clone(),
+            best_of,
         };
-        let members = runs.into_iter().map(|(uid, params)| {
-            next_run += 1;
-            // A damaged journal may have forgotten a run; its folder says that the number is taken.
-            while context.home.run(RunId(next_run)).exists() {
-                next_run += 1;
-            }
-            Member { id: RunId(next_run), uid, params }
-        });
-        let submitted = Submitted { members: members.collect(), sweep };
+        let submitted = Submitted { members, sweep };
         receipt.sweeps.push(submitted.sweep.id);
         receipt.runs.extend(submitted.members.iter().map(|member| member.id));
         world.program = needed.get(&submitted.sweep.experiment).cloned();

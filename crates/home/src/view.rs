@@ -4,6 +4,7 @@ use crate::context::Context;
 use crate::error::HomeError;
 use crate::masked;
 use crate::select;
+use crate::stages;
 use neronet_model::event::{Extent, Summary};
 use neronet_model::journal::{HomeState, Sweep};
 use neronet_model::outcome::Cause;
@@ -87,7 +88,7 @@ impl Snapshot {
             Some(end) => view.ended_as(end),
             None => {
                 view.driverless = self.state.driver(run).is_none_or(|driver| process::alive(driver) == Alive::No);
-                look(context, &mut view);
+                look(context, &self.state, &mut view);
             }
         }
         Some(view)
@@ -123,11 +124,15 @@ impl View<'_> {
 }
 
 /// Reads the last attempt's spool.
-fn look(context: &Context, view: &mut View<'_>) {
+fn look(context: &Context, state: &HomeState, view: &mut View<'_>) {
     let n = AttemptNo(view.run.attempts);
     let folder = context.home.attempt(view.run.id, n);
     if !folder.exists() {
-        view.reason = Some(if view.driverless { nobody_starts(&[view.run.id]) } else { waits_for(view.sweep) });
+        view.reason = Some(match stages::waits_for(state, view.run, view.sweep) {
+            _ if view.driverless => nobody_starts(&[view.run.id]),
+            Some(before) => before,
+            None => waits_for(view.sweep),
+        });
         return;
     }
     let attempt = match spool::attempt(&folder, n) {
@@ -157,6 +162,8 @@ fn look(context: &Context, view: &mut View<'_>) {
             Cause::Asked(who) => format!("asked to stop by {who}"),
             other => other.to_string(),
         });
+    } else if let Some(step) = attempt.step() {
+        view.reason = Some(format!("step {}", step.name));
     }
     let summary: Option<Summary> = files::read_json(&context.home.run(view.run.id).join("summary.json")).ok().flatten();
     view.metrics = summary.unwrap_or_default().metrics;

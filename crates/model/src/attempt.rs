@@ -3,6 +3,7 @@
 use crate::event::{Checkpoint, Event, Process, Stamped, Summary};
 use crate::id::AttemptNo;
 use crate::outcome::{Cause, Outcome};
+use crate::step::{Step, StepState};
 use crate::time::{Millis, UnixMs};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -15,8 +16,11 @@ pub struct Attempt {
     pub keeper: Option<Process>,
     pub supervisor: Option<Process>,
     pub command: Option<Process>,
-    /// Time from the beginning to the end of the command.
+    /// Time from the beginning to the end of the command and of the steps behind it.
     pub lasted: Option<Millis>,
+    /// What follows when the command has ended well. `command`, `exit_code` and `signal` are of the last that was carried out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub steps: Vec<Step>,
     /// Why it was asked to end, if it was.
     pub asked: Option<Cause>,
     pub not_started: Option<Cause>,
@@ -33,9 +37,11 @@ pub struct Attempt {
     /// Sentences about what was not kept or could not be used.
     pub notices: Vec<String>,
     pub end: Option<End>,
-    /// From `launch.json`, as is `resumes`.
+    /// From `launch.json`, as are `resumes` and `steps_only`.
     pub resumed_from: Option<String>,
     pub resumes: bool,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub steps_only: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -56,6 +62,7 @@ impl Attempt {
             supervisor: None,
             command: None,
             lasted: None,
+            steps: Vec::new(),
             asked: None,
             not_started: None,
             exit_code: None,
@@ -72,20 +79,31 @@ impl Attempt {
             end: None,
             resumed_from: None,
             resumes: false,
+            steps_only: false,
         }
     }
 
     pub fn apply(&mut self, stamped: Stamped) {
         match stamped.event {
-            Event::Begun { keeper, at, .. } => {
+            Event::Begun { keeper, at, steps, .. } => {
                 self.keeper = Some(keeper);
                 self.begun = Some(at);
+                self.steps = steps.into_iter().map(Step::named).collect();
             }
             Event::Watched { supervisor, .. } => self.supervisor = Some(supervisor),
             Event::Started { command } => self.command = Some(command),
+            Event::Step { name, checkpoint, best } => {
+                (self.exit_code, self.signal, self.lasted) = (None, None, None);
+                if let Some(step) = self.steps.iter_mut().find(|step| step.name == name) {
+                    *step = Step { begun: Some(stamped.t), checkpoint, best, ..Step::named(name) };
+                }
+            }
             Event::NotStarted { cause } => {
                 self.not_started = Some(cause);
                 self.lasted = Some(stamped.t);
+                if let Some(step) = self.steps.iter_mut().rfind(|step| step.begun.is_some()) {
+                    step.ended = Some(stamped.t);
+                }
             }
             // The first reason is the true one: a kill after a stop is still that stop.
             Event::Asked { why, .. } => {
@@ -95,10 +113,13 @@ impl Attempt {
             Event::Exited { code, signal, user_ms, system_ms, peak_memory_kb, out_of_memory } => {
                 self.exit_code = code;
                 self.signal = signal;
-                self.cpu_ms = Some(user_ms + system_ms);
-                self.peak_memory_kb = Some(peak_memory_kb);
+                self.cpu_ms = Some(self.cpu_ms.unwrap_or(0) + user_ms + system_ms);
+                self.peak_memory_kb = self.peak_memory_kb.max(Some(peak_memory_kb));
                 self.out_of_memory = out_of_memory;
                 self.lasted = Some(stamped.t);
+                if let Some(step) = self.steps.iter_mut().rfind(|step| step.begun.is_some()) {
+                    (step.ended, step.exit_code, step.signal) = (Some(stamped.t), code, signal);
+                }
             }
             Event::LeftBehind { processes } => {
                 self.notices.push(format!("{processes} processes were left running by the command and were ended"));
@@ -135,16 +156,49 @@ impl Attempt {
         }
     }
 
-    /// The command has ended, whether or not the supervisor is through with its output.
+    /// The command has ended and no step follows, whether or not the supervisor is through with its output.
     pub fn command_ended(&self) -> bool {
-        self.end.is_some() || self.not_started.is_some() || self.exit_code.is_some() || self.signal.is_some()
+        let exited = self.exit_code.is_some() || self.signal.is_some();
+        self.end.is_some() || self.not_started.is_some() || (exited && !self.goes_on())
+    }
+
+    /// What was carried out last ended well, and a step is to follow.
+    fn goes_on(&self) -> bool {
+        let well = self.exit_code == Some(0) && self.asked.is_none() && self.not_started.is_none();
+        well && self.steps.iter().any(|step| step.begun.is_none())
+    }
+
+    /// The step that was begun last.
+    pub fn step(&self) -> Option<&Step> {
+        self.steps.iter().rfind(|step| step.begun.is_some())
+    }
+
+    pub fn state_of(&self, step: &Step) -> StepState {
+        match (step.begun, step.ended) {
+            (None, _) => StepState::Waiting,
+            (_, None) if self.end.is_some() => StepState::Unknown,
+            (_, None) => StepState::Running,
+            _ if step.has_finished() => StepState::Finished,
+            _ if matches!(self.asked, Some(Cause::Asked(_))) => StepState::Stopped,
+            _ => StepState::Failed,
+        }
+    }
+
+    /// The first step that did not end well, where all before it did: there a further attempt can go on.
+    pub fn first_step_left(&self) -> Option<&Step> {
+        let command_is_done = self.steps_only || self.step().is_some() || (self.exit_code == Some(0) && self.asked.is_none());
+        self.steps.iter().find(|step| !step.has_finished()).filter(|_| command_is_done)
     }
 
     /// Why it ended as it did, for people. That a command was killed matters when it had something to save.
     pub fn reason(&self) -> Option<String> {
         let cause = self.end.as_ref()?.cause.as_ref()?;
         let killed = matches!(cause, Cause::Asked(_)) && self.signal == Some(9);
-        Some(if killed { format!("{cause} (killed)") } else { cause.to_string() })
+        let reason = if killed { format!("{cause} (killed)") } else { cause.to_string() };
+        Some(match self.step().filter(|step| !step.has_finished()) {
+            Some(step) => format!("step {}: {reason}", step.name),
+            None => reason,
+        })
     }
 
     /// What the keeper's events alone say of the end. The supervisor refines a failure's cause from the output.
@@ -154,6 +208,7 @@ impl Attempt {
         }
         match (self.exit_code, self.signal) {
             (None, None) => (Outcome::Unknown, Some(Cause::KeeperLost)),
+            _ if self.goes_on() => (Outcome::Unknown, Some(Cause::KeeperLost)),
             // Asked and then gone by itself with success: what it had to do is done only if nobody cut it short.
             (code, signal) => match (&self.asked, code, signal) {
                 (Some(Cause::TimeLimit), _, _) => (Outcome::Failed, Some(Cause::TimeLimit)),

@@ -18,11 +18,28 @@ pub struct Stamped {
 pub enum Event {
     // By the keeper.
     /// The keeper is there; `t` counts from here. `clock` is the time since the machine's boot.
-    Begun { keeper: Process, at: UnixMs, clock: Millis, version: u32 },
+    /// `steps` are the names of those that it is to carry out behind the command.
+    Begun {
+        keeper: Process,
+        at: UnixMs,
+        clock: Millis,
+        version: u32,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        steps: Vec<String>,
+    },
     /// Generation N of the supervisor is there; its segments carry its number.
     Watched { generation: u32, supervisor: Process },
     /// The command runs.
     Started { command: Process },
+    /// What was carried out until now ended well, and this step follows: `Started`, `NotStarted` and `Exited` are its own from here
+    /// on. With the checkpoints that it is given.
+    Step {
+        name: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        checkpoint: Option<String>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        best: Option<String>,
+    },
     /// The command could not be started.
     NotStarted { cause: Cause },
     /// Somebody asked it to end. `why` is `TimeLimit` or `Asked`.

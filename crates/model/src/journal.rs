@@ -79,6 +79,9 @@ pub struct Sweep {
     pub user: String,
     /// The specification as it was written, and its path.
     pub spec: Option<SpecSource>,
+    /// Each run goes on from the best of these.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub best_of: Vec<RunId>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -124,6 +127,9 @@ pub struct Member {
     pub id: RunId,
     pub uid: Uid,
     pub params: Params,
+    /// The run that it goes on from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<RunId>,
 }
 
 /// Everything that the journal says.
@@ -188,7 +194,7 @@ impl HomeState {
 
     fn submitted(&mut self, Submitted { sweep, members }: Submitted) {
         self.last_sweep = self.last_sweep.max(sweep.id.0);
-        for Member { id, uid, params } in members {
+        for Member { id, uid, params, after } in members {
             self.last_run = self.last_run.max(id.0);
             let run = Run {
                 id,
@@ -196,6 +202,7 @@ impl HomeState {
                 sweep: sweep.id,
                 experiment: sweep.experiment.clone(),
                 params,
+                after,
                 created: sweep.at,
                 tags: BTreeSet::new(),
                 note: None,

@@ -20,6 +20,12 @@ pub struct Launch {
     /// The command may end well although a program that it calls was killed within a line.
     #[serde(default)]
     pub hides_ends: bool,
+    /// What is carried out when the command has ended well, one after the other.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub steps: Vec<Step>,
+    /// The command ended well in an earlier attempt: this one carries out the steps alone.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub steps_only: bool,
     /// Where the command starts, absolute.
     pub directory: String,
     /// The run's folder (`NERONET_RUN_DIR`), absolute.
@@ -43,6 +49,45 @@ pub struct Launch {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub files_found: BTreeMap<String, FoundFile>,
     pub limits: Limits,
+}
+
+/// A step behind the command, resolved but for the checkpoints that are known only when it starts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Step {
+    pub name: String,
+    /// Of a command without a shell a checkpoint is its `mark`; a script for the shell takes it from its `variable`.
+    pub argv: Vec<String>,
+    pub shown: String,
+    #[serde(default)]
+    pub hides_ends: bool,
+    /// Without these it cannot start.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub awaits: Vec<Awaited>,
+}
+
+/// A checkpoint that is known only when a step starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Awaited {
+    Latest,
+    Best,
+}
+
+impl Awaited {
+    pub const fn variable(self) -> &'static str {
+        match self {
+            Awaited::Latest => "NERONET_CHECKPOINT",
+            Awaited::Best => "NERONET_CHECKPOINT_BEST",
+        }
+    }
+
+    /// Nothing that is meant for a process can hold it.
+    pub const fn mark(self) -> &'static str {
+        match self {
+            Awaited::Latest => "\0checkpoint\0",
+            Awaited::Best => "\0checkpoint.best\0",
+        }
+    }
 }
 
 /// A file as an attempt found it.

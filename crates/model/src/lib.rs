@@ -15,6 +15,7 @@ pub mod row;
 pub mod run;
 pub mod settings;
 pub mod size;
+pub mod step;
 pub mod time;
 pub mod value;
 

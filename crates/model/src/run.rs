@@ -17,6 +17,8 @@ pub struct Run {
     pub sweep: SweepId,
     pub experiment: String,
     pub params: Params,
+    /// The run of another experiment that it goes on from.
+    pub after: Option<RunId>,
     pub created: UnixMs,
     pub tags: BTreeSet<String>,
     pub note: Option<String>,
@@ -61,6 +63,9 @@ pub enum Again {
         /// The best by the first objective, for those who go on from that.
         #[serde(default)]
         best: Option<String>,
+        /// With this step, as the command and all steps before it ended well.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        step: Option<String>,
     },
 }
 

@@ -30,6 +30,7 @@ mod settings;
 mod simple;
 mod source;
 mod space;
+mod stages;
 mod suggest;
 mod sweep;
 mod syntax;
@@ -42,6 +43,7 @@ pub use called::{Call, calls, variables};
 pub use launcher::Entry;
 pub use problem::{Excerpt, Problem, Problems, Severity};
 pub use schema::schema;
+pub use stages::Planned;
 pub use template::{Piece, is_name, template};
 pub use wanted::{Wanted, What};
 
@@ -92,12 +94,14 @@ pub struct Experiment {
     /// What must be there before its runs start.
     pub wanted: Vec<Wanted>,
     space: Space,
+    /// How many runs there are, those of the plan counted that it comes after.
+    count: u64,
 }
 
 impl Experiment {
-    /// How many runs there are.
+    /// How many runs there are. Of one that comes after an experiment that is not in the plan, for each run of that.
     pub fn count(&self) -> u64 {
-        self.space.count()
+        self.count
     }
 
     /// The program that the command calls, as it is written; what only prepares the shell is passed over. Nothing where a
@@ -131,7 +135,7 @@ impl Experiment {
         Some(Experiment { space: self.space.one(params)?, ..self.clone() })
     }
 
-    /// The parameters of each run, the last name fastest.
+    /// The combinations of its parameters, the last name fastest: each is a run, or one for each run that it comes after.
     pub fn runs(&self) -> impl Iterator<Item = Params> + '_ {
         self.space.runs()
     }

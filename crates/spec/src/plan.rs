@@ -8,7 +8,7 @@ use crate::set::{self, Change};
 use crate::source::{Found, Sources, Span};
 use crate::suggest::did_you_mean;
 use crate::tree::{Key, Node, Table, Tree};
-use crate::{Experiment, Plan, Problems, check, keys, name, settings, sweep, syntax, template};
+use crate::{Experiment, Plan, Problems, check, keys, name, settings, stages, sweep, syntax, template};
 use neronet_model::Value;
 use neronet_model::journal::SpecSource;
 
@@ -19,6 +19,7 @@ const MOST_EXPERIMENTS: usize = 1000;
 const MOST_INHERITED: usize = 5_000_000;
 
 /// An experiment as written.
+#[derive(Clone)]
 struct Draft<'t> {
     /// What holds for it, the outermost first: the top of the file, then each `[[experiment]]` down to its own.
     layers: Vec<&'t Table>,
@@ -79,8 +80,9 @@ pub(crate) fn of_text(written: &str, path: &str, only: Option<&str>, set: &[Stri
     let mut files = Files::new(read_file);
     if let Some(table) = files.tree(0, &mut Vec::new(), &mut found) {
         keys::check(&table, &mut found);
-        let drafts = drafts(&table, only, &mut found);
-        read(&table, &drafts, set, &mut plan, &mut found);
+        let all = drafts(&table, &mut found);
+        let chosen = chosen(&all, only, &mut found);
+        read(&table, &chosen, &all, set, &mut plan, &mut found);
     }
     plan.source = Some(SpecSource { path: path.to_string(), text: written.to_string(), included: files.included });
     finish(plan, found)
@@ -114,7 +116,7 @@ pub(crate) fn of_words(words: &[String], set: &[String]) -> Result<Plan, Problem
     table.entries.push((Key::new("command", whole), Node { span: whole, tree }));
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let draft = Draft { name: Some(name::of_words(&words)), span: whole, layers: vec![&table] };
-    carry_out(&[draft], &changes, true, &mut plan, &mut found);
+    carry_out(&[draft], &[], &changes, true, &mut plan, &mut found);
     finish(plan, found)
 }
 
@@ -128,8 +130,8 @@ fn finish(mut plan: Plan, found: Found<'_>) -> Result<Plan, Problems> {
     Err(Problems(errors))
 }
 
-/// The experiments of a file, or the one that is asked for.
-fn drafts<'t>(table: &'t Table, only: Option<&str>, found: &mut Found<'_>) -> Vec<Draft<'t>> {
+/// The experiments of a file.
+fn drafts<'t>(table: &'t Table, found: &mut Found<'_>) -> Vec<Draft<'t>> {
     let mut drafts = Vec::new();
     let mut inherited = 0;
     collect(table, &[], Span::START, &mut drafts, &mut inherited, found);
@@ -152,8 +154,14 @@ fn drafts<'t>(table: &'t Table, only: Option<&str>, found: &mut Found<'_>) -> Ve
             found.error(draft.span, format!("two experiments are called {}", quoted(name)), "give one of them another name".to_string());
         }
     }
-    let Some(only) = only else { return drafts };
-    let known: Vec<&str> = names.iter().map(String::as_str).collect();
+    drafts
+}
+
+/// Those that are asked for.
+fn chosen<'t>(drafts: &[Draft<'t>], only: Option<&str>, found: &mut Found<'_>) -> Vec<Draft<'t>> {
+    let Some(only) = only else { return drafts.to_vec() };
+    let known: std::collections::BTreeSet<&str> = drafts.iter().filter_map(|draft| draft.name.as_deref()).collect();
+    let known: Vec<&str> = known.into_iter().collect();
     if !known.contains(&only) {
         let hint = did_you_mean(only, known.iter().copied()).unwrap_or_else(|| match known.as_slice() {
             [] => "its one experiment has no name; leave the name out".to_string(),
@@ -161,8 +169,7 @@ fn drafts<'t>(table: &'t Table, only: Option<&str>, found: &mut Found<'_>) -> Ve
         });
         found.error(Span::START, format!("there is no experiment {} in this file", quoted(only)), hint);
     }
-    drafts.retain(|draft| draft.name.as_deref() == Some(only));
-    drafts
+    drafts.iter().filter(|draft| draft.name.as_deref() == Some(only)).cloned().collect()
 }
 
 /// The experiments of one table: itself when it holds no others or says so, and those within it.
@@ -212,19 +219,19 @@ fn named(node: &Node, key: &str, found: &mut Found<'_>) -> Option<String> {
     Some(text)
 }
 
-fn read(table: &Table, drafts: &[Draft<'_>], set: &[String], plan: &mut Plan, found: &mut Found<'_>) {
+fn read(table: &Table, drafts: &[Draft<'_>], all: &[Draft<'_>], set: &[String], plan: &mut Plan, found: &mut Found<'_>) {
     let mut names: Vec<String> = Vec::new();
     let mut known = std::collections::BTreeSet::new();
     for draft in drafts.iter().filter(|_| !set.is_empty()) {
-        let entries = draft.table().table("params").map(|table| params::flatten(table, &found.sources)).unwrap_or_default();
-        names.extend(entries.into_iter().map(|entry| entry.name).filter(|name| known.insert(name.clone())));
+        names.extend(names_of_params(&draft.table(), found).into_iter().filter(|name| known.insert(name.clone())));
     }
     let changes = set::read(set, &names, false, found);
     plan.project = table.get("project").and_then(|node| named(node, "project", found));
-    carry_out(drafts, &changes, false, plan, found);
+    carry_out(drafts, all, &changes, false, plan, found);
 }
 
-fn carry_out(drafts: &[Draft<'_>], changes: &[Change], adds: bool, plan: &mut Plan, found: &mut Found<'_>) {
+/// `all` are those of the file, of which an experiment may come after one that is not carried out.
+fn carry_out(drafts: &[Draft<'_>], all: &[Draft<'_>], changes: &[Change], adds: bool, plan: &mut Plan, found: &mut Found<'_>) {
     let changed = set::settings_of(changes);
     keys::level(&changed, false, found);
     if let Some(node) = changed.get("project") {
@@ -234,6 +241,7 @@ fn carry_out(drafts: &[Draft<'_>], changes: &[Change], adds: bool, plan: &mut Pl
     if let (Some(node), true) = (changed.get("name"), drafts.len() > 1) {
         found.error(node.span, "one name for several experiments", "take one of them with FILE:NAME".to_string());
     }
+    let mut places = Vec::new();
     for draft in drafts {
         let mut table = draft.table();
         changes.iter().for_each(|change| change.apply_to_settings(&mut table));
@@ -248,12 +256,22 @@ fn carry_out(drafts: &[Draft<'_>], changes: &[Change], adds: bool, plan: &mut Pl
         let Some(read) = read else { continue };
         check::templates(&read.written, &read.settings, &given, found);
         let name = renamed.clone().or_else(|| draft.name.clone());
-        plan.experiments.push(Experiment {
-            name: name.unwrap_or_else(|| name::of_command(&read.settings.command)),
-            settings: read.settings,
-            parallel: read.parallel,
-            wanted: read.wanted,
-            space,
-        });
+        let name = name.unwrap_or_else(|| name::of_command(&read.settings.command));
+        // At the top of the file it is refused.
+        if let Some(after) = table.get("after").filter(|_| draft.layers.len() > 1).map(|node| node.span) {
+            let matched = table.get("match").map_or(after, |node| node.span);
+            places.push(stages::Place { experiment: name.clone(), after, matched });
+        }
+        let (settings, parallel, wanted) = (read.settings, read.parallel, read.wanted);
+        plan.experiments.push(Experiment { name, settings, parallel, wanted, count: space.count(), space });
     }
+    if !places.is_empty() {
+        let params = all.iter().filter_map(|draft| Some((draft.name.clone()?, names_of_params(&draft.table(), found)))).collect();
+        stages::arrange(plan, &places, &params, found);
+    }
+}
+
+fn names_of_params(table: &Table, found: &Found<'_>) -> Vec<String> {
+    let entries = table.table("params").map(|table| params::flatten(table, &found.sources)).unwrap_or_default();
+    entries.into_iter().map(|entry| entry.name).collect()
 }

@@ -18,6 +18,17 @@ impl Place {
             Context::Ansi => format!("{backslash}'{}$'", single_quoted(value)),
         }
     }
+
+    /// The same of a value that the shell takes from a variable.
+    pub(crate) fn write_variable(&self, name: &str) -> String {
+        let backslash = if self.after_backslash { "\\" } else { "" };
+        match self.context {
+            Context::Bare => format!("\"${{{name}}}\""),
+            Context::Single => format!("'\"${{{name}}}\"'"),
+            Context::Double => format!("{backslash}\"\"${{{name}}}\"\""),
+            Context::Ansi => format!("{backslash}'\"${{{name}}}\"$'"),
+        }
+    }
 }
 
 pub(crate) fn single_quoted(value: &str) -> String {

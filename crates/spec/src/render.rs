@@ -4,6 +4,7 @@
 use crate::fill::{self, Filling, Of, Part};
 use crate::template::{self, Token};
 use crate::{flags, quote, scan, simple};
+use neronet_model::launch::{self, Awaited};
 use neronet_model::settings::{Command, Gpus, Input, Resume, Step};
 use neronet_model::{Params, RunId, Settings, Value};
 use std::collections::BTreeSet;
@@ -85,10 +86,15 @@ pub fn command(settings: &Settings, params: &Params, context: &Context<'_>, mode
     Values::new(settings, params, context, of, shell).command(base, arguments, part, shell)
 }
 
-/// The command of a `[[then]]`.
-pub fn step(settings: &Settings, params: &Params, context: &Context<'_>, step: &Step, default_shell: &str) -> Result<Rendered, String> {
+/// The command of a `[[then]]`. Its checkpoints are filled in when it starts.
+pub fn step(settings: &Settings, params: &Params, context: &Context<'_>, step: &Step, default_shell: &str) -> Result<launch::Step, String> {
     let shell = settings.environment.shell.as_deref().unwrap_or(default_shell);
-    Values::new(settings, params, context, Of::Step(&step.command), shell).command(&step.command, None, Part::Step(0), shell)
+    let values = Values::new(settings, params, context, Of::Step(&step.command), shell);
+    let Rendered { argv, shown, hides_ends } = values.command(&step.command, None, Part::Step(0), shell)?;
+    let named = fill::of_command(&step.command, scan::knows_ansi(shell));
+    let awaits = named.iter().filter_map(|name| values.awaited(name, Part::Step(0)));
+    let awaits = awaits.fold(Vec::new(), |known, one| if known.contains(&one) { known } else { [known, vec![one]].concat() });
+    Ok(launch::Step { name: step.name.clone(), argv, shown, hides_ends, awaits })
 }
 
 /// Where the inputs of a run lie: names with paths, relative ones as they were written. `context.inputs` does not count.
@@ -230,7 +236,7 @@ impl<'a> Values<'a> {
                         self.word(arguments, &word, part, &mut argv)?;
                     }
                 }
-                let shown = argv.iter().map(|word| quote::pretty(word)).collect::<Vec<_>>().join(" ");
+                let shown = argv.iter().map(|word| shown(word)).collect::<Vec<_>>().join(" ");
                 let hides_ends = simple::words_hide_ends(&argv);
                 if !setup.is_empty() {
                     let script = format!("{}exec \"$@\"", setup_lines(setup));
@@ -305,12 +311,23 @@ impl<'a> Values<'a> {
         Ok(Ok(no_nul(vec![text])?.remove(0)))
     }
 
+    /// Which checkpoint of a step a placeholder stands for.
+    fn awaited(&self, name: &str, part: Part) -> Option<Awaited> {
+        let Part::Step(_) = part else { return None };
+        match fill::resolve(name, part, &self.names, self.settings) {
+            Ok(Filling::Checkpoint) => Some(Awaited::Latest),
+            Ok(Filling::BestCheckpoint) => Some(Awaited::Best),
+            _ => None,
+        }
+    }
+
     /// One argument of a command without a shell. `{flags}` alone becomes as many as it stands for.
     fn word(&self, text: &str, tokens: &[Token], part: Part, argv: &mut Vec<String>) -> Result<(), String> {
         let mut word = String::new();
         for token in tokens {
             match token {
                 Token::Char(c, _) => word.push(*c),
+                Token::Hole(range) if let Some(awaited) = self.awaited(template::name(text, range), part) => word.push_str(awaited.mark()),
                 Token::Hole(range) => match self.of(template::name(text, range), part)? {
                     Ok(value) => word.push_str(&value),
                     Err(words) if tokens.len() == 1 => {
@@ -344,6 +361,11 @@ impl<'a> Values<'a> {
                         shown.push_str(&text[range.clone()]);
                         continue;
                     };
+                    if let Some(awaited) = self.awaited(template::name(text, range), part) {
+                        script.push_str(&place.write_variable(awaited.variable()));
+                        shown.push_str(&text[range.clone()]);
+                        continue;
+                    }
                     match self.of(template::name(text, range), part)? {
                         Ok(value) => {
                             script.push_str(&place.write(&value, false));
@@ -362,6 +384,14 @@ impl<'a> Values<'a> {
         }
         Ok((script, shown.trim_start().trim_end_matches('\n').to_string()))
     }
+}
+
+/// An argument for people, with the names of the checkpoints that it awaits.
+fn shown(word: &str) -> String {
+    if !word.contains('\0') {
+        return quote::pretty(word);
+    }
+    word.replace(Awaited::Latest.mark(), "{checkpoint}").replace(Awaited::Best.mark(), "{checkpoint.best}")
 }
 
 fn no_nul(words: Vec<String>) -> Result<Vec<String>, String> {

@@ -123,6 +123,8 @@ mod tests {
             argv: Vec::new(),
             shown: String::new(),
             hides_ends: false,
+            steps: Vec::new(),
+            steps_only: false,
             directory: String::new(),
             run_directory: String::new(),
             env: Vec::new(),

@@ -199,10 +199,11 @@ mod tests {
             host: "h".into(),
             user: "u".into(),
             spec: None,
+            best_of: Vec::new(),
         };
         let member = |id| {
             let value = Value::float("1e-3").expect("a number");
-            Member { id: RunId(id), uid: Uid::new(id, [0; 10]), params: Params::from_iter([("lr".to_string(), value)]) }
+            Member { id: RunId(id), uid: Uid::new(id, [0; 10]), params: Params::from_iter([("lr".to_string(), value)]), after: None }
         };
         Entry::Submitted(vec![Submitted { sweep, members: (first..first + count).map(member).collect() }])
     }

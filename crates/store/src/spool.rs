@@ -115,6 +115,7 @@ pub fn attempt(folder: &Path, n: AttemptNo) -> Result<Attempt, StoreError> {
         Ok(Some(launch)) => {
             attempt.resumed_from = launch.resumed_from;
             attempt.resumes = launch.resumes;
+            attempt.steps_only = launch.steps_only;
         }
         Ok(None) => {}
         Err(newer @ StoreError::Newer { .. }) => return Err(newer),

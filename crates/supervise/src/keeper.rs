@@ -7,7 +7,9 @@ use crate::os::{clock, process};
 use crate::record::Record;
 use crate::secrets::Secrets;
 use crate::start::{self, How, Request};
+use crate::steps;
 use crate::supervisor::{self, FromKeeper};
+use crate::word::{self, Heard, Line, Word};
 use neronet_model::event::Event;
 use neronet_model::launch::Launch;
 use neronet_model::outcome::Cause;
@@ -16,9 +18,9 @@ use neronet_store::{files, spool};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, kill, killpg};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
-use nix::unistd::{Pid, pipe2};
+use nix::unistd::Pid;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd};
 use std::path::Path;
 
 /// How long what a command left behind may take to end after TERM.
@@ -30,7 +32,7 @@ const LAST_READERS: u32 = 5;
 pub(crate) fn keep(folder: &Path, secrets: Secrets) -> i32 {
     match Keeper::begin(folder, secrets) {
         Ok(Some(mut keeper)) => {
-            keeper.start_command();
+            keeper.start_work();
             keeper.attend();
             keeper.record.close();
             0
@@ -57,6 +59,8 @@ struct Keeper<'a> {
     signals: SignalFd,
     kills_before: Kills,
     command: Option<Pid>,
+    /// The number of the step that follows when what runs ends well; as many as there are when none does.
+    next_step: usize,
     supervisor: Option<Supervisor>,
     generation: u32,
     quick_deaths: u32,
@@ -71,8 +75,7 @@ struct Keeper<'a> {
 
 struct Supervisor {
     pid: Pid,
-    /// Written to when the command has ended; closed when we are gone.
-    word: OwnedFd,
+    line: Line,
     since: Millis,
 }
 
@@ -81,6 +84,8 @@ enum Phase {
     Running,
     /// The command ended; what it left behind is being ended.
     Clearing,
+    /// Nothing runs, and a step follows when the supervisor has put everything until now on record.
+    Between,
     /// Nothing runs; the supervisor reads the rest.
     Reading,
 }
@@ -108,7 +113,8 @@ impl Keeper<'_> {
         let signals = SignalFd::with_flags(&set, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?;
         let me = process::myself();
         let pid = me.pid;
-        record.write(Event::Begun { keeper: me, at: clock::unix_now(), clock: begun, version: FORMAT })?;
+        let steps = launch.steps.iter().map(|step| step.name.clone()).collect();
+        record.write(Event::Begun { keeper: me, at: clock::unix_now(), clock: begun, version: FORMAT, steps })?;
         let time_limit_at = launch.time_limit.map(|limit| Millis(begun.0.saturating_add(limit.0)));
         Ok(Some(Keeper {
             folder,
@@ -120,6 +126,7 @@ impl Keeper<'_> {
             signals,
             kills_before: Kills::so_far(),
             command: None,
+            next_step: 0,
             supervisor: None,
             generation: 0,
             quick_deaths: 0,
@@ -131,28 +138,66 @@ impl Keeper<'_> {
         }))
     }
 
-    fn start_command(&mut self) {
-        let outcome = command::prepare(self.folder, &self.launch, &self.secrets).and_then(|waiting| {
-            let pid = waiting.pid;
-            self.command = Some(pid);
-            // On the record before its first instruction, so that whoever comes after us knows whom to look for.
-            self.note(Event::Started { command: process::identify_child(pid.as_raw()) });
+    fn start_work(&mut self) {
+        if self.launch.steps_only {
+            self.phase = Phase::Between;
             self.start_supervisor();
-            // Durable before its first instruction: a power cut from then on leaves an attempt that was begun.
-            self.record.sync().map_err(|e| Cause::NotStarted(format!("its record cannot be made durable: {e}")))?;
-            waiting.release(&self.launch)
-        });
-        if let Err(cause) = outcome {
-            self.note_durably(Event::NotStarted { cause });
-            self.phase = Phase::Clearing;
-            if self.command.is_none() {
-                self.start_supervisor();
-            }
-        } else if start::request(self.folder).is_ok_and(|request| request.is_some()) {
+        } else if let Err(cause) = self.start_command(&self.launch.clone()) {
+            return self.not_started(cause);
+        }
+        if start::request(self.folder).is_ok_and(|request| request.is_some()) {
             // Asked before we could be: the signal, if there was one as well, says the same.
             while let Ok(Some(_)) = self.signals.read_signal() {}
             self.asked();
         }
+    }
+
+    fn start_next_step(&mut self) {
+        let Some(step) = self.launch.steps.get(self.next_step).cloned() else { return };
+        self.next_step += 1;
+        self.phase = Phase::Running;
+        self.kills_before = Kills::so_far();
+        let checkpoints = steps::checkpoints(&self.launch, &step);
+        let (checkpoint, best) = checkpoints.as_ref().map(|known| (known.latest.clone(), known.best.clone())).unwrap_or_default();
+        self.note(Event::Step { name: step.name.clone(), checkpoint, best });
+        let started = checkpoints.and_then(|known| self.start_command(&steps::launch_of(&self.launch, &step, &known)));
+        if let Err(cause) = started {
+            self.not_started(cause);
+        }
+    }
+
+    fn step_follows(&self) -> bool {
+        self.next_step < self.launch.steps.len()
+    }
+
+    fn no_step_follows(&mut self) {
+        self.next_step = self.launch.steps.len();
+    }
+
+    fn not_started(&mut self, cause: Cause) {
+        self.no_step_follows();
+        self.note_durably(Event::NotStarted { cause });
+        self.phase = Phase::Clearing;
+        self.see_to_supervisor();
+    }
+
+    fn see_to_supervisor(&mut self) {
+        if self.supervisor.is_none() && self.revive_at.is_none() {
+            self.start_supervisor();
+        }
+    }
+
+    fn start_command(&mut self, launch: &Launch) -> Result<(), Cause> {
+        command::prepare(self.folder, launch, &self.secrets).and_then(|waiting| {
+            let pid = waiting.pid;
+            self.command = Some(pid);
+            // On the record before its first instruction, so that whoever comes after us knows whom to look for.
+            self.note(Event::Started { command: process::identify_child(pid.as_raw()) });
+            self.see_to_supervisor();
+            // Durable before its first instruction: a power cut from then on leaves an attempt that was begun.
+            self.record.sync().map_err(|e| Cause::NotStarted(format!("its record cannot be made durable: {e}")))?;
+            waiting.release(launch)
+        })
     }
 
     /// Until everything has ended and is recorded.
@@ -167,6 +212,9 @@ impl Keeper<'_> {
                 return;
             }
             self.wait(now);
+            if self.phase == Phase::Between && self.supervisor.as_ref().is_some_and(|known| known.line.heard() == Heard::Word(Word::Next)) {
+                self.start_next_step();
+            }
             while let Ok(Some(info)) = self.signals.read_signal() {
                 match Signal::try_from(info.ssi_signo as i32) {
                     Ok(Signal::SIGTERM | Signal::SIGINT) => self.asked(),
@@ -186,13 +234,16 @@ impl Keeper<'_> {
             Some(at) => PollTimeout::try_from(at.0.saturating_sub(now.0).min(30_000)).unwrap_or(PollTimeout::MAX),
             None => PollTimeout::NONE,
         };
-        poll(&mut [PollFd::new(self.signals.as_fd(), PollFlags::POLLIN)], timeout).ok();
+        let answer = self.supervisor.as_ref().filter(|_| self.phase == Phase::Between).map(|known| known.line.as_fd());
+        let mut fds: Vec<PollFd<'_>> =
+            [self.signals.as_fd()].into_iter().chain(answer).map(|fd| PollFd::new(fd, PollFlags::POLLIN)).collect();
+        poll(&mut fds, timeout).ok();
     }
 
     fn act_on_time(&mut self, now: Millis) {
         if self.time_limit_at.is_some_and(|at| at <= now) {
             self.time_limit_at = None;
-            if self.phase == Phase::Running {
+            if self.phase == Phase::Running || self.step_follows() {
                 self.ask(Cause::TimeLimit);
             }
         }
@@ -205,8 +256,9 @@ impl Keeper<'_> {
         }
         // The supervisor reads how it ended, so that comes first.
         let written = self.unwritten.is_none();
-        if self.phase == Phase::Clearing && written && !process::has_children_besides(self.me, self.supervisor_pid()) {
-            self.phase = Phase::Reading;
+        let cleared = self.phase == Phase::Clearing && written && !process::has_children_besides(self.me, self.supervisor_pid());
+        if cleared || (self.phase == Phase::Between && !self.step_follows()) {
+            self.phase = if self.step_follows() { Phase::Between } else { Phase::Reading };
             self.kill_at = None;
             self.tell_supervisor();
         }
@@ -227,12 +279,13 @@ impl Keeper<'_> {
             Some(Request { who, how }) => (who, how),
             None => ("a signal to the keeper".to_string(), How::Stop),
         };
-        if self.phase != Phase::Running {
+        if self.phase != Phase::Running && !self.step_follows() {
             return;
         }
         match how {
             How::Stop => self.ask(Cause::Asked(who)),
             How::Kill => {
+                self.no_step_follows();
                 self.note(Event::Asked { why: Cause::Asked(who), signal: Signal::SIGKILL as i32 });
                 self.kill_tree();
             }
@@ -242,6 +295,7 @@ impl Keeper<'_> {
     /// Asks the command to end, and sees to it after the grace.
     fn ask(&mut self, why: Cause) {
         let signal = start::stop_signal(&self.launch);
+        self.no_step_follows();
         self.note(Event::Asked { why, signal: signal as i32 });
         self.signal_command(signal);
         self.kill_at.get_or_insert(Millis(clock::boot_now().0.saturating_add(self.launch.stop.grace.0)));
@@ -291,7 +345,12 @@ impl Keeper<'_> {
         if self.phase != Phase::Running {
             return;
         }
-        self.time_limit_at = None;
+        if reaped.code != Some(0) {
+            self.no_step_follows();
+        }
+        if !self.step_follows() {
+            self.time_limit_at = None;
+        }
         let killed = reaped.signal == Some(9) || reaped.code == Some(137);
         let out_of_memory = killed && self.kills_before.more_in(Kills::so_far());
         let Reaped { code, signal, user_ms, system_ms, peak_memory_kb, .. } = reaped;
@@ -316,33 +375,34 @@ impl Keeper<'_> {
 
     fn start_supervisor(&mut self) {
         let now = clock::boot_now();
-        let Ok((read, write)) = pipe2(nix::fcntl::OFlag::O_CLOEXEC) else {
+        let Ok((ours, theirs)) = word::line() else {
             self.revive_at = Some(Millis(now.0 + 1_000));
             return;
         };
         self.generation += 1;
         let (folder, generation, begun, secrets) = (self.folder, self.generation, self.begun, &self.secrets);
         let forked = fork::fork_into(|| {
-            fork::close_all_but(&[read.as_raw_fd()]);
+            fork::close_all_but(&[theirs.as_raw_fd()]);
             SigSet::empty().thread_set_mask().ok();
-            supervisor::run(folder, Some(FromKeeper { generation, word: read, begun, secrets: secrets.clone() }))
+            supervisor::run(folder, Some(FromKeeper { generation, line: theirs, begun, secrets: secrets.clone() }))
         });
         match forked {
             Ok(pid) => {
-                self.supervisor = Some(Supervisor { pid, word: write, since: now });
+                self.supervisor = Some(Supervisor { pid, line: ours, since: now });
                 self.note(Event::Watched { generation, supervisor: process::identify_child(pid.as_raw()) });
-                if self.phase == Phase::Reading {
-                    self.tell_supervisor();
-                }
+                self.tell_supervisor();
             }
             Err(_) => self.revive_at = Some(Millis(now.0 + 1_000)),
         }
     }
 
     fn tell_supervisor(&self) {
-        if let Some(supervisor) = &self.supervisor {
-            nix::unistd::write(&supervisor.word, b"e").ok();
-        }
+        let word = match self.phase {
+            Phase::Running | Phase::Clearing => return,
+            Phase::Between => Word::Next,
+            Phase::Reading => Word::Over,
+        };
+        self.supervisor.iter().for_each(|supervisor| supervisor.line.say(word));
     }
 
     fn supervisor_ended(&mut self, reaped: Reaped) {
@@ -358,9 +418,14 @@ impl Keeper<'_> {
         let now = clock::boot_now();
         let quick = now.0.saturating_sub(supervisor.since.0) < 5_000;
         self.quick_deaths = if quick { self.quick_deaths + 1 } else { 0 };
-        if self.phase == Phase::Reading && self.quick_deaths > LAST_READERS {
-            // Home finishes the reading when it next looks.
-            return;
+        if self.quick_deaths > LAST_READERS {
+            match self.phase {
+                // Home finishes the reading when it next looks.
+                Phase::Reading => return,
+                // What is on record must do.
+                Phase::Between => return self.start_next_step(),
+                Phase::Running | Phase::Clearing => {}
+            }
         }
         // At once as a rule; ever slower when it cannot live, up to a minute.
         let pause = if self.quick_deaths <= 3 { 0 } else { 500u64 << (self.quick_deaths - 3).min(7) };

@@ -65,6 +65,12 @@ impl Marks {
         self.measured.drain(..self.measured.len().saturating_sub(MOST));
     }
 
+    /// What comes is of another command.
+    pub(crate) fn begin_anew(&mut self) -> Moment {
+        self.now += 1;
+        self.now
+    }
+
     pub(crate) fn now(&self) -> Moment {
         self.now
     }

@@ -117,6 +117,7 @@ pub(crate) fn secret_values(launch: &Launch, declared: &Secrets) -> Vec<String> 
     let set = launch.env.iter().filter(|(name, _)| !harmless(name)).filter_map(|(name, value)| Some((name.clone(), value.clone()?)));
     let variables: Vec<(String, String)> = std::env::vars_os().filter_map(text).chain(set).collect();
     let known = secrets::secret_values(&variables).into_iter().chain(secrets::values_in_command(&launch.argv));
+    let known = known.chain(launch.steps.iter().flat_map(|step| secrets::values_in_command(&step.argv)));
     // Output is masked line by line.
     let lines = |value: String| value.lines().map(str::to_string).collect::<Vec<_>>();
     let mut values: Vec<String> = known.flat_map(lines).filter(|line| line.len() >= 8).chain(declared.lines()).collect();

@@ -5,7 +5,7 @@ use crate::position::{Position, StreamPosition};
 use crate::spooler::Spooler;
 use neronet_model::Millis;
 use neronet_model::launch::Launch;
-use neronet_scrape::{Found, Scraper};
+use neronet_scrape::{Found, Scraper, State};
 use neronet_store::spool;
 use nix::fcntl::{FallocateFlags, fallocate};
 use std::collections::{BTreeMap, VecDeque};
@@ -169,6 +169,13 @@ impl Stream {
             fallocate(file, holes, self.punched as i64, (whole - self.punched) as i64).ok();
             self.punched = whole;
         }
+    }
+
+    /// What comes is of another command: nothing that was said before means anything for it.
+    pub(crate) fn begin_anew(&mut self) {
+        self.lines = Lines::from(self.lines.at(), false, self.limit);
+        self.reader.scraper.restore(State::default());
+        self.reader.last_lines.clear();
     }
 
     pub(crate) fn last_lines(&self) -> &VecDeque<String> {

@@ -1,8 +1,9 @@
 //! The supervisor: reads what the command prints and writes, records it, and says at the end what it came to.
 //! It never touches the command, and its successor goes on where it was, to the byte.
 
+mod ending;
+
 use crate::adoption::{last_sign, next_generation};
-use crate::cause;
 use crate::checkpoints::Writes;
 use crate::config::Configuration;
 use crate::files::Files;
@@ -13,22 +14,23 @@ use crate::output::Output;
 use crate::position::{self, Position};
 use crate::record;
 use crate::secrets::Secrets;
-use crate::segment::{Writer, sealed_file};
+use crate::segment::Writer;
 use crate::spooler::{Spooler, Told, secret_values};
 use crate::start::{self, How};
 use crate::stream::{self, AT_ONCE, End, Stream};
 use crate::watcher::Watcher;
+use crate::word::{Heard, Line, Word};
 use neronet_model::event::{Checkpoint, Event, Process, Summary};
 use neronet_model::launch::Launch;
-use neronet_model::outcome::{Cause, Outcome};
-use neronet_model::{Attempt, Millis, UnixMs};
+use neronet_model::outcome::Cause;
+use neronet_model::{Attempt, Millis};
 use neronet_store::files::{Durability, replace_json};
 use neronet_store::spool;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::cell::OnceCell;
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -52,8 +54,7 @@ pub(crate) const FAILED: &str = "supervisor-failed.json";
 /// What a keeper tells its supervisor.
 pub(crate) struct FromKeeper {
     pub(crate) generation: u32,
-    /// Tells that the command has ended, or by closing that the keeper is gone.
-    pub(crate) word: OwnedFd,
+    pub(crate) line: Line,
     /// Since the machine's boot.
     pub(crate) begun: Millis,
     pub(crate) secrets: Secrets,
@@ -89,8 +90,10 @@ struct Supervisor<'a> {
     folder: &'a Path,
     launch: Launch,
     generation: u32,
-    /// From the keeper while it lives.
-    word: Option<OwnedFd>,
+    /// To the keeper while it lives.
+    line: Option<Line>,
+    /// What the keeper said last, until it is done.
+    told: Option<Word>,
     clock_begun: Option<Millis>,
     last_t: Millis,
     /// Without a keeper it is ours to end what does not end when it was asked to.
@@ -119,6 +122,8 @@ struct Supervisor<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Command {
     Running,
+    /// It ended well, and a step waits until all of it is on record.
+    Next,
     Ended,
 }
 
@@ -159,7 +164,8 @@ impl<'a> Supervisor<'a> {
         let mut supervisor = Supervisor {
             folder,
             generation,
-            word: keeper.map(|keeper| keeper.word),
+            line: keeper.map(|keeper| keeper.line),
+            told: None,
             clock_begun,
             last_t: attempt.lasted.max(on_record).unwrap_or_default(),
             kill_at: None,
@@ -210,9 +216,14 @@ impl<'a> Supervisor<'a> {
                 self.see_to_the_end();
             }
             let began = Instant::now();
-            let (more, happened) = self.look(command == Command::Ended);
-            if command == Command::Ended && !more && self.spool.nothing_waits() {
-                return self.end();
+            let (more, happened) = self.look(command != Command::Running);
+            if command != Command::Running && !more && self.spool.nothing_waits() {
+                if command == Command::Ended {
+                    return self.end();
+                }
+                if self.begin_anew() {
+                    continue;
+                }
             }
             self.pass_over_floods();
             if more && self.spool.nothing_waits() {
@@ -226,7 +237,7 @@ impl<'a> Supervisor<'a> {
             if happened {
                 self.heard_at = t;
             }
-            let pause = if t.0 < self.heard_at.0 + CALM.0 || command == Command::Ended { BUSY } else { IDLE };
+            let pause = if t.0 < self.heard_at.0 + CALM.0 || command != Command::Running { BUSY } else { IDLE };
             self.wait(pause, command);
         }
     }
@@ -244,7 +255,7 @@ impl<'a> Supervisor<'a> {
     /// Until it is time to look again, the keeper has a word, or something was saved.
     fn wait(&self, pause: Millis, command: Command) {
         let poll_for = |fds: &mut [PollFd<'_>], time: u64| poll(fds, PollTimeout::try_from(time).unwrap_or(PollTimeout::ZERO)).unwrap_or(0);
-        let word = self.word.as_ref().filter(|_| command == Command::Running).map(|word| PollFd::new(word.as_fd(), PollFlags::POLLIN));
+        let word = self.line.as_ref().filter(|_| command == Command::Running).map(|line| PollFd::new(line.as_fd(), PollFlags::POLLIN));
         let mut words: Vec<PollFd<'_>> = word.into_iter().collect();
         if poll_for(&mut words, BREATH.0.min(pause.0)) == 0 {
             words.extend(self.checkpoints.woken_by().map(|saves| PollFd::new(saves, PollFlags::POLLIN)));
@@ -253,17 +264,20 @@ impl<'a> Supervisor<'a> {
     }
 
     fn command(&mut self) -> Command {
-        if let Some(word) = &self.word {
-            let mut fds = [PollFd::new(word.as_fd(), PollFlags::POLLIN)];
-            match poll(&mut fds, PollTimeout::ZERO) {
-                Ok(0) => return Command::Running,
-                Ok(_) if fds[0].revents().is_some_and(|events| events.contains(PollFlags::POLLIN)) => return Command::Ended,
-                Ok(_) => {}
-                Err(_) => return Command::Running,
+        if let Some(line) = &self.line {
+            match line.heard() {
+                Heard::Nothing => {}
+                Heard::Word(word) => self.told = Some(word),
+                // Without the word that all is over: it was killed.
+                Heard::Gone if self.told != Some(Word::Over) => (self.line, self.told, self.command) = (None, None, None),
+                Heard::Gone => {}
             }
-            // The pipe closed without a word: the keeper was killed.
-            self.word = None;
-            self.keeper_lost();
+            match self.told {
+                Some(Word::Over) => return Command::Ended,
+                Some(Word::Next) => return Command::Next,
+                None if self.line.is_some() => return Command::Running,
+                None => self.keeper_lost(),
+            }
         }
         if self.command.is_none() {
             self.command = spool::attempt(self.folder, self.launch.attempt).ok().and_then(|attempt| attempt.command);
@@ -279,7 +293,7 @@ impl<'a> Supervisor<'a> {
     /// Does the keeper's part when that is gone: what was asked to end, or is over its time, and does not end is ended after the
     /// grace.
     fn see_to_the_end(&mut self) {
-        if self.word.is_some() {
+        if self.line.is_some() {
             return;
         }
         let now = clock::boot_now();
@@ -317,7 +331,7 @@ impl<'a> Supervisor<'a> {
         let writes = self.writes(ended);
         let end = match writes {
             Writes::Still { .. } => End::NotYet,
-            Writes::NoMore if !self.launch.hides_ends => End::Complete,
+            Writes::NoMore if !self.hides_ends() => End::Complete,
             _ => End::Cut,
         };
         // While the disk takes nothing, nothing more is read: memory stays bounded and the bytes stay where they are.
@@ -398,6 +412,9 @@ impl<'a> Supervisor<'a> {
         if !ended {
             return Writes::Still { now: clock::unix_now() };
         }
+        if self.told == Some(Word::Next) {
+            return Writes::NoMore;
+        }
         if let Some(known) = self.writes_after.get() {
             return *known;
         }
@@ -437,56 +454,6 @@ impl<'a> Supervisor<'a> {
             replace_json(&path, &summary, Durability::Renamed).ok();
             self.summarised = Some(summary);
         }
-    }
-
-    /// The command has ended and all it printed is in the spool.
-    fn end(&mut self) -> io::Result<()> {
-        let attempt = spool::attempt(self.folder, self.launch.attempt).map_err(io::Error::other)?;
-        let (outcome, cause) = self.verdict(&attempt);
-        if let Err(e) = self.spool.sync() {
-            self.unsafe_record(&e);
-        }
-        let mut segments = self.spool.output.sealed()?;
-        for path in spool::segments(self.folder, "metrics").map_err(io::Error::other)? {
-            match self.spool.metrics.sealed() {
-                Some(current) if path.file_name().is_some_and(|name| name == current.name.as_str()) => segments.push(current),
-                _ => segments.push(sealed_file(&path)?),
-            }
-        }
-        for path in spool::segments(self.folder, "events").map_err(io::Error::other)? {
-            if !path.ends_with(format!("events.{}.jsonl", self.generation)) {
-                segments.push(sealed_file(&path)?);
-            }
-        }
-        self.spool.metrics.write_history(true);
-        let summary = self.spool.metrics.summary.clone();
-        let last_lines = if outcome == Outcome::Finished { Vec::new() } else { self.last_lines() };
-        let at = attempt.begun.unwrap_or(UnixMs(0)).plus(attempt.lasted.unwrap_or_else(|| self.t()));
-        self.event(Event::Ended { outcome, cause, at, last_lines, segments, summary });
-        // A full disk must not turn a finished run into an unknown one: wait for room as long as it takes.
-        while self.spool.events.flush().and_then(|()| self.spool.events.sync()).is_err() {
-            poll(&mut [], PollTimeout::from(1_000u16)).ok();
-        }
-        self.write_summary(true);
-        position::forget(self.folder);
-        if !self.keep_raw {
-            remove_raw(self.folder);
-        }
-        Ok(())
-    }
-
-    fn verdict(&self, attempt: &Attempt) -> (Outcome, Option<Cause>) {
-        if !attempt.command_ended() && attempt.keeper.as_ref().is_some_and(process::rebooted_since) {
-            return (Outcome::Unknown, Some(Cause::MachineRestarted));
-        }
-        let (outcome, cause) = attempt.verdict();
-        (outcome, cause::refine(outcome, cause, &self.last_lines()))
-    }
-
-    /// What was said last: on standard error, else on standard output.
-    fn last_lines(&self) -> Vec<String> {
-        let said = self.streams.iter().rev().find(|stream| !stream.last_lines().is_empty());
-        said.map(|stream| stream.last_lines().iter().cloned().collect()).unwrap_or_default()
     }
 }
 

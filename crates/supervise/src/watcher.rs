@@ -131,6 +131,11 @@ impl Watcher {
         }
     }
 
+    /// What is measured from this moment on is of another command: it says nothing of what is saved already.
+    pub(crate) fn begin_anew(&mut self, now: Moment) {
+        self.moments.insert(now);
+    }
+
     /// Those that checkpoints may appear in, or that such folders may appear in.
     fn watch_folders(&mut self, since: Option<Moment>) {
         for (folder, pattern) in &self.patterns {
@@ -302,6 +307,8 @@ mod tests {
                 argv: Vec::new(),
                 shown: String::new(),
                 hides_ends: false,
+                steps: Vec::new(),
+                steps_only: false,
                 directory: folder.path().join("run/work").display().to_string(),
                 run_directory: folder.path().join("run").display().to_string(),
                 env: Vec::new(),

@@ -26,14 +26,14 @@ pub(crate) fn resume(session: &Session, words: &Words) -> Result<ExitCode, HomeE
         Some(Resume::Automatic) => {
             let found = steer::find_checkpoints(&session.context, view)?;
             let text = |path: std::path::PathBuf| path.display().to_string();
-            Ok(Again::Resume { checkpoint: found.latest.map(text), best: found.best.map(text) })
+            Ok(Again::Resume { checkpoint: found.latest.map(text), best: found.best.map(text), step: None })
         }
         Some(resume) => {
             let found = steer::find_checkpoints(&session.context, view)?;
             for word in &found.passed_over {
                 output::notice(&format!("run {}: checkpoint passed over: {word}", view.run.id));
             }
-            let path = found.handed_over(resume).map(|path| path.display().to_string()).ok_or_else(|| {
+            let path = steer::handed_over(&found, resume).map(|path| path.display().to_string()).ok_or_else(|| {
                 HomeError::Failed(format!(
                     "run {} has no complete checkpoint to go on from (looked for {}); `neronet retry {}` starts it from scratch",
                     view.run.id,
@@ -42,13 +42,17 @@ pub(crate) fn resume(session: &Session, words: &Words) -> Result<ExitCode, HomeE
                 ))
             })?;
             output::notice(&format!("run {} goes on from {path}", view.run.id));
-            Ok(Again::Resume { checkpoint: Some(path), best: found.best.map(|path| path.display().to_string()) })
+            Ok(Again::Resume { checkpoint: Some(path), best: found.best.map(|path| path.display().to_string()), step: None })
         }
     })
 }
 
 pub(crate) fn retry(session: &Session, words: &Words) -> Result<ExitCode, HomeError> {
-    begin_again(session, words, |_| Ok(Again::Retry))
+    begin_again(session, words, |view| {
+        let Some(step) = steer::step_left(&session.context, view)? else { return Ok(Again::Retry) };
+        output::notice(&format!("run {} goes on with step {step}: what came before it ended well", view.run.id));
+        Ok(Again::Resume { checkpoint: None, best: None, step: Some(step) })
+    })
 }
 
 fn begin_again(session: &Session, words: &Words, how: impl Fn(&View<'_>) -> Result<Again, HomeError>) -> Result<ExitCode, HomeError> {

@@ -14,7 +14,7 @@ use neronet_home::filling::Filling;
 use neronet_home::inputs::Seen;
 use neronet_home::preflight::outside::{self, Depth, Report};
 use neronet_home::{HomeError, code, configure, inputs, masked, port, preflight, submit};
-use neronet_model::settings::Gpus;
+use neronet_model::settings::{Gpus, Match, Stage};
 use neronet_model::{Params, RunId, Settings};
 use neronet_report::{Cell, Column, Style, Table, words};
 use neronet_spec::render::{self, Mode};
@@ -132,7 +132,7 @@ impl<'s> Checked<'s> {
         let shell = preflight::default_shell(&self.session.context.environment);
         let rendered = render::command(settings, params, &filling.context(), Mode::First, shell);
         rendered
-            .map(|rendered| mask_text(&rendered.shown, &self.known))
+            .map(|rendered| without_quotes(mask_text(&rendered.shown, &self.known), settings))
             .map_err(|why| HomeError::Failed(format!("the command cannot be made: {why}")))
     }
 
@@ -145,7 +145,7 @@ impl<'s> Checked<'s> {
             title.push_str(&if at_a_time == 1 { ", one at a time".to_string() } else { format!(", {} at a time", grouped(at_a_time)) });
         }
         page.heading(&title);
-        let sample: Vec<Params> = experiment.runs().take(SAMPLE as usize).collect();
+        let sample: Vec<Params> = self.plan.runs(experiment).map(|run| run.params).take(SAMPLE as usize).collect();
         let Some(of_first) = sample.first() else { return Ok(()) };
         let settings = &experiment.settings;
         let filling = self.filling(settings, of_first, self.first)?;
@@ -160,6 +160,7 @@ impl<'s> Checked<'s> {
         let objectives = settings.objectives.iter();
         let objectives = objectives.map(|objective| format!("{} {}", objective.metric, neronet_home::objective::word(objective.goal)));
         page.facts(&[
+            ("after", settings.stage.as_ref().map(after).unwrap_or_default()),
             ("fixed", fixed.join(" ")),
             ("objective", objectives.collect::<Vec<_>>().join(", ")),
             ("resources", resources(settings)),
@@ -190,7 +191,7 @@ impl<'s> Checked<'s> {
         for experiment in &plan.experiments {
             let varying = experiment.varying();
             let room = LISTED.saturating_sub(runs.len() as u64) as usize;
-            for params in experiment.runs().take(room) {
+            for params in plan.runs(experiment).map(|run| run.params).take(room) {
                 let id = RunId(self.first.0 + runs.len() as u64);
                 let filling = self.filling(&experiment.settings, &params, id)?;
                 let command = self.command(&experiment.settings, &params, &filling)?;
@@ -207,6 +208,22 @@ impl<'s> Checked<'s> {
         findings.extend(survey.left_out.iter().map(|(path, why)| finding("code", &format!("{path} is not in the snapshot: {why}"))));
         Ok(json!({"count": total, "runs": runs, "inputs": self.inputs, "findings": findings}))
     }
+}
+
+/// Which runs the runs of an experiment go on from.
+fn after(stage: &Stage) -> String {
+    match &stage.match_on {
+        Match::All => format!("each run of {}", stage.after),
+        Match::Best => format!("the best run of {}", stage.after),
+        Match::Params(names) => format!("each run of {} with the same {}", stage.after, names.join(", ")),
+    }
+}
+
+/// The checkpoints of a run before are known when this one starts: until then their names stand for them, as they were written.
+fn without_quotes(command: String, settings: &Settings) -> String {
+    let Some(stage) = &settings.stage else { return command };
+    let names = ["checkpoint", "checkpoint.best"].map(|name| format!("{{{}.{name}}}", stage.after));
+    names.iter().fold(command, |command, name| command.replace(&format!("'{name}'"), name))
 }
 
 /// What `[resources]` asks for, as it is written there.

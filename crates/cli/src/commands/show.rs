@@ -9,12 +9,14 @@ use crate::session::Session;
 use neronet_home::begin::Frozen;
 use neronet_home::compare::{commit, gpus, world};
 use neronet_home::listing::{assignment, duration};
+use neronet_home::select::spans;
 use neronet_home::submit::World;
 use neronet_home::view::View;
-use neronet_home::{HomeError, json, masked, steer};
+use neronet_home::{HomeError, json, masked, stages, steer};
 use neronet_model::event::{By, Extent};
+use neronet_model::outcome::Cause;
 use neronet_model::run::run_outcome;
-use neronet_model::{Attempt, AttemptNo, Millis, Outcome, State, UnixMs};
+use neronet_model::{Attempt, AttemptNo, Millis, Outcome, RunId, State, UnixMs};
 use neronet_report::{Cell, Column, Style, Table, words};
 use neronet_store::{files, spool};
 use std::process::ExitCode;
@@ -44,6 +46,7 @@ pub(crate) fn show(session: &Session, words: &Show) -> Result<ExitCode, HomeErro
     environment(&mut page, &world);
     metrics(&mut page, view);
     attempts_of(session, &mut page, view, &attempts);
+    steps(&mut page, &attempts);
     checkpoints(session, &mut page, &attempts);
     config(&mut page, &attempts);
     notices(&mut page, &attempts);
@@ -61,6 +64,7 @@ fn what(session: &Session, page: &mut Page<'_>, view: &View<'_>) {
         ("project", view.sweep.project.clone()),
         ("experiment", view.run.experiment.clone()),
         ("sweep", format!("{} (`neronet ls sweep:{}`)", view.run.sweep, view.run.sweep)),
+        ("goes on from", after(session, view)),
         ("submitted", when(session, Some(view.run.created))),
         ("by", format!("{} on {}", view.sweep.user, view.sweep.host)),
         ("tags", view.run.tags.iter().map(|tag| format!("@{tag}")).collect::<Vec<_>>().join(" ")),
@@ -79,6 +83,20 @@ fn what(session: &Session, page: &mut Page<'_>, view: &View<'_>) {
     }
 }
 
+/// The run of another experiment that it goes on from, or is to.
+fn after(session: &Session, view: &View<'_>) -> String {
+    let best_of = &view.sweep.best_of;
+    let named = |run: RunId, of: &str| format!("run {run}{of} (`neronet show {run}`)");
+    match view.run.after {
+        Some(run) => named(run, ""),
+        None if best_of.is_empty() => String::new(),
+        None => match stages::chosen(&session.context, view.run.id) {
+            Some(run) => named(run, &format!(", the best of {}", spans(best_of))),
+            None => format!("the best of {}", spans(best_of)),
+        },
+    }
+}
+
 fn state_of(session: &Session, page: &mut Page<'_>, view: &View<'_>, attempts: &[Attempt]) {
     page.heading("State");
     page.line(&with_reason(&view.status(), view.reason.as_deref()), state_style(view));
@@ -92,23 +110,26 @@ fn state_of(session: &Session, page: &mut Page<'_>, view: &View<'_>, attempts: &
         page.line("its last lines:", Style::Plain);
         page.block(&last_lines[last_lines.len().saturating_sub(SOME)..].iter().map(|line| format!("| {line}\n")).collect::<String>());
     }
-    let commands = hints(view).into_iter().map(|(command, does)| (format!("neronet {command} {}", view.run.id), does.to_string()));
+    let step = attempts.last().and_then(Attempt::first_step_left);
+    let commands =
+        hints(view, step.is_some()).into_iter().map(|(command, does)| (format!("neronet {command} {}", view.run.id), does.to_string()));
     let commands: Vec<(String, String)> = commands.collect();
     page.facts(&commands.iter().map(|(command, does)| (command.as_str(), does.clone())).collect::<Vec<_>>());
 }
 
 /// What can be done about it: commands, and what they do.
-fn hints(view: &View<'_>) -> Vec<(&'static str, &'static str)> {
+fn hints(view: &View<'_>, step_left: bool) -> Vec<(&'static str, &'static str)> {
     let resume = view.sweep.settings.resume.as_ref();
     let goes_on = match resume.is_some_and(steer::names_the_best_alone) {
         true => "goes on from its best checkpoint",
         false => "goes on from its latest checkpoint",
     };
+    let retry = if step_left { "goes on with the step that is left" } else { "starts it from scratch" };
     match (view.state, view.outcome) {
         (State::Running | State::Starting, _) => vec![("logs -f", "follows it"), ("stop", "asks it to stop")],
         (State::Ended, Some(Outcome::Finished) | None) | (State::Queued, _) => Vec::new(),
-        (State::Ended, _) if resume.is_some() => vec![("resume", goes_on), ("retry", "starts it from scratch")],
-        (State::Ended, _) => vec![("logs", "prints all of its output"), ("retry", "starts it from scratch")],
+        (State::Ended, _) if resume.is_some() && !step_left => vec![("resume", goes_on), ("retry", retry)],
+        (State::Ended, _) => vec![("logs", "prints all of its output"), ("retry", retry)],
     }
 }
 
@@ -260,6 +281,33 @@ fn attempt_row(attempt: &Attempt) -> Vec<Cell> {
     ]
     .map(Cell::plain)
     .to_vec()
+}
+
+fn steps(page: &mut Page<'_>, attempts: &[Attempt]) {
+    let all = json::steps(attempts);
+    if all.is_empty() {
+        return;
+    }
+    page.heading("Steps");
+    let rows = all.into_iter().map(|(attempt, step)| {
+        let given: Vec<&str> = [&step.checkpoint, &step.best].into_iter().flatten().map(String::as_str).collect();
+        let end = match (step.exit_code, step.signal) {
+            (Some(code), _) => code.to_string(),
+            (None, Some(signal)) => Cause::Signal(signal).to_string(),
+            (None, None) => String::new(),
+        };
+        [
+            step.name.clone(),
+            attempt.state_of(step).to_string(),
+            end,
+            step.lasted().map(words::duration).unwrap_or_default(),
+            given.join(", "),
+        ]
+        .map(Cell::plain)
+        .to_vec()
+    });
+    let columns = ["step", "state", "exit code", "lasted", "checkpoint"].map(Column::left).to_vec();
+    page.table(&Table { columns, rows: rows.collect() });
 }
 
 fn checkpoints(session: &Session, page: &mut Page<'_>, attempts: &[Attempt]) {

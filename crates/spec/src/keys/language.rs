@@ -80,8 +80,8 @@ pub(crate) static TOP: Section = section("", &[
     key("experiment", Kind::Experiments, "An experiment. It has everything above it, and overrides what it names").of_run(),
     key("include_self", Kind::Flag, "Whether the top of the file is an experiment as well, where it holds others").of_run(),
     key("unset", Kind::Texts, "Keys that do not hold here, although they are inherited: \"params.depth\"").of_experiment(),
-    key("after", Kind::Text, "Another experiment: each of its finished runs gives one run here").of_experiment().later(When::Queue, "waits for no other run"),
-    key("match", Kind::WordOrTexts(MATCHES), "Which runs of the experiment that `after` names: those with the same values of these parameters, the best one, or all").of_experiment().later(When::Queue, "waits for no other run"),
+    key("after", Kind::Text, "Another experiment: each of its finished runs gives one run here").of_experiment(),
+    key("match", Kind::WordOrTexts(MATCHES), "Which runs of the experiment that `after` names: those with the same values of these parameters, the best one, or all").of_experiment(),
 ]);
 
 #[rustfmt::skip]

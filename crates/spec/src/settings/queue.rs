@@ -50,10 +50,6 @@ pub(super) fn stage(table: &Table, reader: &mut Reader<'_, '_>) -> Option<Stage>
         );
         return None;
     }
-    if table.get("name").is_some_and(|name| matches!(&name.tree, Tree::Scalar(value) if value.to_string() == after)) {
-        reader.found.error(node.span, "an experiment cannot come after itself", "name another one, or take after out".to_string());
-        return None;
-    }
     Some(Stage { after, match_on: match_on.unwrap_or(Match::All) })
 }
 

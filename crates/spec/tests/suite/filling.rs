@@ -1,5 +1,6 @@
 //! Placeholders of inputs, ports, targets and stages; steps, and the text of configuration files.
 
+use neronet_model::launch::Awaited;
 use neronet_model::{Params, RunId, Value};
 use neronet_spec::render::{self, Context, Mode};
 use neronet_spec::{Experiment, What, parse};
@@ -54,8 +55,11 @@ fn inputs_ports_and_targets_reach_commands_variables_and_steps() {
     assert_eq!(command.shown, "train --extra 1 --data '/my sets/cifar-small' --port 4711 --gpus 2 short");
     assert_eq!(render::env(settings, &params, &full).expect("variables"), pairs(&[("DATA", "/my sets/cifar-small/x")]));
     let step = |at: usize| render::step(settings, &params, &full, &settings.then[at], "sh").expect("a step");
-    assert_eq!(step(0).shown, "eval best.pt --extra 1 --in '/my sets/cifar-small'");
-    assert_eq!(step(1).argv, ["python", "sum up.py", "a b.pt", "1e-3"]);
+    // Their checkpoints are known when they start.
+    assert_eq!(step(0).shown, "eval {checkpoint.best} --extra 1 --in '/my sets/cifar-small'");
+    assert_eq!(step(0).argv[2], "eval \"${NERONET_CHECKPOINT_BEST}\" '--extra' '1' --in '/my sets/cifar-small'");
+    assert_eq!((step(0).awaits, step(1).awaits), (vec![Awaited::Best], vec![Awaited::Latest]));
+    assert_eq!(step(1).argv, ["python", "sum up.py", Awaited::Latest.mark(), "1e-3"]);
     assert_eq!(settings.then[1].name, "sum-up");
     let missing = |context: &Context<'_>| render::command(settings, &params, context, Mode::First, "sh").expect_err("something is missing");
     assert_eq!(missing(&Context { inputs: &[], ..full }), "{inputs.sets}: nobody says where this input is");
@@ -114,9 +118,9 @@ fn the_text_of_a_file_is_filled_in_without_quotes() {
 fn a_stage_goes_on_from_the_checkpoint_of_another_experiment() {
     for name in ["cifar", "cifar-wide", "v1.2-wide", "3d-unet"] {
         let text = format!(
-            "command = \"t\"\n[[experiment]]\nname = \"tune\"\nafter = \"{name}\"\ncommand = \"t {{{name}.checkpoint}} {{{name}.checkpoint.best}}\"\n"
+            "command = \"t\"\n[[experiment]]\nname = \"tune\"\nafter = \"{name}\"\ncommand = \"t {{{name}.checkpoint}} {{{name}.checkpoint.best}}\"\n[[experiment]]\nname = \"{name}\"\n"
         );
-        let experiment = &experiments(&text)[0];
+        let experiment = &experiments(&text)[1];
         let context = Context {
             stage_checkpoint: Some("/runs/1/last.pt"),
             best_stage_checkpoint: Some("/runs/1/best.pt"),

@@ -1,5 +1,6 @@
 //! The argument that a process sees is the value, in every context, in real shells.
 
+use neronet_model::launch::Awaited;
 use neronet_model::{Params, RunId, Value};
 use neronet_spec::render::{Context, Mode};
 use neronet_spec::{parse, render};
@@ -138,6 +139,16 @@ proptest! {
         // What people are shown is a command that does the same.
         let shown = [shell.to_string(), "-c".to_string(), rendered.shown];
         prop_assert_eq!(seen(&shown), seen(&rendered.argv), "{}", shown[2]);
+
+        // A checkpoint that is known only when the step starts is in its variable by then.
+        let step = text.replace("{p0}", "{checkpoint}").replacen("command = ", "command = 'true'\n[[then]]\nname = 'step'\ncommand = ", 1);
+        let plan = parse(&step, "neronet.toml", None, &[]).map_err(|problems| TestCaseError::fail(format!("{step}\n{problems}")))?;
+        let settings = &plan.experiments[0].settings;
+        let step = render::step(settings, &run, &CONTEXT, &settings.then[0], "false").map_err(TestCaseError::fail)?;
+        prop_assert_eq!(&step.awaits, &[Awaited::Latest]);
+        let value = run.get("p0").map(Value::to_string).unwrap_or_default();
+        let set = ["env".to_string(), format!("{}={value}", Awaited::Latest.variable())];
+        prop_assert_eq!(seen(&[&set, step.argv.as_slice()].concat()), seen(&rendered.argv), "{}", step.argv[2]);
     }
 
     #[test]

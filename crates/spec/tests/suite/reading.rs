@@ -268,8 +268,11 @@ resources.memory = "32 GB"
 name = "finetune"
 after = "cifar"
 match = ["seed"]
+[[experiment]]
+name = "cifar"
 "#;
-    let experiment = &plan(text).experiments[0];
+    let text = text.replace("[secrets]", "[params]\nseed = 1\n[secrets]");
+    let experiment = &plan(&text).experiments[1];
     let mut settings = experiment.settings.clone();
     let (target, there) = settings.on.pop().expect("a target");
     assert_eq!((target.as_str(), there.resources.memory, there.resources.cpus), ("triton", Some(32_000_000_000), Some(4)));

@@ -1,7 +1,7 @@
 //! What varies and how: drawn, repeated, derived, together, under a condition; `--set` in Hydra's spelling; nested experiments.
 
 use crate::reading::{grid, lines, plan, plan_with};
-use neronet_model::Value;
+use neronet_model::{Params, Value};
 use proptest::prelude::*;
 
 #[test]
@@ -197,4 +197,33 @@ proptest! {
         }
         prop_assert_eq!(grid(&text, &[]), expected);
     }
+}
+
+#[test]
+fn a_stage_has_a_run_for_each_run_before_it_that_matches() {
+    let text = |matched: &str| {
+        format!(
+            "command = \"t {{flags}}\"\n[[experiment]]\nname = \"tune\"\nafter = \"cifar\"\nmatch = {matched}\nparams.seed = [2, 1.0]\nparams.k = [7, 8]\n\
+             [[experiment]]\nname = \"cifar\"\nparams.lr = [0.1, 0.2]\nparams.seed = {{ repeat = 3 }}\n\
+             [[experiment]]\nname = \"third\"\nafter = \"tune\"\n"
+        )
+    };
+    let runs = |matched: &str| {
+        let plan = plan(&text(matched));
+        let names: Vec<&str> = plan.experiments.iter().map(|experiment| experiment.name.as_str()).collect();
+        assert_eq!(names, ["cifar", "tune", "third"], "what comes after another one stands behind it");
+        let shown = |params: &Params| params.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(" ");
+        let of = |at: usize| plan.runs(&plan.experiments[at]).map(|run| (run.after, shown(&run.params))).collect::<Vec<_>>();
+        for (at, experiment) in plan.experiments.iter().enumerate() {
+            assert_eq!(of(at).len() as u64, experiment.count());
+        }
+        (of(1), of(2).len())
+    };
+    let (matched, behind) = runs("[\"seed\"]");
+    let expected = [(1, "1.0", 7), (1, "1.0", 8), (2, "2", 7), (2, "2", 8), (4, "1.0", 7), (4, "1.0", 8), (5, "2", 7), (5, "2", 8)];
+    let expected: Vec<_> = expected.iter().map(|(after, seed, k)| (Some(*after), format!("seed={seed} k={k}"))).collect();
+    assert_eq!((matched, behind), (expected, 8));
+    assert_eq!((runs("\"all\"").0.len(), runs("\"all\"").1), (24, 24));
+    let (best, behind) = runs("\"best\"");
+    assert!(best.len() == 4 && best.iter().all(|(after, _)| after.is_none()) && behind == 4);
 }

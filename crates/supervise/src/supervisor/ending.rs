@@ -1,0 +1,93 @@
+//! What the supervisor does when a command has ended and all that it printed is read: it makes room for the next step, or says
+//! what the attempt came to.
+
+use super::{Supervisor, remove_raw};
+use crate::cause;
+use crate::os::process;
+use crate::position::{self, Position};
+use crate::segment::sealed_file;
+use crate::stream::Stream;
+use crate::word::Word;
+use neronet_model::event::Event;
+use neronet_model::outcome::{Cause, Outcome};
+use neronet_model::{Attempt, UnixMs};
+use neronet_store::spool;
+use nix::poll::{PollTimeout, poll};
+use std::io;
+
+impl Supervisor<'_> {
+    /// Whether what ended last may have ended well although a program that it called did not.
+    pub(super) fn hides_ends(&self) -> bool {
+        let step = (!self.launch.steps.is_empty()).then(|| spool::attempt(self.folder, self.launch.attempt).ok()).flatten();
+        let step = step.as_ref().and_then(|attempt| attempt.step());
+        let launched = step.and_then(|step| self.launch.steps.iter().find(|launched| launched.name == step.name));
+        launched.map_or(self.launch.hides_ends, |step| step.hides_ends)
+    }
+
+    /// All that the command left is on record: the keeper may start the next one, of which nothing belongs to what was before.
+    /// False when the disk does not take where a successor would have to begin.
+    pub(super) fn begin_anew(&mut self) -> bool {
+        if let Err(e) = self.spool.sync() {
+            self.unsafe_record(&e);
+        }
+        self.streams.iter_mut().for_each(Stream::begin_anew);
+        self.checkpoints.begin_anew(self.spool.metrics.marks.begin_anew());
+        let position: Position = self.streams.iter().map(Stream::position).collect();
+        if !self.keep_raw && !position::save(self.folder, &position) {
+            return false;
+        }
+        self.told = None;
+        self.line.iter().for_each(|line| line.say(Word::Next));
+        true
+    }
+
+    /// The command has ended and all it printed is in the spool.
+    pub(super) fn end(&mut self) -> io::Result<()> {
+        let attempt = spool::attempt(self.folder, self.launch.attempt).map_err(io::Error::other)?;
+        let (outcome, cause) = self.verdict(&attempt);
+        if let Err(e) = self.spool.sync() {
+            self.unsafe_record(&e);
+        }
+        let mut segments = self.spool.output.sealed()?;
+        for path in spool::segments(self.folder, "metrics").map_err(io::Error::other)? {
+            match self.spool.metrics.sealed() {
+                Some(current) if path.file_name().is_some_and(|name| name == current.name.as_str()) => segments.push(current),
+                _ => segments.push(sealed_file(&path)?),
+            }
+        }
+        for path in spool::segments(self.folder, "events").map_err(io::Error::other)? {
+            if !path.ends_with(format!("events.{}.jsonl", self.generation)) {
+                segments.push(sealed_file(&path)?);
+            }
+        }
+        self.spool.metrics.write_history(true);
+        let summary = self.spool.metrics.summary.clone();
+        let last_lines = if outcome == Outcome::Finished { Vec::new() } else { self.last_lines() };
+        let at = attempt.begun.unwrap_or(UnixMs(0)).plus(attempt.lasted.unwrap_or_else(|| self.t()));
+        self.event(Event::Ended { outcome, cause, at, last_lines, segments, summary });
+        // A full disk must not turn a finished run into an unknown one: wait for room as long as it takes.
+        while self.spool.events.flush().and_then(|()| self.spool.events.sync()).is_err() {
+            poll(&mut [], PollTimeout::from(1_000u16)).ok();
+        }
+        self.write_summary(true);
+        position::forget(self.folder);
+        if !self.keep_raw {
+            remove_raw(self.folder);
+        }
+        Ok(())
+    }
+
+    fn verdict(&self, attempt: &Attempt) -> (Outcome, Option<Cause>) {
+        if !attempt.command_ended() && attempt.keeper.as_ref().is_some_and(process::rebooted_since) {
+            return (Outcome::Unknown, Some(Cause::MachineRestarted));
+        }
+        let (outcome, cause) = attempt.verdict();
+        (outcome, cause::refine(outcome, cause, &self.last_lines()))
+    }
+
+    /// What was said last: on standard error, else on standard output.
+    fn last_lines(&self) -> Vec<String> {
+        let said = self.streams.iter().rev().find(|stream| !stream.last_lines().is_empty());
+        said.map(|stream| stream.last_lines().iter().cloned().collect()).unwrap_or_default()
+    }
+}
