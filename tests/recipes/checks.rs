@@ -93,7 +93,7 @@ pub(crate) fn slots(reader: &mut Reader) {
     let said = reader.types();
     assert!(said.err.contains("'slot' in [resources] is understood"), "{said:#?}");
     // `stop` stands for the end of a slot, somewhere in the middle.
-    wait_until("a few steps", || reader.world.output(1, 1).contains("step 3/40"));
+    wait_until("a few steps", || reader.world.output(1, 1).contains("step 3/70"));
     reader.types();
     let run = &reader.finished(1)[0];
     let attempts = run["attempts"].as_array().expect("a list");
@@ -101,9 +101,9 @@ pub(crate) fn slots(reader: &mut Reader) {
     assert_eq!(text(&attempts[1]["resumed_from"]), reader.work(1).join("last.pt").display().to_string(), "{run:#}");
     let (first, second) = (reader.world.output(1, 1), reader.world.output(1, 2));
     let saved = first.lines().filter(|line| line.starts_with("step ")).count();
-    assert!(saved < 40, "it was stopped: {first}");
-    assert!(second.contains(&format!("step {}/40", saved + 1)) && !second.contains(&format!("step {saved}/40")), "{second}");
-    assert_eq!(epochs(reader, 1, "loss"), (1..=40).map(f64::from).collect::<Vec<_>>(), "one curve");
+    assert!(saved < 70, "it was stopped: {first}");
+    assert!(second.contains(&format!("step {}/70", saved + 1)) && !second.contains(&format!("step {saved}/70")), "{second}");
+    assert_eq!(epochs(reader, 1, "loss"), (1..=70).map(f64::from).collect::<Vec<_>>(), "one curve");
 }
 
 /// The names of the recipe's module and environment exist nowhere, so both tools are stand-ins that note what they are asked
