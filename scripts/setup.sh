@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Makes ready what a target needs: `setup.sh tools` looks only, `setup.sh demo` also makes the demo's Python environment and data.
+# Makes ready what a target needs: `setup.sh tools` looks only, `setup.sh demo` also makes the demo's Python environment and data,
+# `setup.sh recipes` the Python environment of docs/recipes.md (PyTorch, Hydra, Lightning: about 5 GB and some minutes).
 # Done once; later calls take a blink. PYTHON=… chooses the interpreter, FRAMEWORK=torch|jax the demo's framework.
 . "$(dirname "$0")/lib.sh"
 . scripts/venv.sh
@@ -61,9 +62,19 @@ demo() {
     "$CACHE/venv/bin/python" examples/lenet/fetch_mnist.py
 }
 
+recipes() {
+    local folder=$CACHE/venv-recipes
+    "$folder/bin/python" -c 'import torch, hydra, lightning' 2>/dev/null && return
+    say "Python environment in .cache/venv-recipes: about 5 GB (once)"
+    make_venv "$folder"
+    "$folder/bin/python" -m pip install --quiet --disable-pip-version-check --no-compile -r tests/recipes/requirements.txt ||
+        die "pip could not install tests/recipes/requirements.txt: see above"
+}
+
 PYTHON=${PYTHON:-python3}
 case ${1:-tools} in
     tools) tools ;;
     demo) tools && demo ;;
-    *) die "setup.sh $1: it is tools or demo" ;;
+    recipes) tools && recipes ;;
+    *) die "setup.sh $1: it is tools, demo or recipes" ;;
 esac

@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
-# The README's second command: every test. `test.sh PART…` runs only these parts: unit, faults, clusters, browser, examples.
+# The README's second command: every test. `test.sh PART…` runs only these parts: unit, faults, clusters, browser, examples, recipes.
 # ROUNDS=n sets the rounds of the random tests, SEED=n repeats the rounds of a failure.
+# RECIPES=all gets the frameworks of docs/recipes.md first (5 GB); without it recipes whose frameworks are not there are left out.
 . "$(dirname "$0")/lib.sh"
 
 export FAULT_ROUNDS=${ROUNDS:-${FAULT_ROUNDS:-20}}
 export FAULT_SEED=${SEED:-${FAULT_SEED:-$(date +%s)}}
 
 # Test targets that are parts of their own (tests/faults and so on); all others are "unit and simulation".
-PARTS="faults clusters browser"
+PARTS="faults clusters browser recipes"
 
 targets() {
     cargo metadata --no-deps --format-version 1 | python3 -c '
@@ -38,8 +39,13 @@ part() {
     fi
 }
 
+recipes() {
+    if [ "${RECIPES:-}" = all ]; then scripts/setup.sh recipes || return 1; fi
+    timed recipes cargo test -p neronet --test recipes
+}
+
 scripts/setup.sh demo
-[ $# -gt 0 ] || set -- unit faults clusters browser examples
+[ $# -gt 0 ] || set -- unit faults clusters browser examples recipes
 timed "build tests" cargo test --workspace --no-run --quiet
 failed=()
 for name in "$@"; do
@@ -47,7 +53,8 @@ for name in "$@"; do
         unit) timed "unit and simulation" unit || failed+=("$name") ;;
         faults | clusters | browser) part "$name" || failed+=("$name") ;;
         examples) timed "examples" "$CACHE/venv/bin/python" -m unittest discover -s examples/lenet || failed+=("$name") ;;
-        *) die "test.sh $name: it is one of unit, $PARTS, examples" ;;
+        recipes) recipes || failed+=("$name") ;;
+        *) die "test.sh $name: it is one of unit, examples, $PARTS" ;;
     esac
 done
 [ ${#failed[@]} = 0 ] || die "failed: ${failed[*]} (again: scripts/test.sh ${failed[*]})"

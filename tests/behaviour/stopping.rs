@@ -105,6 +105,20 @@ fn ctrl_c_twice_kills() {
 }
 
 #[test]
+fn a_run_that_was_asked_and_has_not_ended_cannot_go_on_yet() {
+    let world = World::new();
+    world.write("train.py", STUBBORN);
+    world.say(&["run", "--detach", "--", "python3", "train.py"]).with_code(0);
+    world.wait_told("ready");
+    world.say(&["stop", "1"]).with_code(0);
+    world.wait_told("asked");
+    let said = world.say(&["resume", "1"]).with_code(1);
+    assert!(said.err.contains("run 1 was asked to stop and has not ended yet: `neronet logs -f 1` waits for its end"), "{said:#?}");
+    world.say(&["kill", "1"]).with_code(0);
+    world.ended(1);
+}
+
+#[test]
 fn a_command_line_that_is_told_to_end_leaves_its_runs_alone() {
     let world = World::new();
     world.write("train.py", POLITE);

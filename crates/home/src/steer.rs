@@ -129,10 +129,14 @@ pub fn again(context: &Context, run: RunId, again: Again) -> Result<Task, HomeEr
 /// Refuses a run that runs or is about to.
 pub fn may_begin_again(view: &View<'_>) -> Result<(), HomeError> {
     let id = view.run.id;
-    match view.state != State::Ended && !never_started(view) {
-        true => Err(HomeError::Failed(format!("run {id} is {}: `neronet stop {id}` first", view.status()))),
-        false => Ok(()),
+    if view.state == State::Ended || never_started(view) {
+        return Ok(());
     }
+    let asked = view.attempt.as_ref().is_some_and(|attempt| attempt.asked.is_some());
+    Err(HomeError::Failed(match asked {
+        true => format!("run {id} was asked to stop and has not ended yet: `neronet logs -f {id}` waits for its end"),
+        false => format!("run {id} is {}: `neronet stop {id}` first", view.status()),
+    }))
 }
 
 /// Queued, with nobody left to start it; or its start was cut short.
