@@ -44,7 +44,7 @@ pub(crate) fn arrange(plan: &mut Plan, places: &[Place], params: &BTreeMap<Strin
         let names: BTreeSet<&str> = waiting.iter().map(|experiment| experiment.name.as_str()).collect();
         let free = |experiment: &Experiment| experiment.settings.stage.as_ref().is_none_or(|stage| !names.contains(stage.after.as_str()));
         let Some(at) = waiting.iter().position(free) else {
-            return circle(&waiting, &place, found);
+            return circle(&waiting, place, found);
         };
         let mut next = waiting.remove(at);
         let of = place(&next.name);
