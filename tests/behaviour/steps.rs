@@ -115,6 +115,29 @@ command = "cat {checkpoint.best}"
 }
 
 #[test]
+fn an_attempt_that_was_never_begun_changes_nothing_of_what_is_left() {
+    let world = World::new();
+    let spec = format!(
+        "command = '''echo x >> \"$WORLD/trained-{{x}}\"; echo weights > new; mv new w.pt'''\nparams.x = [1, 2]\n[checkpoints]\npaths = ['*.pt']\n\
+         [[then]]\nname = 'evaluate'\ncommand = '''cat {{checkpoint}}; test -e \"$WORLD/mended\" || exit 1; {PATIENT}'''\n"
+    );
+    world.run_spec(&spec).with_code(1);
+    world.tell("mended");
+    let mut driver = world.start(&["retry", "1,2"]);
+    world.wait_told("there");
+    driver.kill().expect("ours");
+    driver.wait().expect("ours");
+    assert!(!world.attempt(2, 2).exists(), "it waits for the first");
+    world.tell("go");
+    // Stopped before it starts it leaves an empty folder.
+    world.say(&["stop", "2"]).with_code(0);
+    world.say(&["retry", "2"]).with_code(0);
+    let run = world.show(2);
+    assert_eq!((&run["outcome"], step(&run, 0)), (&"finished".into(), is("evaluate", "finished", 0)), "{run:#}");
+    assert_eq!(world.told("trained-2").as_deref(), Some("x\n"));
+}
+
+#[test]
 fn a_step_that_needs_a_checkpoint_fails_without_one() {
     let world = World::new();
     let spec = "command = 'true'\n[checkpoints]\npaths = ['*.pt']\n[[then]]\nname = 'evaluate'\ncommand = 'cat {checkpoint}'\n";

@@ -135,7 +135,7 @@ pub fn attempts(context: &Context, view: &View<'_>) -> Vec<Attempt> {
 pub fn steps(attempts: &[Attempt]) -> Vec<(&Attempt, &Step)> {
     let mut all: Vec<(&Attempt, &Step)> = Vec::new();
     for attempt in attempts {
-        if !attempt.resumes {
+        if attempt.begun.is_some() && !attempt.resumes {
             all.clear();
         }
         for step in &attempt.steps {

@@ -103,14 +103,18 @@ pub fn find_checkpoints(context: &Context, view: &View<'_>) -> Result<Found, Hom
     Ok(found::checkpoints(&context.home.run(view.run.id), &attempts, goal)?)
 }
 
-/// The step that a run is left with, where all before it ended well.
+/// The step that a run is left with, where all before it ended well. Attempts that were decided on and never begun changed nothing.
 pub fn step_left(context: &Context, view: &View<'_>) -> Result<Option<String>, HomeError> {
-    let n = AttemptNo(view.run.attempts);
-    let folder = context.home.attempt(view.run.id, n);
-    if view.sweep.settings.then.is_empty() || !folder.exists() {
+    if view.sweep.settings.then.is_empty() {
         return Ok(None);
     }
-    Ok(spool::attempt(&folder, n)?.first_step_left().map(|step| step.name.clone()))
+    for n in (1..=view.run.attempts).rev().map(AttemptNo) {
+        let attempt = spool::attempt(&context.home.attempt(view.run.id, n), n)?;
+        if attempt.begun.is_some() {
+            return Ok(attempt.first_step_left().map(|step| step.name.clone()));
+        }
+    }
+    Ok(None)
 }
 
 /// Decides on another attempt of an ended run.

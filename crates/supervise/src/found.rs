@@ -25,13 +25,13 @@ impl Found {
 
 /// An attempt and those that it goes on from, the oldest first.
 pub fn joined(run_folder: &Path, last: AttemptNo) -> Result<Vec<AttemptNo>, StoreError> {
-    let mut all = vec![last];
+    let mut all = Vec::new();
     for n in (1..=last.0).rev().map(AttemptNo) {
-        let resumes = spool::launch(&attempt_folder(run_folder, n))?.is_some_and(|launch| launch.resumes);
-        if !resumes || n.0 == 1 {
+        all.push(n);
+        // One that was never begun stands between no others.
+        if spool::launch(&attempt_folder(run_folder, n))?.is_some_and(|launch| !launch.resumes) {
             break;
         }
-        all.push(AttemptNo(n.0 - 1));
     }
     all.reverse();
     Ok(all)

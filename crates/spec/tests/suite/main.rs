@@ -8,6 +8,7 @@ mod filling;
 mod malformed;
 mod malformed_commands;
 mod malformed_keys;
+mod malformed_stages;
 mod malformed_sweeps;
 mod messages;
 mod quoting;
