@@ -253,6 +253,8 @@ fn carry_out(drafts: &[Draft<'_>], changes: &[Change], adds: bool, plan: &mut Pl
             settings: read.settings,
             parallel: read.parallel,
             wanted: read.wanted,
+            rows: Vec::new(),
+            source: None,
             space,
         });
     }

@@ -43,6 +43,11 @@ impl Wanted {
         Wanted { what, place: found.sources.problem(Severity::Error, span, String::new(), None) }
     }
 
+    /// Moves the place where it was named.
+    pub(crate) fn place(&mut self, moved: impl FnOnce(Problem) -> Problem) {
+        self.place = moved(self.place.clone());
+    }
+
     pub fn error(&self, message: String, hint: Option<String>) -> Problem {
         Problem { message, hint, ..self.place.clone() }
     }

@@ -11,5 +11,6 @@ mod malformed_keys;
 mod malformed_sweeps;
 mod quoting;
 mod reading;
+mod rows;
 mod schema;
 mod sweeping;
