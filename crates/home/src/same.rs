@@ -9,7 +9,7 @@ use crate::error::HomeError;
 use crate::select::spans;
 use crate::view::Snapshot;
 use neronet_capture::code::{self, Survey};
-use neronet_model::journal::{HomeState, Sweep};
+use neronet_model::journal::{Git, HomeState, Sweep};
 use neronet_model::{Outcome, Params, RunId, Settings, State, Value};
 use neronet_spec::Plan;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -38,9 +38,10 @@ pub(crate) struct Key(String);
 pub(crate) struct Keys(String);
 
 impl Keys {
-    pub(crate) fn of(settings: &Settings) -> Keys {
-        let flags = &settings.flags;
-        Keys(serde_json::to_string(&(&settings.command, flags)).unwrap_or_default())
+    /// `git` is what their code was: where they ask for a commit, that tells them apart too.
+    pub(crate) fn of(settings: &Settings, git: Option<&Git>) -> Keys {
+        let commit = settings.code.commit.as_ref().map(|named| git.map_or(named, |git| &git.commit));
+        Keys(serde_json::to_string(&(&settings.command, &settings.flags, commit)).unwrap_or_default())
     }
 
     pub(crate) fn key(&self, params: &Params) -> Key {
@@ -63,8 +64,12 @@ fn canonical(value: &Value) -> String {
 
 /// Every run of a project that is not in the trash; of several that are the same the newest.
 pub(crate) fn known(state: &HomeState, project: &str) -> HashMap<Key, RunId> {
-    let sweeps: BTreeMap<_, Keys> =
-        state.sweeps.iter().filter(|(_, sweep)| sweep.project == project).map(|(id, sweep)| (*id, Keys::of(&sweep.settings))).collect();
+    let sweeps: BTreeMap<_, Keys> = state
+        .sweeps
+        .iter()
+        .filter(|(_, sweep)| sweep.project == project)
+        .map(|(id, sweep)| (*id, Keys::of(&sweep.settings, sweep.code.git.as_ref())))
+        .collect();
     let runs = state.runs.values().filter(|run| run.trashed.is_none());
     runs.filter_map(|run| Some((sweeps.get(&run.sweep)?.key(&run.params), run.id))).collect()
 }
@@ -80,13 +85,23 @@ pub(crate) struct There {
 
 impl There {
     /// Nothing of the plan is left to start.
-    pub(crate) fn is_all(&self, plan: &Plan) -> bool {
+    pub(crate) fn is_all(&self, plan: &Plan, git: Option<&Git>) -> bool {
         let mut runs = plan.experiments.iter().flat_map(|experiment| {
-            let keys = Keys::of(&experiment.settings);
+            let keys = Keys::of(&experiment.settings, git);
             experiment.runs().map(move |params| keys.key(&params))
         });
         !self.left_out.is_empty() && runs.all(|key| self.left_out.contains(&key))
     }
+}
+
+/// For each experiment of a plan and each of its runs: the newest run that is the same.
+pub fn there(context: &Context, plan: &Plan, project: &str, git: Option<&Git>) -> Result<Vec<Vec<Option<RunId>>>, HomeError> {
+    let known = known(&context.home.read()?.state, project);
+    let of = |experiment: &neronet_spec::Experiment| {
+        let keys = Keys::of(&experiment.settings, git);
+        experiment.runs().map(|params| known.get(&keys.key(&params)).copied()).collect()
+    };
+    Ok(plan.experiments.iter().map(of).collect())
 }
 
 /// Looks for the plan's runs. Fails where they are there with other code and nobody said what to do then.
@@ -101,7 +116,7 @@ pub(crate) fn look(context: &Context, plan: &Plan, project: &str, survey: &Surve
     let mut same: Vec<(Key, RunId)> = Vec::new();
     let mut planned = 0_u64;
     for experiment in &plan.experiments {
-        let keys = Keys::of(&experiment.settings);
+        let keys = Keys::of(&experiment.settings, survey.git.as_ref());
         for params in experiment.runs() {
             planned += 1;
             let key = keys.key(&params);
@@ -223,7 +238,7 @@ fn other_code(context: &Context, snapshot: &Snapshot, plan: &Plan, survey: &Surv
 fn differs(context: &Context, sweep: &Sweep, survey: &Survey, own: &[String]) -> Option<String> {
     let Some(frozen) = &sweep.code.snapshot else {
         // What ran in place is known by its commit alone.
-        let clean = |git: &Option<neronet_model::journal::Git>| git.as_ref().filter(|git| !git.dirty).map(|git| git.commit.clone());
+        let clean = |git: &Option<Git>| git.as_ref().filter(|git| !git.dirty).map(|git| git.commit.clone());
         let same = clean(&sweep.code.git).is_some() && clean(&sweep.code.git) == clean(&survey.git);
         return (!same).then(|| "their code was not frozen, so nobody knows whether it is the same".to_string());
     };

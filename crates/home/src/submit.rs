@@ -1,7 +1,9 @@
 //! From a plan to runs in the journal: the code frozen, the environment described, ids given. Nothing is started here.
 
+use crate::code::Part;
 use crate::context::Context;
 use crate::error::HomeError;
+use crate::masked;
 use crate::preflight;
 use crate::preflight::outside::{self, Depth, Report};
 use crate::same::{self, Keys, Repeats, There};
@@ -9,12 +11,11 @@ use neronet_capture::code::{self, Survey};
 use neronet_capture::devices::{self, Devices};
 use neronet_capture::environment::{self, Environment};
 use neronet_model::journal::{Code, Entry, Member, Submitted, Sweep};
-use neronet_model::{Params, RunId, SweepId, Uid};
+use neronet_model::{Params, RunId, SweepId};
 use neronet_spec::{Experiment, Plan, Problem, Problems};
 use neronet_store::files::{self, Durability};
 use neronet_supervise::os::process;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
@@ -56,7 +57,7 @@ pub struct World {
 }
 
 pub fn submit(context: &Context, request: &Request<'_>) -> Result<Receipt, HomeError> {
-    let in_place = request.plan.experiments.iter().all(|experiment| experiment.settings.code.in_place);
+    let parts = crate::code::parts(request.plan);
     let cache = context.cache.clone();
     let variables = text_variables(&context.environment);
     let venv = request.plan.experiments.iter().find_map(|experiment| experiment.settings.environment.python.as_ref());
@@ -71,25 +72,27 @@ pub fn submit(context: &Context, request: &Request<'_>) -> Result<Receipt, HomeE
             context.home.read().ok();
             (environment::describe(&variables, venv.as_deref(), program.as_deref(), &cache), devices::describe())
         });
-        let surveyed = survey(context, request, in_place);
+        let surveyed = parts.iter().map(|part| survey(context, request, part)).collect::<Result<Vec<_>, HomeError>>();
         let (environment, devices) = described.join().unwrap_or_default();
         (surveyed, environment, devices)
     });
-    let Surveyed { code, survey, report, project, there } = surveyed?;
-    let mut receipt = Receipt { notes: there.notes.clone(), ..Receipt::default() };
-    if there.is_all(request.plan) {
+    let mut surveyed = surveyed?;
+    let mut receipt = Receipt::default();
+    let nothing_new = parts.iter().zip(&surveyed).all(|(part, found)| found.there.is_all(&part.plan, found.code.git.as_ref()));
+    for found in &mut surveyed {
+        receipt.notes.append(&mut found.there.notes);
+    }
+    if nothing_new {
         return Ok(receipt);
     }
-    receipt.notes.extend(notes(&code, &survey, &environment, &[&request.plan.warnings[..], &report.warnings].concat()));
-    receipt.notes.extend(report.notes);
-    let world = World {
-        environment,
-        devices,
-        left_out: survey.left_out,
-        large: survey.large.iter().map(|large| (large.path.clone(), large.size)).collect(),
-        program: None,
-    };
-    record(context, request, &code, (world, &report.needed), (&project, &there), &mut receipt)?;
+    receipt.notes.extend(request.plan.warnings.iter().map(ToString::to_string));
+    for Surveyed { code, survey, report, .. } in &mut surveyed {
+        let told = notes(code, survey, &environment, &report.warnings).into_iter().chain(std::mem::take(&mut report.notes));
+        let told: Vec<String> = told.filter(|note| !receipt.notes.contains(note)).collect();
+        receipt.notes.extend(told);
+    }
+    let world = World { environment, devices, ..World::default() };
+    record(context, request, &surveyed, world, &mut receipt)?;
     Ok(receipt)
 }
 
@@ -106,17 +109,22 @@ pub(crate) fn plain(path: &Path) -> PathBuf {
     out
 }
 
+/// A part of the plan with the code of its runs.
 struct Surveyed {
     code: Code,
     survey: Survey,
     report: Report,
     project: String,
     there: There,
+    /// Its experiments in the whole plan.
+    places: Vec<usize>,
 }
 
-fn survey(context: &Context, request: &Request<'_>, in_place: bool) -> Result<Surveyed, HomeError> {
-    let survey = crate::code::survey(context, request.plan, request.start)?;
-    let mut warnings = preflight::check(request.plan, &survey, &context.environment)?;
+fn survey(context: &Context, request: &Request<'_>, part: &Part<'_>) -> Result<Surveyed, HomeError> {
+    let plan: &Plan = &part.plan;
+    let in_place = plan.experiments.iter().all(|experiment| experiment.settings.code.in_place);
+    let survey = crate::code::survey(context, plan, request.start)?;
+    let mut warnings = preflight::check(plan, &survey, &context.environment)?;
     let mut code = Code {
         snapshot: None,
         in_place_because: survey.in_place_because.clone(),
@@ -124,10 +132,11 @@ fn survey(context: &Context, request: &Request<'_>, in_place: bool) -> Result<Su
         below: survey.below.clone(),
         git: survey.git.clone(),
     };
-    let project = request.project.clone().or_else(|| request.plan.project.clone()).unwrap_or_else(|| project_of(Path::new(&code.top)));
-    let there = same::look(context, request.plan, &project, &survey, request.repeats)?;
-    if there.is_all(request.plan) {
-        return Ok(Surveyed { code, survey, report: Report::default(), project, there });
+    let project = request.project.clone().or_else(|| plan.project.clone()).unwrap_or_else(|| project_of(Path::new(&code.top)));
+    let there = same::look(context, plan, &project, &survey, request.repeats)?;
+    let places = part.places.clone();
+    if there.is_all(plan, code.git.as_ref()) {
+        return Ok(Surveyed { code, survey, report: Report::default(), project, there, places });
     }
     let store = || -> Result<Option<String>, HomeError> {
         if in_place || survey.in_place_because.is_some() {
@@ -140,7 +149,7 @@ fn survey(context: &Context, request: &Request<'_>, in_place: bool) -> Result<Su
         Ok(Some(stored.map_err(|e| if e.place.starts_with(&snapshots) { HomeError::Snapshots(e) } else { e.into() })?))
     };
     let (report, stored) = std::thread::scope(|scope| {
-        let look = || outside::look(context, request.plan, &survey, &project, Depth::Start);
+        let look = || outside::look(context, plan, &survey, &project, Depth::Start);
         let report = request.preflight.then(|| scope.spawn(look));
         let stored = store();
         (report.map(|report| report.join().unwrap_or_default()).unwrap_or_default(), stored)
@@ -150,7 +159,7 @@ fn survey(context: &Context, request: &Request<'_>, in_place: bool) -> Result<Su
     if !report.errors.is_empty() {
         return Err(HomeError::Spec(Problems(report.errors.into_iter().chain(warnings).collect())));
     }
-    Ok(Surveyed { code, survey, report: Report { warnings, ..report }, project, there })
+    Ok(Surveyed { code, survey, report: Report { warnings, ..report }, project, there, places })
 }
 
 fn notes(code: &Code, survey: &Survey, environment: &Environment, warnings: &[Problem]) -> Vec<String> {
@@ -175,45 +184,55 @@ fn notes(code: &Code, survey: &Survey, environment: &Environment, warnings: &[Pr
 fn record(
     context: &Context,
     request: &Request<'_>,
-    code: &Code,
-    (mut world, needed): (World, &BTreeMap<String, PathBuf>),
-    (project, there): (&str, &There),
+    surveyed: &[Surveyed],
+    mut world: World,
     receipt: &mut Receipt,
 ) -> Result<(), HomeError> {
     let driver = process::myself();
     // Made before the lock is taken: 100,000 of them take a moment.
     let as_set = request.repeats != Repeats::Start;
     let mut taken = std::collections::HashSet::new();
-    let mut assignments = Vec::new();
-    for experiment in &request.plan.experiments {
-        let keys = Keys::of(&experiment.settings);
+    let of = |at: usize| surveyed.iter().find(|found| found.places.contains(&at));
+    let mut assignments: Vec<(&Experiment, &Surveyed, Vec<Member>)> = Vec::new();
+    let secrets = std::cell::OnceCell::new();
+    for (at, experiment) in request.plan.experiments.iter().enumerate() {
+        let Some(found) = of(at) else { continue };
+        let keys = Keys::of(&experiment.settings, found.code.git.as_ref());
         // In a set each is there once.
-        let is_new = |params: &Params| !as_set || (!there.left_out.contains(&keys.key(params)) && taken.insert(keys.key(params)));
-        let runs: Vec<(Uid, _)> =
-            experiment.runs().filter(is_new).map(|params| Ok((context.uid()?, params))).collect::<Result<_, HomeError>>()?;
-        assignments.push(runs);
+        let mut is_new = |params: &Params| !as_set || (!found.there.left_out.contains(&keys.key(params)) && taken.insert(keys.key(params)));
+        let rows = experiment.rows.iter().map(Some).chain(std::iter::repeat(None));
+        let new = experiment.runs().zip(rows).filter(|(params, _)| is_new(params));
+        let members = new.map(|(params, row)| {
+            let member = Member { id: RunId(0), uid: context.uid()?, params, tags: Vec::new(), note: None };
+            let Some(row) = row.filter(|row| !row.tags.is_empty() || row.note.is_some()) else { return Ok(member) };
+            let known = secrets.get_or_init(|| masked::in_environment(context.environment.clone()));
+            let tags = row.tags.iter().map(|tag| masked::tag(tag, known)).collect();
+            Ok(Member { tags, note: row.note.as_ref().map(|note| masked::note(note, known)), ..member })
+        });
+        assignments.push((experiment, found, members.collect::<Result<_, HomeError>>()?));
     }
     let mut home = context.lock()?;
-    if as_set && request.repeats != Repeats::Again && home.state().last_run > there.seen {
+    let seen = surveyed.iter().map(|found| found.there.seen).min().unwrap_or_default();
+    if as_set && request.repeats != Repeats::Again && home.state().last_run > seen {
         // Somebody submitted in the meantime, perhaps the same.
-        let known = same::known(home.state(), project);
-        for (experiment, runs) in request.plan.experiments.iter().zip(&mut assignments) {
-            let keys = Keys::of(&experiment.settings);
-            runs.retain(|(_, params)| known.get(&keys.key(params)).is_none_or(|run| run.0 <= there.seen));
+        let known = surveyed.first().map(|found| same::known(home.state(), &found.project)).unwrap_or_default();
+        for (experiment, found, members) in &mut assignments {
+            let keys = Keys::of(&experiment.settings, found.code.git.as_ref());
+            members.retain(|member| known.get(&keys.key(&member.params)).is_none_or(|run| run.0 <= seen));
         }
     }
     let at = context.now();
     let (mut next_run, mut next_sweep) = (home.state().last_run, home.state().last_sweep);
     let mut all = Vec::new();
-    for (experiment, runs) in request.plan.experiments.iter().zip(assignments) {
-        if as_set && runs.is_empty() {
+    for (experiment, Surveyed { code, survey, report, project, .. }, members) in assignments {
+        if as_set && members.is_empty() {
             continue;
         }
         next_sweep += 1;
         let sweep = Sweep {
             id: SweepId(next_sweep),
             at,
-            project: project.to_string(),
+            project: project.clone(),
             experiment: experiment.name.clone(),
             settings: experiment.settings.clone(),
             varying: experiment.varying(),
@@ -223,20 +242,22 @@ fn record(
             code: if experiment.settings.code.in_place { Code { snapshot: None, ..code.clone() } } else { code.clone() },
             host: driver.host.clone(),
             user: context.user.clone(),
-            spec: request.plan.source.clone(),
+            spec: experiment.source.clone().or_else(|| request.plan.source.clone()),
         };
-        let members = runs.into_iter().map(|(uid, params)| {
+        let members = members.into_iter().map(|member| {
             next_run += 1;
             // A damaged journal may have forgotten a run; its folder says that the number is taken.
             while context.home.run(RunId(next_run)).exists() {
                 next_run += 1;
             }
-            Member { id: RunId(next_run), uid, params }
+            Member { id: RunId(next_run), ..member }
         });
         let submitted = Submitted { members: members.collect(), sweep };
         receipt.sweeps.push(submitted.sweep.id);
         receipt.runs.extend(submitted.members.iter().map(|member| member.id));
-        world.program = needed.get(&submitted.sweep.experiment).cloned();
+        world.program = report.needed.get(&submitted.sweep.experiment).cloned();
+        world.left_out.clone_from(&survey.left_out);
+        world.large = survey.large.iter().map(|large| (large.path.clone(), large.size)).collect();
         write_world(context, submitted.sweep.id, &world)?;
         all.push(submitted);
     }

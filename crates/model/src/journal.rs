@@ -8,7 +8,7 @@ use crate::run::{Decision, KnownEnd, Run};
 use crate::settings::Settings;
 use crate::time::{Millis, UnixMs};
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// One record of the journal. Externally tagged: values keep their written form only that way.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -124,6 +124,11 @@ pub struct Member {
     pub id: RunId,
     pub uid: Uid,
     pub params: Params,
+    /// What a spreadsheet's row says of it beside the parameters.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
 }
 
 /// Everything that the journal says.
@@ -188,7 +193,7 @@ impl HomeState {
 
     fn submitted(&mut self, Submitted { sweep, members }: Submitted) {
         self.last_sweep = self.last_sweep.max(sweep.id.0);
-        for Member { id, uid, params } in members {
+        for Member { id, uid, params, tags, note } in members {
             self.last_run = self.last_run.max(id.0);
             let run = Run {
                 id,
@@ -197,8 +202,8 @@ impl HomeState {
                 experiment: sweep.experiment.clone(),
                 params,
                 created: sweep.at,
-                tags: BTreeSet::new(),
-                note: None,
+                tags: tags.into_iter().collect(),
+                note,
                 trashed: None,
                 attempts: 1,
                 earlier: Millis(0),

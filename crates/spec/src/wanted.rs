@@ -17,6 +17,8 @@ pub enum What {
     Shell(String),
     /// `[code] directory`
     Directory(String),
+    /// `[code] commit`
+    Commit(String),
     /// An entry of `[code] link`
     Link(String),
     /// An input; its path may hold placeholders.

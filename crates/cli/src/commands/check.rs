@@ -3,6 +3,7 @@
 use crate::args::Check;
 use crate::commands::page::{Page, count};
 use crate::commands::run::{MANY, default_spec, grouped, read_spec};
+use crate::commands::sheet::{self, Fates};
 use crate::output;
 use crate::session::Session;
 use neronet_capture::code::Survey;
@@ -10,13 +11,15 @@ use neronet_capture::secrets::mask_text;
 use neronet_home::HomeError;
 use neronet_home::compare::commit;
 use neronet_home::preflight::outside::{self, Depth, Report};
-use neronet_home::{code, masked, preflight, submit};
+use neronet_home::{code, masked, preflight, same, submit};
 use neronet_model::{Params, RunId, Settings, Value};
 use neronet_report::{Cell, Column, Style, Table, words};
 use neronet_scrape::learn::{self, Learned};
 use neronet_spec::render::{self, Mode};
+use neronet_spec::rows::Rows;
 use neronet_spec::{Experiment, Plan, Problem, Problems};
 use serde_json::json;
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -25,33 +28,60 @@ use std::process::ExitCode;
 /// Runs of an experiment that are shown, and that are listed as JSON.
 const SAMPLE: u64 = 10;
 const LISTED: u64 = 10_000;
+/// Experiments of a sheet that are shown, as each of its rows has been already.
+const OF_SHEET: usize = 3;
 
 pub(crate) fn check(session: &Session, words: &Check) -> Result<ExitCode, HomeError> {
     if let Some(log) = &words.learn {
         return learned(session, words, log);
     }
-    let (plan, survey) = match examined(session, words) {
-        Err(HomeError::Spec(problems)) if words.json => return refused(problems, &Report::default()),
+    let known = masked::in_environment(session.context.environment.clone());
+    let mut rows = None;
+    let examined = examined(session, words, &known, &mut rows);
+    let refused = |problems: Problems, report: &Report| {
+        if words.json {
+            refused(&problems, report, rows.as_ref());
+        } else if let Some(rows) = &rows {
+            let mut page = Page::new(session);
+            rows.show(&mut page);
+            output::print(&page.text);
+        }
+        Err(HomeError::Spec(problems))
+    };
+    let (plan, surveys, report) = match examined {
+        Err(HomeError::Spec(problems)) => return refused(problems, &Report::default()),
         examined => examined?,
     };
-    let report = if words.no_preflight { Report::default() } else { looked_outside(session, &plan, &survey) };
     if !report.errors.is_empty() {
         let all = Problems([&report.errors[..], &plan.warnings, &report.warnings].concat());
-        return if words.json { refused(all, &report) } else { Err(HomeError::Spec(all)) };
+        return refused(all, &report);
     }
     // The numbers that the runs would get if they were started now.
     let first = RunId(session.context.home.read()?.state.last_run + 1);
-    let known = masked::in_environment(session.context.environment.clone());
     if words.json {
-        as_json(session, &plan, &survey, &report, first, &known)?;
+        as_json(session, &plan, &surveys, &report, (first, rows.as_ref()), &known)?;
         return strictly(words, &plan, &report);
     }
     let mut page = Page::new(session);
-    for experiment in &plan.experiments {
+    rows.iter().for_each(|rows| rows.show(&mut page));
+    let most = if rows.is_some() { OF_SHEET } else { usize::MAX };
+    for experiment in plan.experiments.iter().take(most) {
         experiment_of(session, &mut page, experiment, first, &known)?;
     }
-    page.heading("Code");
-    code_of(&mut page, &plan, &survey);
+    if plan.experiments.len() > most {
+        page.line(
+            &format!(
+                "
+and {}",
+                count(plan.experiments.len() - most, "more experiment")
+            ),
+            Style::Faint,
+        );
+    }
+    for (survey, plan) in &surveys {
+        page.heading("Code");
+        code_of(&mut page, plan, survey);
+    }
     if !words.no_preflight {
         page.heading("Preflight");
         preflight_of(&mut page, &report);
@@ -61,11 +91,19 @@ pub(crate) fn check(session: &Session, words: &Check) -> Result<ExitCode, HomeEr
         plan.warnings.iter().chain(&report.warnings).for_each(|warning| page.block(&warning.to_string()));
     }
     let total = plan.experiments.iter().map(Experiment::count).fold(0, u64::saturating_add);
-    let spec = words.spec.as_deref().filter(|spec| Some(*spec) != default_spec(session)).map(|spec| format!(" {spec}")).unwrap_or_default();
+    let spec = words.spec.as_deref().filter(|spec| Some(*spec) != default_spec(session));
+    let spec = spec.map(|spec| format!(" {}", neronet_home::clone::in_shell(&[spec.to_string()]))).unwrap_or_default();
     let set = words.set.iter().map(|set| format!(" --set {}", neronet_home::clone::in_shell(std::slice::from_ref(set))));
     let yes = if total > MANY { " --yes" } else { "" };
-    let start = format!("`neronet run{spec}{}{yes}`", set.collect::<String>());
-    page.text.push_str(&format!("\n{}; {start} starts {}\n", many(total), if total == 1 { "it" } else { "them" }));
+    // Rows that are there already are no runs once more.
+    let verb = if rows.is_some() { "submit" } else { "run" };
+    let start = format!("`neronet {verb}{spec}{}{yes}`", set.collect::<String>());
+    let end = if total == 0 {
+        "nothing is to run".to_string()
+    } else {
+        format!("{}; {start} starts {}", many(total), if total == 1 { "it" } else { "them" })
+    };
+    page.text.push_str(&format!("\n{end}\n"));
     output::print(&page.text);
     strictly(words, &plan, &report)
 }
@@ -76,11 +114,13 @@ fn looked_outside(session: &Session, plan: &Plan, survey: &Survey) -> Report {
 }
 
 /// Nothing can be started for these problems, as JSON says it.
-fn refused(problems: Problems, report: &Report) -> Result<ExitCode, HomeError> {
-    output::json(
-        &json!({"count": 0, "runs": [], "findings": problems.0.iter().map(|problem| of_problem(problem, report)).collect::<Vec<_>>()}),
-    );
-    Err(HomeError::Spec(problems))
+fn refused(problems: &Problems, report: &Report, rows: Option<&Fates>) {
+    let findings: Vec<_> = problems.0.iter().map(|problem| of_problem(problem, report)).collect();
+    let mut said = json!({"count": 0, "runs": [], "findings": findings});
+    if let Some(rows) = rows {
+        said["rows"] = rows.json(false);
+    }
+    output::json(&said);
 }
 
 /// With `--strict` a warning is a failure.
@@ -117,13 +157,83 @@ fn preflight_of(page: &mut Page<'_>, report: &Report) {
     report.notes.iter().for_each(|note| page.line(note, Style::Plain));
 }
 
-/// The plan with all that is to be said of it, and the code that its runs would get.
-fn examined(session: &Session, words: &Check) -> Result<(Plan, Survey), HomeError> {
-    let (mut plan, start) = read_spec(session, words.spec.as_deref(), &words.set)?;
-    let survey = code::survey(&session.context, &plan, &start)?;
-    plan.warnings.extend(preflight::check(&plan, &survey, &session.context.environment)?);
-    Ok((plan, survey))
+/// The plan with all that is to be said of it, and the code that its runs would get, each with its part of the plan. What the
+/// rows of a sheet come to is known as well where nothing of it can run.
+fn examined(
+    session: &Session,
+    words: &Check,
+    known: &[String],
+    fates: &mut Option<Fates>,
+) -> Result<(Plan, Vec<(Survey, Plan)>, Report), HomeError> {
+    let named = words.spec.as_deref().and_then(sheet::named);
+    let (plan, start, rows) = match named {
+        Some(named) => {
+            let (Rows { place, rows, notes, plan }, start) = sheet::read(session, named, &words.set)?;
+            match plan {
+                Ok(plan) => (plan, start, Some((rows, place, notes))),
+                Err(problems) => {
+                    *fates = Some(Fates::of(rows, place, notes, BTreeMap::new()));
+                    return Err(problems.into());
+                }
+            }
+        }
+        None => read_spec(session, words.spec.as_deref(), &words.set).map(|(plan, start)| (plan, start, None))?,
+    };
+    let mut surveyed = surveyed(session, &plan, &start, !words.no_preflight);
+    if let Some((rows, place, notes)) = rows {
+        let found = match &surveyed {
+            Ok((_, surveys, _)) => of_rows(session, &plan, surveys, &Fates::shown(&rows), known)?,
+            Err(_) => BTreeMap::new(),
+        };
+        *fates = Some(Fates::of(rows, place, notes, found));
+    }
+    if let Ok((warnings, ..)) = &mut surveyed {
+        warnings.splice(0..0, plan.warnings.iter().cloned());
+    }
+    surveyed.map(|(warnings, surveys, report)| (Plan { warnings, ..plan }, surveys, report))
 }
+
+type Looked = (Vec<Problem>, Vec<(Survey, Plan)>, Report);
+
+fn surveyed(session: &Session, plan: &Plan, start: &Path, preflight: bool) -> Result<Looked, HomeError> {
+    let (mut warnings, mut surveys, mut report) = (Vec::new(), Vec::new(), Report::default());
+    for part in code::parts(plan) {
+        let survey = code::survey(&session.context, &part.plan, start)?;
+        warnings.extend(preflight::check(&part.plan, &survey, &session.context.environment)?);
+        if preflight {
+            report.join(looked_outside(session, &part.plan, &survey));
+        }
+        surveys.push((survey, part.plan.into_owned()));
+    }
+    Ok((warnings, surveys, report))
+}
+
+/// By row of a sheet: what would run, its command where that is `told`, and the run that is the same already.
+fn of_rows(
+    session: &Session,
+    plan: &Plan,
+    surveys: &[(Survey, Plan)],
+    told: &[u32],
+    known: &[String],
+) -> Result<BTreeMap<u32, Found>, HomeError> {
+    let mut found = BTreeMap::new();
+    let mut next = session.context.home.read()?.state.last_run;
+    for (survey, part) in surveys {
+        let project = plan.project.clone().unwrap_or_else(|| submit::project_of(&survey.top));
+        let there = same::there(&session.context, part, &project, survey.git.as_ref())?;
+        for (experiment, there) in part.experiments.iter().zip(there) {
+            let varying = experiment.varying();
+            for ((params, row), there) in experiment.runs().zip(&experiment.rows).zip(there) {
+                next += 1;
+                let made = told.contains(&row.number).then(|| command(session, &experiment.settings, &params, RunId(next), known));
+                found.insert(row.number, (shown(&params, &varying, known), made.transpose()?, there));
+            }
+        }
+    }
+    Ok(found)
+}
+
+type Found = (Params, Option<String>, Option<RunId>);
 
 fn many(total: u64) -> String {
     format!("{} run{}", grouped(total), if total == 1 { "" } else { "s" })
@@ -213,7 +323,14 @@ fn code_of(page: &mut Page<'_>, plan: &Plan, survey: &Survey) {
     }
 }
 
-fn as_json(session: &Session, plan: &Plan, survey: &Survey, report: &Report, first: RunId, known: &[String]) -> Result<(), HomeError> {
+fn as_json(
+    session: &Session,
+    plan: &Plan,
+    surveys: &[(Survey, Plan)],
+    report: &Report,
+    (first, rows): (RunId, Option<&Fates>),
+    known: &[String],
+) -> Result<(), HomeError> {
     let mut runs = Vec::new();
     let total = plan.experiments.iter().map(Experiment::count).fold(0, u64::saturating_add);
     for experiment in &plan.experiments {
@@ -230,10 +347,18 @@ fn as_json(session: &Session, plan: &Plan, survey: &Survey, report: &Report, fir
     let told = |source: &str, severity: &str, message: &str| json!({"source": source, "severity": severity, "message": message, "evidence": null, "remedies": []});
     let finding = |source: &str, message: &str| told(source, "warning", message);
     findings.extend(report.notes.iter().map(|note| told("preflight", "note", note)));
-    findings.extend(survey.in_place_because.iter().map(|why| finding("code", &format!("the code cannot be frozen: {why}"))));
-    findings.extend(survey.notes.iter().map(|note| finding("code", note)));
-    findings.extend(survey.left_out.iter().map(|(path, why)| finding("code", &format!("{path} is not in the snapshot: {why}"))));
-    output::json(&json!({"count": total, "runs": runs, "findings": findings}));
+    for (survey, _) in surveys {
+        findings.extend(survey.in_place_because.iter().map(|why| finding("code", &format!("the code cannot be frozen: {why}"))));
+        findings.extend(survey.notes.iter().map(|note| finding("code", note)));
+        findings.extend(survey.left_out.iter().map(|(path, why)| finding("code", &format!("{path} is not in the snapshot: {why}"))));
+    }
+    let mut said = json!({"count": total, "runs": runs, "findings": findings});
+    if let Some(rows) = rows {
+        let notes = rows.notes().iter().map(|note| of_problem(note, report));
+        said["findings"].as_array_mut().into_iter().for_each(|findings| findings.extend(notes.clone()));
+        said["rows"] = rows.json(true);
+    }
+    output::json(&said);
     Ok(())
 }
 

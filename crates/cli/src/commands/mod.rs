@@ -21,6 +21,7 @@ pub(crate) mod rm;
 pub(crate) mod run;
 pub(crate) mod schema;
 pub(crate) mod screen;
+pub(crate) mod sheet;
 pub(crate) mod show;
 pub(crate) mod stop;
 pub(crate) mod stream;

@@ -48,7 +48,11 @@ pub(super) fn code(table: &Table, reader: &mut Reader<'_, '_>, written: &mut Vec
         written.push(Written::new(Part::Build, Style::Shell, &text, node.span));
         Some(text)
     });
-    let commit = section.get("commit").and_then(|node| commit(node, in_place, reader));
+    let commit = section.get("commit").and_then(|node| {
+        let commit = commit(node, in_place, reader)?;
+        wanted.push(Wanted::new(What::Commit(commit.clone()), node.span, reader.found));
+        Some(commit)
+    });
     Code { directory, link: links, in_place, build, commit }
 }
 
