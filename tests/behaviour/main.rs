@@ -13,6 +13,7 @@ mod preflight;
 mod resume;
 mod secrets;
 mod sets;
+mod sheets;
 mod specs;
 mod stopping;
 mod together;

@@ -10,6 +10,7 @@ pub mod devices;
 pub mod drive;
 pub mod error;
 pub mod estimate;
+pub mod export;
 pub mod filter;
 pub mod json;
 pub mod listing;

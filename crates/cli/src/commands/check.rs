@@ -185,7 +185,11 @@ fn examined(
             Ok((_, surveys, _)) => of_rows(session, &plan, surveys, &Fates::shown(&rows), known)?,
             Err(_) => BTreeMap::new(),
         };
-        *fates = Some(Fates::of(rows, place, notes, found));
+        let mut told = Fates::of(rows, place, notes, found);
+        if let Err(HomeError::Spec(problems)) = &surveyed {
+            told.blame(&problems.0);
+        }
+        *fates = Some(told);
     }
     if let Ok((warnings, ..)) = &mut surveyed {
         warnings.splice(0..0, plan.warnings.iter().cloned());

@@ -92,6 +92,17 @@ impl Fates {
         rows.iter().take(SHOWN).map(|row| row.number).collect()
     }
 
+    /// Puts what is wrong with a cell to its row.
+    pub(crate) fn blame(&mut self, problems: &[Problem]) {
+        for problem in problems {
+            let Some(cell) = problem.path.strip_prefix(&self.place).and_then(|rest| rest.strip_prefix(", ")) else { continue };
+            let Ok(number) = cell.trim_start_matches(|c: char| c.is_ascii_uppercase()).parse::<u32>() else { continue };
+            if let Some(fate) = self.fates.iter_mut().find(|fate| fate.row.number == number) {
+                fate.row.why.get_or_insert_with(|| format!("{cell}: {}", problem.message));
+            }
+        }
+    }
+
     pub(crate) fn show(&self, page: &mut Page<'_>) {
         page.heading(&format!("{}: {}", self.place, count(self.fates.len(), "row")));
         let with_status = self.fates.iter().any(|fate| fate.row.status.is_some());
