@@ -194,7 +194,7 @@ fn a_row_runs_the_code_of_its_commit() {
     let copy = world.path("copy");
     let said = world.say(&["clone", "1", &copy.display().to_string()]).with_code(0);
     let again = said.out.lines().chain(said.err.lines()).find_map(|line| line.split_once("neronet run ")).expect("how").1.to_string();
-    assert_eq!(again, "runs.csv.toml:command-sh --set code.commit=");
+    assert_eq!(again, "runs.csv.toml --set code.commit=");
     let mut words = vec!["run", "--quiet"];
     words.extend(again.split(' '));
     let ran: Said = world.neronet(&words).current_dir(&copy).output().expect("neronet starts").into();

@@ -39,8 +39,8 @@ pub fn table(views: &[&View<'_>], fields: &[String], now: UnixMs) -> Result<Expo
     let metric = |name: &str| Source::Metric(Telling::of(views, name));
     let sources: Vec<Source<'_>> = if fields.is_empty() {
         let facts = |facts: &'static [&'static str]| facts.iter().map(|fact| Source::Fact(fact));
-        let columns = facts(&FIRST).chain(params.iter().map(|name| Source::Param(name)));
-        columns.chain(metrics.iter().map(|name| metric(name))).chain(facts(&LAST)).collect()
+        let columns = facts(&FIRST).chain(params.iter().map(Source::Param));
+        columns.chain(metrics.iter().map(metric)).chain(facts(&LAST)).collect()
     } else {
         let mut sources = Vec::new();
         for field in fields {

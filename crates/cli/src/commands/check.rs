@@ -1,25 +1,24 @@
 //! `neronet check`: what a specification would run, or what would be read from a log. Nothing is run, and home stays as it is.
 
 use crate::args::Check;
+use crate::commands::examined::{self, Examined};
 use crate::commands::page::{Page, count};
 use crate::commands::run::{MANY, default_spec, grouped, read_spec};
-use crate::commands::sheet::{self, Fates};
+use crate::commands::sheet::Fates;
 use crate::output;
 use crate::session::Session;
 use neronet_capture::code::Survey;
 use neronet_capture::secrets::mask_text;
 use neronet_home::HomeError;
 use neronet_home::compare::commit;
-use neronet_home::preflight::outside::{self, Depth, Report};
-use neronet_home::{code, masked, preflight, same, submit};
+use neronet_home::preflight::outside::Report;
+use neronet_home::{masked, preflight};
 use neronet_model::{Params, RunId, Settings, Value};
 use neronet_report::{Cell, Column, Style, Table, words};
 use neronet_scrape::learn::{self, Learned};
 use neronet_spec::render::{self, Mode};
-use neronet_spec::rows::Rows;
 use neronet_spec::{Experiment, Plan, Problem, Problems};
 use serde_json::json;
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -37,7 +36,7 @@ pub(crate) fn check(session: &Session, words: &Check) -> Result<ExitCode, HomeEr
     }
     let known = masked::in_environment(session.context.environment.clone());
     let mut rows = None;
-    let examined = examined(session, words, &known, &mut rows);
+    let examined = examined::examine(session, words, &known, &mut rows);
     let refused = |problems: Problems, report: &Report| {
         if words.json {
             refused(&problems, report, rows.as_ref());
@@ -48,7 +47,7 @@ pub(crate) fn check(session: &Session, words: &Check) -> Result<ExitCode, HomeEr
         }
         Err(HomeError::Spec(problems))
     };
-    let (plan, surveys, report) = match examined {
+    let Examined { plan, surveys, report } = match examined {
         Err(HomeError::Spec(problems)) => return refused(problems, &Report::default()),
         examined => examined?,
     };
@@ -69,14 +68,8 @@ pub(crate) fn check(session: &Session, words: &Check) -> Result<ExitCode, HomeEr
         experiment_of(session, &mut page, experiment, first, &known)?;
     }
     if plan.experiments.len() > most {
-        page.line(
-            &format!(
-                "
-and {}",
-                count(plan.experiments.len() - most, "more experiment")
-            ),
-            Style::Faint,
-        );
+        page.text.push('\n');
+        page.line(&format!("and {}", count(plan.experiments.len() - most, "more experiment")), Style::Faint);
     }
     for (survey, plan) in &surveys {
         page.heading("Code");
@@ -106,11 +99,6 @@ and {}",
     page.text.push_str(&format!("\n{end}\n"));
     output::print(&page.text);
     strictly(words, &plan, &report)
-}
-
-fn looked_outside(session: &Session, plan: &Plan, survey: &Survey) -> Report {
-    let project = plan.project.clone().unwrap_or_else(|| submit::project_of(&survey.top));
-    outside::look(&session.context, plan, survey, &project, Depth::Check)
 }
 
 /// Nothing can be started for these problems, as JSON says it.
@@ -157,94 +145,12 @@ fn preflight_of(page: &mut Page<'_>, report: &Report) {
     report.notes.iter().for_each(|note| page.line(note, Style::Plain));
 }
 
-/// The plan with all that is to be said of it, and the code that its runs would get, each with its part of the plan. What the
-/// rows of a sheet come to is known as well where nothing of it can run.
-fn examined(
-    session: &Session,
-    words: &Check,
-    known: &[String],
-    fates: &mut Option<Fates>,
-) -> Result<(Plan, Vec<(Survey, Plan)>, Report), HomeError> {
-    let named = words.spec.as_deref().and_then(sheet::named);
-    let (plan, start, rows) = match named {
-        Some(named) => {
-            let (Rows { place, rows, notes, plan }, start) = sheet::read(session, named, &words.set)?;
-            match plan {
-                Ok(plan) => (plan, start, Some((rows, place, notes))),
-                Err(problems) => {
-                    *fates = Some(Fates::of(rows, place, notes, BTreeMap::new()));
-                    return Err(problems.into());
-                }
-            }
-        }
-        None => read_spec(session, words.spec.as_deref(), &words.set).map(|(plan, start)| (plan, start, None))?,
-    };
-    let mut surveyed = surveyed(session, &plan, &start, !words.no_preflight);
-    if let Some((rows, place, notes)) = rows {
-        let found = match &surveyed {
-            Ok((_, surveys, _)) => of_rows(session, &plan, surveys, &Fates::shown(&rows), known)?,
-            Err(_) => BTreeMap::new(),
-        };
-        let mut told = Fates::of(rows, place, notes, found);
-        if let Err(HomeError::Spec(problems)) = &surveyed {
-            told.blame(&problems.0);
-        }
-        *fates = Some(told);
-    }
-    if let Ok((warnings, ..)) = &mut surveyed {
-        warnings.splice(0..0, plan.warnings.iter().cloned());
-    }
-    surveyed.map(|(warnings, surveys, report)| (Plan { warnings, ..plan }, surveys, report))
-}
-
-type Looked = (Vec<Problem>, Vec<(Survey, Plan)>, Report);
-
-fn surveyed(session: &Session, plan: &Plan, start: &Path, preflight: bool) -> Result<Looked, HomeError> {
-    let (mut warnings, mut surveys, mut report) = (Vec::new(), Vec::new(), Report::default());
-    for part in code::parts(plan) {
-        let survey = code::survey(&session.context, &part.plan, start)?;
-        warnings.extend(preflight::check(&part.plan, &survey, &session.context.environment)?);
-        if preflight {
-            report.join(looked_outside(session, &part.plan, &survey));
-        }
-        surveys.push((survey, part.plan.into_owned()));
-    }
-    Ok((warnings, surveys, report))
-}
-
-/// By row of a sheet: what would run, its command where that is `told`, and the run that is the same already.
-fn of_rows(
-    session: &Session,
-    plan: &Plan,
-    surveys: &[(Survey, Plan)],
-    told: &[u32],
-    known: &[String],
-) -> Result<BTreeMap<u32, Found>, HomeError> {
-    let mut found = BTreeMap::new();
-    let mut next = session.context.home.read()?.state.last_run;
-    for (survey, part) in surveys {
-        let project = plan.project.clone().unwrap_or_else(|| submit::project_of(&survey.top));
-        let there = same::there(&session.context, part, &project, survey.git.as_ref())?;
-        for (experiment, there) in part.experiments.iter().zip(there) {
-            let varying = experiment.varying();
-            for ((params, row), there) in experiment.runs().zip(&experiment.rows).zip(there) {
-                next += 1;
-                let made = told.contains(&row.number).then(|| command(session, &experiment.settings, &params, RunId(next), known));
-                found.insert(row.number, (shown(&params, &varying, known), made.transpose()?, there));
-            }
-        }
-    }
-    Ok(found)
-}
-
-type Found = (Params, Option<String>, Option<RunId>);
-
 fn many(total: u64) -> String {
     format!("{} run{}", grouped(total), if total == 1 { "" } else { "s" })
 }
 
 /// Without the secrets in it, which are `known`.
-fn command(session: &Session, settings: &Settings, params: &Params, run: RunId, known: &[String]) -> Result<String, HomeError> {
+pub(crate) fn command(session: &Session, settings: &Settings, params: &Params, run: RunId, known: &[String]) -> Result<String, HomeError> {
     let run_directory = session.context.home.run(run).display().to_string();
     let seed = match params.get("seed") {
         Some(Value::Int(seed)) => Some(*seed),
@@ -289,7 +195,7 @@ fn experiment_of(session: &Session, page: &mut Page<'_>, experiment: &Experiment
     Ok(())
 }
 
-fn shown(params: &Params, varying: &[String], known: &[String]) -> Params {
+pub(crate) fn shown(params: &Params, varying: &[String], known: &[String]) -> Params {
     masked::params(params, varying, || known.to_vec()).into_owned()
 }
 

@@ -4,6 +4,7 @@ pub(crate) mod again;
 pub(crate) mod check;
 pub(crate) mod clone;
 pub(crate) mod compare;
+pub(crate) mod examined;
 pub(crate) mod export;
 pub(crate) mod followed;
 pub(crate) mod lines;

@@ -125,7 +125,7 @@ pub(crate) fn read_spec(session: &Session, spec: Option<&str>, set: &[String]) -
     if is_command {
         let there = if path.exists() { "" } else { ", and there is no such file" };
         return Err(HomeError::Words(format!(
-            "'{file}' is no specification, whose name ends in .toml, .yaml, .xlsx, .ods or .csv{there}; to run a command: {}",
+            "'{file}' is no specification, whose name ends in .toml or .yaml{there}; to run a command: {}",
             slips::as_command(&[file.to_string()])
         )));
     }

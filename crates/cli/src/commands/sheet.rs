@@ -49,6 +49,9 @@ pub(crate) fn nothing(rows: &str) -> String {
     format!("nothing is to run in {rows}: `neronet check` says why, row by row")
 }
 
+/// Parameters, command, and the run that is the same already.
+pub(crate) type Found = (Params, Option<String>, Option<RunId>);
+
 /// What each row comes to.
 pub(crate) struct Fates {
     pub(crate) place: String,
@@ -74,12 +77,7 @@ impl Fate {
 
 impl Fates {
     /// `found` are, by row, parameters and command of what would run, and the run that is the same.
-    pub(crate) fn of(
-        rows: Vec<Row>,
-        place: String,
-        notes: Vec<Problem>,
-        mut found: BTreeMap<u32, (Params, Option<String>, Option<RunId>)>,
-    ) -> Fates {
+    pub(crate) fn of(rows: Vec<Row>, place: String, notes: Vec<Problem>, mut found: BTreeMap<u32, Found>) -> Fates {
         let fates = rows.into_iter().map(|row| match found.remove(&row.number) {
             Some((params, command, there)) => Fate { params, command, there, row },
             None => Fate { params: row.params.clone(), command: None, there: None, row },
