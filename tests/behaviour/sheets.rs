@@ -76,7 +76,7 @@ fn a_sheet_that_is_submitted_again_starts_what_is_new() {
     submit(&world, &["runs.csv"]).with_code(0);
     assert_eq!(printed(&world, 2), "args --lr 0.2 --act relu");
     // The sheet is a file of the code too: that it was edited makes no other code.
-    world.write("runs.csv", "lr;act\n0,2;relu\n0,3;relu\n0,1;relu\n");
+    world.write("runs.csv", "lr;act\n0,2;relu\n0,3;relu\n0,1;relu\n").write(".~lock.runs.csv#", "ada");
     let said = submit(&world, &["runs.csv"]).with_code(0);
     assert!(said.err.contains("1 new of 3; 2 runs are there already: 2 finished"), "{said:#?}");
     assert_eq!(world.list().len(), 3);

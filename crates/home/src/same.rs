@@ -13,7 +13,8 @@ use neronet_model::journal::{Git, HomeState, Sweep};
 use neronet_model::{Outcome, Params, RunId, Settings, State, Value};
 use neronet_spec::Plan;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::path::Path;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
 
 /// What becomes of runs that are there already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -275,5 +276,13 @@ fn own_files(plan: &Plan, survey: &Survey) -> Vec<String> {
         let path = std::fs::canonicalize(Path::new(path)).ok()?;
         Some(path.strip_prefix(&survey.top).ok()?.to_str()?.to_string())
     };
-    paths.filter_map(inside).collect()
+    let mut own: Vec<String> = paths.filter_map(inside).collect();
+    // What a spreadsheet program keeps beside a sheet while it is open.
+    if let Some(sheet) = own.first().filter(|_| neronet_spec::is_sheet(Path::new(&source.path))).map(PathBuf::from)
+        && let Some(name) = sheet.file_name().and_then(OsStr::to_str)
+    {
+        let beside = [format!("~${name}"), format!(".~lock.{name}#")].map(|name| sheet.with_file_name(name).display().to_string());
+        own.extend(beside);
+    }
+    own
 }

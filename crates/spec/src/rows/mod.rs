@@ -11,7 +11,7 @@ mod written;
 use crate::include::ReadFile;
 use crate::problem::{Problem, Problems, Severity, quoted};
 use crate::suggest::did_you_mean;
-use crate::{Experiment, Plan, plan};
+use crate::{Experiment, LARGEST, Plan, plan};
 use base::Base;
 use columns::{Columns, Use};
 use neronet_model::journal::{Included, SpecSource};
@@ -226,7 +226,8 @@ impl<'s> Reader<'s> {
 
     /// What is wrong with a cell that has no value.
     fn wrong(&self, line: &SheetLine, column: Option<usize>) -> Option<Problem> {
-        let cell = format!(", {}{}", self.sheet.columns[column?].letter, line.number);
+        let column = column.filter(|at| !line.mistakes.is_empty() && line.cells[*at].is_none())?;
+        let cell = format!(", {}{}", self.sheet.columns[column].letter, line.number);
         let mistake = line.mistakes.iter().find(|mistake| mistake.place.ends_with(&cell))?;
         Some(of_mistake(mistake, Severity::Error))
     }
@@ -240,6 +241,11 @@ impl<'s> Reader<'s> {
         for group in if self.errors.is_empty() { &self.groups[..] } else { &[] } {
             let written = Written::of(group, &self.columns, self.base.as_ref(), self.file, &self.place);
             let path = format!("{}.toml", self.file);
+            if written.text.len() as u64 > LARGEST {
+                let message = format!("{} rows make a specification of more than {} MB", group.rows.len(), LARGEST >> 20);
+                self.errors.push(Problem::of_file(&self.place, message, Some("split the table into several files")));
+                break;
+            }
             let found = plan::of_text(&written.text, &path, None, set, read_file);
             let (problems, plan) = match found {
                 Ok(mut plan) => (std::mem::take(&mut plan.warnings), Some(plan)),
