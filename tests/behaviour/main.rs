@@ -16,6 +16,7 @@ mod preflight;
 mod resume;
 mod secrets;
 mod sets;
+mod sheets;
 mod smoke;
 mod specs;
 mod stages;

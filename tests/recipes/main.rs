@@ -12,9 +12,7 @@ use reader::Reader;
 use std::io::Write;
 
 /// Recipes whose commands this version cannot carry out yet. Take a line out, and its check is made.
-const NOT_YET: &[&str] = &[
-    "A spreadsheet",
-];
+const NOT_YET: &[&str] = &["A spreadsheet"];
 
 /// A test for each recipe, and the list of them.
 macro_rules! recipes {

@@ -66,6 +66,11 @@ pub(crate) enum Command {
     Plot(Plot),
     /// Write a report on runs: one HTML page with table, curves and facts
     Report(Report),
+    /// Write runs to a spreadsheet, one a row: .xlsx or .csv
+    ///
+    /// With all parameters and metrics. A metric's value is the best where the objective says what that is (val_error@best), else
+    /// the last (loss@last).
+    Export(Export),
     /// Show how runs differ: parameters, configuration, metrics, code, packages
     Compare(Compare),
     /// Ask runs to stop (they may save a checkpoint first)
@@ -130,7 +135,7 @@ pub(crate) struct Init {
 /// Of `run` and `submit`: what to start.
 #[derive(Debug, Words)]
 pub(crate) struct What {
-    /// The specification, or FILE:NAME for one of its experiments (default: neronet.toml)
+    /// The specification, FILE:NAME for one of its experiments, or a spreadsheet, FILE:SHEET for one of its sheets (default: neronet.toml)
     pub(crate) spec: Option<String>,
     /// A command to run without any file, after --
     #[arg(last = true, value_name = "CMD")]
@@ -193,7 +198,7 @@ pub(crate) enum AgainWhich {
 
 #[derive(Debug, Words)]
 pub(crate) struct Check {
-    /// The specification, or FILE:NAME for one of its experiments (default: neronet.toml)
+    /// The specification, FILE:NAME for one of its experiments, or a spreadsheet, FILE:SHEET for one of its sheets (default: neronet.toml)
     pub(crate) spec: Option<String>,
     /// Set a parameter or a key, as in run
     #[arg(long, value_name = "KEY=VALUE")]
@@ -335,6 +340,23 @@ pub(crate) struct Report {
     /// Write to this file
     #[arg(long, short, value_name = "FILE", default_value = "report.html")]
     pub(crate) output: PathBuf,
+}
+
+#[derive(Debug, Words)]
+pub(crate) struct Export {
+    /// Runs, or a filter as in ls (default: all runs of the current project)
+    pub(crate) which: Vec<String>,
+    #[command(flatten)]
+    pub(crate) reach: Reach,
+    /// Write to this file: .xlsx or .csv; - prints CSV
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) output: PathBuf,
+    /// What to write, separated by commas: as in ls, and commit, note
+    #[arg(long, value_delimiter = ',', value_name = "NAMES")]
+    pub(crate) fields: Vec<String>,
+    /// Write over a file that is there
+    #[arg(long)]
+    pub(crate) force: bool,
 }
 
 #[derive(Debug, Words)]

@@ -64,6 +64,7 @@ fn run(args: Args) -> Result<ExitCode, HomeError> {
         Command::Metrics(words) => commands::metrics::metrics(&session, &words),
         Command::Plot(words) => commands::plot::plot(&session, &words),
         Command::Report(words) => commands::report::report(&session, &words),
+        Command::Export(words) => commands::export::export(&session, &words),
         Command::Compare(words) => commands::compare::compare(&session, &words),
         Command::Stop(words) => commands::stop::ask(&session, &words, neronet_supervise::start::How::Stop),
         Command::Kill(words) => commands::stop::ask(&session, &words, neronet_supervise::start::How::Kill),

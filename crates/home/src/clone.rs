@@ -116,6 +116,10 @@ fn write_spec(context: &Context, view: &View<'_>, cloned: &mut Cloned) -> Result
     let wanted = &view.run.experiment;
     let named = neronet_spec::recorded(spec, Some(wanted), &[]).ok();
     cloned.again.push(if named.is_some() { format!("{file}:{wanted}") } else { file });
+    if view.sweep.settings.code.commit.is_some() && view.sweep.code.snapshot.is_some() {
+        // Its files are what was copied.
+        cloned.again.extend(["--set".to_string(), "code.commit=".to_string()]);
+    }
     let plan = named.or_else(|| neronet_spec::recorded(spec, None, &[]).ok());
     let experiment = plan.as_ref().and_then(|plan| plan.experiments.first());
     set(view, experiment, cloned);

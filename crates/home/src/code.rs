@@ -5,14 +5,54 @@ use crate::error::HomeError;
 use globset::{GlobBuilder, GlobMatcher};
 use neronet_capture::code::{self, Caps, Survey};
 use neronet_model::Settings;
-use neronet_spec::Plan;
+use neronet_spec::{Plan, Problems, What};
+use std::borrow::Cow;
 use std::path::Path;
 
 /// Files that a note names.
 const NAMED: usize = 5;
 
-/// Looks at the code; `start` is the specification's folder, or where the command was typed.
+/// The experiments of a plan whose runs get the same code: the work tree's, or that of a commit.
+pub struct Part<'p> {
+    pub plan: Cow<'p, Plan>,
+    /// Where they are in the whole plan.
+    pub places: Vec<usize>,
+}
+
+/// A plan by the code that its runs get.
+pub fn parts(plan: &Plan) -> Vec<Part<'_>> {
+    let mut commits: Vec<(&Option<String>, Vec<usize>)> = Vec::new();
+    for (at, experiment) in plan.experiments.iter().enumerate() {
+        let commit = &experiment.settings.code.commit;
+        match commits.iter_mut().find(|(known, _)| *known == commit) {
+            Some((_, places)) => places.push(at),
+            None => commits.push((commit, vec![at])),
+        }
+    }
+    if commits.len() < 2 {
+        return vec![Part { plan: Cow::Borrowed(plan), places: (0..plan.experiments.len()).collect() }];
+    }
+    let part = |(_, places): (_, Vec<usize>)| {
+        let experiments = places.iter().map(|at| plan.experiments[*at].clone()).collect();
+        // Warnings belong to the whole.
+        let plan = Plan { project: plan.project.clone(), experiments, warnings: Vec::new(), source: plan.source.clone() };
+        Part { plan: Cow::Owned(plan), places }
+    };
+    commits.into_iter().map(part).collect()
+}
+
+/// Looks at the code of a part; `start` is the specification's folder, or where the command was typed.
 pub fn survey(context: &Context, plan: &Plan, start: &Path) -> Result<Survey, HomeError> {
+    let commit = plan.experiments.iter().find_map(|experiment| Some((experiment, experiment.settings.code.commit.as_ref()?)));
+    if let Some((experiment, commit)) = commit {
+        return code::survey_commit(start, commit, &Caps::default()).map_err(|error| {
+            let wanted = experiment.wanted.iter().find(|wanted| matches!(wanted.what, What::Commit(_)));
+            match wanted {
+                Some(wanted) => Problems(vec![wanted.error(error.what, Some(error.remedy))]).into(),
+                None => error.into(),
+            }
+        });
+    }
     let mut survey = code::survey(start, context.user_home.as_deref(), &Caps::default(), &context.cache)?;
     let in_place = survey.in_place_because.is_some() || plan.experiments.iter().all(|experiment| experiment.settings.code.in_place);
     if in_place || survey.large.is_empty() {

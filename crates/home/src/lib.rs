@@ -12,6 +12,7 @@ pub mod devices;
 pub mod drive;
 pub mod error;
 pub mod estimate;
+pub mod export;
 pub mod filling;
 pub mod filter;
 pub mod inputs;

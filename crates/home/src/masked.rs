@@ -72,6 +72,18 @@ fn text_of(text: &str, named: bool, known: &[String]) -> String {
     if named && !is_plain(text) { MASK.to_string() } else { mask_text(text, known) }
 }
 
+/// `name=value` of a spreadsheet's row.
+pub(crate) fn tag(tag: &str, known: &[String]) -> String {
+    match tag.split_once('=') {
+        Some((name, value)) => format!("{name}={}", text_of(value, is_secret_setting(name), known)),
+        None => mask_text(tag, known),
+    }
+}
+
+pub(crate) fn note(note: &str, known: &[String]) -> String {
+    mask_text(note, known)
+}
+
 /// What says that there is no secret.
 fn is_plain(text: &str) -> bool {
     ["", "none", "null", "true", "false"].contains(&text.to_ascii_lowercase().as_str())

@@ -4,7 +4,7 @@ use crate::context::Context;
 use crate::error::HomeError;
 use crate::reconcile::reconcile;
 use crate::same::{Key, Keys, keys_of};
-use neronet_model::journal::HomeState;
+use neronet_model::journal::{Git, HomeState};
 use neronet_model::settings::{Match, Stage};
 use neronet_model::{Outcome, Params, RunId};
 use neronet_spec::{Experiment, Plan};
@@ -34,13 +34,20 @@ pub(crate) enum Before {
 }
 
 /// All runs of a plan, by experiment.
-pub(crate) fn runs(context: &Context, plan: &Plan, project: &str, as_set: bool) -> Result<Vec<Runs>, HomeError> {
+pub(crate) fn runs<'g>(
+    context: &Context,
+    plan: &Plan,
+    project: &str,
+    as_set: bool,
+    git_of: impl Fn(usize) -> Option<&'g Git>,
+) -> Result<Vec<Runs>, HomeError> {
     let mut planned: Vec<Runs> = Vec::new();
     let mut known: BTreeMap<RunId, Key> = BTreeMap::new();
-    for experiment in &plan.experiments {
+    for (at, experiment) in plan.experiments.iter().enumerate() {
+        let keys = as_set.then(|| Keys::of(&experiment.settings, git_of(at)));
         let Some(stage) = &experiment.settings.stage else {
             let all = experiment.runs().map(|params| Planned { params, key: None, after: None }).collect();
-            planned.push(keyed(Runs { all, best_of: Vec::new() }, experiment, &planned, &known, as_set));
+            planned.push(keyed(Runs { all, best_of: Vec::new() }, keys.as_ref(), &planned, &known));
             continue;
         };
         let before: Vec<(Before, Params)> = match plan.experiments.iter().position(|known| known.name == stage.after) {
@@ -58,7 +65,7 @@ pub(crate) fn runs(context: &Context, plan: &Plan, project: &str, as_set: bool) 
                 there.into_iter().map(|(run, params)| (Before::There(run), params)).collect()
             }
         };
-        planned.push(keyed(joined(experiment, stage, before)?, experiment, &planned, &known, as_set));
+        planned.push(keyed(joined(experiment, stage, before)?, keys.as_ref(), &planned, &known));
     }
     Ok(planned)
 }
@@ -105,11 +112,8 @@ fn finished(state: &HomeState, project: &str, stage: &Stage, plan: &Plan) -> Res
 }
 
 /// With the keys of all runs, where they are asked for.
-fn keyed(mut runs: Runs, experiment: &Experiment, planned: &[Runs], known: &BTreeMap<RunId, Key>, as_set: bool) -> Runs {
-    if !as_set {
-        return runs;
-    }
-    let keys = Keys::of(&experiment.settings);
+fn keyed(mut runs: Runs, keys: Option<&Keys>, planned: &[Runs], known: &BTreeMap<RunId, Key>) -> Runs {
+    let Some(keys) = keys else { return runs };
     let key_of = |before: &Before| match before {
         Before::Planned(experiment, n) => planned.get(*experiment)?.all.get(*n)?.key.as_ref(),
         Before::There(run) => known.get(run),

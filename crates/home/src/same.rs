@@ -11,12 +11,13 @@ use crate::planned::Runs;
 use crate::select::spans;
 use crate::view::Snapshot;
 use neronet_capture::code::{self, Survey};
-use neronet_model::journal::{HomeState, Sweep};
+use neronet_model::journal::{Git, HomeState, Sweep};
 use neronet_model::{Outcome, Params, RunId, Settings, State, SweepId, Value};
 use neronet_spec::Plan;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::ffi::OsStr;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// What becomes of runs that are there already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,9 +60,11 @@ impl Key {
 pub(crate) struct Keys(String);
 
 impl Keys {
-    pub(crate) fn of(settings: &Settings) -> Keys {
+    /// `git` is what their code was: where they ask for a commit, that tells them apart too.
+    pub(crate) fn of(settings: &Settings, git: Option<&Git>) -> Keys {
         let inputs: Vec<(&String, &String)> = settings.inputs.iter().map(|input| (&input.name, &input.path)).collect();
-        Keys(serde_json::to_string(&(&settings.command, &settings.flags, &settings.files, inputs)).unwrap_or_default())
+        let commit = settings.code.commit.as_ref().map(|named| git.map_or(named, |git| &git.commit));
+        Keys(serde_json::to_string(&(&settings.command, &settings.flags, &settings.files, inputs, commit)).unwrap_or_default())
     }
 
     /// `before` is what the run goes on from.
@@ -96,7 +99,7 @@ pub(crate) fn keys_of(state: &HomeState, project: &str) -> BTreeMap<RunId, Key> 
         .sweeps
         .iter()
         .filter(|(_, sweep)| sweep.project == project)
-        .map(|(id, sweep)| (*id, (sweep, Keys::of(&sweep.settings))))
+        .map(|(id, sweep)| (*id, (sweep, Keys::of(&sweep.settings, sweep.code.git.as_ref()))))
         .collect();
     let mut best_of: BTreeMap<SweepId, Key> = BTreeMap::new();
     let mut known: BTreeMap<RunId, Key> = BTreeMap::new();
@@ -126,16 +129,26 @@ pub(crate) struct There {
 
 impl There {
     /// Nothing of what is planned is left to start.
-    pub(crate) fn is_all(&self, planned: &[Runs]) -> bool {
+    pub(crate) fn is_all(&self, planned: &[&Runs]) -> bool {
         let mut keys = planned.iter().flat_map(|runs| &runs.all).map(|run| &run.key);
         !self.left_out.is_empty() && keys.all(|key| key.as_ref().is_some_and(|key| self.left_out.contains(key)))
     }
 }
 
+/// For each experiment of a plan and each of its runs: the newest run that is the same.
+pub fn there(context: &Context, plan: &Plan, project: &str, git: Option<&Git>) -> Result<Vec<Vec<Option<RunId>>>, HomeError> {
+    let known = known(&context.home.read()?.state, project);
+    let of = |experiment: &neronet_spec::Experiment| {
+        let keys = Keys::of(&experiment.settings, git);
+        experiment.runs().map(|params| known.get(&keys.key(&params, None)).copied()).collect()
+    };
+    Ok(plan.experiments.iter().map(of).collect())
+}
+
 /// Looks for the plan's runs. Fails where they are there with other code and nobody said what to do then.
 pub(crate) fn look(
     context: &Context,
-    (plan, planned): (&Plan, &[Runs]),
+    (plan, planned): (&Plan, &[&Runs]),
     now: (&str, &Survey, &[Seen]),
     repeats: Repeats,
 ) -> Result<There, HomeError> {
@@ -279,7 +292,7 @@ fn other_inputs(context: &Context, sweep: &Sweep, now: &[Seen]) -> Option<String
 fn differs(context: &Context, sweep: &Sweep, survey: &Survey, own: &[String]) -> Option<String> {
     let Some(frozen) = &sweep.code.snapshot else {
         // What ran in place is known by its commit alone.
-        let clean = |git: &Option<neronet_model::journal::Git>| git.as_ref().filter(|git| !git.dirty).map(|git| git.commit.clone());
+        let clean = |git: &Option<Git>| git.as_ref().filter(|git| !git.dirty).map(|git| git.commit.clone());
         let same = clean(&sweep.code.git).is_some() && clean(&sweep.code.git) == clean(&survey.git);
         return (!same).then(|| "their code was not frozen, so nobody knows whether it is the same".to_string());
     };
@@ -316,5 +329,13 @@ fn own_files(plan: &Plan, survey: &Survey) -> Vec<String> {
         let path = std::fs::canonicalize(Path::new(path)).ok()?;
         Some(path.strip_prefix(&survey.top).ok()?.to_str()?.to_string())
     };
-    paths.filter_map(inside).collect()
+    let mut own: Vec<String> = paths.filter_map(inside).collect();
+    // What a spreadsheet program keeps beside a sheet while it is open.
+    if let Some(sheet) = own.first().filter(|_| neronet_spec::is_sheet(Path::new(&source.path))).map(PathBuf::from)
+        && let Some(name) = sheet.file_name().and_then(OsStr::to_str)
+    {
+        let beside = [format!("~${name}"), format!(".~lock.{name}#")].map(|name| sheet.with_file_name(name).display().to_string());
+        own.extend(beside);
+    }
+    own
 }

@@ -1,9 +1,11 @@
 //! From a plan to runs in the journal: the code frozen, the environment described, ids given. Nothing is started here.
 
+use crate::code::Part;
 use crate::configure;
 use crate::context::Context;
 use crate::error::HomeError;
 use crate::inputs::{self, Seen};
+use crate::masked;
 use crate::planned::{self, Before, Planned, Runs};
 use crate::preflight;
 use crate::preflight::outside::{self, Depth, Report};
@@ -14,11 +16,11 @@ use neronet_capture::devices::{self, Devices};
 use neronet_capture::environment::{self, Environment};
 use neronet_model::journal::{Code, Entry, Member, Submitted, Sweep};
 use neronet_model::{RunId, SweepId, Uid};
+use neronet_spec::rows::SheetRow;
 use neronet_spec::{Experiment, Plan, Problem, Problems};
 use neronet_store::files::{self, Durability};
 use neronet_supervise::os::process;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
@@ -63,7 +65,7 @@ pub struct World {
 }
 
 pub fn submit(context: &Context, request: &Request<'_>) -> Result<Receipt, HomeError> {
-    let in_place = request.plan.experiments.iter().all(|experiment| experiment.settings.code.in_place);
+    let parts = crate::code::parts(request.plan);
     let cache = context.cache.clone();
     let variables = described(context, request);
     let venv = request.plan.experiments.iter().find_map(|experiment| experiment.settings.environment.python.as_ref());
@@ -78,26 +80,24 @@ pub fn submit(context: &Context, request: &Request<'_>) -> Result<Receipt, HomeE
             context.home.read().ok();
             (environment::describe(&variables, venv.as_deref(), program.as_deref(), &cache), devices::describe())
         });
-        let surveyed = survey(context, request, in_place);
+        let surveyed = survey(context, request, &parts);
         let (environment, devices) = described.join().unwrap_or_default();
         (surveyed, environment, devices)
     });
-    let Surveyed { code, survey, report, project, planned, there, inputs } = surveyed?;
-    let mut receipt = Receipt { notes: there.notes.clone(), ..Receipt::default() };
-    if there.is_all(&planned) {
+    let surveyed = surveyed?;
+    let mut receipt = Receipt::default();
+    receipt.notes.extend(surveyed.codes.iter().flat_map(|code| code.there.notes.iter().cloned()));
+    if surveyed.codes.iter().all(|code| code.there.is_all(&surveyed.planned_of(code))) {
         return Ok(receipt);
     }
-    receipt.notes.extend(notes(&code, &survey, &environment, &[&request.plan.warnings[..], &report.warnings].concat()));
-    receipt.notes.extend(report.notes);
-    let world = World {
-        environment,
-        devices,
-        left_out: survey.left_out,
-        large: survey.large.iter().map(|large| (large.path.clone(), large.size)).collect(),
-        inputs,
-        program: None,
-    };
-    record(context, request, &code, (world, &report.needed), (&project, &planned, &there), &mut receipt)?;
+    receipt.notes.extend(request.plan.warnings.iter().map(ToString::to_string));
+    for Frozen { code, survey, report, .. } in &surveyed.codes {
+        let told = notes(code, survey, &environment, &report.warnings).into_iter().chain(report.notes.iter().cloned());
+        let told: Vec<String> = told.filter(|note| !receipt.notes.contains(note)).collect();
+        receipt.notes.extend(told);
+    }
+    let world = World { environment, devices, ..World::default() };
+    record(context, request, &surveyed, world, &mut receipt)?;
     Ok(receipt)
 }
 
@@ -114,61 +114,102 @@ pub(crate) fn plain(path: &Path) -> PathBuf {
     out
 }
 
+/// All that is looked at before anything is recorded.
 struct Surveyed {
-    code: Code,
-    survey: Survey,
-    report: Report,
     project: String,
+    /// By experiment.
     planned: Vec<Runs>,
-    there: There,
-    inputs: Vec<Seen>,
+    codes: Vec<Frozen>,
 }
 
-fn survey(context: &Context, request: &Request<'_>, in_place: bool) -> Result<Surveyed, HomeError> {
-    let survey = crate::code::survey(context, request.plan, request.start)?;
-    let mut warnings = preflight::check(request.plan, &survey, &context.environment)?;
-    let mut code = Code {
-        snapshot: None,
-        in_place_because: survey.in_place_because.clone(),
-        top: survey.top.display().to_string(),
-        below: survey.below.clone(),
-        git: survey.git.clone(),
-    };
-    let project = request.project.clone().or_else(|| request.plan.project.clone()).unwrap_or_else(|| project_of(Path::new(&code.top)));
-    let unfit = configure::check(context, request.plan, &survey);
-    if !unfit.is_empty() {
-        return Err(HomeError::Spec(Problems(unfit)));
+/// The code of some experiments, frozen.
+struct Frozen {
+    code: Code,
+    survey: Survey,
+    inputs: Vec<Seen>,
+    there: There,
+    report: Report,
+    /// Its experiments in the whole plan.
+    places: Vec<usize>,
+}
+
+impl Surveyed {
+    fn planned_of(&self, code: &Frozen) -> Vec<&Runs> {
+        code.places.iter().filter_map(|at| self.planned.get(*at)).collect()
     }
-    let inputs = inputs::look(context, request.plan, &survey, &project)?;
-    warnings.extend(inputs.warnings);
-    let inputs = inputs.seen;
-    let planned = planned::runs(context, request.plan, &project, request.repeats != Repeats::Start)?;
-    let there = same::look(context, (request.plan, &planned), (&project, &survey, &inputs), request.repeats)?;
-    if there.is_all(&planned) {
-        return Ok(Surveyed { code, survey, report: Report::default(), project, planned, there, inputs });
+}
+
+fn survey(context: &Context, request: &Request<'_>, parts: &[Part<'_>]) -> Result<Surveyed, HomeError> {
+    let mut codes = Vec::new();
+    for part in parts {
+        let plan: &Plan = &part.plan;
+        let survey = crate::code::survey(context, plan, request.start)?;
+        let mut warnings = preflight::check(plan, &survey, &context.environment)?;
+        let unfit = configure::check(context, plan, &survey);
+        if !unfit.is_empty() {
+            return Err(HomeError::Spec(Problems(unfit)));
+        }
+        let project = project(request, &survey);
+        let inputs = inputs::look(context, plan, &survey, &project)?;
+        warnings.extend(inputs.warnings);
+        let code = Code {
+            snapshot: None,
+            in_place_because: survey.in_place_because.clone(),
+            top: survey.top.display().to_string(),
+            below: survey.below.clone(),
+            git: survey.git.clone(),
+        };
+        let report = Report { warnings, ..Report::default() };
+        codes.push(Frozen { code, survey, inputs: inputs.seen, there: There::default(), report, places: part.places.clone() });
     }
+    let project = codes.first().map(|code| project(request, &code.survey)).unwrap_or_default();
+    let git_of = |at: usize| codes.iter().find(|code| code.places.contains(&at)).and_then(|code| code.code.git.as_ref());
+    let planned = planned::runs(context, request.plan, &project, request.repeats != Repeats::Start, git_of)?;
+    let mut surveyed = Surveyed { project, planned, codes: Vec::new() };
+    for (mut code, part) in codes.into_iter().zip(parts) {
+        let of_code = surveyed.planned_of(&code);
+        let there = same::look(context, (&part.plan, &of_code), (&surveyed.project, &code.survey, &code.inputs), request.repeats)?;
+        if !there.is_all(&of_code) {
+            freeze(context, request, (&part.plan, &surveyed.project), &mut code)?;
+        }
+        code.there = there;
+        surveyed.codes.push(code);
+    }
+    Ok(surveyed)
+}
+
+fn project(request: &Request<'_>, survey: &Survey) -> String {
+    request.project.clone().or_else(|| request.plan.project.clone()).unwrap_or_else(|| project_of(&survey.top))
+}
+
+/// Stores the code, and asks the system meanwhile whether the runs can start.
+fn freeze(context: &Context, request: &Request<'_>, (plan, project): (&Plan, &str), frozen: &mut Frozen) -> Result<(), HomeError> {
+    let in_place = plan.experiments.iter().all(|experiment| experiment.settings.code.in_place);
+    let survey = &frozen.survey;
     let store = || -> Result<Option<String>, HomeError> {
         if in_place || survey.in_place_because.is_some() {
             return Ok(None);
         }
         let snapshots = context.home.snapshots();
         files::make_folder(&snapshots)?;
-        let stored = code::store(&survey, &snapshots);
+        let stored = code::store(survey, &snapshots);
         // What lies in home and cannot be written says something about home, all else about the code.
         Ok(Some(stored.map_err(|e| if e.place.starts_with(&snapshots) { HomeError::Snapshots(e) } else { e.into() })?))
     };
     let (report, stored) = std::thread::scope(|scope| {
-        let look = || outside::look(context, request.plan, &survey, &project, Depth::Start);
+        let look = || outside::look(context, plan, survey, project, Depth::Start);
         let report = request.preflight.then(|| scope.spawn(look));
         let stored = store();
         (report.map(|report| report.join().unwrap_or_default()).unwrap_or_default(), stored)
     });
-    code.snapshot = stored?;
+    frozen.code.snapshot = stored?;
+    let mut warnings = std::mem::take(&mut frozen.report.warnings);
     warnings.extend(report.warnings);
     if !report.errors.is_empty() {
         return Err(HomeError::Spec(Problems(report.errors.into_iter().chain(warnings).collect())));
     }
-    Ok(Surveyed { code, survey, report: Report { warnings, ..report }, project, planned, there, inputs })
+    frozen.report = Report { warnings, ..report };
+    Ok(())
 }
 
 fn notes(code: &Code, survey: &Survey, environment: &Environment, warnings: &[Problem]) -> Vec<String> {
@@ -190,33 +231,37 @@ fn notes(code: &Code, survey: &Survey, environment: &Environment, warnings: &[Pr
     notes
 }
 
-fn record(
-    context: &Context,
-    request: &Request<'_>,
-    code: &Code,
-    (mut world, needed): (World, &BTreeMap<String, PathBuf>),
-    (project, planned, there): (&str, &[Runs], &There),
-    receipt: &mut Receipt,
-) -> Result<(), HomeError> {
+fn record(context: &Context, request: &Request<'_>, surveyed: &Surveyed, mut world: World, receipt: &mut Receipt) -> Result<(), HomeError> {
     let driver = process::myself();
     // Made before the lock is taken: 100,000 of them take a moment.
     let as_set = request.repeats != Repeats::Start;
     let mut taken = std::collections::HashSet::new();
-    // In a set each is there once.
-    let mut is_new = |run: &Planned| run.key.as_ref().is_none_or(|key| !there.left_out.contains(key) && taken.insert(key.clone()));
+    let Surveyed { project, planned, codes } = surveyed;
+    let code_of = |at: usize| codes.iter().find(|code| code.places.contains(&at));
     let mut uids: Vec<Vec<Option<Uid>>> = Vec::new();
-    for runs in planned {
+    for (at, runs) in planned.iter().enumerate() {
+        let left_out = code_of(at).map(|code| &code.there.left_out);
+        let left_out = |key: &same::Key| left_out.is_some_and(|left_out| left_out.contains(key));
+        // In a set each is there once.
+        let mut is_new = |run: &Planned| run.key.as_ref().is_none_or(|key| !left_out(key) && taken.insert(key.clone()));
         let uid = |run| if is_new(run) { context.uid().map(Some) } else { Ok(None) };
         uids.push(runs.all.iter().map(uid).collect::<Result<_, HomeError>>()?);
     }
+    let secrets = std::cell::OnceCell::new();
+    let labels = |row: Option<&SheetRow>| {
+        let Some(row) = row.filter(|row| !row.tags.is_empty() || row.note.is_some()) else { return (Vec::new(), None) };
+        let known = secrets.get_or_init(|| masked::in_environment(context.environment.clone()));
+        (row.tags.iter().map(|tag| masked::tag(tag, known)).collect(), row.note.as_ref().map(|note| masked::note(note, known)))
+    };
     let mut home = context.lock()?;
     let staged = request.plan.experiments.iter().any(|experiment| experiment.settings.stage.is_some());
-    let somebody = request.repeats != Repeats::Again && home.state().last_run > there.seen;
+    let seen = codes.iter().map(|code| code.there.seen).min().unwrap_or_default();
+    let somebody = request.repeats != Repeats::Again && home.state().last_run > seen;
     // Of what is there already, for runs that go on from it; and somebody may have submitted in the meantime, perhaps the same.
     let mut known = if as_set && (somebody || staged) { same::known(home.state(), project) } else { Default::default() };
     if somebody {
         for (run, uid) in planned.iter().flat_map(|runs| &runs.all).zip(uids.iter_mut().flatten()) {
-            if run.key.as_ref().and_then(|key| known.get(key)).is_some_and(|run| run.0 > there.seen) {
+            if run.key.as_ref().and_then(|key| known.get(key)).is_some_and(|run| run.0 > seen) {
                 *uid = None;
             }
         }
@@ -225,7 +270,8 @@ fn record(
     let (mut next_run, mut next_sweep) = (home.state().last_run, home.state().last_sweep);
     let mut all = Vec::new();
     let mut ids: Vec<Vec<Option<RunId>>> = Vec::new();
-    for ((experiment, runs), uids) in request.plan.experiments.iter().zip(planned).zip(uids) {
+    for (at_plan, ((experiment, runs), uids)) in request.plan.experiments.iter().zip(planned).zip(uids).enumerate() {
+        let Some(Frozen { code, survey, inputs, report, .. }) = code_of(at_plan) else { continue };
         let before = |before: Before| match before {
             Before::Planned(experiment, n) => *ids.get(experiment)?.get(n)?,
             Before::There(run) => Some(run),
@@ -233,7 +279,7 @@ fn record(
         let best_of: Vec<RunId> = runs.best_of.iter().filter_map(|run| before(*run)).collect();
         let mut members = Vec::new();
         let mut own = Vec::new();
-        for (run, uid) in runs.all.iter().zip(uids) {
+        for (n, (run, uid)) in runs.all.iter().zip(uids).enumerate() {
             let Some(uid) = uid else {
                 own.push(run.key.as_ref().and_then(|key| known.get(key)).copied());
                 continue;
@@ -246,7 +292,8 @@ fn record(
             let id = RunId(next_run);
             own.push(Some(id));
             known.extend(run.key.clone().filter(|_| staged).map(|key| (key, id)));
-            members.push(Member { id, uid, params: run.params.clone(), after: run.after.and_then(before) });
+            let (tags, note) = labels(experiment.rows.get(n));
+            members.push(Member { id, uid, params: run.params.clone(), after: run.after.and_then(before), tags, note });
         }
         ids.push(own);
         if as_set && members.is_empty() {
@@ -256,7 +303,7 @@ fn record(
         let sweep = Sweep {
             id: SweepId(next_sweep),
             at,
-            project: project.to_string(),
+            project: project.clone(),
             experiment: experiment.name.clone(),
             settings: experiment.settings.clone(),
             varying: experiment.varying(),
@@ -266,13 +313,16 @@ fn record(
             code: if experiment.settings.code.in_place { Code { snapshot: None, ..code.clone() } } else { code.clone() },
             host: driver.host.clone(),
             user: context.user.clone(),
-            spec: request.plan.source.clone(),
+            spec: experiment.source.clone().or_else(|| request.plan.source.clone()),
             best_of,
         };
         let submitted = Submitted { members, sweep };
         receipt.sweeps.push(submitted.sweep.id);
         receipt.runs.extend(submitted.members.iter().map(|member| member.id));
-        world.program = needed.get(&submitted.sweep.experiment).cloned();
+        world.program = report.needed.get(&submitted.sweep.experiment).cloned();
+        world.inputs.clone_from(inputs);
+        world.left_out.clone_from(&survey.left_out);
+        world.large = survey.large.iter().map(|large| (large.path.clone(), large.size)).collect();
         write_world(context, &submitted.sweep, &world)?;
         all.push(submitted);
     }

@@ -8,7 +8,7 @@ use crate::run::{Decision, KnownEnd, Run};
 use crate::settings::Settings;
 use crate::time::{Millis, UnixMs};
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// One record of the journal. Externally tagged: values keep their written form only that way.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -130,6 +130,11 @@ pub struct Member {
     /// The run that it goes on from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<RunId>,
+    /// What a spreadsheet's row says of it beside the parameters.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
 }
 
 /// Everything that the journal says.
@@ -194,7 +199,7 @@ impl HomeState {
 
     fn submitted(&mut self, Submitted { sweep, members }: Submitted) {
         self.last_sweep = self.last_sweep.max(sweep.id.0);
-        for Member { id, uid, params, after } in members {
+        for Member { id, uid, params, after, tags, note } in members {
             self.last_run = self.last_run.max(id.0);
             let run = Run {
                 id,
@@ -204,8 +209,8 @@ impl HomeState {
                 params,
                 after,
                 created: sweep.at,
-                tags: BTreeSet::new(),
-                note: None,
+                tags: tags.into_iter().collect(),
+                note,
                 trashed: None,
                 attempts: 1,
                 earlier: Millis(0),

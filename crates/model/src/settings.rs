@@ -189,6 +189,9 @@ pub struct Code {
     /// Shell text, run once for each snapshot and target before the first run.
     #[serde(default, skip_serializing_if = "is_default")]
     pub build: Option<String>,
+    /// What git knows the code by that runs get instead of the work tree as it is.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub commit: Option<String>,
 }
 
 /// Where the value of a secret comes from.

@@ -56,7 +56,7 @@ fn written(value: &Value) -> String {
     }
 }
 
-fn toml(value: &Value) -> String {
+pub(crate) fn toml(value: &Value) -> String {
     match value {
         Value::Str(text) => {
             let escaped =

@@ -23,6 +23,7 @@ mod problem;
 mod quote;
 mod read;
 pub mod render;
+pub mod rows;
 mod scan;
 mod schema;
 mod set;
@@ -50,6 +51,8 @@ pub use wanted::{Wanted, What};
 use neronet_model::journal::SpecSource;
 use neronet_model::settings::Command;
 use neronet_model::{Params, Settings};
+use neronet_sheet::Sheet;
+use rows::{Rows, SheetRow};
 use space::Space;
 use std::fs::File;
 use std::io::{ErrorKind, Read};
@@ -61,7 +64,7 @@ pub struct Plan {
     pub project: Option<String>,
     pub experiments: Vec<Experiment>,
     pub warnings: Vec<Problem>,
-    /// The specification as it was written; none for a bare command.
+    /// The specification as it was written; none for a bare command. A sheet has no text, as each experiment has its own.
     pub source: Option<SpecSource>,
 }
 
@@ -93,6 +96,10 @@ pub struct Experiment {
     pub parallel: Option<u64>,
     /// What must be there before its runs start.
     pub wanted: Vec<Wanted>,
+    /// Of a sheet: what each run's row says beside the parameters, in the order of the runs.
+    pub rows: Vec<SheetRow>,
+    /// Of a sheet: the specification that its rows were written as.
+    pub source: Option<SpecSource>,
     space: Space,
     /// How many runs there are, those of the plan counted that it comes after.
     count: u64,
@@ -164,15 +171,18 @@ pub fn load(path: &Path, only: Option<&str>, set: &[String]) -> Result<Plan, Pro
         ),
         Unread::Failed(error) => Problems(vec![Problem::of_file(&shown, format!("it cannot be read: {error}"), None)]),
     })?;
-    plan::of_text(&text, &shown, only, set, &|path| {
-        read_file(path).map_err(|unread| match unread {
-            Unread::Missing => "there is no such file".to_string(),
-            Unread::Folder => "it is a folder".to_string(),
-            Unread::TooLarge => format!("it is larger than {} MB", LARGEST >> 20),
-            Unread::NoText { line, .. } => format!("it is no text in UTF-8 (first on line {line})"),
-            Unread::Failed(error) => error.to_string(),
-        })
-    })
+    plan::of_text(&text, &shown, only, set, &|path| read_file(path).map_err(why))
+}
+
+/// Why a file that is included, or stands beside a sheet, is not read.
+fn why(unread: Unread) -> String {
+    match unread {
+        Unread::Missing => "there is no such file".to_string(),
+        Unread::Folder => "it is a folder".to_string(),
+        Unread::TooLarge => format!("it is larger than {} MB", LARGEST >> 20),
+        Unread::NoText { line, .. } => format!("it is no text in UTF-8 (first on line {line})"),
+        Unread::Failed(error) => error.to_string(),
+    }
 }
 
 enum Unread {
@@ -200,6 +210,51 @@ fn read_file(path: &Path) -> Result<String, Unread> {
         let line = bytes[..at].iter().filter(|byte| **byte == b'\n').count() + 1;
         Unread::NoText { line, utf16: matches!(bytes, [0xff, 0xfe, ..] | [0xfe, 0xff, ..]) }
     })
+}
+
+/// A sheet is larger than its text.
+const LARGEST_SHEET: u64 = 64 << 20;
+
+/// The endings of files that hold sheets. What is not read is told by whoever opens it.
+const SHEETS: [&str; 7] = ["xlsx", "xlsm", "xls", "ods", "csv", "tsv", "numbers"];
+
+/// Whether a file of this name is a spreadsheet.
+pub fn is_sheet(path: &Path) -> bool {
+    path.extension().and_then(|ending| ending.to_str()).is_some_and(|ending| SHEETS.contains(&ending.to_ascii_lowercase().as_str()))
+}
+
+/// Reads the rows of a spreadsheet, with the specification beside it: the one of its name, else the default one. `chosen` is
+/// the name or number of a sheet, `set` are `KEY=VALUE` from the command line.
+pub fn load_sheet(path: &Path, chosen: Option<&str>, set: &[String]) -> Result<Rows, Problems> {
+    let shown = path.display().to_string();
+    let failed = |message: String, hint: Option<&str>| Problems(vec![Problem::of_file(&shown, message, hint)]);
+    let mut bytes = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(LARGEST_SHEET + 1).read_to_end(&mut bytes));
+    read.map_err(|error| match error.kind() {
+        ErrorKind::NotFound => {
+            failed("there is no such file".into(), Some("give the path of a spreadsheet, or FILE:SHEET for one of its sheets"))
+        }
+        ErrorKind::IsADirectory => failed("this is a folder".into(), Some("give the file in it")),
+        _ => failed(format!("it cannot be read: {error}"), None),
+    })?;
+    if bytes.len() as u64 > LARGEST_SHEET {
+        return Err(failed(format!("it is larger than {} MB", LARGEST_SHEET >> 20), Some("split it into several files")));
+    }
+    let sheet = neronet_sheet::read(&bytes, &shown, chosen)
+        .map_err(|mistake| Problems(vec![Problem::of_file(&mistake.place, mistake.message, mistake.hint.as_deref())]))?;
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let own = ["toml", "yaml", "yml"].map(|ending| path.with_extension(ending));
+    let base = own.into_iter().chain(DEFAULT_NAMES.map(|name| folder.join(name))).find(|base| base.is_file());
+    Ok(rows::of_sheet(&sheet, &shown, base.map(|base| base.display().to_string()).as_deref(), set, &|path| read_file(path).map_err(why)))
+}
+
+/// Reads the rows of a sheet from what is at hand: `files` are the specification beside it, if there is one, and what that includes.
+pub fn parse_sheet(sheet: &Sheet, path: &str, files: &[(&str, &str)], set: &[String]) -> Rows {
+    let read = |path: &Path| {
+        let file = files.iter().find(|(name, _)| Path::new(name) == path);
+        file.map(|(_, text)| text.to_string()).ok_or_else(|| "it is not at hand".to_string())
+    };
+    rows::of_sheet(sheet, path, files.first().map(|(name, _)| *name), set, &read)
 }
 
 /// Reads a specification from its text alone. `path` is what messages call it; its ending tells TOML from YAML.

@@ -263,7 +263,7 @@ fn carry_out(drafts: &[Draft<'_>], all: &[Draft<'_>], changes: &[Change], adds: 
             places.push(stages::Place { experiment: name.clone(), after, matched });
         }
         let (settings, parallel, wanted) = (read.settings, read.parallel, read.wanted);
-        plan.experiments.push(Experiment { name, settings, parallel, wanted, count: space.count(), space });
+        plan.experiments.push(Experiment { name, settings, parallel, wanted, rows: Vec::new(), source: None, count: space.count(), space });
     }
     if !places.is_empty() {
         let params = all.iter().filter_map(|draft| Some((draft.name.clone()?, names_of_params(&draft.table(), found)))).collect();

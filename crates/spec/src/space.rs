@@ -66,6 +66,16 @@ impl Space {
         self.kept.as_ref().map_or_else(|| self.combinations(), |kept| kept.len() as u64)
     }
 
+    /// The places on its only axis, which has `len` of them, that make runs; nothing where the space is another one.
+    pub(crate) fn along(&self, len: u64) -> Option<Vec<u64>> {
+        let fits = match self.axes.as_slice() {
+            [] => len == 1,
+            [only] => *only == len,
+            _ => false,
+        };
+        fits.then(|| self.kept.clone().unwrap_or_else(|| (0..len).collect()))
+    }
+
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
         self.params.iter().map(|(name, _)| name.as_str())
     }

@@ -17,6 +17,8 @@ pub enum What {
     Shell(String),
     /// `[code] directory`
     Directory(String),
+    /// `[code] commit`
+    Commit(String),
     /// An entry of `[code] link`
     Link(String),
     /// A secret, and where its value comes from.
@@ -43,6 +45,11 @@ pub struct Wanted {
 impl Wanted {
     pub(crate) fn new(what: What, span: Span, found: &Found<'_>) -> Wanted {
         Wanted { what, place: found.sources.problem(Severity::Error, span, String::new(), None) }
+    }
+
+    /// Moves the place where it was named.
+    pub(crate) fn place(&mut self, moved: impl FnOnce(Problem) -> Problem) {
+        self.place = moved(self.place.clone());
     }
 
     pub fn error(&self, message: String, hint: Option<String>) -> Problem {

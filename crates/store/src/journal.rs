@@ -203,7 +203,14 @@ mod tests {
         };
         let member = |id| {
             let value = Value::float("1e-3").expect("a number");
-            Member { id: RunId(id), uid: Uid::new(id, [0; 10]), params: Params::from_iter([("lr".to_string(), value)]), after: None }
+            Member {
+                id: RunId(id),
+                uid: Uid::new(id, [0; 10]),
+                params: Params::from_iter([("lr".to_string(), value)]),
+                after: None,
+                tags: Vec::new(),
+                note: None,
+            }
         };
         Entry::Submitted(vec![Submitted { sweep, members: (first..first + count).map(member).collect() }])
     }

@@ -23,7 +23,7 @@ pub fn changed_files(snapshots: &Path, a: &str, b: &str) -> Result<Vec<Change>, 
 pub fn changed_since(snapshots: &Path, snapshot: &str, now: &Survey) -> Result<Vec<Change>, CaptureError> {
     let before = Manifest::load(snapshots, snapshot)?;
     let from = manifest::folder(snapshots, snapshot)?.join(FILES);
-    Ok(between((&before, &from), (&Manifest::of(now), &now.top)))
+    Ok(between((&before, &from), (&Manifest::of(now), now.place())))
 }
 
 /// Each side with the folder that its files lie in.

@@ -149,15 +149,48 @@ impl Repo {
         words.extend(["diff", "HEAD", "--no-ext-diff", "--no-textconv", "--no-color"]);
         words.extend(["--no-renames", "--no-relative", "--submodule=short", "--ignore-submodules=dirty", "--patch", "--unified=3"]);
         words.extend([from.as_str(), to.as_str(), "--"]);
-        let mut command = self.git(&words);
+        let output = self.unfiltered(&words).output().ok()?;
+        output.status.success().then_some(output.stdout)
+    }
+
+    /// A `git` command that looks into files, without the filter programs that the repository itself configures.
+    fn unfiltered(&self, words: &[&str]) -> Command {
+        let mut command = self.git(words);
         let switches = self.filters_off();
         // Not by `-c`, where a name may hold no `=`.
         command.env("GIT_CONFIG_COUNT", switches.len().to_string());
         for (i, (name, value)) in switches.iter().enumerate() {
             command.env(format!("GIT_CONFIG_KEY_{i}"), name).env(format!("GIT_CONFIG_VALUE_{i}"), value);
         }
-        let output = command.output().ok()?;
-        output.status.success().then_some(output.stdout)
+        command
+    }
+
+    /// The whole name of a commit. `Err` holds what git said.
+    pub(super) fn commit(&self, name: &str) -> Result<String, String> {
+        let said = answer(self.git(&["rev-parse", "--verify", &format!("{name}^{{commit}}")]))?;
+        object_name(&String::from_utf8_lossy(&said)).ok_or_else(|| "it gave no name".to_string())
+    }
+
+    /// What a commit holds: files with their sizes, and submodules.
+    pub(super) fn tree(&self, commit: &str) -> Result<Held, String> {
+        Ok(parse_tree(&answer(self.git(&["ls-tree", "-r", "-l", "-z", "--full-tree", commit]))?))
+    }
+
+    /// Writes a commit's files below `folder`, through an index of its own: work tree and index stay as they are.
+    pub(super) fn check_out(&self, commit: &str, index: &Path, folder: &Path) -> Result<(), String> {
+        let mut prefix = std::ffi::OsString::from("--prefix=");
+        prefix.push(folder);
+        prefix.push("/");
+        let words = ["-c", "core.sparseCheckout=false"];
+        let read = [&words[..], &["read-tree", commit]].concat();
+        answer({
+            let mut command = self.git(&read);
+            command.env("GIT_INDEX_FILE", index);
+            command
+        })?;
+        let mut command = self.unfiltered(&[&words[..], &["checkout-index", "--all", "--force", "--quiet"]].concat());
+        command.arg(prefix).env("GIT_INDEX_FILE", index);
+        answer(command).map(drop)
     }
 
     /// Settings that switch off the filter programs that the repository itself configures. The user's own configuration is theirs.
@@ -174,6 +207,43 @@ impl Repo {
         let names = names.split('\0').filter(|name| !name.is_empty());
         names.map(|name| (name.to_string(), if name.ends_with(".required") { "false" } else { "" })).collect()
     }
+}
+
+/// What a commit holds.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Held {
+    pub(super) files: Vec<(String, u64)>,
+    /// Path and commit.
+    pub(super) submodules: Vec<(String, String)>,
+    pub(super) not_utf8: Vec<String>,
+}
+
+/// What a command printed. `Err` holds the first line of what it complained of.
+fn answer(mut command: Command) -> Result<Vec<u8>, String> {
+    let output = command.output().map_err(|error| format!("the git program cannot be started: {error}"))?;
+    if output.status.success() {
+        return Ok(output.stdout);
+    }
+    let said = String::from_utf8_lossy(&output.stderr);
+    let said = said.lines().map(|line| line.trim_start_matches("error: ").trim_start_matches("fatal: ").trim());
+    Err(said.clone().find(|line| line.contains("ambiguous")).or_else(|| said.clone().next()).unwrap_or("it gave no reason").to_string())
+}
+
+/// Records are `MODE TYPE OBJECT SIZE\tPATH`, with blanks before the size.
+fn parse_tree(bytes: &[u8]) -> Held {
+    let mut held = Held::default();
+    for record in bytes.split(|b| *b == 0) {
+        let Some(tab) = record.iter().position(|b| *b == b'\t') else { continue };
+        let fields = String::from_utf8_lossy(&record[..tab]);
+        let mut fields = fields.split_ascii_whitespace().skip(1);
+        let (kind, object, size) = (fields.next(), fields.next(), fields.next());
+        match (std::str::from_utf8(&record[tab + 1..]), kind) {
+            (Err(_), _) => held.not_utf8.push(String::from_utf8_lossy(&record[tab + 1..]).into_owned()),
+            (Ok(path), Some("commit")) => held.submodules.push((path.to_string(), object.unwrap_or_default().to_string())),
+            (Ok(path), _) => held.files.push((path.to_string(), size.and_then(|size| size.parse().ok()).unwrap_or(0))),
+        }
+    }
+    held
 }
 
 /// Reads a listing to its end. `Err` holds what git said.

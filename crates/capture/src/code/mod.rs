@@ -2,6 +2,7 @@
 
 mod cache;
 mod changes;
+mod commit;
 mod diff;
 mod folders;
 mod git;
@@ -16,6 +17,7 @@ mod walk;
 mod work;
 
 pub use changes::{changed_files, changed_since};
+pub use commit::{Checkout, survey_commit};
 pub use folders::is_environment;
 pub use store::{diff_text, remove_unfinished, store};
 pub use survey::survey;
@@ -24,7 +26,8 @@ pub use work::{copy_tree, linked, materialise, mend};
 use neronet_model::UnixMs;
 use neronet_model::journal::Git;
 use serde::{Deserialize, Serialize};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// What a snapshot of a folder holds, before it is stored.
 #[derive(Debug, Clone, PartialEq)]
@@ -50,11 +53,18 @@ pub struct Survey {
     pub untracked: Vec<String>,
     /// `git diff HEAD`, submodules included, without files that look like secrets.
     pub diff: Vec<u8>,
+    /// Where the files lie that are not those of the work tree.
+    pub checkout: Option<Arc<Checkout>>,
     /// Sentences that the user should read, e.g. that git refused and the folder was walked.
     pub notes: Vec<String>,
 }
 
 impl Survey {
+    /// Where its files lie: at its top, but for those of a commit that was checked out elsewhere.
+    pub fn place(&self) -> &Path {
+        self.checkout.as_ref().map_or(&self.top, |checkout| checkout.files())
+    }
+
     /// Leaves out the linked files that runs save themselves, by their paths below `top`: a run would write through the link.
     pub fn leave_out_saved(&mut self, saved: impl Fn(&str) -> bool) {
         let (saved, large) = std::mem::take(&mut self.large).into_iter().partition(|large| saved(&large.path));

@@ -78,7 +78,8 @@ impl Surveyor<'_> {
             return;
         }
         let held = Held::of(copied.iter().map(|(path, _, _)| path.as_str()).chain(links.iter().map(|(path, _)| path.as_str())));
-        self.survey.links = links.iter().map(|(path, target)| held.link(&self.survey.top, path, target)).collect();
+        let from = self.links_from.as_ref().unwrap_or(&self.survey.top);
+        self.survey.links = links.iter().map(|(path, target)| held.link(from, path, target)).collect();
         self.read(copied);
         self.survey.left_out.sort();
         self.survey.folders.sort();

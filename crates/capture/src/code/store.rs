@@ -69,7 +69,7 @@ impl Draft {
         let copied = read::in_parallel(&manifest.files, |file| {
             let to = files.join(&file.path);
             let linked = stored.place(&file.sha256, file.executable).is_some_and(|from| std::fs::hard_link(from, &to).is_ok());
-            if linked { Ok(None) } else { read::copy_frozen(&survey.top.join(&file.path), &to).map(Some) }
+            if linked { Ok(None) } else { read::copy_frozen(&survey.place().join(&file.path), &to).map(Some) }
         });
         let mut kept = Vec::with_capacity(manifest.files.len());
         let mut new = Vec::new();

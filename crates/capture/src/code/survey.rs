@@ -12,7 +12,7 @@ use crate::sign::{Draft, Sign};
 use neronet_model::journal::Git;
 use std::collections::{BTreeMap, HashMap};
 use std::fs::Metadata;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Deeper nesting of repositories than this is a loop or a joke.
 const NESTING: usize = 8;
@@ -28,37 +28,8 @@ pub fn survey(start: &Path, home_dir: Option<&Path>, caps: &Caps, cache: &Path) 
     let Some(below) = below.to_str() else {
         return Err(CaptureError::new("the folder's name is not UTF-8", &start, "rename the folder"));
     };
-    let survey = Survey {
-        below: below.to_string(),
-        top,
-        git: None,
-        files: Vec::new(),
-        large: Vec::new(),
-        folders: Vec::new(),
-        left_out: Vec::new(),
-        in_place_because: None,
-        links: Vec::new(),
-        submodules: Vec::new(),
-        untracked: Vec::new(),
-        diff: Vec::new(),
-        notes: Vec::new(),
-    };
     let home_dir = home_dir.and_then(|home| home.canonicalize().ok());
-    let shelf = Shelf::of(cache, &survey.top);
-    let mut surveyor = Surveyor {
-        survey,
-        caps,
-        known: shelf.load(),
-        shelf,
-        draft: None,
-        tracked: BTreeMap::new(),
-        looked_at: HashMap::new(),
-        found: BTreeMap::new(),
-        own: Vec::new(),
-        repos: Vec::new(),
-        diff_known: None,
-        git_answers: true,
-    };
+    let mut surveyor = Surveyor::of(top, below.to_string(), caps, cache);
     surveyor.refuse_home(home_dir.as_deref());
     surveyor.look(repo.as_ref(), &start, cache);
     Ok(surveyor.survey)
@@ -77,9 +48,48 @@ pub(super) struct Surveyor<'a> {
     pub(super) found: BTreeMap<String, (Option<Sign>, String)>,
     /// Folders of neronet's own, each with a `/` at the end.
     pub(super) own: Vec<String>,
+    /// Where symlinks lead from, if not from where they lie.
+    pub(super) links_from: Option<PathBuf>,
     repos: Vec<(Repo, RepoState)>,
     pub(super) diff_known: Option<Vec<u8>>,
     git_answers: bool,
+}
+
+impl<'a> Surveyor<'a> {
+    pub(super) fn of(top: PathBuf, below: String, caps: &'a Caps, cache: &Path) -> Surveyor<'a> {
+        let shelf = Shelf::of(cache, &top);
+        let survey = Survey {
+            below,
+            top,
+            git: None,
+            files: Vec::new(),
+            large: Vec::new(),
+            folders: Vec::new(),
+            left_out: Vec::new(),
+            in_place_because: None,
+            links: Vec::new(),
+            submodules: Vec::new(),
+            untracked: Vec::new(),
+            diff: Vec::new(),
+            checkout: None,
+            notes: Vec::new(),
+        };
+        Surveyor {
+            survey,
+            caps,
+            known: shelf.load(),
+            shelf,
+            draft: None,
+            tracked: BTreeMap::new(),
+            looked_at: HashMap::new(),
+            found: BTreeMap::new(),
+            own: Vec::new(),
+            links_from: None,
+            repos: Vec::new(),
+            diff_known: None,
+            git_answers: true,
+        }
+    }
 }
 
 impl Surveyor<'_> {

@@ -1,5 +1,6 @@
 //! Behaviour of the crate on real folders with the real git.
 
+mod commits;
 mod describing;
 mod importing;
 mod starting;

@@ -1,23 +1,23 @@
 //! `neronet check`: what a specification would run. Nothing is run but by `--smoke`, and home stays as it is.
 
 use crate::args::Check;
+use crate::commands::examined::{Examined, examine, shown};
 use crate::commands::learn;
 use crate::commands::page::{Page, count};
-use crate::commands::run::{MANY, default_spec, grouped, read_spec};
+use crate::commands::run::{MANY, default_spec, grouped};
+use crate::commands::sheet::Fates;
 use crate::commands::smoke;
 use crate::output;
 use crate::session::Session;
 use neronet_capture::code::Survey;
 use neronet_capture::secrets::mask_text;
 use neronet_home::compare::commit;
-use neronet_home::filling::Filling;
 use neronet_home::inputs::Seen;
-use neronet_home::preflight::outside::{self, Depth, Report};
-use neronet_home::{HomeError, code, configure, inputs, masked, port, preflight, submit};
+use neronet_home::preflight::outside::Report;
+use neronet_home::{HomeError, configure};
 use neronet_model::settings::{Gpus, Match, Stage};
 use neronet_model::{Params, RunId, Settings};
 use neronet_report::{Cell, Column, Style, Table, words};
-use neronet_spec::render::{self, Mode};
 use neronet_spec::{Experiment, Plan, Problem, Problems, Severity};
 use serde_json::json;
 use std::process::ExitCode;
@@ -28,42 +28,52 @@ const LISTED: u64 = 10_000;
 /// Lines of a configuration file that are shown.
 const LINES: usize = 40;
 
-/// A specification, and all that is known of its runs without starting one.
-struct Checked<'s> {
-    session: &'s Session,
-    plan: Plan,
-    survey: Survey,
-    inputs: Vec<Seen>,
-    report: Report,
-    /// The number that the first run would get if it were started now.
-    first: RunId,
-    /// Secrets that are not shown.
-    known: Vec<String>,
-}
+/// Experiments of a sheet that are shown, as each of its rows has been already.
+const OF_SHEET: usize = 3;
 
 pub(crate) fn check(session: &Session, words: &Check) -> Result<ExitCode, HomeError> {
     if let Some(log) = &words.learn {
         return learn::learned(session, words, log);
     }
-    let checked = match Checked::of(session, words) {
-        Err(HomeError::Spec(problems)) if words.json => return refused(problems, &Report::default()),
-        checked => checked?,
+    let mut rows = None;
+    let examined = examine(session, words, &mut rows);
+    let refused = |problems: Problems, report: &Report| {
+        if words.json {
+            refused(&problems, report, rows.as_ref());
+        } else if let Some(rows) = &rows {
+            let mut page = Page::new(session);
+            rows.show(&mut page);
+            output::print(&page.text);
+        }
+        Err(HomeError::Spec(problems))
     };
-    let Checked { plan, report, .. } = &checked;
+    let checked = match examined {
+        Err(HomeError::Spec(problems)) => return refused(problems, &Report::default()),
+        examined => examined?,
+    };
+    let Examined { plan, report, .. } = &checked;
     if !report.errors.is_empty() {
-        let all = Problems([&report.errors[..], &plan.warnings, &report.warnings].concat());
-        return if words.json { refused(all, report) } else { Err(HomeError::Spec(all)) };
+        return refused(Problems([&report.errors[..], &plan.warnings, &report.warnings].concat()), report);
     }
+    let Some(survey) = checked.survey() else { return Ok(ExitCode::SUCCESS) };
     if words.json {
-        let smoked = smoke::as_json(session, words, plan, &checked.survey, &checked.known, checked.as_json()?)?;
+        let smoked = smoke::as_json(session, words, plan, survey, &checked.known, checked.as_json(rows.as_ref())?)?;
         return checked.strictly(words, smoked);
     }
     let mut page = Page::new(session);
-    for experiment in &plan.experiments {
+    rows.iter().for_each(|rows| rows.show(&mut page));
+    let most = if rows.is_some() { OF_SHEET } else { usize::MAX };
+    for experiment in plan.experiments.iter().take(most) {
         checked.experiment(&mut page, experiment)?;
     }
-    page.heading("Code");
-    code_of(&mut page, plan, &checked.survey);
+    if plan.experiments.len() > most {
+        page.text.push('\n');
+        page.line(&format!("and {}", count(plan.experiments.len() - most, "more experiment")), Style::Faint);
+    }
+    for (survey, plan) in &checked.codes {
+        page.heading("Code");
+        code_of(&mut page, plan, survey);
+    }
     if !checked.inputs.is_empty() {
         page.heading("Inputs");
         inputs_of(&mut page, &checked.inputs);
@@ -77,35 +87,24 @@ pub(crate) fn check(session: &Session, words: &Check) -> Result<ExitCode, HomeEr
         plan.warnings.iter().chain(&report.warnings).for_each(|warning| page.block(&warning.to_string()));
     }
     let total = plan.experiments.iter().map(Experiment::count).fold(0, u64::saturating_add);
-    let spec = words.spec.as_deref().filter(|spec| Some(*spec) != default_spec(session)).map(|spec| format!(" {spec}")).unwrap_or_default();
+    let spec = words.spec.as_deref().filter(|spec| Some(*spec) != default_spec(session));
+    let spec = spec.map(|spec| format!(" {}", neronet_home::clone::in_shell(&[spec.to_string()]))).unwrap_or_default();
     let set = words.set.iter().map(|set| format!(" --set {}", neronet_home::clone::in_shell(std::slice::from_ref(set))));
     let yes = if total > MANY { " --yes" } else { "" };
-    let start = format!("`neronet run{spec}{}{yes}`", set.collect::<String>());
-    page.text.push_str(&format!("\n{}; {start} starts {}\n", many(total), if total == 1 { "it" } else { "them" }));
+    // Rows that are there already are no runs once more.
+    let verb = if rows.is_some() { "submit" } else { "run" };
+    let start = format!("`neronet {verb}{spec}{}{yes}`", set.collect::<String>());
+    let end = match total {
+        0 => "nothing is to run".to_string(),
+        total => format!("{}; {start} starts {}", many(total), if total == 1 { "it" } else { "them" }),
+    };
+    page.text.push_str(&format!("\n{end}\n"));
     output::print(&page.text);
-    let smoked = smoke::as_text(session, words, plan, &checked.survey, &checked.known)?;
+    let smoked = smoke::as_text(session, words, plan, survey, &checked.known)?;
     checked.strictly(words, smoked)
 }
 
-impl<'s> Checked<'s> {
-    fn of(session: &'s Session, words: &Check) -> Result<Checked<'s>, HomeError> {
-        let context = &session.context;
-        let (mut plan, start) = read_spec(session, words.spec.as_deref(), &words.set)?;
-        let survey = code::survey(context, &plan, &start)?;
-        plan.warnings.extend(preflight::check(&plan, &survey, &context.environment)?);
-        let unfit = configure::check(context, &plan, &survey);
-        if !unfit.is_empty() {
-            return Err(HomeError::Spec(Problems(unfit.into_iter().chain(plan.warnings).collect())));
-        }
-        let project = plan.project.clone().unwrap_or_else(|| submit::project_of(&survey.top));
-        let found = inputs::look(context, &plan, &survey, &project)?;
-        plan.warnings.extend(found.warnings);
-        let report = if words.no_preflight { Report::default() } else { outside::look(context, &plan, &survey, &project, Depth::Check) };
-        let first = RunId(context.home.read()?.state.last_run + 1);
-        let known = masked::known_of_plan(context, &plan, &survey);
-        Ok(Checked { session, plan, survey, inputs: found.seen, report, first, known })
-    }
-
+impl Examined<'_> {
     /// With `--strict` a warning is a failure. A note is none.
     fn strictly(&self, words: &Check, otherwise: ExitCode) -> Result<ExitCode, HomeError> {
         let warnings = self.plan.warnings.iter().chain(&self.report.warnings).filter(|problem| problem.severity != Severity::Note).count();
@@ -113,27 +112,6 @@ impl<'s> Checked<'s> {
             return Err(HomeError::Failed(format!("{}, and --strict takes each for a failure", count(warnings, "warning"))));
         }
         Ok(otherwise)
-    }
-
-    /// The specification's folder.
-    fn start(&self) -> std::path::PathBuf {
-        self.survey.top.join(&self.survey.below)
-    }
-
-    fn filling(&self, settings: &Settings, params: &Params, run: RunId) -> Result<Filling, HomeError> {
-        let start = self.start();
-        let filling = Filling::of(&self.session.context, settings, params, run, &start, &start).map_err(HomeError::Failed)?;
-        // Another one is reserved when the run starts.
-        Ok(filling.with_port(port::free()))
-    }
-
-    /// Without the secrets in it.
-    fn command(&self, settings: &Settings, params: &Params, filling: &Filling) -> Result<String, HomeError> {
-        let shell = preflight::default_shell(&self.session.context.environment);
-        let rendered = render::command(settings, params, &filling.context(), Mode::First, shell);
-        rendered
-            .map(|rendered| without_quotes(mask_text(&rendered.shown, &self.known), settings))
-            .map_err(|why| HomeError::Failed(format!("the command cannot be made: {why}")))
     }
 
     fn experiment(&self, page: &mut Page<'_>, experiment: &Experiment) -> Result<(), HomeError> {
@@ -184,8 +162,8 @@ impl<'s> Checked<'s> {
         Ok(())
     }
 
-    fn as_json(&self) -> Result<serde_json::Value, HomeError> {
-        let Checked { plan, survey, report, .. } = self;
+    fn as_json(&self, rows: Option<&Fates>) -> Result<serde_json::Value, HomeError> {
+        let Examined { plan, codes, report, .. } = self;
         let mut runs = Vec::new();
         let total = plan.experiments.iter().map(Experiment::count).fold(0, u64::saturating_add);
         for experiment in &plan.experiments {
@@ -203,10 +181,18 @@ impl<'s> Checked<'s> {
         let told = |source: &str, severity: &str, message: &str| json!({"source": source, "severity": severity, "message": message, "evidence": null, "remedies": []});
         let finding = |source: &str, message: &str| told(source, "warning", message);
         findings.extend(report.notes.iter().map(|note| told("preflight", "note", note)));
-        findings.extend(survey.in_place_because.iter().map(|why| finding("code", &format!("the code cannot be frozen: {why}"))));
-        findings.extend(survey.notes.iter().map(|note| finding("code", note)));
-        findings.extend(survey.left_out.iter().map(|(path, why)| finding("code", &format!("{path} is not in the snapshot: {why}"))));
-        Ok(json!({"count": total, "runs": runs, "inputs": self.inputs, "findings": findings}))
+        for (survey, _) in codes {
+            findings.extend(survey.in_place_because.iter().map(|why| finding("code", &format!("the code cannot be frozen: {why}"))));
+            findings.extend(survey.notes.iter().map(|note| finding("code", note)));
+            findings.extend(survey.left_out.iter().map(|(path, why)| finding("code", &format!("{path} is not in the snapshot: {why}"))));
+        }
+        let mut said = json!({"count": total, "runs": runs, "inputs": self.inputs, "findings": findings});
+        if let Some(rows) = rows {
+            let notes = rows.notes().iter().map(|note| of_problem(note, report));
+            said["findings"].as_array_mut().into_iter().for_each(|findings| findings.extend(notes.clone()));
+            said["rows"] = rows.json(true);
+        }
+        Ok(said)
     }
 }
 
@@ -217,13 +203,6 @@ fn after(stage: &Stage) -> String {
         Match::Best => format!("the best run of {}", stage.after),
         Match::Params(names) => format!("each run of {} with the same {}", stage.after, names.join(", ")),
     }
-}
-
-/// The checkpoints of a run before are known when this one starts: until then their names stand for them, as they were written.
-fn without_quotes(command: String, settings: &Settings) -> String {
-    let Some(stage) = &settings.stage else { return command };
-    let names = ["checkpoint", "checkpoint.best"].map(|name| format!("{{{}.{name}}}", stage.after));
-    names.iter().fold(command, |command, name| command.replace(&format!("'{name}'"), name))
 }
 
 /// What `[resources]` asks for, as it is written there.
@@ -254,11 +233,13 @@ fn inputs_of(page: &mut Page<'_>, inputs: &[Seen]) {
 }
 
 /// Nothing can be started for these problems, as JSON says it.
-fn refused(problems: Problems, report: &Report) -> Result<ExitCode, HomeError> {
-    output::json(
-        &json!({"count": 0, "runs": [], "findings": problems.0.iter().map(|problem| of_problem(problem, report)).collect::<Vec<_>>()}),
-    );
-    Err(HomeError::Spec(problems))
+fn refused(problems: &Problems, report: &Report, rows: Option<&Fates>) {
+    let findings: Vec<_> = problems.0.iter().map(|problem| of_problem(problem, report)).collect();
+    let mut said = json!({"count": 0, "runs": [], "findings": findings});
+    if let Some(rows) = rows {
+        said["rows"] = rows.json(false);
+    }
+    output::json(&said);
 }
 
 fn preflight_of(page: &mut Page<'_>, report: &Report) {
@@ -287,10 +268,6 @@ fn preflight_of(page: &mut Page<'_>, report: &Report) {
 
 fn many(total: u64) -> String {
     format!("{} run{}", grouped(total), if total == 1 { "" } else { "s" })
-}
-
-fn shown(params: &Params, varying: &[String], known: &[String]) -> Params {
-    masked::params(params, varying, || known.to_vec()).into_owned()
 }
 
 fn sample_table(varying: &[String], sample: &[Params]) -> Table {

@@ -3,6 +3,7 @@
 use crate::args::{AgainWhich, Drive as DriveWords, Run, Submit, What};
 use crate::commands::live::Live;
 use crate::commands::rm::listed;
+use crate::commands::sheet;
 use crate::output;
 use crate::session::Session;
 use crate::slips;
@@ -62,6 +63,14 @@ fn start(session: &Session, words: &What, repeats: Repeats, manner: &Manner) -> 
         let plan = neronet_spec::of_command(&words.command, &words.set)?;
         (plan, session.context.folder.clone())
     };
+    if plan.experiments.is_empty() {
+        plan.warnings.iter().for_each(|warning| output::notice(&warning.to_string()));
+        output::notice(&format!("note: {}", sheet::nothing(words.spec.as_deref().unwrap_or_default())));
+        if manner.json {
+            output::json(&serde_json::Value::Array(Vec::new()));
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
     let count: u64 = plan.experiments.iter().map(neronet_spec::Experiment::count).fold(0, u64::saturating_add);
     if count > MANY && !words.yes {
         return Err(HomeError::Words(format!(
@@ -103,6 +112,9 @@ pub(crate) fn read_spec(session: &Session, spec: Option<&str>, set: &[String]) -
             session.context.folder.display()
         )));
     };
+    if let Some(named) = sheet::named(named) {
+        return sheet::plan(session, named, set);
+    }
     let (file, only) = match named.rsplit_once(':') {
         Some((file, name)) if !Path::new(named).exists() => (file, Some(name)),
         _ => (named, None),

@@ -110,7 +110,7 @@ impl Asked {
             interpreter: script.python.interpreter.clone(),
             options: script.call.options.clone(),
             folder: script.folder.canonicalize().ok()?,
-            top: scene.survey.top.clone(),
+            top: scene.survey.place().to_path_buf(),
             env,
             python_path: python_path.split(':').filter(|place| !place.is_empty()).map(str::to_string).collect(),
             entries: entries.collect(),

@@ -116,8 +116,9 @@ impl Look<'_> {
                 }
             }
             What::Directory(directory) => {
-                if !self.start().join(directory).is_dir() {
-                    return error(format!("there is no folder '{directory}'"), "write it relative to the specification");
+                if !self.survey.place().join(&self.survey.below).join(directory).is_dir() {
+                    let of = if self.survey.checkout.is_some() { " in that commit" } else { "" };
+                    return error(format!("there is no folder '{directory}'{of}"), "write it relative to the specification");
                 }
                 let absent = self.absent("", directory)?;
                 error(format!("'{directory}' is not in the snapshot"), &absent)
@@ -134,7 +135,7 @@ impl Look<'_> {
                     None
                 }
             }
-            What::Input(_) | What::Template(_) => None,
+            What::Input(_) | What::Template(_) | What::Commit(_) => None,
             What::OwnCopy if self.frozen => None,
             What::OwnCopy => {
                 let why = self.survey.in_place_because.as_deref().unwrap_or("in_place = true");
@@ -185,6 +186,9 @@ impl Look<'_> {
         }
         if let Some((environment, program)) = in_environment(&self.start(), &below) {
             return Some(format!("write [environment] python = \"{environment}\", and in the command {program} without its folder"));
+        }
+        if let (Some(_), Some(commit)) = (&self.survey.checkout, &self.settings().code.commit) {
+            return Some(format!("commit {commit} does not have it"));
         }
         let why = if self.survey.git.is_some() { "git ignores it" } else { "environments and caches are not copied" };
         Some(format!("{why}; if the command reads it, write [code] link = [\"{}\"]", below.display()))

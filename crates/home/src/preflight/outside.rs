@@ -24,6 +24,17 @@ pub struct Report {
 }
 
 impl Report {
+    /// Takes up what was found of another part of the plan.
+    pub fn join(&mut self, other: Report) {
+        other.errors.into_iter().chain(other.warnings).for_each(|problem| self.add(problem));
+        self.notes.extend(other.notes.into_iter().filter(|note| !self.notes.contains(note)).collect::<Vec<_>>());
+        self.programs.extend(other.programs.into_iter().filter(|program| !self.programs.contains(program)).collect::<Vec<_>>());
+        self.needed.extend(other.needed);
+        if self.room == room::Room::default() {
+            self.room = other.room;
+        }
+    }
+
     pub(super) fn add(&mut self, problem: Problem) {
         let list = if problem.severity == Severity::Error { &mut self.errors } else { &mut self.warnings };
         // What several experiments inherit is said once.
@@ -84,7 +95,7 @@ impl<'a> Scene<'a> {
             survey,
             env: env.into_iter().collect(),
             unknown,
-            folder: start.join(settings.code.directory.as_deref().unwrap_or_default()),
+            folder: survey.place().join(&survey.below).join(settings.code.directory.as_deref().unwrap_or_default()),
             start,
             frozen: survey.in_place_because.is_none() && !settings.code.in_place,
         }
@@ -96,7 +107,10 @@ impl<'a> Scene<'a> {
 
     /// A path as messages call it: from the specification's folder where it lies there.
     pub(super) fn shown(&self, path: &Path) -> String {
-        let below = path.strip_prefix(&self.start).or_else(|_| path.strip_prefix(&self.survey.top));
+        let below = path
+            .strip_prefix(&self.start)
+            .or_else(|_| path.strip_prefix(&self.survey.top))
+            .or_else(|_| path.strip_prefix(self.survey.place()));
         below.ok().filter(|below| below.components().next().is_some()).unwrap_or(path).display().to_string()
     }
 }

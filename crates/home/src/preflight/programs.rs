@@ -78,7 +78,7 @@ fn script<'s>(scene: &'s Scene<'s>, call: Call, found: Resolved, folder: PathBuf
     let Kind::Python(python) = found.kind else { return None };
     let mut entries = call.entries.clone();
     // `./train.py`: the program is the script.
-    if entries.is_empty() && python.of_script && plain(&found.path).starts_with(&scene.survey.top) {
+    if entries.is_empty() && python.of_script && plain(&found.path).starts_with(scene.survey.place()) {
         entries.push(Entry::Script(found.path.display().to_string()));
     }
     (!entries.is_empty()).then_some(Script { scene, call, python, entries, folder, sure })

@@ -46,6 +46,8 @@ pub(crate) const PATH: &str = "^[^~$][^$]*$";
 const EDITED: &str = r"^[^~$][^$]*\.(ya?ml|json|toml|ini|cfg|conf)$";
 const SECRET: &str = r"^(env$|env:[A-Za-z_][A-Za-z0-9_]*$|file:\s*\S|command:\s*\S)";
 const NEEDS: &str = r"^\s*([0-9]+\s*files?|[0-9]+(\.[0-9]+)?\s*([bB]|[bB]ytes|[kKmMgGtTpP]([iI]?[bB]?)))\s*$";
+/// What git takes for a commit and nobody for an option.
+pub(crate) const COMMIT: &str = "^([A-Za-z0-9_.][A-Za-z0-9_./+@^~-]*)?$";
 const HOLD: &str = r"^\s*[0-9]+(\.[0-9]+)?\s*[A-Za-z]+(\s+[0-9]+\s*[A-Za-z]+)*\s*$";
 
 #[rustfmt::skip]
@@ -120,6 +122,7 @@ static CODE: Section = section("[code]", &[
     key("directory", Kind::Path, "Where the command starts, relative to the specification"),
     key("link", Kind::Paths, "Ignored or large folders and files that the run reads"),
     key("build", Kind::Text, "Shell text, run once for each snapshot and target before its runs"),
+    key("commit", Kind::Like(COMMIT), "A commit, tag or branch of the repository: the runs get its files, not those of the work tree. Empty: those of the work tree"),
     key("in_place", Kind::Flag, "Run in the work tree itself; nothing is frozen. Default: false"),
 ]);
 

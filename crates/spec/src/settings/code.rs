@@ -48,7 +48,32 @@ pub(super) fn code(table: &Table, reader: &mut Reader<'_, '_>, written: &mut Vec
         written.push(Written::new(Part::Build, Style::Shell, &text, node.span));
         Some(text)
     });
-    Code { directory, link: links, in_place, build }
+    let commit = section.get("commit").and_then(|node| {
+        let commit = commit(node, in_place, reader).filter(|commit| !commit.is_empty())?;
+        wanted.push(Wanted::new(What::Commit(commit.clone()), node.span, reader.found));
+        Some(commit)
+    });
+    Code { directory, link: links, in_place, build, commit }
+}
+
+/// What is given to git must be no option of it, and no more than one commit. An empty text is the work tree.
+fn commit(node: &Node, in_place: bool, reader: &mut Reader<'_, '_>) -> Option<String> {
+    let text = reader.text(node, "code.commit")?;
+    let is_one = text.len() <= 200
+        && !text.contains("..")
+        && !text.starts_with(['-', '/', '@', '^', '~', '+'])
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || "_./+@^~-".contains(c));
+    if !is_one {
+        let hint = "write its hash, a tag or a branch: 3f2c1a0".to_string();
+        reader.found.error(node.span, format!("{} is no commit", quoted(&text)), hint);
+        return None;
+    }
+    if in_place && !text.is_empty() {
+        let message = "a commit is checked out into copies of the runs' own, and in_place = true has them run in the work tree itself";
+        reader.found.error(node.span, message, "leave one of the two out".to_string());
+        return None;
+    }
+    Some(text)
 }
 
 /// The configuration files. No two of them are written to the same place.

@@ -13,5 +13,6 @@ mod malformed_sweeps;
 mod messages;
 mod quoting;
 mod reading;
+mod rows;
 mod schema;
 mod sweeping;

@@ -1,0 +1,142 @@
+//! What `check` finds before it says anything: the plan, the code that its runs would get, what they read, what the system says,
+//! and what each row of a sheet comes to.
+
+use crate::args::Check;
+use crate::commands::run::read_spec;
+use crate::commands::sheet::{self, Fates, Found};
+use crate::session::Session;
+use neronet_capture::code::Survey;
+use neronet_capture::secrets::mask_text;
+use neronet_home::filling::Filling;
+use neronet_home::inputs::Seen;
+use neronet_home::preflight::outside::{self, Depth, Report};
+use neronet_home::{HomeError, code, configure, inputs, masked, port, preflight, same, submit};
+use neronet_model::{Params, RunId, Settings};
+use neronet_spec::render::{self, Mode};
+use neronet_spec::rows::Rows;
+use neronet_spec::{Plan, Problems};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// A specification, and all that is known of its runs without starting one.
+pub(crate) struct Examined<'s> {
+    pub(crate) session: &'s Session,
+    /// With all that is to be said of it.
+    pub(crate) plan: Plan,
+    /// Each code with the part of the plan that runs it.
+    pub(crate) codes: Vec<(Survey, Plan)>,
+    pub(crate) inputs: Vec<Seen>,
+    pub(crate) report: Report,
+    /// The number that the first run would get if it were started now.
+    pub(crate) first: RunId,
+    /// Secrets that are not shown.
+    pub(crate) known: Vec<String>,
+}
+
+/// Looks at a specification or a sheet. What the rows of a sheet come to is known as well where nothing of it can run.
+pub(crate) fn examine<'s>(session: &'s Session, words: &Check, fates: &mut Option<Fates>) -> Result<Examined<'s>, HomeError> {
+    let Some(named) = words.spec.as_deref().and_then(sheet::named) else {
+        let (plan, start) = read_spec(session, words.spec.as_deref(), &words.set)?;
+        return Examined::of(session, plan, &start, !words.no_preflight);
+    };
+    let (Rows { place, rows, notes, plan }, start) = sheet::read(session, named, &words.set)?;
+    let examined = plan.map_err(HomeError::from).and_then(|plan| Examined::of(session, plan, &start, !words.no_preflight));
+    let found = match &examined {
+        Ok(examined) => examined.rows(&Fates::shown(&rows))?,
+        Err(_) => BTreeMap::new(),
+    };
+    let mut told = Fates::of(rows, place, notes, found);
+    if let Err(HomeError::Spec(problems)) = &examined {
+        told.blame(&problems.0);
+    }
+    *fates = Some(told);
+    examined
+}
+
+impl<'s> Examined<'s> {
+    fn of(session: &'s Session, mut plan: Plan, start: &Path, preflight: bool) -> Result<Examined<'s>, HomeError> {
+        let context = &session.context;
+        let (mut warnings, mut codes, mut report) = (std::mem::take(&mut plan.warnings), Vec::new(), Report::default());
+        let (mut seen, mut known) = (Vec::new(), Vec::new());
+        for part in code::parts(&plan) {
+            let survey = code::survey(context, &part.plan, start)?;
+            let mut more = preflight::check(&part.plan, &survey, &context.environment)?;
+            let unfit = configure::check(context, &part.plan, &survey);
+            if !unfit.is_empty() {
+                return Err(HomeError::Spec(Problems(unfit.into_iter().chain(warnings).chain(more).collect())));
+            }
+            let project = plan.project.clone().unwrap_or_else(|| submit::project_of(&survey.top));
+            let found = inputs::look(context, &part.plan, &survey, &project)?;
+            more.extend(found.warnings);
+            warnings.extend(more.into_iter().filter(|warning| !warnings.contains(warning)).collect::<Vec<_>>());
+            seen.extend(found.seen.into_iter().filter(|input| !seen.contains(input)).collect::<Vec<_>>());
+            if preflight {
+                report.join(outside::look(context, &part.plan, &survey, &project, Depth::Check));
+            }
+            known.extend(masked::known_of_plan(context, &part.plan, &survey));
+            codes.push((survey, part.plan.into_owned()));
+        }
+        let first = RunId(context.home.read()?.state.last_run + 1);
+        Ok(Examined { session, plan: Plan { warnings, ..plan }, codes, inputs: seen, report, first, known })
+    }
+
+    /// By row of a sheet: what would run, its command where that is `told`, and the run that is the same already.
+    fn rows(&self, told: &[u32]) -> Result<BTreeMap<u32, Found>, HomeError> {
+        let mut found = BTreeMap::new();
+        let mut next = self.first.0;
+        for (survey, part) in &self.codes {
+            let project = part.project.clone().unwrap_or_else(|| submit::project_of(&survey.top));
+            let there = same::there(&self.session.context, part, &project, survey.git.as_ref())?;
+            for (experiment, there) in part.experiments.iter().zip(there) {
+                let varying = experiment.varying();
+                for ((params, row), there) in experiment.runs().zip(&experiment.rows).zip(there) {
+                    let command = || {
+                        let filling = self.filling(&experiment.settings, &params, RunId(next))?;
+                        self.command(&experiment.settings, &params, &filling)
+                    };
+                    let made = told.contains(&row.number).then(command).transpose()?;
+                    found.insert(row.number, (shown(&params, &varying, &self.known), made, there));
+                    next += 1;
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// The specification's folder.
+    pub(crate) fn start(&self) -> PathBuf {
+        self.survey().map(|survey| survey.top.join(&survey.below)).unwrap_or_default()
+    }
+
+    /// The code of the first experiments; nearly always of all.
+    pub(crate) fn survey(&self) -> Option<&Survey> {
+        self.codes.first().map(|(survey, _)| survey)
+    }
+
+    pub(crate) fn filling(&self, settings: &Settings, params: &Params, run: RunId) -> Result<Filling, HomeError> {
+        let start = self.start();
+        let filling = Filling::of(&self.session.context, settings, params, run, &start, &start).map_err(HomeError::Failed)?;
+        // Another one is reserved when the run starts.
+        Ok(filling.with_port(port::free()))
+    }
+
+    /// Without the secrets in it.
+    pub(crate) fn command(&self, settings: &Settings, params: &Params, filling: &Filling) -> Result<String, HomeError> {
+        let shell = preflight::default_shell(&self.session.context.environment);
+        let rendered = render::command(settings, params, &filling.context(), Mode::First, shell);
+        rendered
+            .map(|rendered| without_quotes(mask_text(&rendered.shown, &self.known), settings))
+            .map_err(|why| HomeError::Failed(format!("the command cannot be made: {why}")))
+    }
+}
+
+/// The checkpoints of a run before are known when this one starts: until then their names stand for them, as they were written.
+fn without_quotes(command: String, settings: &Settings) -> String {
+    let Some(stage) = &settings.stage else { return command };
+    let names = ["checkpoint", "checkpoint.best"].map(|name| format!("{{{}.{name}}}", stage.after));
+    names.iter().fold(command, |command, name| command.replace(&format!("'{name}'"), name))
+}
+
+pub(crate) fn shown(params: &Params, varying: &[String], known: &[String]) -> Params {
+    masked::params(params, varying, || known.to_vec()).into_owned()
+}
