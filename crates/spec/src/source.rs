@@ -31,6 +31,8 @@ struct Source<'a> {
     text: Cow<'a, str>,
     /// Where each line starts; none where line numbers would mean nothing.
     lines: Vec<usize>,
+    /// Of each line, whether it belongs to secrets.
+    secret: Vec<bool>,
     /// What is included comes before what includes it, wherever the order of the text counts.
     rank: usize,
 }
@@ -41,11 +43,12 @@ const LAST: usize = usize::MAX;
 impl<'a> Source<'a> {
     fn file(path: Cow<'a, str>, text: Cow<'a, str>) -> Source<'a> {
         let lines = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
-        Source { path, text, lines, rank: LAST }
+        Source { lines, ..Source::unnumbered(path, text) }
     }
 
-    fn words(path: &'a str, text: &'a str) -> Source<'a> {
-        Source { path: path.into(), text: text.into(), lines: Vec::new(), rank: LAST }
+    fn unnumbered(path: Cow<'a, str>, text: Cow<'a, str>) -> Source<'a> {
+        let secret = hidden::lines(&text);
+        Source { path, text, lines: Vec::new(), secret, rank: LAST }
     }
 }
 
@@ -56,11 +59,11 @@ impl<'a> Sources<'a> {
 
     /// A text that is no file: a command line.
     pub(crate) fn of_words(path: &'a str, text: &'a str, set: &'a [String]) -> Sources<'a> {
-        Sources::new(Source::words(path, text), set)
+        Sources::new(Source::unnumbered(path.into(), text.into()), set)
     }
 
     fn new(first: Source<'a>, set: &'a [String]) -> Sources<'a> {
-        Sources(std::iter::once(first).chain(set.iter().map(|set| Source::words("--set", set))).collect())
+        Sources(std::iter::once(first).chain(set.iter().map(|set| Source::unnumbered("--set".into(), set.into()))).collect())
     }
 
     /// Takes up a file that another one includes.
@@ -94,27 +97,28 @@ impl<'a> Sources<'a> {
     }
 
     pub(crate) fn problem(&self, severity: Severity, span: Span, message: String, hint: Option<String>) -> Problem {
-        let Some(Source { path, text, lines, .. }) = self.0.get(span.source) else {
+        let Some(Source { path, text, lines, secret, .. }) = self.0.get(span.source) else {
             return Problem::of_file("", message, hint.as_deref());
         };
         // A place inside what was typed with escapes is only near.
         let (start, end) = (text.floor_char_boundary(span.start), text.ceil_char_boundary(span.end));
         let line = lines.partition_point(|begin| *begin <= start);
         let from = line.checked_sub(1).map_or(0, |line| lines[line]);
-        let to = if line == 0 { text.len() } else { text[from..].find('\n').map_or(text.len(), |at| from + at) };
+        let to = lines.get(line).map_or(text.len(), |next| next - 1);
         let line_text = text[from..to].trim_end_matches('\r');
         let (first, last) = ((start - from).min(line_text.len()), end.saturating_sub(from));
+        let secret = secret.get(line.saturating_sub(1)).copied().unwrap_or(false);
         let problem = Problem {
             severity,
             path: path.to_string(),
             line,
             column: line_text[..first].chars().count() + 1,
             message,
-            excerpt: (!line_text.trim().is_empty() && span != Span::START)
+            excerpt: (!secret && !line_text.trim().is_empty() && span != Span::START)
                 .then(|| Excerpt::of(line_text, first, last.min(line_text.len()))),
             hint,
         };
-        hidden::hide(problem, text, from)
+        if secret { hidden::hide(problem, line_text) } else { problem }
     }
 
     /// The place of `decoded`, a range of a string's value, where the string as written (with quotes and escapes) is `span`.

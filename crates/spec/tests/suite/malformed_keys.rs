@@ -32,6 +32,8 @@ fn a_secret_in_the_file_is_not_repeated() {
     }
     let set = parse("command = \"t\"\n", "neronet.toml", None, &["secrets.KEY=hunter22".to_string()]).expect_err("refused").to_string();
     assert!(!set.contains("hunter22"), "{set}");
+    let far = refused(&format!("command = \"t\"\n[secrets]\n{}KEY = hunter22\n", "# a long way down\n".repeat(5000)));
+    assert!(!far.contains("hunter22") && far.starts_with("error"), "{far}");
 }
 
 #[test]
