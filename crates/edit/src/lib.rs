@@ -1,6 +1,6 @@
 //! Values set by path in a configuration file (YAML, JSON, TOML, INI); all other bytes stay as they are.
 //!
-//! A reader for each format makes a [`tree`] of values that know their bytes. A [`path`] is looked up in it, the new value
+//! A reader for each format makes a `tree` of values that know their bytes. A `path` is looked up in it, the new value
 //! is written as the format wants it, and only the bytes of the old one are replaced. The result is read again before
 //! anybody gets it: it must differ in the values that were set and in nothing else. No I/O: text in, text out.
 
