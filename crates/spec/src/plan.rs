@@ -214,7 +214,11 @@ fn collect<'t>(
 fn named(node: &Node, key: &str, found: &mut Found<'_>) -> Option<String> {
     let text = Reader { found }.text(node, key)?;
     if let Some(why) = name::refusal(&text) {
-        found.error(node.span, format!("{} cannot be a {key}: {why}", quoted(&text)), format!("write {key} = \"{}\"", name::mended(&text)));
+        found.error(
+            node.span,
+            format!("{} cannot be a {key}: {why}", quoted(&text)),
+            format!("write {}, for instance", quoted(&name::mended(&text))),
+        );
     }
     Some(text)
 }

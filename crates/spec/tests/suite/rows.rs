@@ -325,8 +325,11 @@ fn nothing_says_what_to_run() {
 fn a_name_that_is_none() {
     insta::assert_snapshot!(refused("name,lr\n42,1\nlast,2\na/b,3\n", &[BASE]), @r"
     error: runs.csv, A2: '42' cannot be a name: it looks like the id of a run
+     = write 'run-42', for instance
     error: runs.csv, A3: 'last' cannot be a name: it means the last run
+     = write 'run-last', for instance
     error: runs.csv, A4: 'a/b' cannot be a name: letters, digits, '-', '_', '.', '+', '=' and ',' are allowed
+     = write 'a-b', for instance
 
     2: A2: '42' cannot be a name: it looks like the id of a run
     3: A3: 'last' cannot be a name: it means the last run
