@@ -559,7 +559,7 @@ after = "a"
 match = "best"
 "#
     ));
-    assert_eq!(warnings("command = \"t\"\n[outputs]\nkeep = \"*.png\"\n[secrets]\nA = \"env\"\n[code]\nbuild = \"make\"\n"), "");
+    assert_eq!(warnings("command = \"t\"\n[secrets]\nA = \"env\"\n[code]\nbuild = \"make\"\n"), "");
 }
 
 #[test]
