@@ -1,5 +1,6 @@
 //! Data that runs read, seen from outside: how much there is, and by what it is known again. Nothing of it is copied.
 
+use crate::sign::hex;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::fs::File;
@@ -103,7 +104,7 @@ fn sign(path: &Path, listing: &[(PathBuf, u64, i64, i64)], closely: Closely, unt
             }
         }
     }
-    Ok(Some(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()))
+    Ok(Some(hex(&hash.finalize())))
 }
 
 #[cfg(test)]

@@ -12,7 +12,6 @@ use neronet_store::{StoreError, files};
 use nix::fcntl::{Flock, FlockArg};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
-use sha2::{Digest, Sha256};
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::process::CommandExt;
@@ -60,9 +59,8 @@ pub(crate) fn place(context: &Context, sweep: &Sweep) -> Option<PathBuf> {
     let settings = &sweep.settings;
     let (build, snapshot) = settings.code.build.as_ref().zip(sweep.code.snapshot.as_ref())?;
     let what = (snapshot, build, &settings.environment, &settings.code.directory, &settings.code.link, &sweep.code.below);
-    let key = Sha256::digest(serde_json::to_vec(&what).unwrap_or_default());
-    let key: String = key.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
-    Some(context.home.root().join("builds").join(key))
+    let key = neronet_capture::hash(&serde_json::to_vec(&what).unwrap_or_default());
+    Some(context.home.root().join("builds").join(&key[..32]))
 }
 
 /// Begins the build of a sweep, if it needs one that is not there.

@@ -182,7 +182,7 @@ impl<'w> Parser<'w> {
         taken
     }
 
-    fn expect(&mut self, sign: &str) -> Result<(), Mistake> {
+    fn must_take(&mut self, sign: &str) -> Result<(), Mistake> {
         if self.take(sign) { Ok(()) } else { Err(self.mistake(format!("'{sign}' is missing"))) }
     }
 
@@ -200,7 +200,7 @@ impl<'w> Parser<'w> {
         let yes = self.or()?;
         let expr = if self.take("if") {
             let condition = self.or()?;
-            self.expect("else")?;
+            self.must_take("else")?;
             Expr::Choose { condition: condition.into(), yes: yes.into(), no: self.choice()?.into() }
         } else {
             yes
@@ -254,7 +254,7 @@ impl<'w> Parser<'w> {
             } else if self.take("in") {
                 Comparison::In
             } else if self.take("not") {
-                self.expect("in")?;
+                self.must_take("in")?;
                 Comparison::NotIn
             } else {
                 break;
@@ -339,7 +339,7 @@ impl<'w> Parser<'w> {
                     self.items(")", &mut items)?;
                     return Ok(Expr::List(items));
                 }
-                self.expect(")")?;
+                self.must_take(")")?;
                 Ok(inner)
             }
             Token::Sign("[") => {
@@ -363,7 +363,7 @@ impl<'w> Parser<'w> {
             }
             items.push(self.choice()?);
         }
-        self.expect(close)
+        self.must_take(close)
     }
 
     fn call(&mut self, name: &str, word: &Word) -> Parsed {
