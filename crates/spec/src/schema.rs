@@ -64,7 +64,6 @@ fn object<'k>(keys: impl Iterator<Item = &'k Key>, definitions: &mut Map<String,
         let later = match key.state {
             State::Now => String::new(),
             State::Later(when, instead) => format!(". Will be honoured {}; this version {instead}", when.words()),
-            State::Refused => ". Not carried out by this version".to_string(),
         };
         schema["description"] = json!(format!("{}{later}", key.says));
         properties.insert(key.name.to_string(), schema);

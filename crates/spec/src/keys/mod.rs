@@ -1,5 +1,5 @@
 //! What a table of keys is, and the check of a file's keys against it. Nothing is ignored in silence: what is not carried out
-//! by this version is a warning, or an error where without it other runs would exist or execute something else.
+//! by this version is told in a note.
 //! The language itself is the table in `language`; `settings` reads the values, `schema` publishes the table.
 
 mod language;
@@ -103,9 +103,6 @@ pub(crate) enum State {
     Now,
     /// Read and checked. Until it is honoured, the version does this instead.
     Later(When, &'static str),
-    /// Known and not carried out, and without it other runs would start.
-    #[expect(dead_code, reason = "no key of this version needs it; the next that changes runs before it is carried out does")]
-    Refused,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -230,11 +227,6 @@ fn section(section: &'static Section, table: &Table, level: Level, found: &mut F
         match key.state {
             State::Now => {}
             State::Later(..) => later.push((written.span, key)),
-            State::Refused => {
-                let hint = "what it asks for would be left out, so nothing is started".to_string();
-                let message = format!("'{}'{} is known, but not carried out by this version", key.name, placed(section));
-                found.error(written.span, message, hint);
-            }
         }
         inside(key, node, found);
     }
