@@ -123,6 +123,14 @@ fn an_input_that_is_another_one_than_before_is_told_and_holds_a_set_back() {
     assert!(said.err.contains("1 run exists from sweep 1; input 'set' differs (100 B then, 120 B now): --again runs it anew"), "{said:#?}");
     let said = world.say(&["run", "--quiet"]).with_code(0);
     assert!(said.err.contains("neronet.toml:3:8: input 'set' is not what run 1 read: 100 B then, 120 B now"), "{said:#?}");
+    let input = &world.show(2)["inputs"][0];
+    let place = world.path("sets").canonicalize().expect("there").display().to_string();
+    assert_eq!((&input["name"], &input["path"], &input["files"], &input["bytes"]), (&"set".into(), &place.into(), &1.into(), &120.into()));
+    assert_ne!(input["fingerprint"], world.show(1)["inputs"][0]["fingerprint"]);
+    let shown = world.say(&["show", "2"]).with_code(0).out;
+    assert!(shown.contains("Inputs") && shown.contains("sets, 1 file, 120 B, "), "{shown}");
+    let compared = world.say(&["compare", "1", "2"]).with_code(0).out;
+    assert!(compared.contains("input set") && compared.contains("100 B"), "{compared}");
 }
 
 #[test]

@@ -12,6 +12,7 @@ mod endings;
 mod metrics;
 mod mounts;
 mod output;
+mod outputs;
 mod preflight;
 mod resume;
 mod secrets;

@@ -49,6 +49,9 @@ pub struct Frozen {
     /// The run of another experiment that it goes on from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<RunId>,
+    /// Names and paths of the inputs that it reads.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub inputs: Vec<(String, String)>,
 }
 
 /// Starts attempt `n` of a run that goes on from the run `after`, if from one. `again` says how, for all but the first. The
@@ -101,6 +104,7 @@ pub fn begin(
             user: sweep.user.clone(),
             code: sweep.code.clone(),
             after,
+            inputs: filled.inputs.clone(),
         };
         files::replace_json(&folder.join("run.json"), &frozen, Durability::Renamed)?;
         files::replace_json(&folder.join("params.json"), &run.params, Durability::Renamed)?;
@@ -129,6 +133,8 @@ pub fn begin(
         stop: sweep.settings.stop.clone(),
         metrics: sweep.settings.metrics.clone(),
         checkpoints: sweep.settings.checkpoints.clone(),
+        outputs: sweep.settings.outputs.clone(),
+        code: copied_from(context, sweep).map(|path| path.display().to_string()),
         objectives: sweep.settings.objectives.clone(),
         resumes: matches!(again, Some(Again::Resume { .. })),
         resumed_from: checkpoint,
@@ -170,6 +176,12 @@ fn work_folder(context: &Context, sweep: &Sweep, run: RunId, n: AttemptNo) -> Re
         std::fs::rename(&unfinished, &work).map_err(neronet_store::StoreError::io("make the work folder", &work))?;
     }
     Ok(if code.below.is_empty() { work } else { work.join(&code.below) })
+}
+
+/// The tree that the work folder was made from.
+fn copied_from(context: &Context, sweep: &Sweep) -> Option<PathBuf> {
+    let snapshot = sweep.code.snapshot.as_ref()?;
+    Some(build::place(context, sweep).unwrap_or_else(|| code::stored(&context.home.snapshots(), snapshot)))
 }
 
 /// The machine went down during that attempt.

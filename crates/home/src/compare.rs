@@ -1,7 +1,9 @@
 //! How runs differ: parameters, configuration, metrics, code, packages, machine.
 
+use crate::begin::Frozen;
 use crate::context::Context;
 use crate::error::HomeError;
+use crate::inputs;
 use crate::json;
 use crate::masked;
 use crate::submit::{World, world_file};
@@ -115,12 +117,15 @@ fn facts(context: &Context, view: &View<'_>, world: &World) -> Vec<(String, Stri
         ("driver", world.devices.drivers.join(", ")),
         ("modules", world.environment.modules.join(", ")),
     ];
+    let frozen: Option<Frozen> = files::read_json(&context.home.run(view.run.id).join("run.json")).ok().flatten();
+    let inputs =
+        inputs::of_run(frozen.as_ref(), world).into_iter().map(|input| (format!("input {}", input.name), inputs::described(input)));
     if let Some(git) = &view.sweep.code.git {
         facts.push(("commit", commit(&git.commit, git.dirty)));
         facts.push(("branch", git.branch.clone()));
     }
     facts.retain(|(_, value)| !value.is_empty());
-    facts.into_iter().map(|(name, value)| (name.to_string(), value)).collect()
+    facts.into_iter().map(|(name, value)| (name.to_string(), value)).chain(inputs).collect()
 }
 
 /// `3f2c1a0b9d8e`, with a word when that commit alone does not hold what ran.

@@ -2,11 +2,13 @@
 
 use crate::begin::Frozen;
 use crate::context::Context;
+use crate::inputs;
 use crate::masked;
 use crate::submit::{World, world_file};
 use crate::view::View;
 use neronet_model::event::Checkpoint;
 use neronet_model::event::Extent;
+use neronet_model::left::{Artifact, Left};
 use neronet_model::step::Step;
 use neronet_model::{Attempt, AttemptNo, Millis, UnixMs, number};
 use neronet_store::{files, spool};
@@ -78,6 +80,7 @@ pub fn shown(context: &Context, view: &View<'_>) -> Value {
     let frozen: Option<Frozen> = files::read_json(&folder.join("run.json")).ok().flatten();
     let world: World = files::read_json(&world_file(context, view.run.sweep)).ok().flatten().unwrap_or_default();
     let attempts = attempts(context, view);
+    let left = left(context, view);
     let mut config = BTreeMap::new();
     attempts.iter().for_each(|attempt| config.extend(attempt.config.clone()));
     let mut all = listed(view);
@@ -92,7 +95,9 @@ pub fn shown(context: &Context, view: &View<'_>) -> Value {
         "code": {"snapshot": view.sweep.code.snapshot, "in_place": view.sweep.code.in_place_because, "left_out": world.left_out, "large": world.large},
         "environment": world.environment,
         "devices": world.devices,
-        "inputs": [],
+        "inputs": inputs::of_run(frozen.as_ref(), &world).into_iter().map(|input| json!({
+            "name": input.name, "path": input.path, "files": input.data.files, "bytes": input.data.bytes, "fingerprint": input.data.fingerprint,
+        })).collect::<Vec<_>>(),
         "config": config,
         "attempts": attempts.iter().map(attempt_json).collect::<Vec<_>>(),
         "checkpoints": checkpoints(&attempts).into_iter().map(|checkpoint| json!({
@@ -100,7 +105,13 @@ pub fn shown(context: &Context, view: &View<'_>) -> Value {
             "step": checkpoint.step, "epoch": checkpoint.epoch,
         })).collect::<Vec<_>>(),
         "steps": steps(&attempts).into_iter().map(step_json).collect::<Vec<_>>(),
-        "artifacts": [],
+        "artifacts": left.artifacts.iter().map(|artifact| json!({
+            "path": artifact.path, "bytes": artifact.bytes, "modified": time(Some(artifact.modified)), "sha256": artifact.sha256,
+        })).collect::<Vec<_>>(),
+        "other_files": {
+            "files": left.files, "bytes": left.bytes, "at_least": left.at_least,
+            "paths": left.others.iter().map(|(path, bytes)| json!({"path": path, "bytes": bytes})).collect::<Vec<_>>(),
+        },
         "findings": [],
     });
     if let (Value::Object(all), Value::Object(more)) = (&mut all, more) {
@@ -116,6 +127,47 @@ pub fn checkpoints(attempts: &[Attempt]) -> Vec<&Checkpoint> {
     let mut all: Vec<&Checkpoint> = all.into_values().collect();
     all.sort_by_key(|checkpoint| checkpoint.modified);
     all
+}
+
+/// What a run left besides checkpoints.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct LeftByRun {
+    pub artifacts: Vec<Artifact>,
+    /// Other files with their bytes, as far as they are named.
+    pub others: Vec<(String, u64)>,
+    /// All of them; `at_least` when there were more than were looked at.
+    pub files: u64,
+    pub bytes: u64,
+    pub at_least: bool,
+}
+
+/// Of all attempts. What a later one wrote again counts as that left it.
+pub fn left(context: &Context, view: &View<'_>) -> LeftByRun {
+    let mut artifacts: BTreeMap<String, Artifact> = BTreeMap::new();
+    let mut others: BTreeMap<String, u64> = BTreeMap::new();
+    let mut all = LeftByRun::default();
+    for n in (1..=view.run.attempts).map(AttemptNo) {
+        for left in spool::left(&context.home.attempt(view.run.id, n)).unwrap_or_default() {
+            match left {
+                Left::Artifact(artifact) => {
+                    others.remove(&artifact.path);
+                    artifacts.insert(artifact.path.clone(), artifact);
+                }
+                Left::Other { path, bytes } => {
+                    artifacts.remove(&path);
+                    others.insert(path, bytes);
+                }
+                Left::More { files, bytes, at_least } => {
+                    all.files += files;
+                    all.bytes += bytes;
+                    all.at_least |= at_least;
+                }
+            }
+        }
+    }
+    all.files += others.len() as u64;
+    all.bytes += others.values().sum::<u64>();
+    LeftByRun { artifacts: artifacts.into_values().collect(), others: others.into_iter().collect(), ..all }
 }
 
 /// Every attempt of a run, read from its spool, as it may be shown.

@@ -2,7 +2,7 @@
 //! Written by whoever starts the attempt, before the keeper; it never changes.
 
 use crate::id::{AttemptNo, RunId, Uid};
-use crate::settings::{Checkpoints, Metrics, Objective, Stop};
+use crate::settings::{Checkpoints, Metrics, Objective, Outputs, Stop};
 use crate::time::{Millis, UnixMs};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -39,6 +39,11 @@ pub struct Launch {
     pub stop: Stop,
     pub metrics: Metrics,
     pub checkpoints: Checkpoints,
+    #[serde(default, skip_serializing_if = "Outputs::is_empty")]
+    pub outputs: Outputs,
+    /// What the run's copy of the code was made from; none when it executes in place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
     /// What `keep = { best = … }` ranks by.
     pub objectives: Vec<Objective>,
     /// The attempt goes on where an earlier one was, so that its curves continue; else it starts curves of its own.

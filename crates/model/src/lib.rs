@@ -8,6 +8,7 @@ pub mod event;
 pub mod id;
 pub mod journal;
 pub mod launch;
+pub mod left;
 pub mod number;
 pub mod outcome;
 pub mod params;

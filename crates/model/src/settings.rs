@@ -287,6 +287,12 @@ pub struct Outputs {
     pub max: Option<u64>,
 }
 
+impl Outputs {
+    pub fn is_empty(&self) -> bool {
+        *self == Outputs::default()
+    }
+}
+
 /// A further step of a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Step {

@@ -133,6 +133,8 @@ mod tests {
             stop: Default::default(),
             metrics: Default::default(),
             checkpoints: Default::default(),
+            outputs: Default::default(),
+            code: None,
             objectives: Vec::new(),
             resumes,
             resumed_from: None,

@@ -4,6 +4,7 @@
 use crate::error::StoreError;
 use crate::files;
 use neronet_model::launch::Launch;
+use neronet_model::left::Left;
 use neronet_model::{Attempt, AttemptNo, Row, Stamped};
 use serde::{Deserialize, Serialize};
 use std::fs::File;
@@ -12,6 +13,8 @@ use std::path::{Path, PathBuf};
 
 pub const LAUNCH: &str = "launch.json";
 pub const KEEPER: &str = "keeper.jsonl";
+/// Kind of the segments that list what an attempt left.
+pub const OUTPUTS: &str = "outputs";
 
 /// One line of an `output` segment: text that one stream printed, whole lines as a rule.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -147,6 +150,15 @@ pub fn output(folder: &Path, mut each: impl FnMut(Chunk)) -> Result<(), StoreErr
         })?;
     }
     Ok(())
+}
+
+/// What an attempt left, as its last supervisor listed it.
+pub fn left(folder: &Path) -> Result<Vec<Left>, StoreError> {
+    let mut all = Vec::new();
+    if let Some(last) = segments(folder, OUTPUTS)?.last() {
+        lines(last, 0, |line| all.extend(serde_json::from_slice::<Left>(line).ok()))?;
+    }
+    Ok(all)
 }
 
 /// The attempts whose folders exist, in order.

@@ -53,7 +53,8 @@ fn give_up(folder: &Path) -> i32 {
 }
 
 pub(crate) fn next_generation(folder: &Path) -> u32 {
-    let generations = ["events", "metrics", "output"].iter().flat_map(|kind| spool::segments(folder, kind).unwrap_or_default());
+    let generations =
+        ["events", "metrics", "output", spool::OUTPUTS].iter().flat_map(|kind| spool::segments(folder, kind).unwrap_or_default());
     let last = generations.filter_map(|path| path.file_name()?.to_str()?.split('.').nth(1)?.parse::<u32>().ok()).max();
     let died = spool::attempt(folder, AttemptNo(0)).map_or(0, |attempt| attempt.supervisors_died);
     last.unwrap_or(0).max(died + 1) + 1

@@ -19,6 +19,7 @@ mod metrics;
 mod nursery;
 pub mod os;
 mod output;
+mod outputs;
 mod position;
 mod record;
 mod saves;

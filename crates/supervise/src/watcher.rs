@@ -321,6 +321,8 @@ mod tests {
                     keep: Some(keep),
                     ..Checkpoints::default()
                 },
+                outputs: settings.outputs,
+                code: None,
                 objectives: vec![Objective { metric: "val_loss".into(), goal: Goal::Min }],
                 resumes: false,
                 resumed_from: None,

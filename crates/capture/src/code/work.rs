@@ -31,6 +31,11 @@ pub fn materialise(snapshots: &Path, hash: &str, work: &Path, link: &[String], t
     built
 }
 
+/// Where the files of a snapshot lie, that none may change.
+pub fn stored(snapshots: &Path, hash: &str) -> PathBuf {
+    snapshots.join(hash).join(FILES)
+}
+
 /// Copies a built tree, as it is but for its owner: symlinks as symlinks, times too, since tools such as make go by them. `to` must
 /// not exist.
 pub fn copy_tree(from: &Path, to: &Path) -> Result<(), CaptureError> {

@@ -12,8 +12,9 @@ use neronet_home::listing::{assignment, duration};
 use neronet_home::select::spans;
 use neronet_home::submit::World;
 use neronet_home::view::View;
-use neronet_home::{HomeError, json, masked, stages, steer};
+use neronet_home::{HomeError, inputs, json, masked, stages, steer};
 use neronet_model::event::{By, Extent};
+use neronet_model::left::Artifact;
 use neronet_model::outcome::Cause;
 use neronet_model::run::run_outcome;
 use neronet_model::{Attempt, AttemptNo, Millis, Outcome, RunId, State, UnixMs};
@@ -43,11 +44,13 @@ pub(crate) fn show(session: &Session, words: &Show) -> Result<ExitCode, HomeErro
     params(&mut page, view);
     command(session, &mut page, view, frozen.as_ref());
     code(session, &mut page, view, &world);
+    inputs_of(&mut page, frozen.as_ref(), &world);
     environment(&mut page, &world);
     metrics(&mut page, view);
     attempts_of(session, &mut page, view, &attempts);
     steps(&mut page, &attempts);
     checkpoints(session, &mut page, &attempts);
+    left(session, &mut page, view);
     config(&mut page, &attempts);
     notices(&mut page, &attempts);
     output::print(&page.text);
@@ -182,6 +185,16 @@ fn some(page: &mut Page<'_>, lines: Vec<String>) {
     if lines.len() > SOME {
         page.line(&format!("and {} more (--json has all)", lines.len() - SOME), Style::Faint);
     }
+}
+
+fn inputs_of(page: &mut Page<'_>, frozen: Option<&Frozen>, world: &World) {
+    let all = inputs::of_run(frozen, world);
+    if all.is_empty() {
+        return;
+    }
+    page.heading("Inputs");
+    let facts: Vec<(&str, String)> = all.into_iter().map(|seen| (seen.name.as_str(), inputs::described(seen))).collect();
+    page.facts(&facts);
 }
 
 fn environment(page: &mut Page<'_>, world: &World) {
@@ -333,6 +346,29 @@ fn checkpoints(session: &Session, page: &mut Page<'_>, attempts: &[Attempt]) {
     page.table(&Table { columns, rows: rows.collect() });
     if all.len() > SOME {
         page.line(&format!("and {} older", all.len() - SOME), Style::Faint);
+    }
+}
+
+fn left(session: &Session, page: &mut Page<'_>, view: &View<'_>) {
+    let left = json::left(&session.context, view);
+    if !left.artifacts.is_empty() {
+        page.heading("Artifacts");
+        let row = |artifact: &Artifact| {
+            let saved = words::age(artifact.modified, session.now());
+            vec![Cell::plain(artifact.path.clone()), Cell::plain(words::bytes(artifact.bytes)), Cell::plain(saved)]
+        };
+        let columns = vec![Column::left("path"), Column::right("size"), Column::left("saved")];
+        page.table(&Table { columns, rows: left.artifacts.iter().take(SOME).map(row).collect() });
+        if left.artifacts.len() > SOME {
+            page.line(&format!("and {} more (--json has all)", left.artifacts.len() - SOME), Style::Faint);
+        }
+    }
+    if left.files > 0 {
+        page.heading("Other files that it left");
+        let at_least = if left.at_least { "at least " } else { "" };
+        page.line(&format!("{at_least}{}, {}", count(left.files as usize, "file"), words::bytes(left.bytes)), Style::Plain);
+        let lines = left.others.iter().map(|(path, bytes)| format!("{path} ({})", words::bytes(*bytes)));
+        some(page, lines.collect());
     }
 }
 

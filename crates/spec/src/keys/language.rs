@@ -73,7 +73,7 @@ pub(crate) static TOP: Section = section("", &[
     key("metrics", Kind::Table(&METRICS), "Metrics beyond those that are read from the output by themselves"),
     key("checkpoints", Kind::Table(&CHECKPOINTS), "Which files are checkpoints, and which of them stay"),
     key("resume", Kind::Table(&RESUME), "How a run goes on from a checkpoint: one of three ways"),
-    key("outputs", Kind::Table(&OUTPUTS), "Other files that a run leaves and that are kept").later(When::Later, "keeps every file with its run and lists none"),
+    key("outputs", Kind::Table(&OUTPUTS), "Other files that a run leaves and that are kept"),
     key("then", Kind::Tables(&THEN), "Further steps of the same run, after its command has ended well"),
     key("rule", Kind::Tables(&RULE), "Conditions on metrics, each with an action").later(When::Rules, "judges no rule"),
     key("retry", Kind::Table(&RETRY), "Whether a failed run is tried again by itself").later(When::Queue, "does not retry"),

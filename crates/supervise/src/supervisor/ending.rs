@@ -4,11 +4,12 @@
 use super::{Supervisor, remove_raw};
 use crate::cause;
 use crate::os::process;
+use crate::outputs;
 use crate::position::{self, Position};
 use crate::segment::sealed_file;
 use crate::stream::Stream;
 use crate::word::Word;
-use neronet_model::event::Event;
+use neronet_model::event::{Event, Segment};
 use neronet_model::outcome::{Cause, Outcome};
 use neronet_model::{Attempt, UnixMs};
 use neronet_store::spool;
@@ -60,6 +61,7 @@ impl Supervisor<'_> {
                 segments.push(sealed_file(&path)?);
             }
         }
+        segments.extend(self.outputs(&attempt)?);
         self.spool.metrics.write_history(true);
         let summary = self.spool.metrics.summary.clone();
         let last_lines = if outcome == Outcome::Finished { Vec::new() } else { self.last_lines() };
@@ -75,6 +77,24 @@ impl Supervisor<'_> {
             remove_raw(self.folder);
         }
         Ok(())
+    }
+
+    /// Lists what the attempt left. The list of a supervisor that was killed meanwhile stays beside that of its successor, which
+    /// counts.
+    fn outputs(&mut self, attempt: &Attempt) -> io::Result<Vec<Segment>> {
+        let earlier = spool::segments(self.folder, spool::OUTPUTS).map_err(io::Error::other)?;
+        let mut segments = earlier.iter().map(|path| sealed_file(path)).collect::<io::Result<Vec<_>>>()?;
+        let checkpoints = attempt.checkpoints.iter().map(|checkpoint| checkpoint.path.as_str()).collect();
+        let found = outputs::look(self.folder, &self.launch, &checkpoints);
+        found.notices.into_iter().for_each(|what| self.event(Event::Dropped { what }));
+        match outputs::record(self.folder, self.generation, &found.left) {
+            Ok(segment) => segments.extend(segment),
+            Err(e) => {
+                let what = format!("the list of the files that were left cannot be written ({e}): they are in the run's folder");
+                self.event(Event::Dropped { what });
+            }
+        }
+        Ok(segments)
     }
 
     fn verdict(&self, attempt: &Attempt) -> (Outcome, Option<Cause>) {
