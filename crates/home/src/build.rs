@@ -4,9 +4,10 @@
 use crate::context::Context;
 use crate::error::HomeError;
 use crate::preflight::{activated, default_shell, virtual_environment};
-use crate::submit::{environment_of, plain};
+use crate::submit::environment_of;
 use neronet_capture::code;
 use neronet_model::journal::Sweep;
+use neronet_spec::plain;
 use neronet_spec::render;
 use neronet_store::{StoreError, files};
 use nix::fcntl::{Flock, FlockArg};

@@ -3,11 +3,10 @@
 
 use crate::configure;
 use crate::context::Context;
-use crate::submit::plain;
 use crate::targets;
 use neronet_model::settings::FileEdit;
 use neronet_model::{Params, RunId, Settings, Value};
-use neronet_spec::render;
+use neronet_spec::{plain, render};
 use std::path::Path;
 
 #[derive(Debug, Clone, PartialEq)]
@@ -85,21 +84,23 @@ impl Filling {
 
 /// Most experiments never name the target: then its file need not be read.
 fn names_target(settings: &Settings) -> bool {
-    serde_json::to_string(settings).is_ok_and(|text| text.contains("{target."))
+    render::named(settings).iter().any(|name| name.starts_with("target."))
 }
 
 /// Whether anything of the experiment asks for a checkpoint of the run that it goes on from.
 pub(crate) fn names_stage(settings: &Settings) -> bool {
-    let named = settings.stage.as_ref().map(|stage| format!("{{{}.checkpoint", stage.after));
-    named.is_some_and(|named| serde_json::to_string(settings).is_ok_and(|text| text.contains(&named)))
+    let checkpoint = settings.stage.as_ref().map(|stage| format!("{}.checkpoint", stage.after));
+    checkpoint.is_some_and(|checkpoint| render::named(settings).iter().any(|name| name.starts_with(&checkpoint)))
 }
 
 /// Whether anything of the experiment, or of its templates as `code` has them, asks for a port.
 pub(crate) fn names_port(settings: &Settings, code: &Path) -> bool {
-    const PORT: &str = "{run.port}";
+    const PORT: &str = "run.port";
     let template = |file: &FileEdit| match file {
-        FileEdit::Template { template, .. } => configure::read(&code.join(template)).is_ok_and(|text| text.contains(PORT)),
+        FileEdit::Template { template, .. } => {
+            configure::read(&code.join(template)).is_ok_and(|text| render::named_in(&text).any(|name| name == PORT))
+        }
         FileEdit::Edit { .. } => false,
     };
-    serde_json::to_string(settings).is_ok_and(|text| text.contains(PORT)) || settings.files.iter().any(template)
+    render::named(settings).contains(PORT) || settings.files.iter().any(template)
 }

@@ -101,19 +101,6 @@ pub fn submit(context: &Context, request: &Request<'_>) -> Result<Receipt, HomeE
     Ok(receipt)
 }
 
-/// Without `..` where a look at the names is enough, as they read better.
-pub(crate) fn plain(path: &Path) -> PathBuf {
-    let mut out = PathBuf::new();
-    for part in path.components() {
-        match part {
-            std::path::Component::ParentDir if out.file_name().is_some() && !out.is_symlink() => drop(out.pop()),
-            std::path::Component::CurDir => {}
-            part => out.push(part),
-        }
-    }
-    out
-}
-
 /// All that is looked at before anything is recorded.
 struct Surveyed {
     project: String,

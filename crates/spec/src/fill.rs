@@ -170,6 +170,22 @@ pub(crate) fn used(settings: &Settings, of: Of<'_>, ansi: bool) -> BTreeSet<Stri
     names
 }
 
+/// Every name in a placeholder of an experiment, wherever it stands, its templates excepted.
+pub(crate) fn named(settings: &Settings) -> BTreeSet<String> {
+    let steps = settings.then.iter().map(|step| &step.command);
+    let resumed = settings.resume.iter().flat_map(|resume| match resume {
+        Resume::Arguments(arguments) => template::names(arguments),
+        Resume::Command(command) => of_command(command, true),
+        Resume::Automatic => Vec::new(),
+    });
+    let mut names: BTreeSet<String> = settings.env.iter().flat_map(|(_, value)| template::names(value)).collect();
+    names.extend(settings.inputs.iter().flat_map(|input| template::names(&input.path)));
+    names.extend(settings.files.iter().flat_map(of_file));
+    names.extend(std::iter::once(&settings.command).chain(steps).flat_map(|command| of_command(command, true)));
+    names.extend(resumed);
+    names
+}
+
 /// The names in the values that are set in a file.
 fn of_file(file: &FileEdit) -> Vec<String> {
     match file {

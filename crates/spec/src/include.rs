@@ -78,13 +78,16 @@ impl<'r> Files<'r> {
     }
 }
 
-/// Without `.` and, where the names tell enough, `..`: one file has one name.
-fn plain(path: &Path) -> PathBuf {
+/// Without `.` and, where the names tell enough, `..`: one file has one name, and it reads better.
+pub fn plain(path: &Path) -> PathBuf {
     let mut out = PathBuf::new();
     for part in path.components() {
         match part {
             Component::CurDir => {}
-            Component::ParentDir if matches!(out.components().next_back(), Some(Component::Normal(_))) => drop(out.pop()),
+            // What is above a link is not what stands before it.
+            Component::ParentDir if matches!(out.components().next_back(), Some(Component::Normal(_))) && !out.is_symlink() => {
+                out.pop();
+            }
             part => out.push(part),
         }
     }

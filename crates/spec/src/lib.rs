@@ -41,6 +41,7 @@ mod wanted;
 mod yaml;
 
 pub use called::{Call, calls, variables};
+pub use include::plain;
 pub use launcher::Entry;
 pub use problem::{Excerpt, Problem, Problems, Severity};
 pub use schema::schema;

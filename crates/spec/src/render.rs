@@ -142,6 +142,16 @@ pub fn parameters_in(template: &str, settings: &Settings, params: &Params) -> Re
     Ok(used)
 }
 
+/// Every name in a placeholder of an experiment, its templates excepted.
+pub fn named(settings: &Settings) -> BTreeSet<String> {
+    fill::named(settings)
+}
+
+/// Every name in a placeholder of a text.
+pub fn named_in(text: &str) -> impl Iterator<Item = &str> {
+    placeholders(text).map(|(_, name)| name)
+}
+
 fn placeholders(text: &str) -> impl Iterator<Item = (usize, &str)> {
     template::tokens(text).into_iter().filter_map(|token| match token {
         Token::Hole(range) => Some((range.start, template::name(text, &range))),

@@ -8,10 +8,10 @@ pub mod room;
 mod secrets;
 pub(crate) mod start;
 
-use crate::submit::plain;
 use neronet_capture::code::{self, Survey, is_environment};
 use neronet_capture::environment::interpreter_in;
 use neronet_model::Settings;
+use neronet_spec::plain;
 use neronet_spec::{Experiment, Plan, Problem, Problems, Wanted, What};
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};

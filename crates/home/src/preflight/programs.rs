@@ -2,9 +2,9 @@
 
 use super::outside::{Report, Scene};
 use crate::nearest::nearest;
-use crate::submit::plain;
 use neronet_capture::code::is_environment;
 use neronet_capture::interpreter::{self, Kind, Python, Resolved, Search, Trouble};
+use neronet_spec::plain;
 use neronet_spec::{Call, Entry, Problem, Wanted, What, calls};
 use std::path::{Path, PathBuf};
 

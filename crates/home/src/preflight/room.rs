@@ -3,11 +3,11 @@
 use super::outside::Depth;
 use crate::context::Context;
 use crate::estimate::{self, Bounds, Estimate};
-use crate::submit::plain;
 use neronet_capture::code::Survey;
 use neronet_capture::devices::{self, Gpu};
 use neronet_capture::space::{self, Disk, Memory, shown};
 use neronet_model::{Millis, Settings};
+use neronet_spec::plain;
 use neronet_spec::{Experiment, Plan, Problem, Severity};
 use std::path::{Path, PathBuf};
 
