@@ -134,6 +134,39 @@ fn an_input_that_is_another_one_than_before_is_told_and_holds_a_set_back() {
 }
 
 #[test]
+fn an_input_is_the_same_wherever_the_target_has_it_and_another_one_is_told() {
+    let world = World::new();
+    world.write("../one/c/x", "one").write("../copy/c/x", "one").write("../two/c/x", "twotwo");
+    world.write("neronet.toml", "command = \"cat {inputs.set}/x\"\n[inputs.set]\npath = \"{target.data}/c\"\nfingerprint = \"hash\"\n");
+    std::fs::create_dir_all(world.home()).expect("made");
+    let target = |name: &str| {
+        let text = format!("[targets.local]\nvars = {{ data = \"{}\" }}\n", world.path(name).display());
+        std::fs::write(world.home().join("targets.toml"), text).expect("written");
+    };
+    target("one");
+    world.say(&["submit", "--wait", "--quiet"]).with_code(0);
+    target("copy");
+    let said = world.say(&["submit", "--wait"]).with_code(0);
+    assert!(said.err.contains("nothing is new: 1 run is there already: 1 finished"), "{said:#?}");
+    target("two");
+    let said = world.say(&["submit", "--wait"]).with_code(1);
+    assert!(said.err.contains("input 'set' differs (3 B then, 6 B now)"), "{said:#?}");
+    let said = world.say(&["run", "--quiet"]).with_code(0);
+    assert!(said.err.contains("input 'set' is not what run 1 read"), "{said:#?}");
+}
+
+#[test]
+fn an_input_that_changes_while_runs_wait_is_noticed() {
+    let world = World::new();
+    world.write("../set/x", "1");
+    let spec = "command = \"cat {inputs.set}/x; echo {n} >> {inputs.set}/x\"\nparams.n = [1, 2]\n[inputs.set]\npath = \"../set\"\n";
+    world.run_spec(spec).with_code(0);
+    let notices = |run| world.show(run)["attempts"][0]["notices"].to_string();
+    assert!(!notices(1).contains("changed"), "{}", notices(1));
+    assert!(notices(2).contains("input 'set' changed after the run was submitted: /"), "{}", notices(2));
+}
+
+#[test]
 fn an_input_that_goes_away_fails_the_run_that_needs_it() {
     let world = World::new();
     world.write("data/a/x", "").write("data/b/x", "").write(".gitignore", "data/\n");

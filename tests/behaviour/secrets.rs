@@ -156,3 +156,33 @@ fn a_check_shows_no_secrets() {
         assert!(said.status.success() && told.contains("api_key") && told.contains("***") && !told.contains("canary"), "{told}");
     }
 }
+
+#[test]
+fn a_secret_in_the_name_of_a_metric_a_checkpoint_or_a_file_is_not_on_record() {
+    let world = World::new();
+    let script = r#"
+import json, os
+name = os.environ["MY_API_TOKEN"]
+open(os.environ["NERONET_METRICS"], "w").write(json.dumps({"step": 1, "loss of " + name: 0.5}) + "\n")
+open("log.csv", "w").write(f"step,acc {name}\n1,0.9\n")
+for path in (f"m-{name}.pt", f"{name}.png", f"{name}.txt"): open(path, "w").write("x")
+"#;
+    world.write("train.py", script);
+    world.write(
+        "neronet.toml",
+        "command = \"python3 train.py\"\nmetrics.files = [\"log.csv\"]\ncheckpoints.paths = [\"*.pt\"]\noutputs.keep = [\"*.png\"]\n",
+    );
+    let said = world.neronet(&["run", "--quiet"]).env("MY_API_TOKEN", CANARIES[0]).output().expect("neronet starts");
+    assert!(said.status.success(), "{said:?}");
+    let run = world.show(1);
+    assert!(run["metrics"]["loss of ***"]["last"] == 0.5 && run["metrics"]["acc ***"]["last"] == 0.9, "{run:#}");
+    assert_eq!((&run["artifacts"][0]["path"], run["checkpoints"].as_array().map(Vec::len)), (&"***.png".into(), Some(0)));
+    assert!(run["attempts"][0]["notices"].to_string().contains("checkpoint m-***.pt skipped: its name holds a secret"), "{run:#}");
+    let ours =
+        |path: &std::path::PathBuf| !path.starts_with(world.home().join("private")) && !path.starts_with(world.home().join("runs/1/work"));
+    for path in all_below(&world.home()).into_iter().filter(ours) {
+        let text = String::from_utf8_lossy(&std::fs::read(&path).unwrap_or_default()).into_owned();
+        // What the script itself wrote is the script's.
+        assert!(path.ends_with("metrics-in.jsonl") || !text.contains(CANARIES[0]), "{}: {text}", path.display());
+    }
+}

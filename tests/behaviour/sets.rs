@@ -92,6 +92,19 @@ fn failed_ones_are_named_apart_and_can_be_begun_anew_alone() {
 }
 
 #[test]
+fn of_two_who_submit_the_same_at_once_one_is_told_that_it_is_there() {
+    let world = world("lr = [0.1, 0.2]");
+    let all: Vec<_> = (0..4).map(|_| world.start(&["submit", "--quiet"])).collect();
+    let said: Vec<_> = all.into_iter().map(|child| crate::world::end_of(child).with_code(0)).collect();
+    assert_eq!(runs(&world), 2);
+    let told = |said: &&crate::world::Said| {
+        said.err.contains("2 runs were submitted by another neronet just now (1-2)")
+            || said.err.contains("nothing is new: 2 runs are there already")
+    };
+    assert_eq!(said.iter().filter(told).count(), 3, "{said:#?}");
+}
+
+#[test]
 fn without_waiting_the_runs_go_on_in_the_background() {
     let world = world("lr = [0.1, 0.2]");
     let said = world.say(&["submit"]).with_code(0);

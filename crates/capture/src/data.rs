@@ -3,7 +3,7 @@
 use crate::sign::hex;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -33,50 +33,72 @@ pub struct Data {
 /// Entries that are looked at; more are counted as far as they were seen.
 const MOST: usize = 2_000_000;
 
-/// Looks at a file or a folder with all that is in it. After `patience` it stops, and gives what it has without a fingerprint.
-/// Links to files count as the files, links to folders are not followed.
-pub fn look(path: &Path, closely: Closely, patience: Duration) -> io::Result<Data> {
+/// Looks at a file or a folder with all that is in it, and says whether that is all of it: after `patience` it stops, and gives what it
+/// has without a fingerprint.
+/// Links count as what they lead to; those that lead back to where they stand are passed over.
+pub fn look(path: &Path, closely: Closely, patience: Duration) -> io::Result<(Data, bool)> {
     let until = Instant::now() + patience;
-    let mut data = Data::default();
-    let mut listing: Vec<(PathBuf, u64, i64, i64)> = Vec::new();
+    let mut walk = Walk { top: path, closely, until, data: Data::default(), listing: Vec::new() };
     let top = std::fs::metadata(path)?;
-    let mut folders = Vec::new();
-    let mut whole = true;
-    if top.is_dir() {
-        folders.push(PathBuf::new());
+    let whole = if top.is_dir() {
+        walk.folder(Path::new(""), &top, &mut Vec::new())?
     } else {
-        data.files = 1;
-        data.bytes = top.len();
-        listing.push((PathBuf::new(), top.len(), top.mtime(), top.mtime_nsec()));
-    }
-    'walk: while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(path.join(&folder))? {
-            let entry = entry?;
-            let name = folder.join(entry.file_name());
-            let kind = entry.file_type()?;
-            if kind.is_dir() {
-                folders.push(name);
-                continue;
-            }
-            // A link that leads nowhere is a name, and so is one to a folder.
-            let meta = std::fs::metadata(entry.path()).ok().filter(|meta| meta.is_file());
-            let (size, seconds, rest) = meta.map_or((0, 0, 0), |meta| (meta.len(), meta.mtime(), meta.mtime_nsec()));
-            data.files += 1;
-            data.bytes += size;
-            if closely != Closely::Amount {
-                listing.push((name, size, seconds, rest));
-            }
-            if data.files.is_multiple_of(1000) && (listing.len() >= MOST || Instant::now() >= until) {
-                whole = false;
-                break 'walk;
-            }
-        }
-    }
+        walk.file(PathBuf::new(), Some(&top));
+        true
+    };
+    let Walk { mut data, mut listing, .. } = walk;
     if whole && closely != Closely::Amount {
         listing.sort_unstable();
         data.fingerprint = sign(path, &listing, closely, until)?;
     }
-    Ok(data)
+    Ok((data, whole))
+}
+
+struct Walk<'p> {
+    top: &'p Path,
+    closely: Closely,
+    until: Instant,
+    data: Data,
+    /// Name, size and time of each file.
+    listing: Vec<(PathBuf, u64, i64, i64)>,
+}
+
+impl Walk<'_> {
+    /// False when there is more than is looked at. `above` are the folders around it.
+    fn folder(&mut self, folder: &Path, meta: &Metadata, above: &mut Vec<(u64, u64)>) -> io::Result<bool> {
+        let id = (meta.dev(), meta.ino());
+        if above.contains(&id) {
+            return Ok(true);
+        }
+        above.push(id);
+        for entry in std::fs::read_dir(self.top.join(folder))? {
+            let entry = entry?;
+            let name = folder.join(entry.file_name());
+            // A link that leads nowhere is a name.
+            match std::fs::metadata(entry.path()) {
+                Ok(meta) if meta.is_dir() => {
+                    if !self.folder(&name, &meta, above)? {
+                        return Ok(false);
+                    }
+                }
+                meta => self.file(name, meta.ok().filter(Metadata::is_file).as_ref()),
+            }
+            if self.data.files.is_multiple_of(1000) && (self.listing.len() >= MOST || Instant::now() >= self.until) {
+                return Ok(false);
+            }
+        }
+        above.pop();
+        Ok(true)
+    }
+
+    fn file(&mut self, name: PathBuf, meta: Option<&Metadata>) {
+        let (size, seconds, rest) = meta.map_or((0, 0, 0), |meta| (meta.len(), meta.mtime(), meta.mtime_nsec()));
+        self.data.files += 1;
+        self.data.bytes += size;
+        if self.closely != Closely::Amount {
+            self.listing.push((name, size, seconds, rest));
+        }
+    }
 }
 
 fn sign(path: &Path, listing: &[(PathBuf, u64, i64, i64)], closely: Closely, until: Instant) -> io::Result<Option<String>> {
@@ -121,7 +143,7 @@ mod tests {
         std::fs::write(at("a.bin"), b"1234").expect("written");
         std::fs::write(at("deep/b.bin"), b"56").expect("written");
         std::os::unix::fs::symlink("/nowhere", at("gone")).expect("linked");
-        let look = |closely| look(folder.path(), closely, PATIENCE).expect("seen");
+        let look = |closely| look(folder.path(), closely, PATIENCE).expect("seen").0;
         let (listing, bytes) = (look(Closely::Listing), look(Closely::Bytes));
         assert_eq!((listing.files, listing.bytes, look(Closely::Amount).fingerprint), (3, 6, None));
         assert_eq!(look(Closely::Listing), listing);
@@ -132,8 +154,17 @@ mod tests {
         assert_eq!(look(Closely::Bytes), bytes);
         std::fs::write(at("deep/b.bin"), b"57").expect("written");
         assert_ne!(look(Closely::Bytes).fingerprint, bytes.fingerprint);
-        assert_eq!(super::look(&at("a.bin"), Closely::Listing, PATIENCE).expect("seen").bytes, 4);
+        assert_eq!(super::look(&at("a.bin"), Closely::Listing, PATIENCE).expect("seen").0.bytes, 4);
+        // What links lead to is data as well, and a circle is no reason to go round.
+        std::os::unix::fs::symlink(folder.path(), at("deep/circle")).expect("linked");
+        let elsewhere = tempfile::tempdir().expect("a folder");
+        std::fs::write(elsewhere.path().join("c.bin"), b"789").expect("written");
+        std::os::unix::fs::symlink(elsewhere.path(), at("train")).expect("linked");
+        std::os::unix::fs::symlink(folder.path(), elsewhere.path().join("back")).expect("linked");
+        let all = look(Closely::Bytes);
+        assert_eq!((all.files, all.bytes), (4, 9));
+        assert!(all.fingerprint.is_some_and(|fingerprint| Some(fingerprint) != bytes.fingerprint));
         assert!(super::look(&at("no"), Closely::Listing, PATIENCE).is_err());
-        assert_eq!(super::look(&at("a.bin"), Closely::Bytes, Duration::ZERO).expect("seen").fingerprint, None);
+        assert_eq!(super::look(&at("a.bin"), Closely::Bytes, Duration::ZERO).expect("seen").0.fingerprint, None);
     }
 }

@@ -80,7 +80,8 @@ pub fn begin(
     if let Some(after) = after.filter(|_| stage.latest.is_none() && filling::names_stage(&sweep.settings)) {
         return Err(HomeError::Failed(format!("run {after}, which it goes on from, has no complete checkpoint")));
     }
-    let filled = filled(context, sweep, run, n, &start)?.with_stage(stage);
+    let (filled, notices) = filled(context, sweep, run, n, &start)?;
+    let filled = filled.with_stage(stage);
     let run_directory = folder.display().to_string();
     let filling = render::Context { checkpoint: checkpoint.as_deref(), best_checkpoint: best.as_deref(), ..filled.context() };
     configure(context, sweep, run, &filling, &start)?;
@@ -141,6 +142,7 @@ pub fn begin(
         resumed_from: checkpoint,
         files_found: if n.0 > 1 { files_found(&directory, &sweep.settings.metrics.files) } else { Default::default() },
         limits: limits(&environment),
+        notices,
     };
     Ok(start::start(nursery, &attempt, &launch, secrets)?)
 }
@@ -192,12 +194,14 @@ fn interrupted(context: &Context, run: RunId, n: AttemptNo) -> bool {
 }
 
 /// What the placeholders of this attempt stand for. `code` is the specification's folder as the run has it.
-fn filled(context: &Context, sweep: &Sweep, run: &Run, n: AttemptNo, code: &Path) -> Result<Filling, HomeError> {
+/// With it a word on inputs that are not what they were.
+fn filled(context: &Context, sweep: &Sweep, run: &Run, n: AttemptNo, code: &Path) -> Result<(Filling, Vec<String>), HomeError> {
     let start = Path::new(&sweep.code.top).join(&sweep.code.below);
     let filling = Filling::of(context, &sweep.settings, &run.params, run.id, code, &start).map_err(HomeError::Failed)?;
-    inputs::still_there(&sweep.settings.inputs, &filling)?;
+    let then = if filling.inputs.is_empty() { Vec::new() } else { inputs::of_sweep(context, sweep.id).unwrap_or_default() };
+    let notices = inputs::still_there(&sweep.settings.inputs, &filling, &then)?;
     let port = if filling::names_port(&sweep.settings, code) { Some(port::reserve(context, run.id, n)?) } else { None };
-    Ok(filling.with_port(port))
+    Ok((filling.with_port(port), notices))
 }
 
 /// The latest checkpoint of a run that another one goes on from, and the best by its own objective.

@@ -11,7 +11,7 @@ use neronet_capture::space::shown;
 use neronet_model::journal::HomeState;
 use neronet_model::settings::{Fingerprint, Input, Needs};
 use neronet_model::{RunId, SweepId};
-use neronet_spec::{Experiment, Plan, Problem, Problems, Wanted, What};
+use neronet_spec::{Experiment, Plan, Problem, Problems, Wanted, What, render};
 use neronet_store::files;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -41,6 +41,8 @@ const MOST_PLACES: usize = 100;
 const PATIENCE: Duration = Duration::from_secs(20);
 /// Bytes take longer than names, and whoever asks for them knows.
 const PATIENCE_FOR_BYTES: Duration = Duration::from_secs(600);
+/// A start does not wait for longer.
+const A_MOMENT: Duration = Duration::from_secs(1);
 /// Earlier sweeps in which the same input is looked for.
 const LOOK_BACK: usize = 20;
 
@@ -93,7 +95,7 @@ pub fn look(context: &Context, plan: &Plan, survey: &Survey, project: &str) -> R
                     }
                     Ok(data) => {
                         let seen = Seen { name: name.clone(), path: path.clone(), data: data.clone() };
-                        if let Some(changed) = changed(&earlier, &seen) {
+                        if let Some(changed) = changed(&earlier, &seen, &experiment.settings.inputs) {
                             let hint = "if that is meant, go on; `fingerprint = \"none\"` stops the comparison".to_string();
                             push(&mut found.warnings, wanted.warning(changed, Some(hint)));
                         }
@@ -133,9 +135,9 @@ fn whole(input: &Input, path: &Path) -> Result<Data, (String, String)> {
     if input.fingerprint == Fingerprint::None && input.needs.is_none() {
         return Ok(Data::default());
     }
-    let data = data::look(path, closely, patience)
+    let (data, all) = data::look(path, closely, patience)
         .map_err(|e| there(format!("input '{}': {} cannot be read: {e}", input.name, path.display())))?;
-    let lacks = match input.needs {
+    let lacks = match input.needs.filter(|_| all) {
         Some(Needs::Bytes(bytes)) if data.bytes < bytes => Some(format!("has {}, and {} are needed", shown(data.bytes), shown(bytes))),
         Some(Needs::Files(files)) if data.files < files => Some(format!("has {} files, and {files} are needed", data.files)),
         _ => None,
@@ -186,39 +188,62 @@ pub fn described(seen: &Seen) -> String {
 }
 
 /// How an input differs from what the newest earlier run with it found.
-fn changed(earlier: &[Earlier], now: &Seen) -> Option<String> {
-    let with = |earlier: &Earlier| {
-        let seen = earlier.seen.iter().find(|seen| seen.name == now.name && seen.path == now.path)?;
-        Some((earlier.run, seen.data.clone()))
-    };
-    let (run, before) = earlier.iter().find_map(with)?;
-    differs(&before, &now.data).map(|how| format!("input '{}' is not what run {run} read: {how}", now.name))
+fn changed(earlier: &[Earlier], now: &Seen, inputs: &[Input]) -> Option<String> {
+    let (run, before) = earlier.iter().find_map(|earlier| Some((earlier.run, the_same(&earlier.seen, now, inputs)?)))?;
+    differs(before, now).map(|how| format!("input '{}' is not what run {run} read: {how}", now.name))
 }
 
-/// In words, where both are known by the same thing.
-pub(crate) fn differs(before: &Data, now: &Data) -> Option<String> {
-    let (Some(then), Some(here)) = (&before.fingerprint, &now.fingerprint) else { return None };
-    if then == here {
-        return None;
+/// What was seen then of the same input. One that no parameter moves is the same wherever the target has it.
+pub(crate) fn the_same<'t>(then: &'t [Seen], now: &Seen, inputs: &[Input]) -> Option<&'t Seen> {
+    let mut named = then.iter().filter(|then| then.name == now.name);
+    if let Some(there) = named.clone().find(|then| then.path == now.path) {
+        return Some(there);
     }
-    Some(match (before.files == now.files, before.bytes == now.bytes) {
-        (true, true) => "as many files and bytes, other contents or times".to_string(),
-        (true, false) => format!("{} then, {} now", shown(before.bytes), shown(now.bytes)),
-        (false, _) => format!("{} files with {} then, {} with {} now", before.files, shown(before.bytes), now.files, shown(now.bytes)),
-    })
+    let path = inputs.iter().find(|input| input.name == now.name).map(|input| &input.path)?;
+    named.next().filter(|_| render::named_in(path).all(|name| name.starts_with("target.")))
 }
 
-/// Before each start: whether what an experiment reads is still there.
-pub(crate) fn still_there(inputs: &[Input], filling: &Filling) -> Result<(), HomeError> {
-    for (name, path) in &filling.inputs {
+/// In words. What no fingerprint tells is known by its place.
+pub(crate) fn differs(before: &Seen, now: &Seen) -> Option<String> {
+    let (then, here) = (&before.data, &now.data);
+    match (&then.fingerprint, &here.fingerprint) {
+        (Some(a), Some(b)) if a != b => Some(match (then.files == here.files, then.bytes == here.bytes) {
+            (true, true) => "as many files and bytes, other contents or times".to_string(),
+            (true, false) => format!("{} then, {} now", shown(then.bytes), shown(here.bytes)),
+            (false, _) => format!("{} files with {} then, {} with {} now", then.files, shown(then.bytes), here.files, shown(here.bytes)),
+        }),
+        (Some(_), Some(_)) => None,
+        _ => (before.path != now.path).then(|| format!("{} then, {} now", before.path, now.path)),
+    }
+}
+
+/// Before each start: fails where something is gone that an experiment reads, and says where it is not what it was at submission.
+/// Only what is looked at in a moment is compared; of all bytes their amount alone.
+pub(crate) fn still_there(inputs: &[Input], filling: &Filling, then: &[Seen]) -> Result<Vec<String>, HomeError> {
+    let mut changed = Vec::new();
+    for (name, place) in &filling.inputs {
         let Some(input) = inputs.iter().find(|input| input.name == *name) else { continue };
-        let path = Path::new(path);
+        let path = Path::new(place);
         let missing = std::iter::once(path.to_path_buf())
             .chain(input.files.iter().map(|file| path.join(file)))
             .find(|path| std::fs::metadata(path).is_err());
         if let Some(missing) = missing {
             return Err(HomeError::Failed(format!("input '{name}': {} is not there any more", missing.display())));
         }
+        // What took too long to look at then is not known well enough.
+        let known = |then: &&Seen| then.name == *name && then.path == *place && then.data.fingerprint.is_some();
+        let Some(before) = then.iter().find(known) else { continue };
+        let closely = match input.fingerprint {
+            Fingerprint::Listing => Closely::Listing,
+            Fingerprint::Hash => Closely::Amount,
+            Fingerprint::None => continue,
+        };
+        let Ok((now, true)) = data::look(path, closely, A_MOMENT) else { continue };
+        let other_listing = closely == Closely::Listing && now.fingerprint != before.data.fingerprint;
+        let differ = other_listing || (now.files, now.bytes) != (before.data.files, before.data.bytes);
+        if differ {
+            changed.push(format!("input '{name}' changed after the run was submitted: {place}"));
+        }
     }
-    Ok(())
+    Ok(changed)
 }

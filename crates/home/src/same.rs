@@ -122,7 +122,10 @@ pub(crate) fn keys_of(state: &HomeState, project: &str) -> BTreeMap<RunId, Key> 
 #[derive(Debug, Default)]
 pub(crate) struct There {
     pub(crate) left_out: HashSet<Key>,
-    pub(crate) notes: Vec<String>,
+    /// How many are there already, and how many are not.
+    same: usize,
+    new: usize,
+    standing: Standing,
     /// The last run that was looked at; what is newer came in the meantime.
     pub(crate) seen: u64,
 }
@@ -164,6 +167,7 @@ pub(crate) fn look(
     let same: Vec<(Key, RunId)> = keys.filter_map(|key| Some((key.clone(), *known.get(key)?))).collect();
     let planned: usize = planned.iter().map(|runs| runs.all.len()).sum();
     if same.is_empty() {
+        there.new = planned;
         return Ok(there);
     }
     let ids: BTreeSet<RunId> = same.iter().map(|(_, run)| *run).collect();
@@ -181,23 +185,33 @@ pub(crate) fn look(
             standing.words()
         )));
     }
-    let new = planned - same.len();
-    there.notes.push(match (repeats, new) {
-        (Repeats::AgainFailed, _) => format!("{} are there already: {}", counted(same.len()), standing.words()),
-        (_, 0) => format!("nothing is new: {} are there already: {}", counted(same.len()), standing.words()),
-        (_, new) => format!("{new} new of {planned}; {} are there already: {}", counted(same.len()), standing.words()),
-    });
+    (there.same, there.new) = (same.len(), planned - same.len());
     let again = |run: &RunId| repeats == Repeats::AgainFailed && (standing.failed.contains(run) || standing.stopped.contains(run));
     there.left_out = same.into_iter().filter(|(_, run)| !again(run)).map(|(key, _)| key).collect();
+    there.standing = standing;
     Ok(there)
 }
 
-fn counted(runs: usize) -> String {
-    if runs == 1 { "1 run".to_string() } else { format!("{runs} runs") }
+/// What a submission says of the runs that are there already, whatever code they have.
+pub(crate) fn told<'t>(all: impl Iterator<Item = &'t There>, repeats: Repeats) -> Option<String> {
+    let (mut same, mut new, mut standing) = (0, 0, Standing::default());
+    for there in all {
+        same += there.same;
+        new += there.new;
+        standing.add(&there.standing);
+    }
+    let are_there =
+        format!("{} there already: {}", if same == 1 { "1 run is".to_string() } else { format!("{same} runs are") }, standing.words());
+    match (same, repeats, new) {
+        (0, ..) => None,
+        (_, Repeats::AgainFailed, _) => Some(are_there),
+        (_, _, 0) => Some(format!("nothing is new: {are_there}")),
+        (_, _, new) => Some(format!("{new} new of {}; {are_there}", same + new)),
+    }
 }
 
 /// How the runs that are there stand.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Standing {
     finished: Vec<RunId>,
     running: Vec<RunId>,
@@ -220,6 +234,15 @@ impl Standing {
             list.push(view.run.id);
         }
         standing
+    }
+
+    fn add(&mut self, more: &Standing) {
+        let Standing { finished, running, queued, failed, stopped } = self;
+        for (list, more) in
+            [(finished, &more.finished), (running, &more.running), (queued, &more.queued), (failed, &more.failed), (stopped, &more.stopped)]
+        {
+            list.extend(more);
+        }
     }
 
     /// `15 finished, 2 failed (31,35; neronet retry 31,35), 1 queued (40)`.
@@ -283,8 +306,8 @@ fn other_code(
 fn other_inputs(context: &Context, sweep: &Sweep, now: &[Seen]) -> Option<String> {
     let then = if sweep.settings.inputs.is_empty() { Vec::new() } else { inputs::of_sweep(context, sweep.id)? };
     now.iter().find_map(|now| {
-        let then = then.iter().find(|then| then.name == now.name && then.path == now.path)?;
-        inputs::differs(&then.data, &now.data).map(|how| format!("input '{}' differs ({how})", now.name))
+        let then = inputs::the_same(&then, now, &sweep.settings.inputs)?;
+        inputs::differs(then, now).map(|how| format!("input '{}' differs ({how})", now.name))
     })
 }
 

@@ -11,6 +11,7 @@ use crate::preflight;
 use crate::preflight::outside::{self, Depth, Report};
 use crate::same::{self, Repeats, There};
 use crate::secrets::{Place, is_kept_out};
+use crate::select::spans;
 use neronet_capture::code::{self, Survey};
 use neronet_capture::devices::{self, Devices};
 use neronet_capture::environment::{self, Environment};
@@ -86,7 +87,7 @@ pub fn submit(context: &Context, request: &Request<'_>) -> Result<Receipt, HomeE
     });
     let surveyed = surveyed?;
     let mut receipt = Receipt::default();
-    receipt.notes.extend(surveyed.codes.iter().flat_map(|code| code.there.notes.iter().cloned()));
+    receipt.notes.extend(same::told(surveyed.codes.iter().map(|code| &code.there), request.repeats));
     if surveyed.codes.iter().all(|code| code.there.is_all(&surveyed.planned_of(code))) {
         return Ok(receipt);
     }
@@ -246,10 +247,12 @@ fn record(context: &Context, request: &Request<'_>, surveyed: &Surveyed, mut wor
     let somebody = request.repeats != Repeats::Again && home.state().last_run > seen;
     // Of what is there already, for runs that go on from it; and somebody may have submitted in the meantime, perhaps the same.
     let mut known = if as_set && (somebody || staged) { same::known(home.state(), project) } else { Default::default() };
+    let mut just_now: Vec<RunId> = Vec::new();
     if somebody {
         for (run, uid) in planned.iter().flat_map(|runs| &runs.all).zip(uids.iter_mut().flatten()) {
-            if run.key.as_ref().and_then(|key| known.get(key)).is_some_and(|run| run.0 > seen) {
-                *uid = None;
+            let there = run.key.as_ref().and_then(|key| known.get(key)).filter(|run| run.0 > seen);
+            if let Some(there) = there.filter(|_| uid.take().is_some()) {
+                just_now.push(*there);
             }
         }
     }
@@ -312,6 +315,10 @@ fn record(context: &Context, request: &Request<'_>, surveyed: &Surveyed, mut wor
         world.large = survey.large.iter().map(|large| (large.path.clone(), large.size)).collect();
         write_world(context, &submitted.sweep, &world)?;
         all.push(submitted);
+    }
+    if !just_now.is_empty() {
+        let runs = if just_now.len() == 1 { "1 run was" } else { &format!("{} runs were", just_now.len()) };
+        receipt.notes.push(format!("{runs} submitted by another neronet just now ({})", spans(&just_now)));
     }
     if !all.is_empty() {
         home.decide(Entry::Submitted(all))?;

@@ -54,6 +54,9 @@ pub struct Launch {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub files_found: BTreeMap<String, FoundFile>,
     pub limits: Limits,
+    /// Sentences on what was noticed before the start.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notices: Vec<String>,
 }
 
 /// A step behind the command, resolved but for the checkpoints that are known only when it starts.

@@ -140,6 +140,7 @@ mod tests {
             resumed_from: None,
             files_found: BTreeMap::new(),
             limits: Limits::default(),
+            notices: Vec::new(),
         };
         serde_json::to_string(&launch).expect("serialises")
     }

@@ -119,6 +119,7 @@ pub fn attempt(folder: &Path, n: AttemptNo) -> Result<Attempt, StoreError> {
             attempt.resumed_from = launch.resumed_from;
             attempt.resumes = launch.resumes;
             attempt.steps_only = launch.steps_only;
+            attempt.notices.splice(0..0, launch.notices);
         }
         Ok(None) => {}
         Err(newer @ StoreError::Newer { .. }) => return Err(newer),

@@ -39,6 +39,12 @@ impl Spooler {
         match &mut event {
             Event::Tag { value, .. } => mask(value),
             Event::Config { values, .. } => values.values_mut().for_each(mask),
+            Event::CheckpointSkipped { path, .. } => mask(path),
+            // Whoever goes on from it would have to be told the name.
+            Event::Checkpoint(checkpoint) if self.masked(Cow::Borrowed(&checkpoint.path)) != checkpoint.path => {
+                let path = self.masked(Cow::Borrowed(&checkpoint.path)).into_owned();
+                event = Event::CheckpointSkipped { path, why: "its name holds a secret".into() };
+            }
             _ => {}
         }
         self.events.push(&Stamped { t, event });
@@ -64,7 +70,15 @@ impl Spooler {
                 self.event(t, Event::Config { source: src.to_string(), values });
             }
         }
-        let values = std::mem::take(&mut found.values);
+        let mut values = std::mem::take(&mut found.values);
+        // What is printed is masked as a whole before it is read.
+        if src != "o" && src != "e" {
+            for (name, _) in &mut values {
+                if let Cow::Owned(masked) = self.masked(Cow::Borrowed(name)) {
+                    *name = masked;
+                }
+            }
+        }
         let Found { step, steps, epoch, epochs, time, .. } = *found;
         if !values.is_empty() || step.is_some() || epoch.is_some() {
             self.metrics.add(Row { t, src: src.to_string(), at, step, steps, epoch, epochs, time, m: Values(values) });

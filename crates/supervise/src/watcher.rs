@@ -328,6 +328,7 @@ mod tests {
                 resumed_from: None,
                 files_found: BTreeMap::new(),
                 limits: Limits::default(),
+                notices: Vec::new(),
             };
             let watcher = Watcher::new(&launch, UnixMs(0), &[]);
             Training { folder, marks: Marks::default(), watcher, time: UnixMs(0) }

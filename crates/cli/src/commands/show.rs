@@ -270,7 +270,10 @@ fn attempts_of(session: &Session, page: &mut Page<'_>, view: &View<'_>, attempts
     let mut before = launch(AttemptNo(1)).map(|launch| launch.shown);
     for attempt in attempts.iter().filter(|attempt| attempt.n.0 > 1) {
         let Some(launch) = launch(attempt.n) else { continue };
-        if before.as_ref() != Some(&launch.shown) {
+        if launch.steps_only {
+            let step = launch.steps.first().map(|step| step.name.as_str()).unwrap_or_default();
+            page.line(&format!("attempt {} went on with step {step}", attempt.n), Style::Plain);
+        } else if before.as_ref() != Some(&launch.shown) {
             page.line(&format!("attempt {} ran: {}", attempt.n, launch.shown), Style::Plain);
             before = Some(launch.shown);
         }

@@ -10,10 +10,12 @@ use crate::segment::sealed_file;
 use crate::stream::Stream;
 use crate::word::Word;
 use neronet_model::event::{Event, Segment};
+use neronet_model::left::{Artifact, Left};
 use neronet_model::outcome::{Cause, Outcome};
 use neronet_model::{Attempt, UnixMs};
 use neronet_store::spool;
 use nix::poll::{PollTimeout, poll};
+use std::borrow::Cow;
 use std::io;
 
 impl Supervisor<'_> {
@@ -85,7 +87,12 @@ impl Supervisor<'_> {
         let earlier = spool::segments(self.folder, spool::OUTPUTS).map_err(io::Error::other)?;
         let mut segments = earlier.iter().map(|path| sealed_file(path)).collect::<io::Result<Vec<_>>>()?;
         let checkpoints = attempt.checkpoints.iter().map(|checkpoint| checkpoint.path.as_str()).collect();
-        let found = outputs::look(self.folder, &self.launch, &checkpoints);
+        let mut found = outputs::look(self.folder, &self.launch, &checkpoints);
+        for left in &mut found.left {
+            if let Left::Artifact(Artifact { path, .. }) | Left::Other { path, .. } = left {
+                *path = self.spool.masked(Cow::Borrowed(path)).into_owned();
+            }
+        }
         found.notices.into_iter().for_each(|what| self.event(Event::Dropped { what }));
         match outputs::record(self.folder, self.generation, &found.left) {
             Ok(segment) => segments.extend(segment),
