@@ -85,6 +85,59 @@ fn a_configuration_file_is_never_written_through_a_link() {
 }
 
 #[test]
+fn where_a_configuration_file_cannot_be_put_nothing_starts() {
+    let world = World::new();
+    world.write("t.in", "{lr}").write("out/x", "").write("data/x", "").write("../elsewhere/x", "");
+    std::os::unix::fs::symlink(world.path("elsewhere"), world.project().join("lnk")).expect("linked");
+    for (to, expected) in [
+        ("out", "out is a folder, where a file is to be written"),
+        ("t.in/x", "t.in is a file"),
+        ("lnk/o.txt", "lies behind a link out of the run's own copy"),
+        ("data/o.txt", "would be written into data/, which [code] link shares"),
+    ] {
+        let spec = format!("command = \"true\"\nparams.lr = 1\ncode.link = [\"data/\"]\n[[file]]\ntemplate = \"t.in\"\nto = \"{to}\"\n");
+        world.write("neronet.toml", spec);
+        refused(&world, expected);
+    }
+}
+
+#[test]
+fn configuration_files_are_those_of_the_commit_that_runs() {
+    let world = World::new();
+    world.write("t.in", "old {lr}\n").write("c.yaml", "lr: 1\n");
+    world.git(&["init", "-q"]);
+    world.git(&["add", "-A"]);
+    world.git(&["commit", "-q", "-m", "old"]);
+    world.git(&["tag", "x"]);
+    std::fs::remove_file(world.project().join("t.in")).expect("removed");
+    world.write("c.yaml", "lr: 1\nnew: 2\n");
+    let spec = "command = \"cat t.txt c.yaml\"\nparams.lr = 0.1\ncode.commit = \"x\"\n\
+        [[file]]\ntemplate = \"t.in\"\nto = \"t.txt\"\n[[file]]\nedit = \"c.yaml\"\nset = { lr = \"{lr}\" }\n";
+    world.write("neronet.toml", spec);
+    let checked = world.say(&["check"]).with_code(0);
+    assert!(checked.out.contains("old 0.1") && !checked.out.contains("new: 2"), "{checked:#?}");
+    world.say(&["run", "--quiet"]).with_code(0);
+    assert_eq!(world.output(1, 1), "old 0.1\nlr: 0.1\n");
+}
+
+#[test]
+fn a_further_attempt_gets_its_configuration_from_the_code_and_a_step_leaves_it_alone() {
+    let world = World::new();
+    world.write("c.yaml", "lr: 1\n").write("a.in", "{{lr}} is {lr}\n");
+    // What the training makes of it is no YAML any more.
+    let spec = "command = \"cat c.yaml b; echo '[' >> c.yaml; [ $NERONET_ATTEMPT != 1 ]\"\nparams.lr = 0.1\n\
+        [[file]]\nedit = \"c.yaml\"\nset = { lr = \"{lr}\" }\n\
+        [[file]]\ntemplate = \"a.in\"\nto = \"a\"\n[[file]]\ntemplate = \"a\"\nto = \"b\"\n\
+        [[then]]\nname = \"ev\"\ncommand = \"cat c.yaml; [ $NERONET_ATTEMPT = 3 ]\"\n";
+    world.run_spec(spec).with_code(1);
+    world.say(&["retry", "1", "--quiet"]).with_code(1);
+    assert_eq!(world.output(1, 2), "lr: 0.1\n0.1 is 0.1\nlr: 0.1\n[\n", "made anew for the training, as it left it for the step");
+    world.say(&["retry", "1", "--quiet"]).with_code(0);
+    assert_eq!(world.output(1, 3), "lr: 0.1\n[\n");
+    assert!(world.say(&["show", "1"]).out.contains("attempt 3 went on with step ev"));
+}
+
+#[test]
 fn inputs_are_looked_at_before_anything_starts() {
     let world = World::new();
     world.write("data/train.bin", [0; 100]).write("data/test.bin", [0; 50]).write(".gitignore", "data/\n");

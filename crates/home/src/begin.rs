@@ -80,11 +80,17 @@ pub fn begin(
     if let Some(after) = after.filter(|_| stage.latest.is_none() && filling::names_stage(&sweep.settings)) {
         return Err(HomeError::Failed(format!("run {after}, which it goes on from, has no complete checkpoint")));
     }
-    let (filled, notices) = filled(context, sweep, run, n, &start)?;
+    // As it was frozen; what links lead to lies with the run alone.
+    let frozen = copied_from(context, sweep).map(|tree| tree.join(&sweep.code.below));
+    let code: Vec<&Path> = frozen.iter().chain([&start]).map(PathBuf::as_path).collect();
+    let (filled, notices) = filled(context, sweep, run, n, &code)?;
     let filled = filled.with_stage(stage);
     let run_directory = folder.display().to_string();
     let filling = render::Context { checkpoint: checkpoint.as_deref(), best_checkpoint: best.as_deref(), ..filled.context() };
-    configure(context, sweep, run, &filling, &start)?;
+    // A step goes on with what the command left.
+    if first_step(again).is_none() {
+        configure(context, sweep, run, &filling, (&code, &start))?;
+    }
     let rendered = rendered(sweep, run, &filling, again, &environment)?;
     let known = [masked::in_environment(environment.clone()), secrets.lines()].concat();
     let shown = mask_text(&rendered.shown, &known);
@@ -136,7 +142,7 @@ pub fn begin(
         metrics: sweep.settings.metrics.clone(),
         checkpoints: sweep.settings.checkpoints.clone(),
         outputs: sweep.settings.outputs.clone(),
-        code: copied_from(context, sweep).map(|path| path.display().to_string()),
+        code: copied_from(context, sweep).map(|tree| tree.display().to_string()),
         objectives: sweep.settings.objectives.clone(),
         resumes: matches!(again, Some(Again::Resume { .. })),
         resumed_from: checkpoint,
@@ -193,9 +199,9 @@ fn interrupted(context: &Context, run: RunId, n: AttemptNo) -> bool {
     attempt.is_ok_and(|attempt| attempt.keeper.as_ref().is_some_and(process::rebooted_since))
 }
 
-/// What the placeholders of this attempt stand for. `code` is the specification's folder as the run has it.
+/// What the placeholders of this attempt stand for. `code` is the specification's folder as the run has it, or had it.
 /// With it a word on inputs that are not what they were.
-fn filled(context: &Context, sweep: &Sweep, run: &Run, n: AttemptNo, code: &Path) -> Result<(Filling, Vec<String>), HomeError> {
+fn filled(context: &Context, sweep: &Sweep, run: &Run, n: AttemptNo, code: &[&Path]) -> Result<(Filling, Vec<String>), HomeError> {
     let start = Path::new(&sweep.code.top).join(&sweep.code.below);
     let filling = Filling::of(context, &sweep.settings, &run.params, run.id, code, &start).map_err(HomeError::Failed)?;
     let then = if filling.inputs.is_empty() { Vec::new() } else { inputs::of_sweep(context, sweep.id).unwrap_or_default() };
@@ -215,8 +221,15 @@ fn checkpoints_of(context: &Context, run: RunId) -> Result<Stage, HomeError> {
     Ok(Stage { best: found.best_or_latest().map(text), latest: found.latest.as_deref().map(text) })
 }
 
-/// Writes the configuration files of a run into its copy of the code, and keeps them beside it.
-fn configure(context: &Context, sweep: &Sweep, run: &Run, filling: &render::Context<'_>, code: &Path) -> Result<(), HomeError> {
+/// Makes the configuration files of a run from the code as it was frozen, writes them into the run's copy of it, `start`, and keeps
+/// them beside that.
+fn configure(
+    context: &Context,
+    sweep: &Sweep,
+    run: &Run,
+    filling: &render::Context<'_>,
+    (code, start): (&[&Path], &Path),
+) -> Result<(), HomeError> {
     if sweep.settings.files.is_empty() {
         return Ok(());
     }
@@ -227,7 +240,7 @@ fn configure(context: &Context, sweep: &Sweep, run: &Run, filling: &render::Cont
     }
     let kept = context.home.run(run.id).join("files");
     let made = configure::made(&sweep.settings, &run.params, filling, code);
-    let written = made.and_then(|made| configure::write(&made, code, &context.home.work(run.id), &kept));
+    let written = made.and_then(|made| configure::write(&made, start, &context.home.work(run.id), &kept));
     written.map_err(|why| HomeError::Failed(format!("the configuration files of run {} cannot be made: {why}", run.id)))
 }
 

@@ -6,7 +6,7 @@ use neronet_capture::code::Survey;
 use neronet_edit::Format;
 use neronet_model::settings::FileEdit;
 use neronet_model::{Params, RunId, Settings, Value};
-use neronet_spec::{Plan, Problem, Wanted, What, render};
+use neronet_spec::{Plan, Problem, Wanted, What, plain, render};
 use std::fs::File;
 use std::io::{ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
@@ -22,10 +22,11 @@ pub struct Made {
     pub text: String,
 }
 
-/// Reads a configuration file. The error continues a sentence that begins with its name.
-pub(crate) fn read(path: &Path) -> Result<String, String> {
+/// Reads a configuration file from the first of the places that has it. The error continues a sentence that begins with its name.
+pub(crate) fn read(places: &[&Path], name: &str) -> Result<String, String> {
     let mut bytes = Vec::new();
-    let file = File::open(path).and_then(|file| file.take(LARGEST + 1).read_to_end(&mut bytes));
+    let path = places.iter().map(|place| place.join(name)).find(|path| path.exists());
+    let file = path.ok_or(ErrorKind::NotFound.into()).and_then(File::open).and_then(|file| file.take(LARGEST + 1).read_to_end(&mut bytes));
     file.map_err(|e| match e.kind() {
         ErrorKind::NotFound => "is not there".to_string(),
         ErrorKind::IsADirectory => "is a folder".to_string(),
@@ -37,14 +38,14 @@ pub(crate) fn read(path: &Path) -> Result<String, String> {
     String::from_utf8(bytes).map_err(|_| "is no text in UTF-8".to_string())
 }
 
-/// All configuration files of a run, from what lies in `code`, the specification's folder as the run has it.
-pub fn made(settings: &Settings, params: &Params, context: &render::Context<'_>, code: &Path) -> Result<Vec<Made>, String> {
+/// All configuration files of a run, from what lies in `code`: places of the specification's folder, the first that has a file counts.
+pub fn made(settings: &Settings, params: &Params, context: &render::Context<'_>, code: &[&Path]) -> Result<Vec<Made>, String> {
     let mut all: Vec<Made> = Vec::new();
     for file in &settings.files {
         let source = file.source();
         // A file that was made just now may be set values in.
         let before = all.iter().find(|made| made.path == source).map(|made| Ok(made.text.clone()));
-        let text = before.unwrap_or_else(|| read(&code.join(source))).map_err(|why| format!("{source} {why}"))?;
+        let text = before.unwrap_or_else(|| read(code, source)).map_err(|why| format!("{source} {why}"))?;
         let text = one(file, &text, settings, params, context).map_err(|why| format!("{source}: {why}"))?;
         let path = file.destination().to_string();
         all.retain(|made| made.path != path);
@@ -72,6 +73,7 @@ fn one(file: &FileEdit, text: &str, settings: &Settings, params: &Params, contex
 pub fn check(context: &Context, plan: &Plan, survey: &Survey) -> Vec<Problem> {
     let mut problems: Vec<Problem> = Vec::new();
     let start = survey.top.join(&survey.below);
+    let code: &Path = &survey.place().join(&survey.below);
     for experiment in plan.experiments.iter().filter(|experiment| !experiment.settings.files.is_empty()) {
         let wanted: Vec<(&Wanted, &String)> = experiment
             .wanted
@@ -89,10 +91,17 @@ pub fn check(context: &Context, plan: &Plan, survey: &Survey) -> Vec<Problem> {
             problems.push(first.error(message, Some("let the command take its settings as flags, or freeze the code".to_string())));
             continue;
         }
+        for file in &experiment.settings.files {
+            let place = Destination { path: file.destination(), code, top: survey.place(), links: &experiment.settings.code.link };
+            if let Err(why) = place.is_fit() {
+                let at = wanted.iter().find(|(_, path)| *path == file.source()).map_or(first, |(wanted, _)| wanted);
+                problems.push(at.error(why, Some("name a file in the run's own copy of the code".to_string())));
+            }
+        }
         let Some(params) = experiment.runs().next() else { continue };
         let filling =
-            Filling::of(context, &experiment.settings, &params, RunId(0), &start, &start).map(|filling| filling.with_port(Some(0)));
-        let made = filling.and_then(|filling| made(&experiment.settings, &params, &filling.context(), &start));
+            Filling::of(context, &experiment.settings, &params, RunId(0), &[code], &start).map(|filling| filling.with_port(Some(0)));
+        let made = filling.and_then(|filling| made(&experiment.settings, &params, &filling.context(), &[code]));
         if let Err(why) = made {
             // It begins with the name of the file.
             let at = wanted.iter().find(|(_, path)| why.starts_with(path.as_str())).map_or(first, |(wanted, _)| wanted);
@@ -103,6 +112,34 @@ pub fn check(context: &Context, plan: &Plan, survey: &Survey) -> Vec<Problem> {
         }
     }
     problems
+}
+
+/// Where a file is to be put, seen in the code as it lies.
+struct Destination<'a> {
+    path: &'a str,
+    code: &'a Path,
+    top: &'a Path,
+    /// `[code] link`
+    links: &'a [String],
+}
+
+impl Destination<'_> {
+    /// Else every run would fail when it starts.
+    fn is_fit(&self) -> Result<(), String> {
+        let place = self.code.join(self.path);
+        if place.is_dir() {
+            return Err(format!("{} is a folder, where a file is to be written", self.path));
+        }
+        let above = place.ancestors().skip(1).take_while(|folder| folder.starts_with(self.code));
+        if let Some(file) = above.into_iter().find(|folder| folder.is_file()) {
+            return Err(format!("{} cannot be written: {} is a file", self.path, file.display()));
+        }
+        let linked = |link: &&String| Path::new(self.path).starts_with(plain(Path::new(link)));
+        if let Some(link) = self.links.iter().find(linked) {
+            return Err(format!("{} would be written into {link}, which [code] link shares with the work tree and all runs", self.path));
+        }
+        inside(&place, self.top).map(drop)
+    }
 }
 
 /// Writes them into a run's own copy, and once more into `kept`, where nothing changes them.

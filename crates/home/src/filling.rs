@@ -36,9 +36,16 @@ impl Stage {
 }
 
 impl Filling {
-    /// `code` is the specification's folder as the run has it, where templates lie; `start` is where it was submitted, which
-    /// paths of inputs are relative to.
-    pub fn of(context: &Context, settings: &Settings, params: &Params, run: RunId, code: &Path, start: &Path) -> Result<Filling, String> {
+    /// `code` are places of the specification's folder as the run has it, where templates lie; `start` is where it was submitted,
+    /// which paths of inputs are relative to.
+    pub fn of(
+        context: &Context,
+        settings: &Settings,
+        params: &Params,
+        run: RunId,
+        code: &[&Path],
+        start: &Path,
+    ) -> Result<Filling, String> {
         let seed = match params.get("seed") {
             Some(Value::Int(seed)) => Some(*seed),
             _ => None,
@@ -50,11 +57,9 @@ impl Filling {
         for (name, path) in render::inputs(settings, params, &filling.context())? {
             filling.inputs.push((name, plain(&start.join(path)).display().to_string()));
         }
-        for file in &settings.files {
-            if let FileEdit::Template { template, .. } = file {
-                let text = configure::read(&code.join(template)).map_err(|why| format!("{template} {why}"))?;
-                filling.in_files.extend(render::parameters_in(&text, settings, params).map_err(|why| format!("{template}, {why}"))?);
-            }
+        for template in templates(settings) {
+            let text = configure::read(code, template).map_err(|why| format!("{template} {why}"))?;
+            filling.in_files.extend(render::parameters_in(&text, settings, params).map_err(|why| format!("{template}, {why}"))?);
         }
         Ok(filling)
     }
@@ -94,13 +99,20 @@ pub(crate) fn names_stage(settings: &Settings) -> bool {
 }
 
 /// Whether anything of the experiment, or of its templates as `code` has them, asks for a port.
-pub(crate) fn names_port(settings: &Settings, code: &Path) -> bool {
+pub(crate) fn names_port(settings: &Settings, code: &[&Path]) -> bool {
     const PORT: &str = "run.port";
-    let template = |file: &FileEdit| match file {
+    let template = |name| configure::read(code, name).is_ok_and(|text| render::named_in(&text).any(|name| name == PORT));
+    render::named(settings).contains(PORT) || templates(settings).any(template)
+}
+
+/// The templates that lie in the code, not those that another `[[file]]` makes.
+fn templates(settings: &Settings) -> impl Iterator<Item = &str> {
+    let files = settings.files.iter().enumerate();
+    files.filter_map(|(at, file)| match file {
         FileEdit::Template { template, .. } => {
-            configure::read(&code.join(template)).is_ok_and(|text| render::named_in(&text).any(|name| name == PORT))
+            let made = settings.files[..at].iter().any(|before| before.destination() == template);
+            (!made).then_some(template.as_str())
         }
-        FileEdit::Edit { .. } => false,
-    };
-    render::named(settings).contains(PORT) || settings.files.iter().any(template)
+        FileEdit::Edit { .. } => None,
+    })
 }

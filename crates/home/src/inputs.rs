@@ -56,6 +56,7 @@ pub fn look(context: &Context, plan: &Plan, survey: &Survey, project: &str) -> R
     }
     let earlier = earlier(context, project)?;
     let start = survey.top.join(&survey.below);
+    let code = survey.place().join(&survey.below);
     let mut places: BTreeMap<(String, String), Option<Data>> = BTreeMap::new();
     for experiment in plan.experiments.iter().filter(|experiment| wanted(experiment)) {
         let inputs: Vec<(&Wanted, &Input)> = experiment
@@ -67,7 +68,7 @@ pub fn look(context: &Context, plan: &Plan, survey: &Survey, project: &str) -> R
             })
             .collect();
         for params in experiment.runs().take(MOST_RUNS) {
-            let filling = match Filling::of(context, &experiment.settings, &params, RunId(0), &start, &start) {
+            let filling = match Filling::of(context, &experiment.settings, &params, RunId(0), &[&code], &start) {
                 Ok(filling) => filling,
                 // A template that cannot be read is told at its own place.
                 Err(why) if why.starts_with("[inputs.") => {

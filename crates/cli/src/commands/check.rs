@@ -128,7 +128,7 @@ impl Examined<'_> {
         let settings = &experiment.settings;
         let filling = self.filling(settings, of_first, self.first)?;
         page.block(&self.command(settings, of_first, &filling)?);
-        let made = configure::made(settings, of_first, &filling.context(), &self.start()).map_err(HomeError::Failed)?;
+        let made = configure::made(settings, of_first, &filling.context(), &[&self.code(settings)]).map_err(HomeError::Failed)?;
         let sample: Vec<Params> = sample.iter().map(|params| shown(params, &varying, &self.known)).collect();
         let fixed: Vec<String> = sample[0]
             .iter()

@@ -108,6 +108,13 @@ impl<'s> Examined<'s> {
         self.survey().map(|survey| survey.top.join(&survey.below)).unwrap_or_default()
     }
 
+    /// The same as runs with these settings get it.
+    pub(crate) fn code(&self, settings: &Settings) -> PathBuf {
+        let of = |(_, part): &&(Survey, Plan)| part.experiments.iter().any(|experiment| experiment.settings.code == settings.code);
+        let survey = self.codes.iter().find(of).map(|(survey, _)| survey).or(self.survey());
+        survey.map(|survey| survey.place().join(&survey.below)).unwrap_or_default()
+    }
+
     /// The code of the first experiments; nearly always of all.
     pub(crate) fn survey(&self) -> Option<&Survey> {
         self.codes.first().map(|(survey, _)| survey)
@@ -115,7 +122,8 @@ impl<'s> Examined<'s> {
 
     pub(crate) fn filling(&self, settings: &Settings, params: &Params, run: RunId) -> Result<Filling, HomeError> {
         let start = self.start();
-        let filling = Filling::of(&self.session.context, settings, params, run, &start, &start).map_err(HomeError::Failed)?;
+        let filling =
+            Filling::of(&self.session.context, settings, params, run, &[&self.code(settings)], &start).map_err(HomeError::Failed)?;
         // Another one is reserved when the run starts.
         Ok(filling.with_port(port::free()))
     }
