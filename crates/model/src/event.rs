@@ -60,7 +60,7 @@ pub enum Event {
     Checkpoint(Checkpoint),
     /// A file that matches the checkpoint globs and cannot be used, with the reason.
     CheckpointSkipped { path: String, why: String },
-    /// A checkpoint was deleted, as `[checkpoints] keep` says.
+    /// A checkpoint was deleted, as `[checkpoints] keep` says, or by the script itself.
     CheckpointDeleted { path: String },
     /// What the script says of its own configuration.
     Config { source: String, values: BTreeMap<String, String> },

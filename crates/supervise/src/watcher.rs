@@ -179,6 +179,16 @@ impl Watcher {
             let what = format!("checkpoints: '{pattern}' passes more than {MOST_NAMES} names, and what lies behind them is not seen");
             events.push(Event::Dropped { what });
         }
+        // A script may delete its own: what is gone must not count as the best that stays.
+        let known = &mut self.known;
+        self.kept.retain(|kept| {
+            let there = candidates.contains(&kept.path) || kept.path.symlink_metadata().is_ok();
+            if !there {
+                known.remove(&kept.path);
+                events.push(Event::CheckpointDeleted { path: kept.recorded.path.clone() });
+            }
+            there
+        });
         for path in &candidates {
             let Some(version) = Version::of(path) else { continue };
             if self.known.get(path) == Some(&version) {
@@ -428,6 +438,17 @@ mod tests {
         // What was not measured cannot be ranked.
         assert_eq!(training.left(), ["e0.pt", "e1.pt", "e2.pt", "e5.pt"]);
         assert_eq!(training.recorded("ckpt/e2.pt"), (Some(2.0), None));
+    }
+
+    #[test]
+    fn what_the_script_deleted_itself_is_not_the_best_that_stays() {
+        let mut training = Training::new(ONE_AND_LAST, &["ckpt/*.pt"]);
+        for (epoch, value) in [(1.0, 0.1), (2.0, 0.3), (3.0, 0.4)] {
+            training.prints(Some(epoch), Some(value));
+            training.saves(&format!("ckpt/e{epoch}.pt"));
+            fs::remove_file(training.folder.path().join("run/work/ckpt/e1.pt")).ok();
+        }
+        assert_eq!(training.left(), ["e2.pt", "e3.pt"]);
     }
 
     #[test]
