@@ -65,10 +65,14 @@ fn a_module_that_is_not_there_is_told_with_its_line() {
         .write("train.py", "import sklearn_no, os\ndef f():\n    import yaml_no\n")
         .write("neronet.toml", "command = 'nice python3 train.py'\n");
     let told = found(&world);
-    assert!(told[0].1.contains("'sklearn_no'") && told[1].0 == "warning" && told[1].1.contains("yaml_no (train.py:3)"), "{told:#?}");
+    assert!(told[0].1.contains("'sklearn_no'") && told[1].0 == "warning" && told[1].1.ends_with(": yaml_no"), "{told:#?}");
+    let shown = world.say(&["check", "--set", "code.in_place=true"]).err;
+    assert!(shown.contains("train.py:3:12: imported in a function") && shown.contains("3 |     import yaml_no"), "{shown}");
+    assert!(shown.contains("-m pip install yaml_no"), "{shown}");
     // What runs before it may install it; what the shell does before it nobody knows.
     world.write("neronet.toml", "command = 'true && python3 train.py'\n");
     assert_eq!(found(&world)[0].0, "error");
+    world.write("activate", "");
     for command in ["pip install x && python3 train.py", "source ./activate && python3 train.py", "eval x; python3 train.py"] {
         world.write("neronet.toml", format!("command = '{command}'\n"));
         assert_eq!(found(&world), [], "{command}");
@@ -207,4 +211,95 @@ fn a_program_that_goes_while_runs_wait_is_told_by_those_that_come_later() {
     assert_eq!((&world.show(1)["outcome"], &world.show(2)["outcome"]), (&"finished".into(), &"failed".into()));
     let reason = text(&world.show(2)["reason"]);
     assert!(reason.contains(&format!("{} was there when the run was submitted and is gone", tool.display())), "{reason}");
+}
+
+#[test]
+fn builds_and_steps_are_shown_and_looked_at_as_the_command_is() {
+    let world = World::new();
+    world.write("train.py", "").write("neronet.toml", "command = 'python3 train.py'\ncode.build = 'no-such-make -j'\n");
+    refused(&world, &["neronet.toml:2:15: there is no program 'no-such-make' in PATH"]);
+    world.write("neronet.toml", "command = 'python3 train.py'\n[[then]]\ncommand = 'no-such-eval {checkpoint}'\n");
+    refused(&world, &["neronet.toml:3:12: there is no program 'no-such-eval' in PATH"]);
+    world.write("neronet.toml", "command = 'python3 train.py'\n[[then]]\ncommand = ['python3', 'evaal.py', '{run.id}']\n");
+    refused(&world, &["neronet.toml:3:12: there is no script evaal.py"]);
+    // Who knows what such a command leaves.
+    world
+        .write("neronet.toml", "command = 'true'\ncode.build = 'true'\n\n[[then]]\nname = 'late'\ncommand = 'python3 evaal.py {run.id}'\n");
+    assert_eq!(found(&world), []);
+    let shown = world.say(&["check"]).with_code(0).out;
+    assert!(shown.contains("build  true\n") && shown.contains("then   late: python3 evaal.py 1\n"), "{shown}");
+    // What a build makes is not there yet, and neither is what its end decides.
+    world.run_spec("command = './made && python3 later.py'\ncode.build = 'cp /bin/true made; touch later.py'\n").with_code(0);
+}
+
+#[test]
+fn literal_paths_that_are_not_there_are_told() {
+    let world = World::new();
+    world.write("train.py", "");
+    for (spec, wanted) in [
+        ("command = 'cd src && python3 train.py'", "neronet.toml:1:15: there is no folder src"),
+        ("command = 'python3 train.py && python3 evaal.py'", "neronet.toml:1:32: there is no script evaal.py"),
+        (
+            "command = 'python3 train.py'\nenvironment.setup = ['set -e', 'source ~/nothere/bin/activate']",
+            "neronet.toml:2:40: there is no file ~/nothere/bin/activate",
+        ),
+    ] {
+        let said = world.write("neronet.toml", spec).say(&["check"]).with_code(0);
+        assert!(said.out.contains(wanted), "{spec}: {}", said.out);
+    }
+    for spec in [
+        "command = 'mkdir -p out && cd out && true'",
+        "command = 'cd out || mkdir out'",
+        "command = 'if test -d out; then cd out; fi'",
+        "command = 'cd /tmp && cd \"$HOME\" && true'",
+        "command = 'true'\nenvironment.setup = ['[ -f ./x ] && . ./x']",
+    ] {
+        world.write("neronet.toml", spec);
+        assert_eq!(found(&world), [], "{spec}");
+    }
+}
+
+#[test]
+fn what_stands_in_for_a_python_and_starts_none_is_told() {
+    let world = World::new();
+    world
+        .write("train.py", "")
+        .script("python3.9", "#!/bin/sh\necho hello >&2\necho 'pyenv: python3.9: command not found' >&2\nexit 127\n");
+    world.write("neronet.toml", "command = './python3.9 train.py'\n");
+    refused(&world, &["neronet.toml:1:12: ", "python3.9 cannot be started: pyenv: python3.9: command not found"]);
+    world.write("neronet.toml", "command = './python3.9 -V'\n");
+    let shown = world.say(&["check"]).with_code(0).out;
+    assert!(shown.contains("./python3.9 is ") && !shown.contains("Python 3.9"), "{shown}");
+    world.write("neronet.toml", "command = 'conda run -n x python train.py'\n");
+    let said = world.neronet(&["check"]).env("PATH", "/usr/bin:/bin").output().expect("it starts");
+    assert!(String::from_utf8_lossy(&said.stderr).contains("neronet.toml:1:12: there is no program 'conda' in PATH"), "{said:?}");
+}
+
+#[test]
+fn resources_that_this_machine_does_not_have_are_told_at_their_keys() {
+    let world = World::new();
+    let spec = |lines: &str| format!("command = 'true'\n[resources]\n{lines}\n");
+    for (lines, wanted) in [
+        ("gpus = 99", "neronet.toml:3:8: asks for 99 GPUs, and this machine has "),
+        ("cpus = 20000", "neronet.toml:3:8: asks for 20000 CPUs, and this machine has "),
+    ] {
+        let said = world.write("neronet.toml", spec(lines)).say(&["check"]).with_code(0);
+        assert!(said.out.contains(&format!("warning: {wanted}")), "{}", said.out);
+    }
+    world.write("neronet.toml", spec("memory = \"640 TB\""));
+    refused(&world, &["error: neronet.toml:3:10: a run needs 640 TB of memory ([resources] memory)"]);
+}
+
+#[test]
+fn the_estimate_is_of_runs_as_long_or_scaled_and_says_so() {
+    let world = World::new();
+    world.run_spec("command = 'sleep 0.2; true {flags}'\nparams.epochs = 2\nparams.lr = 1\n").with_code(0);
+    let likely = |set: &[&str]| {
+        let said = world.say(&[&["check"], set].concat()).with_code(0).out;
+        said.lines().find(|line| line.trim_start().starts_with("likely")).map(str::to_string).unwrap_or_default()
+    };
+    let (same, scaled) = (likely(&["--set", "lr=2"]), likely(&["--set", "epochs=2000000"]));
+    assert!(same.contains("from 1 earlier run") && !same.contains("scaled"), "{same}");
+    assert!(scaled.contains(" d ") && scaled.ends_with("from 1 earlier run; the time is scaled from runs with epochs=2"), "{scaled}");
+    assert_eq!(likely(&["--set", "params.max_steps=7"]), "", "nobody knows");
 }

@@ -10,7 +10,7 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const PROGRAM: &str = include_str!("imports.py");
 const MARK: &str = "neronet-imports:";
@@ -115,6 +115,8 @@ struct Remembered {
 pub enum Silence {
     /// It took longer than anybody waits: a network disk that hangs, most likely.
     TooSlow,
+    /// It is there, and says that it cannot be started.
+    NotStarted(String),
     Failed(String),
 }
 
@@ -207,17 +209,18 @@ fn fresh(question: &Question<'_>, patience: Duration) -> Result<Answer, Silence>
             .contains(&name)
     };
     command.env_clear().envs(question.env.iter().filter(|(name, _)| !ours(name)).map(|(name, value)| (name, value)));
-    command.current_dir("/").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).process_group(0);
+    command.current_dir("/").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
     let mut child = command.spawn().map_err(|e| failed(format!("it cannot be started: {e}")))?;
-    let (Some(mut input), Some(output)) = (child.stdin.take(), child.stdout.take()) else { return Err(failed("it has no pipes".into())) };
+    let pipes = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+    let (Some(mut input), Some(output), Some(errors)) = pipes else { return Err(failed("it has no pipes".into())) };
     let (done, told) = mpsc::channel();
-    // A thread of its own, which a disk that hangs may keep.
+    let (complained, complaints) = mpsc::channel();
+    // Threads of their own, which a disk that hangs may keep.
+    std::thread::spawn(move || complained.send(all_of(errors)).ok());
     std::thread::spawn(move || {
         input.write_all(asked.to_string().as_bytes()).ok();
         drop(input);
-        let mut text = Vec::new();
-        let read = output.take(LONGEST).read_to_end(&mut text);
-        done.send(read.map(|_| text)).ok();
+        done.send(all_of(output)).ok();
     });
     let text = match told.recv_timeout(patience) {
         Ok(Ok(text)) => text,
@@ -234,7 +237,36 @@ fn fresh(question: &Question<'_>, patience: Duration) -> Result<Answer, Silence>
             end(child, silence());
             Ok(answer)
         }
-        None => Err(end(child, silence())),
+        None => match exit_code(&mut child, patience) {
+            // As shells and what stands in for a program say it.
+            Some(126 | 127) => {
+                let said = complaints.recv_timeout(patience).ok().and_then(Result::ok).unwrap_or_default();
+                let said = String::from_utf8_lossy(&said);
+                let last = said.lines().map(str::trim).rfind(|line| !line.is_empty());
+                Err(Silence::NotStarted(last.unwrap_or("it cannot be started").to_string()))
+            }
+            _ => Err(end(child, silence())),
+        },
+    }
+}
+
+/// All that is said there, as far as it is read.
+fn all_of(mut pipe: impl Read) -> std::io::Result<Vec<u8>> {
+    let mut text = Vec::new();
+    pipe.by_ref().take(LONGEST).read_to_end(&mut text)?;
+    // Whoever says more is not kept waiting.
+    std::io::copy(&mut pipe, &mut std::io::sink())?;
+    Ok(text)
+}
+
+/// Of one that has closed its output, and so is about to end.
+fn exit_code(child: &mut Child, patience: Duration) -> Option<i32> {
+    let since = Instant::now();
+    loop {
+        match child.try_wait() {
+            Ok(None) if since.elapsed() < patience => std::thread::sleep(Duration::from_millis(2)),
+            status => return status.ok()??.code(),
+        }
     }
 }
 

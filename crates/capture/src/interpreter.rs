@@ -25,8 +25,6 @@ pub enum Kind {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Python {
     pub interpreter: PathBuf,
-    /// As its files tell; it may have none there.
-    pub version: Option<String>,
     /// The folder of its virtual or conda environment.
     pub prefix: Option<PathBuf>,
     /// It is the interpreter of a script's first line.
@@ -118,7 +116,7 @@ fn is_python(path: &Path) -> bool {
 
 fn python(interpreter: &Path, of_script: bool) -> Python {
     let known = environment::describe_python(interpreter.to_path_buf(), None, None);
-    Python { interpreter: known.interpreter, version: known.version, prefix: known.folder, of_script }
+    Python { interpreter: known.interpreter, prefix: known.folder, of_script }
 }
 
 /// What a file is by its first bytes.

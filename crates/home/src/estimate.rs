@@ -1,7 +1,10 @@
 //! What a run of an experiment is likely to take, from those that ran before.
 
 use crate::context::Context;
+use crate::length::{self, Lengths};
 use neronet_model::{Millis, Outcome, Run, RunId};
+use neronet_spec::Experiment;
+use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
@@ -16,32 +19,79 @@ pub struct Bounds {
 }
 
 /// The middle of what earlier runs took.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Estimate {
     /// So many were looked at.
     pub runs: usize,
     pub duration: Option<Millis>,
     /// On disk, their copies of the code included.
     pub bytes: Option<u64>,
+    /// Those were of another length, as `epochs=12` says, and the duration is reckoned from theirs.
+    pub scaled_from: BTreeSet<String>,
 }
 
 /// Runs in the journal that are passed on the way back.
 const PASSED: usize = 10_000;
 
-/// Of the runs of one experiment that finished.
-pub fn of(context: &Context, project: &str, experiment: &str, bounds: Bounds) -> Option<Estimate> {
+/// Runs of a plan whose lengths are looked at, and lengths that are told apart.
+const PLANNED: usize = 1_000;
+const LENGTHS: usize = 20;
+
+/// Of the runs of one experiment that finished, and that were as long; else of longer or shorter ones.
+pub fn of(context: &Context, project: &str, experiment: &Experiment, bounds: Bounds) -> Option<Estimate> {
+    let mut planned: Vec<(Lengths, u64)> = Vec::new();
+    for params in experiment.runs().take(PLANNED) {
+        let lengths = length::all(&params);
+        match planned.iter().position(|(known, _)| *known == lengths) {
+            Some(at) => planned[at].1 += 1,
+            None if planned.len() == LENGTHS => return None,
+            None => planned.push((lengths, 1)),
+        }
+    }
     let state = context.home.read().ok()?.state;
     let same = |run: &&Run| {
-        run.experiment == experiment
+        run.experiment == experiment.name
             && run.known_end.as_ref().is_some_and(|end| end.outcome == Outcome::Finished)
             && state.sweeps.get(&run.sweep).is_some_and(|sweep| sweep.project == project)
     };
-    let runs: Vec<&Run> = state.runs.values().rev().take(PASSED).filter(same).take(bounds.runs).collect();
-    let durations = runs.iter().filter_map(|run| lasted(run)).collect();
+    let earlier: Vec<(&Run, Lengths)> =
+        state.runs.values().rev().take(PASSED).filter(same).map(|run| (run, length::all(&run.params))).collect();
+    let mut all = Estimate::default();
+    let (mut used, mut millis, mut runs) = (BTreeMap::new(), Some(0.0), 0_u64);
+    for (lengths, count) in &planned {
+        let (of_these, scale) = like(&earlier, lengths)?;
+        let of_these: Vec<&Run> = of_these.into_iter().take(bounds.runs).collect();
+        let factor = scale.as_ref().map_or(1.0, |(factor, _)| *factor);
+        all.scaled_from.extend(scale.map(|(_, named)| named));
+        let one = middle(of_these.iter().filter_map(|run| lasted(run)).collect());
+        millis = millis.zip(one).map(|(all, one)| all + one as f64 * factor * *count as f64);
+        runs += count;
+        used.extend(of_these.into_iter().map(|run| (run.id, run)));
+    }
     let mut left = bounds.files;
-    let bytes = runs.iter().take(bounds.folders).map_while(|run| size(context, run.id, &mut left)).collect();
-    let estimate = Estimate { runs: runs.len(), duration: middle(durations).map(Millis), bytes: middle(bytes) };
-    (estimate.runs > 0).then_some(estimate)
+    let bytes = used.keys().rev().take(bounds.folders).map_while(|run| size(context, *run, &mut left)).collect();
+    (all.runs, all.bytes) = (used.len(), middle(bytes));
+    all.duration = millis.map(|all| Millis((all / runs.max(1) as f64) as u64));
+    (all.runs > 0).then_some(all)
+}
+
+/// By how much a duration is to be multiplied, and what the runs have that it is of.
+type Scale = (f64, String);
+
+/// The newest runs of these lengths. Where there are none, those that differ in one length alone, with what that does.
+fn like<'r>(earlier: &[(&'r Run, Lengths)], wanted: &Lengths) -> Option<(Vec<&'r Run>, Option<Scale>)> {
+    let of = |lengths: &Lengths| earlier.iter().filter(|(_, known)| known == lengths).map(|(run, _)| *run).collect::<Vec<_>>();
+    let same = of(wanted);
+    if !same.is_empty() {
+        return Some((same, None));
+    }
+    let differing = |known: &Lengths| {
+        let mut others = wanted.iter().zip(known).filter(|(wanted, known)| wanted != known);
+        let (wanted, known) = others.next()?;
+        (known.0 == wanted.0 && others.next().is_none()).then_some((wanted.1 / known.1, format!("{}={}", known.0, known.1)))
+    };
+    let near = earlier.iter().filter(|(_, known)| known.len() == wanted.len());
+    near.into_iter().find_map(|(_, known)| Some((of(known), Some(differing(known)?))))
 }
 
 fn lasted(run: &Run) -> Option<u64> {

@@ -17,6 +17,7 @@ pub mod filling;
 pub mod filter;
 pub mod inputs;
 pub mod json;
+mod length;
 pub mod listing;
 pub mod masked;
 pub mod nearest;

@@ -9,9 +9,22 @@ use neronet_model::Settings;
 use neronet_model::settings::Command;
 use std::ops::Range;
 
+/// Where in the settings a program is called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Text {
+    /// A line of `[environment] setup`.
+    Setup(usize),
+    /// `[code] build`
+    Build,
+    Command,
+    /// A `[[then]]`.
+    Step(usize),
+}
+
 /// One program that is called.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Call {
+    pub text: Text,
     pub program: String,
     /// What it runs, if it is a Python or runs scripts in its own: the last is the researcher's.
     pub entries: Vec<Entry>,
@@ -29,35 +42,50 @@ pub struct Call {
     pub(crate) place: Range<usize>,
 }
 
-/// All that these settings call, in order.
+/// A path that the shell goes to or reads, whatever happens, and that nothing before it can have made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reached {
+    /// As it is written, without quotes: `~/` at the beginning is left to the shell.
+    pub path: String,
+    /// Where the shell is by then, as [`Call::folder`] has it.
+    pub from: String,
+    /// It is gone to, so it must be a folder.
+    pub is_folder: bool,
+    pub(crate) text: Text,
+    pub(crate) place: Range<usize>,
+}
+
+/// All that these settings call, the build first, then the command and its steps.
 pub fn calls(settings: &Settings) -> Vec<Call> {
-    let mut walk = Walk::new();
-    for line in &settings.environment.setup {
-        walk.text(line, false);
+    walked(settings).0
+}
+
+pub(crate) fn walked(settings: &Settings) -> (Vec<Call>, Vec<Reached>) {
+    let mut setup = Walk::new();
+    for (at, line) in settings.environment.setup.iter().enumerate() {
+        setup.of = Text::Setup(at);
+        setup.text(line, false);
     }
-    match &settings.command {
-        Command::Shell(text) => walk.text(text, true),
-        Command::Argv(words) => walk.list(words),
+    let mut reached = std::mem::take(&mut setup.reached);
+    let after_setup = |of: Text, sure: bool| Walk { of, sure: setup.sure && sure, ..setup.clone() };
+    let build = settings.code.build.as_ref().map(|text| after_setup(Text::Build, true).of_shell(text));
+    // What a build makes is not there yet.
+    let command = after_setup(Text::Command, build.is_none()).of(&settings.command);
+    // Training with a script makes neither programs nor scripts; what else a command does nobody knows.
+    let trains = command.found.iter().any(|call| matches!(call.entries.last(), Some(Entry::Script(_))));
+    let sure = trains && build.is_none() && !command.installs;
+    let steps = settings.then.iter().enumerate().map(|(at, step)| after_setup(Text::Step(at), sure).of(&step.command));
+    let mut calls = Vec::new();
+    for walk in build.into_iter().chain([command]).chain(steps) {
+        calls.extend(walk.found);
+        reached.extend(walk.reached);
     }
-    walk.found
+    (calls, reached)
 }
 
 /// The variables of `[env]`; `None` where a parameter has a part in the value.
 pub fn variables(settings: &Settings) -> Vec<(String, Option<String>)> {
     settings.env.iter().map(|(name, value)| (name.clone(), filled(value))).collect()
-}
-
-/// Those of one command alone.
-pub(crate) fn of_text(text: &str) -> Vec<Call> {
-    let mut walk = Walk::new();
-    walk.text(text, true);
-    walk.found
-}
-
-pub(crate) fn of_list(words: &[String]) -> Vec<Call> {
-    let mut walk = Walk::new();
-    walk.list(words);
-    walk.found
 }
 
 /// More than anybody looks at.
@@ -146,41 +174,30 @@ const OWN_WORDS: [&str; 78] = [
 ];
 
 /// Behind these nobody knows what a name stands for.
-const CHANGING: [&str; 17] = [
-    ".",
-    "alias",
-    "case",
-    "coproc",
-    "conda",
-    "enable",
-    "eval",
-    "function",
-    "mamba",
-    "micromamba",
-    "ml",
-    "module",
-    "popd",
-    "pyenv",
-    "source",
-    "spack",
-    "trap",
-];
+const CHANGING: [&str; 14] =
+    [".", "alias", "case", "coproc", "enable", "eval", "function", "ml", "module", "popd", "pyenv", "source", "spack", "trap"];
+
+/// Programs that also change the shell they are called from, where a function of it goes by their name.
+const OF_CONDA: [&str; 3] = ["conda", "mamba", "micromamba"];
 
 /// Behind these nobody knows what is installed.
-const INSTALLING: [&str; 10] = ["apt", "apt-get", "cmake", "guix", "make", "nix", "pip", "pip3", "pixi", "uv"];
+const INSTALLING: [&str; 13] =
+    ["apt", "apt-get", "cmake", "conda", "guix", "make", "mamba", "micromamba", "nix", "pip", "pip3", "pixi", "uv"];
 
 /// What makes nothing that a later program needs, and whose end decides nothing.
 const HARMLESS: [&str; 15] =
     [":", "cd", "date", "echo", "exit", "export", "hostname", "mkdir", "nvidia-smi", "printf", "pwd", "set", "shopt", "true", "ulimit"];
 
 /// Where another user or another machine looks for programs, or the tool's own environment is used.
-const ELSEWHERE: [&str; 16] = [
+const ELSEWHERE: [&str; 18] = [
     "apptainer",
     "chroot",
     "conda",
     "docker",
     "doas",
     "hatch",
+    "mamba",
+    "micromamba",
     "pdm",
     "pipenv",
     "pixi",
@@ -193,18 +210,48 @@ const ELSEWHERE: [&str; 16] = [
     "sudo",
 ];
 
+#[derive(Clone)]
 struct Walk {
+    of: Text,
     found: Vec<Call>,
+    reached: Vec<Reached>,
     variables: Vec<(String, Option<String>)>,
     folder: Option<String>,
     sure: bool,
+    /// Folders may have been made.
+    made: bool,
     /// Nothing is known any more.
     lost: bool,
+    /// As something may have been installed.
+    installs: bool,
 }
 
 impl Walk {
     fn new() -> Walk {
-        Walk { found: Vec::new(), variables: Vec::new(), folder: Some(String::new()), sure: true, lost: false }
+        Walk {
+            of: Text::Command,
+            found: Vec::new(),
+            reached: Vec::new(),
+            variables: Vec::new(),
+            folder: Some(String::new()),
+            sure: true,
+            made: false,
+            lost: false,
+            installs: false,
+        }
+    }
+
+    fn of_shell(mut self, text: &str) -> Walk {
+        self.text(text, true);
+        self
+    }
+
+    fn of(mut self, command: &Command) -> Walk {
+        match command {
+            Command::Shell(text) => self.text(text, true),
+            Command::Argv(words) => self.list(words),
+        }
+        self
     }
 
     /// A text for the shell. `told`: its programs are wanted, not only what becomes of the shell.
@@ -247,12 +294,25 @@ impl Walk {
                 return self.assign(raw[before + 1..].iter().filter_map(|word| assignment(word)));
             }
             "unset" => return self.assign(raw[before + 1..].iter().map(|name| (name.to_string(), Some(String::new())))),
-            "cd" | "pushd" => return self.go_to(raw.get(before + 1).map_or(Some("~"), |word| Some(*word))),
+            "cd" | "pushd" => {
+                self.reaches(command, before, true);
+                return self.go_to(raw.get(before + 1).map_or(Some("~"), |word| Some(*word)));
+            }
             "for" | "while" | "until" | "select" => {
                 self.sure = false;
                 return;
             }
             _ if CHANGING.contains(&name) => {
+                // Without a slash it is looked for in PATH.
+                if matches!(name, "source" | ".") && raw.get(before + 1).is_some_and(|word| word.contains('/')) {
+                    self.reaches(command, before, false);
+                }
+                self.lost = true;
+                return;
+            }
+            _ if OF_CONDA.contains(&name)
+                && raw.get(before + 1).is_none_or(|word| matches!(*word, "activate" | "deactivate" | "shell")) =>
+            {
                 self.lost = true;
                 return;
             }
@@ -267,8 +327,22 @@ impl Walk {
             self.variables = kept;
         }
         self.sure &= HARMLESS.contains(&name);
+        self.made |= name == "mkdir";
         let module = self.found.last().and_then(|call| call.entries.first());
-        self.lost |= INSTALLING.contains(&name) || module == Some(&Entry::Module("pip".into()));
+        self.installs |= INSTALLING.contains(&name) || module == Some(&Entry::Module("pip".into()));
+        self.lost |= self.installs;
+    }
+
+    /// The path that a `cd` or a `source` names. One that is asked for, or that has something to be done in its place, need not be
+    /// there.
+    fn reaches(&mut self, command: &Simple<'_>, before: usize, is_folder: bool) {
+        let (Some((word, place)), Some(from)) = (command.words.get(before + 1), self.folder.clone()) else { return };
+        let home = word.strip_prefix("~/");
+        let path = literal(home.unwrap_or(word)).map(|path| if home.is_some() { format!("~/{path}") } else { path });
+        let Some(path) = path.filter(|path| !path.starts_with('-')) else { return };
+        if self.sure && !self.made && command.joined != "||" {
+            self.reached.push(Reached { path, from, is_folder, text: self.of, place: place.clone() });
+        }
     }
 
     /// A command that is a list.
@@ -308,6 +382,7 @@ impl Walk {
             let (entries, options) = launcher::entries(&words[from..]);
             if !(by_shell && OWN_WORDS.contains(&program.as_str())) {
                 self.found.push(Call {
+                    text: self.of,
                     program: program.clone(),
                     entries,
                     options,

@@ -40,7 +40,7 @@ mod tree;
 mod wanted;
 mod yaml;
 
-pub use called::{Call, calls, variables};
+pub use called::{Call, Reached, Text, calls, variables};
 pub use include::plain;
 pub use launcher::Entry;
 pub use problem::{Excerpt, Problem, Problems, Severity};

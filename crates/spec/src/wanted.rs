@@ -1,13 +1,15 @@
 //! What a specification names of the machine that runs it. Nothing is looked for here: whoever starts runs does that, and says
 //! what is missing at the place where it was named.
 
-use crate::called;
+use crate::called::{self, Call, Reached, Text};
 use crate::check::{Style, Written};
 use crate::fill::Part;
 use crate::problem::{Problem, Severity};
 use crate::source::{Found, Span};
 use crate::template::{self, Token};
+use neronet_model::Settings;
 use neronet_model::settings::{Input, SecretSource};
+use std::ops::Range;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum What {
@@ -31,8 +33,13 @@ pub enum What {
     OwnCopy,
     /// A part of the command that could be a relative path.
     Word(String),
-    /// A program that the command calls, as [`calls`](crate::calls) has it.
-    Program(String),
+    /// A program that is called, as [`calls`](crate::calls) has it.
+    Program(Call),
+    Path(Reached),
+    /// A key of `[resources]`.
+    Resource(&'static str),
+    /// An entry of `[checkpoints] paths`.
+    Checkpoints(String),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -96,22 +103,27 @@ pub(crate) fn words(written: &[Written], found: &Found<'_>) -> Vec<Wanted> {
         }
         end_of_word(&mut word, start, whole);
     }
-    wanted.extend(programs(written, found));
     wanted
 }
 
-fn programs(written: &[Written], found: &Found<'_>) -> Vec<Wanted> {
-    let templates: Vec<&Written> = written.iter().filter(|template| template.part == Part::Command).collect();
-    let wanted = |program: String, span: Span| Wanted::new(What::Program(program), span, found);
-    match templates.as_slice() {
-        [template] if template.style == Style::Shell => {
-            let placed = |call: called::Call| wanted(call.program, found.sources.inside(template.span, call.place));
-            called::of_text(&template.text).into_iter().map(placed).collect()
+/// What the build, the command and its steps call, and what the setup before them reads.
+pub(crate) fn programs(settings: &Settings, written: &[Written], setup: &[Span], found: &Found<'_>) -> Vec<Wanted> {
+    let span = |text: Text, place: Range<usize>| {
+        let part = match text {
+            Text::Setup(line) => return Some(found.sources.inside(*setup.get(line)?, place)),
+            Text::Build => Part::Build,
+            Text::Command => Part::Command,
+            Text::Step(at) => Part::Step(at),
+        };
+        let mut templates = written.iter().filter(|template| template.part == part && template.target.is_none());
+        let first = templates.next()?;
+        match first.style {
+            Style::Shell => Some(found.sources.inside(first.span, place)),
+            _ => Some(std::iter::once(first).chain(templates).nth(place.start)?.span),
         }
-        words => {
-            let texts: Vec<String> = words.iter().map(|word| word.text.clone()).collect();
-            let placed = |call: called::Call| Some(wanted(call.program, words.get(call.place.start)?.span));
-            called::of_list(&texts).into_iter().filter_map(placed).collect()
-        }
-    }
+    };
+    let (calls, reached) = called::walked(settings);
+    let calls = calls.into_iter().map(|call| (call.text, call.place.clone(), What::Program(call)));
+    let reached = reached.into_iter().map(|path| (path.text, path.place.clone(), What::Path(path)));
+    calls.chain(reached).filter_map(|(text, place, what)| Some(Wanted::new(what, span(text, place)?, found))).collect()
 }

@@ -81,13 +81,13 @@ fn a_python_is_known_by_its_name_and_by_the_scripts_that_are_for_it() {
     let venv = place.put("venv/bin/python", b"", 0o755);
     place.put("venv/pyvenv.cfg", b"home = /usr/bin\nversion = 3.10.4\n", 0o644);
     let of = |found: Resolved| match found.kind {
-        Kind::Python(python) => (python.interpreter, python.version, python.of_script),
+        Kind::Python(python) => (python.interpreter, python.prefix, python.of_script),
         Kind::Other => panic!("{:?} is a Python", found.path),
     };
     let found = place.find("venv/bin/python").expect("found");
-    assert_eq!(of(found), (venv.clone(), Some("3.10.4".to_string()), false));
+    assert_eq!(of(found), (venv.clone(), venv.ancestors().nth(2).map(Path::to_path_buf), false));
     place.put("a/torchrun", format!("#!{}\n", venv.display()).as_bytes(), 0o755);
-    assert_eq!(of(place.find("torchrun").expect("found")), (venv, Some("3.10.4".to_string()), true));
+    assert_eq!(of(place.find("torchrun").expect("found")), (venv.clone(), venv.ancestors().nth(2).map(Path::to_path_buf), true));
     assert!(matches!(place.find("sh").expect("there").kind, Kind::Other));
 }
 

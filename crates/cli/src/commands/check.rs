@@ -12,6 +12,7 @@ use crate::session::Session;
 use neronet_capture::code::Survey;
 use neronet_capture::secrets::mask_text;
 use neronet_home::compare::commit;
+use neronet_home::estimate::Estimate;
 use neronet_home::inputs::Seen;
 use neronet_home::preflight::outside::Report;
 use neronet_home::{HomeError, configure};
@@ -80,7 +81,8 @@ pub(crate) fn check(session: &Session, words: &Check) -> Result<ExitCode, HomeEr
     }
     if !words.no_preflight {
         page.heading("Preflight");
-        preflight_of(&mut page, report);
+        // A smoke test knows better how long it takes.
+        preflight_of(&mut page, report, words.smoke.is_none());
     }
     if !(plan.warnings.is_empty() && report.warnings.is_empty()) {
         page.heading("Warnings");
@@ -137,12 +139,17 @@ impl Examined<'_> {
             .collect();
         let objectives = settings.objectives.iter();
         let objectives = objectives.map(|objective| format!("{} {}", objective.metric, neronet_home::objective::word(objective.goal)));
-        page.facts(&[
+        let steps = self.steps(settings, of_first, &filling)?;
+        let facts = [
             ("after", settings.stage.as_ref().map(after).unwrap_or_default()),
             ("fixed", fixed.join(" ")),
             ("objective", objectives.collect::<Vec<_>>().join(", ")),
             ("resources", resources(settings)),
-        ]);
+            ("build", self.build(settings)),
+        ];
+        page.facts(
+            &facts.into_iter().chain(steps.into_iter().map(|(name, shown)| ("then", format!("{name}: {shown}")))).collect::<Vec<_>>(),
+        );
         if !varying.is_empty() {
             page.table(&sample_table(&varying, &sample));
             if total > SAMPLE {
@@ -242,9 +249,12 @@ fn refused(problems: &Problems, report: &Report, rows: Option<&Fates>) {
     output::json(&said);
 }
 
-fn preflight_of(page: &mut Page<'_>, report: &Report) {
+fn preflight_of(page: &mut Page<'_>, report: &Report, with_estimate: bool) {
     let room = &report.room;
-    let programs = report.programs.iter().map(|(name, place)| if place == name { place.clone() } else { format!("{name} is {place}") });
+    let programs = report.programs.iter().map(|program| match program.described() {
+        place if place == program.name => place,
+        place => format!("{} is {place}", program.name),
+    });
     let disk = room.disk.as_ref().map(|disk| {
         let quota = if disk.by_quota { " by your quota" } else { "" };
         format!("{} free{quota} on {}", words::bytes(disk.free), disk.mount.display())
@@ -253,17 +263,23 @@ fn preflight_of(page: &mut Page<'_>, report: &Report) {
         let group = if room.memory.by_group { " of the control group" } else { "" };
         format!("{} free of {}{group}", words::bytes(available), words::bytes(total))
     });
-    let likely = [room.duration.map(words::duration), room.bytes.map(words::bytes)];
-    let likely = likely.into_iter().flatten().collect::<Vec<_>>().join(" and ");
-    let likely = if likely.is_empty() { likely } else { format!("{likely} in all, from {}", count(room.earlier, "earlier run")) };
+    let expected = room.expected.as_ref().filter(|_| with_estimate);
     page.facts(&[
         ("programs", programs.collect::<Vec<_>>().join("; ")),
         ("disk", disk.unwrap_or_default()),
         ("memory", memory.unwrap_or_default()),
         ("gpus", room.gpus.iter().map(|gpu| gpu.name.as_str()).collect::<Vec<_>>().join(", ")),
-        ("likely", likely),
+        ("likely", expected.map(likely).unwrap_or_default()),
     ]);
     report.notes.iter().for_each(|note| page.line(note, Style::Plain));
+}
+
+fn likely(expected: &Estimate) -> String {
+    let both = [expected.duration.map(words::duration), expected.bytes.map(words::bytes)];
+    let both = both.into_iter().flatten().collect::<Vec<_>>().join(" and ");
+    let scaled: Vec<&str> = expected.scaled_from.iter().map(String::as_str).collect();
+    let scaled = if scaled.is_empty() { String::new() } else { format!("; the time is scaled from runs with {}", scaled.join(" or ")) };
+    format!("{both} in all, from {}{scaled}", count(expected.runs, "earlier run"))
 }
 
 fn many(total: u64) -> String {

@@ -136,6 +136,21 @@ impl<'s> Examined<'s> {
             .map(|rendered| without_quotes(mask_text(&rendered.shown, &self.known), settings))
             .map_err(|why| HomeError::Failed(format!("the command cannot be made: {why}")))
     }
+
+    /// The steps behind the command: their names, and what they execute.
+    pub(crate) fn steps(&self, settings: &Settings, params: &Params, filling: &Filling) -> Result<Vec<(String, String)>, HomeError> {
+        let shell = preflight::default_shell(&self.session.context.environment);
+        let rendered = settings.then.iter().map(|step| {
+            let rendered = render::step(settings, params, &filling.context(), step, shell);
+            let rendered = rendered.map_err(|why| HomeError::Failed(format!("step {} cannot be made: {why}", step.name)))?;
+            Ok((rendered.name, without_quotes(mask_text(&rendered.shown, &self.known), settings)))
+        });
+        rendered.collect()
+    }
+
+    pub(crate) fn build(&self, settings: &Settings) -> String {
+        settings.code.build.as_deref().map(|build| mask_text(build.trim(), &self.known)).unwrap_or_default()
+    }
 }
 
 /// The checkpoints of a run before are known when this one starts: until then their names stand for them, as they were written.

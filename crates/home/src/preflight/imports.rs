@@ -66,6 +66,15 @@ pub(super) fn look(scripts: &[Script<'_>], cache: &Path, report: &mut Report) {
         let python = script.python.interpreter.display();
         match answer {
             Ok(answer) => told(script, &answer, report),
+            Err(Silence::NotStarted(why)) => {
+                let (message, hint) = (format!("{python} cannot be started: {why}"), "name a Python that can, or install this one");
+                let told = if script.sure {
+                    script.place.error(message, Some(hint.into()))
+                } else {
+                    script.place.warning(message, Some(hint.into()))
+                };
+                report.add(told);
+            }
             Err(Silence::TooSlow) => report.notes.push(format!(
                 "the imports could not be looked at: {python} did not answer within {} s (a network disk that hangs?)",
                 PATIENCE.as_secs()
@@ -150,37 +159,30 @@ fn linked(scene: &Scene<'_>) -> Vec<String> {
 fn told(script: &Script<'_>, answer: &Answer, report: &mut Report) {
     let scene = script.scene;
     let python = format!("{} ({})", script.python.interpreter.display(), answer.version);
-    // Files and folders tell the version only in part.
-    if let Some(known) = &script.python.version {
-        let places = report.programs.iter_mut().filter(|(program, _)| *program == script.call.program);
-        places.for_each(|(_, place)| *place = place.replace(&format!(", Python {known}"), &format!(", Python {}", answer.version)));
-    }
+    let asked = report.programs.iter_mut().filter(|program| program.python.as_ref() == Some(&script.python));
+    asked.for_each(|program| program.version = Some(answer.version.clone()));
     let mut perhaps = Vec::new();
     for finding in &answer.findings {
         if finding.kind == Kind::Missing && finding.detail == "weak" {
             perhaps.push(finding);
             continue;
         }
-        // What comes before it may make it.
-        if finding.kind == Kind::NoScript && !script.sure {
+        // A build may make it.
+        if finding.kind == Kind::NoScript && !script.sure && scene.experiment.settings.code.build.is_some() {
             continue;
         }
         report.add(problem(script, finding, &python, answer));
     }
-    let Some(first) = perhaps.first() else { return };
-    let named = |finding: &&Finding| format!("{} ({}:{})", finding.name, scene.shown(&finding.file), finding.line);
-    let names: Vec<String> = perhaps.iter().take(5).map(named).collect();
-    let more = perhaps.len().saturating_sub(5);
+    let Some((first, others)) = perhaps.split_first() else { return };
+    let mut told = problem(script, first, &python, answer);
+    let also: Vec<String> =
+        others.iter().take(4).map(|finding| format!("{} ({}:{})", finding.name, scene.shown(&finding.file), finding.line)).collect();
+    let more = others.len().saturating_sub(4);
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-    report.add(Problem {
-        severity: Severity::Warning,
-        path: scene.shown(&first.file),
-        line: first.line,
-        column: first.column + 1,
-        message: format!("imported in a function or under a condition, and not there for {python}: {}{more}", names.join(", ")),
-        excerpt: None,
-        hint: None,
-    });
+    let also = if also.is_empty() { String::new() } else { format!("; also {}{more}", also.join(", ")) };
+    told.severity = Severity::Warning;
+    told.message = format!("imported in a function or under a condition, and not there for {python}: {}{also}", first.name);
+    report.add(told);
 }
 
 fn problem(script: &Script<'_>, finding: &Finding, python: &str, answer: &Answer) -> Problem {
@@ -222,11 +224,7 @@ fn problem(script: &Script<'_>, finding: &Finding, python: &str, answer: &Answer
         }
     };
     let severity = if finding.certain && script.sure { Severity::Error } else { Severity::Warning };
-    let of_program = || {
-        let wanted =
-            scene.experiment.wanted.iter().find(|wanted| wanted.what == neronet_spec::What::Program(script.call.program.clone()))?;
-        Some(Problem { severity, ..wanted.error(message.clone(), hint.clone()) })
-    };
+    let of_program = || Problem { severity, ..script.place.error(message.clone(), hint.clone()) };
     let of_file = || {
         // The name itself, where the line has it.
         let rest = finding.text.get(finding.column..).unwrap_or_default();
@@ -247,7 +245,7 @@ fn problem(script: &Script<'_>, finding: &Finding, python: &str, answer: &Answer
         }
     };
     match finding.kind {
-        Kind::NoScript | Kind::NoModule | Kind::NoMain => of_program().unwrap_or_else(of_file),
+        Kind::NoScript | Kind::NoModule | Kind::NoMain => of_program(),
         _ => of_file(),
     }
 }

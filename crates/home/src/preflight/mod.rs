@@ -147,8 +147,8 @@ impl Look<'_> {
                 let absent = self.absent(self.settings().code.directory.as_deref().unwrap_or(""), word)?;
                 Some((false, wanted.warning(format!("'{word}' is here, but not in the snapshot that the runs work in"), Some(absent))))
             }
-            // What these are, `programs` and `secrets` see.
-            What::Program(_) | What::Secret(..) => None,
+            // What these are, `programs`, `room` and `secrets` see.
+            What::Program(_) | What::Path(_) | What::Resource(_) | What::Checkpoints(_) | What::Secret(..) => None,
         }
     }
 

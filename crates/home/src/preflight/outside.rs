@@ -4,6 +4,7 @@
 use super::{activated, imports, programs, room, virtual_environment};
 use crate::context::Context;
 use neronet_capture::code::Survey;
+use neronet_capture::interpreter::Python;
 use neronet_spec::{Experiment, Plan, Problem, Severity};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -16,11 +17,34 @@ pub struct Report {
     pub warnings: Vec<Problem>,
     /// What could not be looked at, and why.
     pub notes: Vec<String>,
-    /// The programs of the commands: as they are written, and what they are.
-    pub programs: Vec<(String, String)>,
+    /// The programs that are called.
+    pub programs: Vec<Program>,
     /// By experiment: the program that its runs need whatever happens.
     pub needed: BTreeMap<String, PathBuf>,
     pub room: room::Room,
+}
+
+/// A program as it is written, and what it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Program {
+    pub name: String,
+    pub path: PathBuf,
+    /// Of a Python, or of a script for one.
+    pub python: Option<Python>,
+    /// Of the Python, where it was asked.
+    pub version: Option<String>,
+}
+
+impl Program {
+    /// `/usr/bin/python3.11, Python 3.11.4 of /home/ada/.venv`
+    pub fn described(&self) -> String {
+        let version = self.version.as_ref().map(|version| format!(", Python {version}")).unwrap_or_default();
+        let path = self.path.display();
+        let Some(python) = &self.python else { return path.to_string() };
+        let of = if python.of_script { format!(" for {}", python.interpreter.display()) } else { String::new() };
+        let environment = python.prefix.as_ref().map(|prefix| format!(" of {}", prefix.display())).unwrap_or_default();
+        format!("{path}{of}{version}{environment}")
+    }
 }
 
 impl Report {

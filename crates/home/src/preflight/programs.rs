@@ -1,17 +1,18 @@
 //! The programs that a command calls: found where the run will look for them, and fit to be started.
 
-use super::outside::{Report, Scene};
+use super::outside::{Program, Report, Scene};
 use crate::nearest::nearest;
 use neronet_capture::code::is_environment;
 use neronet_capture::interpreter::{self, Kind, Python, Resolved, Search, Trouble};
-use neronet_spec::plain;
-use neronet_spec::{Call, Entry, Problem, Wanted, What, calls};
+use neronet_spec::{Call, Entry, Problem, Reached, Text, Wanted, What, plain};
 use std::path::{Path, PathBuf};
 
 /// A Python that runs something of the researcher's.
 pub(super) struct Script<'s> {
     pub(super) scene: &'s Scene<'s>,
-    pub(super) call: Call,
+    pub(super) call: &'s Call,
+    /// Where it is called.
+    pub(super) place: &'s Wanted,
     pub(super) python: Python,
     pub(super) entries: Vec<Entry>,
     /// Where it is by then.
@@ -23,9 +24,14 @@ pub(super) struct Script<'s> {
 /// Looks at the programs of one experiment; gives those whose imports can be looked at.
 pub(super) fn look<'s>(scene: &'s Scene<'s>, report: &mut Report) -> Vec<Script<'s>> {
     let mut scripts = Vec::new();
-    for call in calls(&scene.experiment.settings) {
-        let Some(place) = scene.experiment.wanted.iter().find(|wanted| wanted.what == What::Program(call.program.clone())) else {
-            continue;
+    for place in &scene.experiment.wanted {
+        let call = match &place.what {
+            What::Program(call) => call,
+            What::Path(reached) => {
+                missing(scene, reached, place).into_iter().for_each(|problem| report.add(problem));
+                continue;
+            }
+            _ => continue,
         };
         let folder = call.folder.as_deref().map(|below| plain(&scene.folder.join(below)));
         let relative = call.program.contains('/') && !call.program.starts_with('/');
@@ -38,22 +44,25 @@ pub(super) fn look<'s>(scene: &'s Scene<'s>, report: &mut Report) -> Vec<Script<
             folder: folder.as_deref().unwrap_or(&scene.folder),
             env: &scene.env,
         };
-        // What a build makes is not there yet.
-        let sure = call.sure && !may_be_changed(scene, &call) && scene.experiment.settings.code.build.is_none();
+        let sure = call.sure && !may_be_changed(scene, call);
         match interpreter::resolve(&call.program, &search) {
             Ok(found) => {
-                let shown = (call.program.clone(), described(&found));
-                if !report.programs.contains(&shown) {
-                    report.programs.push(shown);
+                let python = match &found.kind {
+                    Kind::Python(python) => Some(python.clone()),
+                    Kind::Other => None,
+                };
+                let program = Program { name: call.program.clone(), path: found.path.clone(), python, version: None };
+                if !report.programs.contains(&program) {
+                    report.programs.push(program);
                 }
                 // A run has its own copy of what lies in the code.
-                if sure && !relative {
+                if sure && !relative && call.text == Text::Command {
                     report.needed.entry(scene.experiment.name.clone()).or_insert_with(|| found.path.clone());
                 }
-                scripts.extend(folder.and_then(|folder| script(scene, call, found, folder, sure)));
+                scripts.extend(folder.and_then(|folder| script(scene, call, place, found, folder, sure)));
             }
-            Err(trouble) if !is_of_shell(scene, &call, &trouble) && (sure || !relative) => {
-                report.add(problem(scene, &call, place, &search, &trouble, sure));
+            Err(trouble) if !is_of_shell(scene, call, &trouble) && (sure || !relative) => {
+                report.add(problem(scene, call, place, &search, &trouble, sure));
             }
             Err(_) => {}
         }
@@ -74,27 +83,31 @@ fn is_of_shell(scene: &Scene<'_>, call: &Call, trouble: &Trouble) -> bool {
     call.by_shell && (matches!(trouble, Trouble::NoFirstLine(_)) || *trouble == Trouble::NotFound && known())
 }
 
-fn script<'s>(scene: &'s Scene<'s>, call: Call, found: Resolved, folder: PathBuf, sure: bool) -> Option<Script<'s>> {
+fn script<'s>(scene: &'s Scene<'s>, call: &'s Call, place: &'s Wanted, found: Resolved, folder: PathBuf, sure: bool) -> Option<Script<'s>> {
     let Kind::Python(python) = found.kind else { return None };
     let mut entries = call.entries.clone();
     // `./train.py`: the program is the script.
     if entries.is_empty() && python.of_script && plain(&found.path).starts_with(scene.survey.place()) {
         entries.push(Entry::Script(found.path.display().to_string()));
     }
-    (!entries.is_empty()).then_some(Script { scene, call, python, entries, folder, sure })
+    (!entries.is_empty()).then_some(Script { scene, call, place, python, entries, folder, sure })
 }
 
-/// `/usr/bin/python3.11, Python 3.11 of the environment cifar`
-fn described(found: &Resolved) -> String {
-    match &found.kind {
-        Kind::Python(python) => {
-            let version = python.version.as_ref().map(|version| format!(", Python {version}")).unwrap_or_default();
-            let of = if python.of_script { format!(" for {}", python.interpreter.display()) } else { String::new() };
-            let environment = python.prefix.as_ref().map(|prefix| format!(" of {}", prefix.display())).unwrap_or_default();
-            format!("{}{of}{version}{environment}", found.path.display())
-        }
-        Kind::Other => found.path.display().to_string(),
-    }
+/// A folder that is gone to, or a file that the shell reads, and that is not there.
+fn missing(scene: &Scene<'_>, reached: &Reached, place: &Wanted) -> Option<Problem> {
+    let Reached { path, from, is_folder, .. } = reached;
+    let full = match path.strip_prefix("~/") {
+        Some(below) => Path::new(scene.variable("HOME")?).join(below),
+        None => scene.folder.join(from).join(path),
+    };
+    let full = plain(&full);
+    // What a run's own copy lacks is told elsewhere.
+    let there = full.exists() || Path::new(path).is_relative() && plain(&scene.start.join(from).join(path)).exists();
+    let (what, hint) = match is_folder {
+        true => ("folder", "make it, or mend its name; relative ones begin where the command starts"),
+        false => ("file", "make it, or mend its name: the shell goes on without it"),
+    };
+    (!there).then(|| place.warning(format!("there is no {what} {path}"), Some(hint.to_string())))
 }
 
 fn problem(scene: &Scene<'_>, call: &Call, place: &Wanted, search: &Search<'_>, trouble: &Trouble, sure: bool) -> Problem {

@@ -1,23 +1,7 @@
 //! How fast a training goes and how long it would take, by what its rows tell of steps and epochs. Pure.
 
-use neronet_model::{Millis, Params, Row, Value};
-
-/// Parameters that say how long a training is, by the last part of their names.
-const EPOCHS: [&str; 6] = ["epochs", "max_epochs", "num_epochs", "n_epochs", "num_train_epochs", "train_epochs"];
-const STEPS: [&str; 12] = [
-    "steps",
-    "max_steps",
-    "num_steps",
-    "total_steps",
-    "train_steps",
-    "iterations",
-    "max_iterations",
-    "num_iterations",
-    "iters",
-    "max_iters",
-    "num_iters",
-    "total_timesteps",
-];
+use crate::length::{EPOCHS, STEPS, given};
+use neronet_model::{Millis, Params, Row};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Axis {
@@ -158,22 +142,10 @@ impl Pace {
     }
 }
 
-/// A parameter with one of these names, and its value.
-fn given(params: &Params, names: &[&str]) -> Option<(f64, Option<String>)> {
-    params.iter().find_map(|(name, value)| {
-        let last = name.rsplit('.').next().unwrap_or(name).to_ascii_lowercase().replace('-', "_");
-        let count = match value {
-            Value::Str(text) => text.parse().ok(),
-            other => other.number(),
-        };
-        let count = count.filter(|count: &f64| *count > 0.0 && count.is_finite())?;
-        names.contains(&last.as_str()).then(|| (count, Some(name.to_string())))
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use neronet_model::Value;
 
     #[derive(Default)]
     struct Told {

@@ -12,6 +12,7 @@ pub(super) fn checkpoints(table: &Table, code: &Code, reader: &mut Reader<'_, '_
         return Checkpoints::default();
     };
     let paths = section.get("paths").map(|node| reader.globs(node, "checkpoints.paths")).unwrap_or_default();
+    wanted.extend(paths.iter().map(|(path, span)| Wanted::new(What::Checkpoints(path.clone()), *span, reader.found)));
     let keep = reader.section(section, "keep").map(|keep| {
         let mut count = |name: &str| {
             let node = keep.get(name)?;

@@ -5,15 +5,17 @@ use crate::fill::Part;
 use crate::problem::quoted;
 use crate::read::Reader;
 use crate::scan;
+use crate::source::Span;
 use crate::tree::{Key, Node, Table, Tree};
 use crate::wanted::{Wanted, What};
 use neronet_model::Value;
 use neronet_model::settings::{Environment, SecretSource};
 use std::collections::BTreeSet;
 
-pub(super) fn environment(table: &Table, reader: &mut Reader<'_, '_>, wanted: &mut Vec<Wanted>) -> Environment {
+/// The environment, and where each line of its setup stands.
+pub(super) fn environment(table: &Table, reader: &mut Reader<'_, '_>, wanted: &mut Vec<Wanted>) -> (Environment, Vec<Span>) {
     let Some(section) = reader.section(table, "environment") else {
-        return Environment::default();
+        return Default::default();
     };
     let shell = section.get("shell").and_then(|node| {
         let shell = reader.filled(node, "environment.shell")?;
@@ -29,17 +31,15 @@ pub(super) fn environment(table: &Table, reader: &mut Reader<'_, '_>, wanted: &m
         None
     });
     let ansi = shell.as_deref().is_none_or(scan::knows_ansi);
-    let mut setup = Vec::new();
-    for (line, span) in section.get("setup").map(|node| reader.texts(node, "environment.setup")).unwrap_or_default() {
-        check::setup_line(&line, span, ansi, reader.found);
-        setup.push(line);
-    }
+    let setup = section.get("setup").map(|node| reader.texts(node, "environment.setup")).unwrap_or_default();
+    setup.iter().for_each(|(line, span)| check::setup_line(line, *span, ansi, reader.found));
+    let (setup, spans) = setup.into_iter().unzip();
     let python = section.get("python").and_then(|node| {
         let python = reader.path(node, "environment.python")?;
         wanted.push(Wanted::new(What::Python(python.clone()), node.span, reader.found));
         Some(python)
     });
-    Environment { setup, python, shell }
+    (Environment { setup, python, shell }, spans)
 }
 
 pub(super) fn env(table: &Table, reader: &mut Reader<'_, '_>, written: &mut Vec<Written>) -> Vec<(String, String)> {

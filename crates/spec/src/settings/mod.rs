@@ -32,10 +32,10 @@ pub(crate) struct Read {
 pub(crate) fn read(table: &Table, header: Span, reader: &mut Reader<'_, '_>) -> Option<Read> {
     let mut written = Vec::new();
     let mut wanted = Vec::new();
-    let environment = environment::environment(table, reader, &mut wanted);
+    let (environment, setup) = environment::environment(table, reader, &mut wanted);
     let code = code::code(table, reader, &mut written, &mut wanted);
     let env = environment::env(table, reader, &mut written);
-    let (resources, time_limit) = resources::resources(table, reader, &mut written);
+    let (resources, time_limit) = resources::resources(table, reader, &mut written, &mut wanted);
     let mut settings = Settings {
         flags: metrics::flags(table, reader),
         objectives: metrics::objectives(table, reader),
@@ -71,6 +71,7 @@ pub(crate) fn read(table: &Table, header: Span, reader: &mut Reader<'_, '_>) -> 
     settings.resume = command::resume(table, shell, reader, &mut written);
     settings.command = command?;
     wanted.extend(wanted::words(&written, reader.found));
+    wanted.extend(wanted::programs(&settings, &written, &setup, reader.found));
     settings.on = on(table, header, reader, &mut written);
     Some(Read { settings, parallel, written, wanted })
 }

@@ -5,14 +5,22 @@ use crate::fill::Part;
 use crate::problem::quoted;
 use crate::read::Reader;
 use crate::tree::{Node, Table, Tree};
+use crate::wanted::{Wanted, What};
 use neronet_model::settings::{Gpus, Resources, Stop};
 use neronet_model::{Millis, Value};
 
 /// The resources, and the time of the whole training.
-pub(super) fn resources(table: &Table, reader: &mut Reader<'_, '_>, written: &mut Vec<Written>) -> (Resources, Option<Millis>) {
+pub(super) fn resources(
+    table: &Table,
+    reader: &mut Reader<'_, '_>,
+    written: &mut Vec<Written>,
+    wanted: &mut Vec<Wanted>,
+) -> (Resources, Option<Millis>) {
     let Some(section) = reader.section(table, "resources") else {
         return (Resources::default(), None);
     };
+    let keys = ["cpus", "disk", "gpu_memory", "gpus", "memory"].into_iter();
+    wanted.extend(keys.filter_map(|key| Some(Wanted::new(What::Resource(key), section.get(key)?.span, reader.found))));
     let mut size = |name: &str| reader.size(section.get(name)?, &format!("resources.{name}"));
     let (gpu_memory, memory, disk) = (size("gpu_memory"), size("memory"), size("disk"));
     let time = section.get("time").and_then(|node| reader.duration(node, "resources.time"));
