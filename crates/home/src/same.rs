@@ -12,7 +12,7 @@ use crate::select::spans;
 use crate::view::Snapshot;
 use neronet_capture::code::{self, Survey};
 use neronet_model::journal::{Git, HomeState, Sweep};
-use neronet_model::{Outcome, Params, RunId, Settings, State, SweepId, Value};
+use neronet_model::{Outcome, Params, RunId, Settings, State, SweepId};
 use neronet_spec::Plan;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ffi::OsStr;
@@ -69,21 +69,10 @@ impl Keys {
 
     /// `before` is what the run goes on from.
     pub(crate) fn key(&self, params: &Params, before: Option<&Key>) -> Key {
-        let mut pairs: Vec<String> = params.iter().map(|(name, value)| format!("{name}={}", canonical(value))).collect();
+        let mut pairs: Vec<String> = params.iter().map(|(name, value)| format!("{name}={}", value.identity())).collect();
         pairs.sort_unstable();
         let after = before.map(|before| format!("\nafter {}", before.0)).unwrap_or_default();
         Key(format!("{}\n{}{after}", self.0, pairs.join("\n")))
-    }
-}
-
-/// `0.1` and `1e-1` are one value, the text "1" and the number 1 are two.
-fn canonical(value: &Value) -> String {
-    match value {
-        Value::Float(float) => format!("f{}", float.value()),
-        Value::Int(int) => format!("i{int}"),
-        Value::Bool(truth) => format!("b{truth}"),
-        Value::Str(text) => format!("s{text:?}"),
-        Value::List(items) => format!("[{}]", items.iter().map(canonical).collect::<Vec<_>>().join(",")),
     }
 }
 

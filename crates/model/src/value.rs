@@ -78,6 +78,17 @@ impl Value {
         }
     }
 
+    /// What tells it from other values: `0.1` and `1e-1` are one value, the text "1" and the number 1 are two.
+    pub fn identity(&self) -> String {
+        match self {
+            Value::Float(float) => format!("f{}", float.value),
+            Value::Int(int) => format!("i{int}"),
+            Value::Bool(truth) => format!("b{truth}"),
+            Value::Str(text) => format!("s{text:?}"),
+            Value::List(items) => format!("[{}]", items.iter().map(Value::identity).collect::<Vec<_>>().join(",")),
+        }
+    }
+
     /// The number that this is, if it is one.
     pub fn number(&self) -> Option<f64> {
         match self {

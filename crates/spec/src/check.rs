@@ -52,7 +52,7 @@ pub(crate) fn templates(written: &[Written], settings: &Settings, given: &[Given
         Values::Listed(values) => values.iter().all(|value| matches!(value, Value::Int(_))),
         Values::Drawn(distribution) => matches!(distribution, Distribution::IntUniform(..)),
         // What it comes to is known only for each run.
-        Values::Derived(_) | Values::Wrong => true,
+        Values::Derived(..) | Values::Wrong => true,
     });
     let everywhere = std::iter::once((None, settings));
     let targets = settings.on.iter().enumerate().map(|(at, (_, settings))| (Some(at), settings));
@@ -170,6 +170,12 @@ fn one(template: &Written, known: &Known<'_>, ansi: bool, found: &mut Found<'_>)
             Ok(Filling::RunSeed) if !seeded => {
                 let hint = "add one below [params], as seed = 1".to_string();
                 let message = "{run.seed} is the integer parameter 'seed', and there is none".to_string();
+                refuse(Refusal { at: hole.clone(), message, hint: Some(hint) }, found);
+            }
+            Ok(Filling::Param | Filling::Flags | Filling::Overrides) => {}
+            Ok(_) if params.contains(&name) => {
+                let hint = "give the parameter another name, and the flag its own: --flag {NAME}".to_string();
+                let message = format!("{{{name}}} is a placeholder of its own, and a parameter has the same name");
                 refuse(Refusal { at: hole.clone(), message, hint: Some(hint) }, found);
             }
             Ok(_) => {}
@@ -312,7 +318,7 @@ fn unused(settings: &Settings, params: &[Given], found: &mut Found<'_>) {
     for param in params {
         let name = param.name.as_str();
         // The seed is in the environment of every run.
-        if !names.contains(name) && !meant.contains(name) && name != "seed" {
+        if !names.contains(name) && !meant.contains(name) && !holes.iter().any(|hole| hole == name) && name != "seed" {
             let hint = format!("write {{{name}}} or {{flags}} in the command, unless the script reads $NERONET_PARAMS");
             found.warning(param.span, format!("parameter {} is used nowhere", quoted(name)), hint);
         }

@@ -19,6 +19,8 @@ pub(crate) enum Distribution {
     Choice(Vec<Value>),
 }
 
+const TOO_LARGE: &str = "these draws are larger than any number can be";
+
 /// Reads `{ NAME = [...] }`; the values of a choice are made by `scalar`.
 pub(crate) fn read(
     name: &str,
@@ -74,12 +76,15 @@ pub(crate) fn read(
             "a standard deviation is not negative".to_string(),
             Some(format!("write {param} = {{ {name} = {} }}", example(name))),
         ),
+        "normal" if !(low_number.abs() + 9.0 * high_number).is_finite() => {
+            refuse(node, TOO_LARGE.to_string(), Some("take a smaller mean or deviation".to_string()))
+        }
         "normal" => Some(Distribution::Normal(low_number, high_number)),
         "log_normal" => {
             let distribution = Distribution::LogNormal(low_number, high_number);
             if low_number.abs() + 9.0 * high_number > 700.0 {
                 let hint = "mean and standard deviation are those of the natural logarithm".to_string();
-                return refuse(node, "these draws are larger than any number can be".to_string(), Some(hint));
+                return refuse(node, TOO_LARGE.to_string(), Some(hint));
             }
             Some(distribution)
         }
@@ -100,6 +105,9 @@ pub(crate) fn read(
                 Some(format!("write {param} = {{ int_uniform = [1, 8] }}, or uniform")),
             ),
         },
+        _ if !(high_number - low_number).is_finite() => {
+            refuse(node, "these bounds are further apart than any number can be".to_string(), Some("take nearer ones".to_string()))
+        }
         _ => Some(Distribution::Uniform(low_number, high_number)),
     }
 }
@@ -115,6 +123,15 @@ fn example(name: &str) -> &'static str {
 }
 
 impl Distribution {
+    /// How many values there are; none of those that are spread over numbers.
+    pub(crate) fn values(&self) -> Option<u64> {
+        match self {
+            Distribution::Choice(values) => Some(values.len() as u64),
+            Distribution::IntUniform(low, high) => Some(high.abs_diff(*low).saturating_add(1)),
+            Distribution::Uniform(..) | Distribution::LogUniform(..) | Distribution::Normal(..) | Distribution::LogNormal(..) => None,
+        }
+    }
+
     /// The value of sample number `index`. These numbers are what a seed stands for: to change them changes old sweeps.
     pub(crate) fn draw(&self, seed: i64, name: &str, index: u64) -> Value {
         let mut bits = Bits::new(seed, name, index);

@@ -59,7 +59,8 @@ const BUILT_IN: [(&str, Filling<'static>); 9] = [
 
 pub(crate) type Mistake = (String, Option<String>);
 
-/// What `{name}` stands for. A built-in name wins over a parameter of that name, which still reaches the command by `{flags}`.
+/// What `{name}` stands for. A built-in name wins over a parameter of that name, which still reaches the command by `{flags}`;
+/// `check` refuses to take one for the other.
 pub(crate) fn resolve<'n>(name: &'n str, part: Part, params: &[&str], settings: &Settings) -> Result<Filling<'n>, Mistake> {
     let filling = match built_in(name, settings) {
         Some(filling) => filling,

@@ -5,7 +5,7 @@ use crate::expr::{self, Expr, Name};
 use crate::problem::quoted;
 use crate::source::{Found, Sources, Span};
 use crate::template;
-use crate::tree::{DRAWN, MADE, Node, Table, Tree};
+use crate::tree::{DRAWN, MADE, Node, Slip, Table, Tree};
 use neronet_model::Value;
 
 /// A parameter as written, before its values are looked at.
@@ -33,7 +33,8 @@ pub(crate) enum Values {
     /// One value: it does not vary.
     Listed(Vec<Value>),
     Drawn(Distribution),
-    Derived(Expr<Name>),
+    /// The expression, and where its text stands.
+    Derived(Expr<Name>, Span),
     /// It is wrong, and told.
     Wrong,
 }
@@ -127,11 +128,25 @@ fn values(entry: &Entry, found: &mut Found<'_>) -> Values {
                 }
             },
             None => {
-                slip(&entry.name, table, found);
+                slip(entry, table, found);
                 Values::Wrong
             }
         },
-        _ => one(scalar(&entry.node, &entry.name, found)),
+        tree => {
+            if let Tree::Scalar(Value::Str(text)) | Tree::Word(text) = tree {
+                one_text(entry, text, found);
+            }
+            one(scalar(&entry.node, &entry.name, found))
+        }
+    }
+}
+
+/// `"0.1, 0.01"`: numbers with commas between them are one text all the same.
+fn one_text(entry: &Entry, text: &str, found: &mut Found<'_>) {
+    let parts: Vec<&str> = text.split(',').map(str::trim).collect();
+    if parts.len() > 1 && parts.iter().all(|part| Value::from_word(part).number().is_some()) {
+        let message = format!("parameter {} is one text, not {} values", quoted(&entry.name), parts.len());
+        found.note(entry.node.span, message, format!("a list is written [{}]", parts.join(", ")));
     }
 }
 
@@ -162,7 +177,7 @@ fn derive(node: &Node, name: &str, found: &mut Found<'_>) -> Values {
             return Values::Wrong;
         }
     };
-    expression(text, node.span, found).map_or(Values::Wrong, Values::Derived)
+    expression(text, node.span, found).map_or(Values::Wrong, |expr| Values::Derived(expr, node.span))
 }
 
 /// An expression that stands at `span`, or what is wrong with it.
@@ -177,14 +192,43 @@ pub(crate) fn expression(text: &str, span: Span, found: &mut Found<'_>) -> Optio
     }
 }
 
-/// A misspelt word in braces would become another parameter, without a word.
-fn slip(name: &str, table: &Table, found: &mut Found<'_>) {
-    let Some((key, near)) = table.slip() else { return };
-    let hint = near.map_or_else(
-        || format!("values are a list: {name} = [ … ]; a parameter of that name is written {name}.{} = …", key.name),
-        |near| format!("did you mean {}?", quoted(near)),
-    );
-    found.error(key.span, format!("{} does not say how parameter {} gets its values", quoted(&key.name), quoted(name)), hint);
+/// A misspelt word in braces would become another parameter, and a word beside one would make a grid of two, without a word.
+fn slip(entry: &Entry, table: &Table, found: &mut Found<'_>) {
+    let name = &entry.name;
+    match table.slip() {
+        Some(Slip::Empty) => {
+            let hint = format!("write {name} = 0.1, or a list: {name} = [0.1, 0.01]");
+            found.error(entry.node.span, format!("nothing stands in the braces of parameter {}", quoted(name)), hint);
+        }
+        Some(Slip::Beside { word, other }) => {
+            let (word, key) = (&word.name, &other.name);
+            let hint = match (word.as_str(), key.as_str()) {
+                ("uniform" | "normal", "log" | "scale" | "distribution") => {
+                    format!("evenly over the logarithm: {name} = {{ log_{word} = … }}")
+                }
+                (word, "samples" | "num_samples" | "n") if DRAWN.contains(&word) => {
+                    "how often is said below [sweep], for all that is drawn: samples = 20".to_string()
+                }
+                _ => {
+                    format!("write {name} = {{ {word} = … }}; parameters of these names are written {name}.{word} = … and {name}.{key} = …")
+                }
+            };
+            let message = format!(
+                "'{word}' stands alone where it says how parameter {} gets its values: {} means nothing here",
+                quoted(name),
+                quoted(key)
+            );
+            found.error(other.span, message, hint);
+        }
+        Some(Slip::NoWord(key, near)) => {
+            let hint = near.map_or_else(
+                || format!("values are a list: {name} = [ … ]; a parameter of that name is written {name}.{} = …", key.name),
+                |near| format!("did you mean {}?", quoted(near)),
+            );
+            found.error(key.span, format!("{} does not say how parameter {} gets its values", quoted(&key.name), quoted(name)), hint);
+        }
+        None => {}
+    }
 }
 
 /// `[params.lr]` with a `value` alone is not what `lr = { value = … }` is.
@@ -196,7 +240,14 @@ fn lone_word(entries: &[Entry], entry: &Entry, found: &mut Found<'_>) {
     let before = &found.sources.text(entry.span.source)[..entry.span.start];
     let begins_line = entry.span.source == 0 && before.rsplit('\n').next().is_some_and(|line| line.trim().is_empty());
     let within = format!("{outer}.");
-    if begins_line && entries.iter().filter(|other| other.name.starts_with(&within)).nth(1).is_none() {
+    let alone = || entries.iter().filter(|other| other.name.starts_with(&within)).nth(1).is_none();
+    // Beside others `value` or `repeat` may well be a name; bounds, choices and expressions are hardly one's values.
+    let looks_meant = match &entry.node.tree {
+        Tree::List(_) => DRAWN.contains(&word),
+        Tree::Scalar(Value::Str(_)) | Tree::Word(_) => word == "derive",
+        _ => false,
+    };
+    if begins_line && (looks_meant || alone()) {
         let hint = match word {
             "value" => format!("write {outer} = {{ value = … }} for one value of {}, a list included", quoted(outer)),
             word => format!("write {outer} = {{ {word} = … }} in braces to say how {} gets its values", quoted(outer)),
@@ -224,9 +275,8 @@ fn repeated(entry: &Entry, items: &[Node], values: &[Value], found: &mut Found<'
     }
     let mut seen = std::collections::BTreeSet::new();
     for (item, value) in items.iter().zip(values) {
-        if !seen.insert(format!("{value:?}")) {
-            let message =
-                format!("{} is twice in the list of {}: the same runs are made twice", quoted(&value.to_string()), quoted(&entry.name));
+        if !seen.insert(value.identity()) {
+            let message = format!("{} is twice in the list of {}: its runs are the same", quoted(&value.to_string()), quoted(&entry.name));
             found.warning(item.span, message, None);
             return;
         }

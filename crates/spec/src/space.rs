@@ -1,7 +1,9 @@
 //! Which runs an experiment has: the combinations of its parameters' values, counted and made one at a time.
 
+use crate::draw::Distribution;
 use crate::expr::{Expr, Failure};
 use neronet_model::{Params, Value};
+use std::collections::BTreeSet;
 
 /// Combinations that are looked at one by one, where a condition or a derived value asks for it.
 pub(crate) const MOST_LOOKED_AT: u64 = 10_000_000;
@@ -24,6 +26,12 @@ pub(crate) enum Source {
     Fixed(Value),
     /// One value for each place on an axis.
     Axis(usize, Vec<Value>),
+    /// The draw of each place on an axis. Made when it is asked for: millions of them would be large.
+    Drawn {
+        axis: usize,
+        distribution: Distribution,
+        seed: i64,
+    },
     Derived(Expr<usize>),
 }
 
@@ -106,9 +114,9 @@ impl Space {
     }
 
     fn differs(&self, source: &Source) -> bool {
-        let Source::Axis(axis, values) = source else { return false };
+        let (Source::Axis(axis, _) | Source::Drawn { axis, .. }) = source else { return false };
         match &self.kept {
-            None => values.len() > 1,
+            None => self.axes[*axis] > 1,
             Some(kept) => {
                 let below: u64 = self.axes[*axis + 1..].iter().product();
                 let mut places = kept.iter().map(|index| (index / below % self.axes[*axis]) as usize);
@@ -123,15 +131,15 @@ impl Space {
         (0..self.count()).map(|n| {
             let index = self.kept.as_ref().map_or(n, |kept| kept[n as usize]);
             let mut values = Vec::new();
-            self.pick(index, &mut values);
+            self.pick(index, &mut values, |_| true);
             // What could not be worked out was told when the experiment was read; there is no such run then.
             self.derive(&mut values).ok();
             self.params.iter().map(|(name, _)| name.clone()).zip(values).collect()
         })
     }
 
-    /// The values of one combination, but for those that are derived.
-    fn pick(&self, index: u64, values: &mut Vec<Value>) {
+    /// The values of one combination, but for those that are derived, and draws that are not `asked` for.
+    fn pick(&self, index: u64, values: &mut Vec<Value>, asked: impl Fn(usize) -> bool) {
         let mut places = vec![0; self.axes.len()];
         let mut rest = index;
         for (place, len) in places.iter_mut().zip(&self.axes).rev() {
@@ -139,10 +147,11 @@ impl Space {
             rest /= len;
         }
         values.clear();
-        values.extend(self.params.iter().map(|(_, source)| match source {
+        values.extend(self.params.iter().enumerate().map(|(at, (name, source))| match source {
             Source::Fixed(value) => value.clone(),
             Source::Axis(axis, all) => all[places[*axis]].clone(),
-            Source::Derived(_) => Value::Bool(false),
+            Source::Drawn { axis, distribution, seed } if asked(at) => distribution.draw(*seed, name, places[*axis] as u64),
+            Source::Drawn { .. } | Source::Derived(_) => Value::Bool(false),
         }));
     }
 
@@ -161,9 +170,16 @@ impl Space {
         if conditions.is_empty() && self.derived.is_empty() {
             return Ok(());
         }
-        let needed = self.needed(conditions);
+        let mut is_needed = vec![false; self.params.len()];
+        self.needed(conditions).into_iter().for_each(|place| is_needed[place] = true);
         // Without a condition it is enough to look at the axes that the values depend on.
-        let depends = |axis: usize| needed.iter().any(|place| matches!(&self.params[*place].1, Source::Axis(on, _) if *on == axis));
+        let on = |source: &Source| match source {
+            Source::Axis(axis, _) | Source::Drawn { axis, .. } => Some(*axis),
+            Source::Fixed(_) | Source::Derived(_) => None,
+        };
+        let depended: BTreeSet<usize> =
+            self.params.iter().zip(&is_needed).filter_map(|((_, source), needed)| on(source).filter(|_| *needed)).collect();
+        let depends = |axis: usize| depended.contains(&axis);
         let counts = |axis: usize| !conditions.is_empty() || depends(axis);
         let axes: Vec<u64> = self.axes.iter().enumerate().map(|(axis, len)| if counts(axis) { *len } else { 1 }).collect();
         let all = axes.iter().try_fold(1_u64, |all, len| all.checked_mul(*len)).filter(|all| *all <= MOST_LOOKED_AT).ok_or(None)?;
@@ -174,12 +190,12 @@ impl Space {
         let mut values = Vec::new();
         for looked in 0..all {
             let index = self.index(looked, &axes);
-            self.pick(index, &mut values);
+            self.pick(index, &mut values, |place| is_needed[place]);
             match self.holds(&early, &late, &mut values) {
                 Ok(true) if !conditions.is_empty() => kept.push(index),
                 Ok(_) => {}
                 Err((param, why)) => {
-                    let told = |place: &usize| needed.contains(place) && !is_derived(place);
+                    let told = |place: &usize| is_needed[*place] && !is_derived(place);
                     let pairs = self.params.iter().map(|(name, _)| name.clone()).zip(values.iter().cloned()).enumerate();
                     let at = pairs.filter(|(place, _)| told(place)).map(|(_, pair)| pair).collect();
                     return Err(Some(Stuck { param, why, at }));
@@ -210,17 +226,12 @@ impl Space {
 
     /// The places that conditions and derived values need, those of derived ones included.
     fn needed(&self, conditions: &[Expr<usize>]) -> Vec<usize> {
-        let mut needed: Vec<usize> = conditions.iter().flat_map(Expr::places).chain(self.derived.iter().copied()).collect();
-        let mut at = 0;
-        while let Some(place) = needed.get(at).copied() {
-            if let (_, Source::Derived(expr)) = &self.params[place]
-                && !needed[..at].contains(&place)
-            {
-                needed.extend(expr.places());
-            }
-            at += 1;
-        }
-        needed
+        // Every derived value is worked out, so what one needs that another one needs is among these.
+        let of_derived = self.derived.iter().filter_map(|place| match &self.params[*place].1 {
+            Source::Derived(expr) => Some(expr.places()),
+            _ => None,
+        });
+        conditions.iter().flat_map(Expr::places).chain(self.derived.iter().copied()).chain(of_derived.flatten()).collect()
     }
 
     /// The combination that is number `looked` of those of `axes`, each of which is an axis of ours or a single place.

@@ -9,11 +9,13 @@ use crate::space::{MOST_LOOKED_AT, Source, Space};
 use crate::suggest::did_you_mean;
 use crate::tree::{Table, Tree};
 use neronet_model::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// More runs than anybody can start is a slip of the pen.
 const MOST_RUNS: u64 = 1_000_000_000_000;
 const MOST_SAMPLES: u64 = 10_000_000;
+/// Draws that are compared with each other.
+const MOST_COMPARED: u64 = 100_000;
 
 /// What `[sweep]` says of the parameters.
 #[derive(Debug, Default)]
@@ -59,26 +61,28 @@ pub(crate) fn space(given: &[Given], sweep: &Sweep, found: &mut Found<'_>) -> Sp
     let mut last_varying = None;
     let mut params = Vec::new();
     for (at, param) in given.iter().enumerate() {
-        let (shared, values) = match &param.values {
-            Values::Wrong | Values::Derived(_) => {
-                params.push((param.name.clone(), Source::Fixed(Value::Bool(false))));
-                continue;
-            }
-            Values::Drawn(distribution) => {
-                (Shared::Samples, (0..samples).map(|index| distribution.draw(sweep.seed, &param.name, index)).collect())
-            }
-            Values::Listed(values) => (together.get(&at).map_or(Shared::Own(at), |group| Shared::Zip(*group)), values.clone()),
+        let (shared, len) = match &param.values {
+            Values::Wrong | Values::Derived(..) => (Shared::Own(at), 1),
+            Values::Drawn(_) => (Shared::Samples, samples),
+            Values::Listed(values) => (together.get(&at).map_or(Shared::Own(at), |group| Shared::Zip(*group)), values.len() as u64),
         };
-        if let [value] = values.as_slice() {
-            params.push((param.name.clone(), Source::Fixed(value.clone())));
-            continue;
-        }
-        last_varying = Some(param.span);
-        let axis = *axis_of.entry(shared).or_insert_with(|| {
-            axes.push(values.len() as u64);
-            axes.len() - 1
-        });
-        params.push((param.name.clone(), Source::Axis(axis, values)));
+        let axis = || {
+            last_varying = Some(param.span);
+            *axis_of.entry(shared).or_insert_with(|| {
+                axes.push(len);
+                axes.len() - 1
+            })
+        };
+        let source = match &param.values {
+            Values::Drawn(distribution) if len == 1 => Source::Fixed(distribution.draw(sweep.seed, &param.name, 0)),
+            Values::Drawn(distribution) => Source::Drawn { axis: axis(), distribution: distribution.clone(), seed: sweep.seed },
+            Values::Listed(values) => match values.as_slice() {
+                [value] => Source::Fixed(value.clone()),
+                values => Source::Axis(axis(), values.to_vec()),
+            },
+            Values::Wrong | Values::Derived(..) => Source::Fixed(Value::Bool(false)),
+        };
+        params.push((param.name.clone(), source));
     }
     let within = axes.iter().try_fold(1_u64, |runs, len| runs.checked_mul(*len).filter(|runs| *runs <= MOST_RUNS)).is_some();
     if let (false, Some(span)) = (within, last_varying) {
@@ -87,6 +91,9 @@ pub(crate) fn space(given: &[Given], sweep: &Sweep, found: &mut Found<'_>) -> Sp
         let message = format!("the grid has {}{more} runs, over the limit of 10^12", sizes.join(" × "));
         found.error(span, message, "vary fewer parameters at once".to_string());
         return Space::default();
+    }
+    if !wrong {
+        draws_that_differ(given, sweep, samples, found);
     }
     let derived = derived(given, &mut params, found);
     let conditions = conditions(given, sweep, found);
@@ -117,7 +124,7 @@ enum Shared {
 
 fn told(stuck: Option<crate::space::Stuck>, given: &[Given], sweep: &Sweep, found: &mut Found<'_>) {
     let condition = sweep.only_if.first().map(|(_, span)| *span);
-    let derived = given.iter().find(|given| matches!(given.values, Values::Derived(_)));
+    let derived = given.iter().find(|given| matches!(given.values, Values::Derived(..)));
     let Some(stuck) = stuck else {
         let span = condition.or(derived.map(|given| given.place)).unwrap_or(Span::START);
         let message =
@@ -151,7 +158,7 @@ fn zipped(given: &[Given], sweep: &Sweep, found: &mut Found<'_>) -> BTreeMap<usi
             found.error(*span, format!("{} alone has nothing to vary together with", quoted(name)), hint);
         }
         for (name, span) in names {
-            let Some(at) = known(name, *span, given, found) else { continue };
+            let Some(at) = known(name, *span, None, given, found) else { continue };
             let Values::Listed(values) = &given[at].values else {
                 if !matches!(given[at].values, Values::Wrong) {
                     let hint = "drawn parameters are drawn together anyhow, and derived ones follow what they are derived from".to_string();
@@ -179,10 +186,21 @@ fn count(values: usize) -> String {
     if values == 1 { "1 value".to_string() } else { format!("{values} values") }
 }
 
-fn known(name: &str, span: Span, given: &[Given], found: &mut Found<'_>) -> Option<usize> {
+/// The place of a parameter that is named at `span`, in the expression at `expression` if it is one.
+fn known(name: &str, span: Span, expression: Option<Span>, given: &[Given], found: &mut Found<'_>) -> Option<usize> {
     let place = given.iter().position(|given| given.name == name);
     if place.is_none() {
-        let hint = did_you_mean(name, given.iter().map(|given| given.name.as_str()));
+        // `batch-size` is one name to whoever writes it: told once.
+        let text = expression.map(|span| found.sources.slice(span)).unwrap_or_default();
+        let is_difference = |known: &&str| known.split('-').any(|part| part == name) && known.contains('-') && text.contains(known);
+        let in_braces = given.iter().map(|given| given.name.as_str()).find(is_difference);
+        if in_braces.is_some_and(|known| !known.starts_with(&format!("{name}-"))) {
+            return None;
+        }
+        let hint = match in_braces {
+            Some(known) => Some(format!("write {{{known}}} in braces: the name has a dash")),
+            None => did_you_mean(name, given.iter().map(|given| given.name.as_str())),
+        };
         let hint = hint.unwrap_or_else(|| match given {
             [] => "there are no [params]; a text stands in quotes".to_string(),
             given => {
@@ -216,8 +234,8 @@ fn derived(given: &[Given], params: &mut [(String, Source)], found: &mut Found<'
     let mut good = true;
     let mut needs: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
     for (at, param) in given.iter().enumerate() {
-        let Values::Derived(expr) = &param.values else { continue };
-        match looked_up(expr, param.place, given, found) {
+        let Values::Derived(expr, text) = &param.values else { continue };
+        match looked_up(expr, *text, given, found) {
             Some(expr) => {
                 needs.insert(at, expr.places());
                 params[at].1 = Source::Derived(expr);
@@ -225,33 +243,71 @@ fn derived(given: &[Given], params: &mut [(String, Source)], found: &mut Found<'
             None => good = false,
         }
     }
-    let mut order: Vec<usize> = Vec::new();
-    while order.len() < needs.len() {
-        let ready = |(at, needed): &(&usize, &Vec<usize>)| {
-            !order.contains(at) && needed.iter().all(|needed| !needs.contains_key(needed) || order.contains(needed))
-        };
-        match needs.iter().find(ready) {
-            Some((at, _)) => order.push(*at),
-            None => {
-                let mut circle: Vec<usize> = needs.keys().copied().filter(|at| !order.contains(at)).take(1).collect();
-                while let Some(next) =
-                    circle.last().and_then(|at| needs[at].iter().find(|at| needs.contains_key(at) && !order.contains(at)))
-                {
-                    let closed = circle.contains(next);
-                    circle.push(*next);
-                    if closed {
-                        break;
-                    }
+    match ordered(&needs) {
+        Ok(order) => good.then_some(order),
+        Err(circle) => {
+            let last = circle.last().copied().unwrap_or_default();
+            let names: Vec<&str> = circle.iter().map(|at| given[*at].name.as_str()).collect();
+            let message = format!("parameter {} is derived from itself: {}", quoted(&given[last].name), names.join(" ← "));
+            found.error(given[last].place, message, "take one of these expressions out".to_string());
+            None
+        }
+    }
+}
+
+/// Each place behind those that it needs, or a circle of them.
+fn ordered(needs: &BTreeMap<usize, Vec<usize>>) -> Result<Vec<usize>, Vec<usize>> {
+    let mut order = Vec::new();
+    let mut done: BTreeSet<usize> = BTreeSet::new();
+    for start in needs.keys() {
+        // The way from there to what is looked at, and how many of each one's needs are done. No recursion: a chain may be long.
+        let mut way: Vec<(usize, usize)> = vec![(*start, 0)];
+        let mut on_way: BTreeSet<usize> = [*start].into();
+        while let Some((at, next)) = way.last_mut() {
+            let at = *at;
+            let need = needs[&at].get(*next).copied();
+            *next += 1;
+            match need {
+                _ if done.contains(&at) => {
+                    on_way.remove(&at);
+                    way.pop();
                 }
-                let last = circle.last().copied().unwrap_or_default();
-                let names: Vec<&str> = circle.iter().skip_while(|at| **at != last).map(|at| given[*at].name.as_str()).collect();
-                let message = format!("parameter {} is derived from itself: {}", quoted(&given[last].name), names.join(" ← "));
-                found.error(given[last].place, message, "take one of these expressions out".to_string());
-                return None;
+                Some(need) if on_way.contains(&need) => {
+                    let circle = way.iter().map(|(at, _)| *at).skip_while(|at| *at != need);
+                    return Err(circle.chain([need]).collect());
+                }
+                Some(need) if needs.contains_key(&need) && !done.contains(&need) => {
+                    on_way.insert(need);
+                    way.push((need, 0));
+                }
+                Some(_) => {}
+                None => {
+                    done.insert(at);
+                    order.push(at);
+                }
             }
         }
     }
-    good.then_some(order)
+    Ok(order)
+}
+
+/// Draws of few values come out equal: so many samples make fewer runs.
+fn draws_that_differ(given: &[Given], sweep: &Sweep, samples: u64, found: &mut Found<'_>) {
+    let drawn = given.iter().filter_map(|given| match &given.values {
+        Values::Drawn(distribution) => Some((given.name.as_str(), distribution)),
+        _ => None,
+    });
+    let drawn: Vec<_> = drawn.collect();
+    let Some((_, span)) = sweep.samples.filter(|_| samples <= MOST_COMPARED) else { return };
+    if drawn.is_empty() || drawn.iter().any(|(_, distribution)| distribution.values().is_none()) {
+        return;
+    }
+    let draw = |index| drawn.iter().map(|(name, of)| format!("{}\n", of.draw(sweep.seed, name, index).identity())).collect::<String>();
+    let different = (0..samples).map(draw).collect::<BTreeSet<String>>().len();
+    if (different as u64) < samples {
+        let message = format!("only {different} of these {samples} draws differ, and equal ones make the same run");
+        found.warning(span, message, "draw fewer, or list the values for each of them once".to_string());
+    }
 }
 
 fn conditions(given: &[Given], sweep: &Sweep, found: &mut Found<'_>) -> Option<Vec<Expr<usize>>> {
@@ -267,7 +323,7 @@ fn looked_up(expr: &Expr<crate::expr::Name>, span: Span, given: &[Given], found:
     let mut all_known = true;
     let looked_up = expr.clone().map(&mut |name| {
         let at = found.sources.inside(span, name.at);
-        let place = known(&name.name, at, given, found);
+        let place = known(&name.name, at, Some(span), given, found);
         all_known &= place.is_some();
         Ok::<_, ()>(place.unwrap_or_default())
     });

@@ -80,6 +80,13 @@ fn explain(source: usize, text: &str, range: std::ops::Range<usize>, reason: &st
                 value => format!("write {} = {value}", key.trim()),
             }),
         ),
+        "invalid unquoted key" if !bare_key(text, range.start).is_ascii() => {
+            let key = bare_key(text, range.start);
+            (
+                format!("the key {} needs quotes: without them TOML knows the letters a to z alone", quoted(key)),
+                Some(format!("write \"{key}\"")),
+            )
+        }
         "key with no value" => ("expected '=' and a value after the key".to_string(), Some("write KEY = VALUE".to_string())),
         "unclosed table" => ("the header is not closed".to_string(), Some(format!("write {}]", line.trim()))),
         "unclosed array" => ("the list is never closed".to_string(), Some("a ']' is missing; is the file complete?".to_string())),
@@ -114,6 +121,14 @@ fn explain(source: usize, text: &str, range: std::ops::Range<usize>, reason: &st
         _ => (reason.replace('`', "'"), Some("write KEY = VALUE; a text stands in quotes, a list in [ ]".to_string())),
     };
     found.error(span, message, hint);
+}
+
+/// The letters, digits, `_` and `-` around a place.
+fn bare_key(text: &str, at: usize) -> &str {
+    let other = |c: char| !(c.is_alphanumeric() || c == '_' || c == '-');
+    let start = text[..at].rfind(other).map_or(0, |place| place + text[place..].chars().next().map_or(1, char::len_utf8));
+    let end = text[at..].find(other).map_or(text.len(), |place| at + place);
+    &text[start..end]
 }
 
 /// The line on which `key` is set before `at`, as far as a look at the lines can tell.

@@ -196,22 +196,48 @@ fn appended(old: &[Node], over: &[Node]) -> Vec<Node> {
 pub(crate) const DRAWN: [&str; 6] = ["log_uniform", "uniform", "int_uniform", "choice", "normal", "log_normal"];
 pub(crate) const MADE: [&str; 2] = ["repeat", "derive"];
 
+fn says_how(name: &str) -> bool {
+    name == "value" || DRAWN.contains(&name) || MADE.contains(&name)
+}
+
+/// Braces that do not say how a parameter gets its values, though they were meant to.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Slip<'t> {
+    Empty,
+    /// A word that says it stands alone.
+    Beside {
+        word: &'t Key,
+        other: &'t Key,
+    },
+    /// The word if one is near.
+    NoWord(&'t Key, Option<&'static str>),
+}
+
 impl Table {
     /// `{ value = […] }`, `{ uniform = […] }`, …: the one key in the braces, if it is one of these.
     pub(crate) fn special(&self) -> Option<&(Key, Node)> {
         let [entry] = self.entries.as_slice() else { return None };
-        let name = entry.0.name.as_str();
-        (self.style != Style::Header && (name == "value" || DRAWN.contains(&name) || MADE.contains(&name))).then_some(entry)
+        (self.style != Style::Header && says_how(&entry.0.name)).then_some(entry)
     }
 
-    /// What in braces was meant to say how a parameter gets its values, and is not a word for that: the key, and the word if one is near.
-    pub(crate) fn slip(&self) -> Option<(&Key, Option<&'static str>)> {
+    /// What was meant to say how a parameter gets its values, and does not.
+    pub(crate) fn slip(&self) -> Option<Slip<'_>> {
+        if self.style == Style::Header || self.special().is_some() {
+            return None;
+        }
+        if let Some((word, _)) = self.entries.iter().find(|(key, _)| says_how(&key.name)) {
+            let (other, _) = self.entries.iter().find(|(key, _)| key.name != word.name)?;
+            return Some(Slip::Beside { word, other });
+        }
+        if self.style != Style::Braces {
+            return None;
+        }
         let is = |names: &[&str]| self.entries.iter().all(|(key, _)| names.contains(&key.name.as_str()));
-        let (key, _) = self.entries.first().filter(|_| self.style == Style::Braces && self.special().is_none())?;
-        match self.entries.len() {
-            1 if is(&["values", "choices", "range", "min", "max"]) => Some((key, None)),
-            1 => nearest(&key.name, DRAWN.into_iter().chain(MADE).chain(["value"])).map(|word| (key, Some(word))),
-            2 if is(&["min", "max"]) => Some((key, None)),
+        match self.entries.as_slice() {
+            [] => Some(Slip::Empty),
+            [(key, _)] if is(&["values", "choices", "range", "min", "max"]) => Some(Slip::NoWord(key, None)),
+            [(key, _)] => nearest(&key.name, DRAWN.into_iter().chain(MADE).chain(["value"])).map(|word| Slip::NoWord(key, Some(word))),
+            [(key, _), _] if is(&["min", "max"]) => Some(Slip::NoWord(key, None)),
             _ => None,
         }
     }

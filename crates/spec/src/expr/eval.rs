@@ -112,8 +112,10 @@ fn number(value: &Value) -> Result<f64, Failure> {
 }
 
 fn holds(comparison: Comparison, left: &Value, right: &Value) -> Result<bool, Failure> {
-    let equal = |a: &Value, b: &Value| match (a.number(), b.number()) {
-        (Some(a), Some(b)) => a == b,
+    let equal = |a: &Value, b: &Value| match (a, b, a.number(), b.number()) {
+        // As floats, large whole numbers would be equal to their neighbours.
+        (Value::Int(a), Value::Int(b), ..) => a == b,
+        (.., Some(a), Some(b)) => a == b,
         _ => a == b,
     };
     let order = || match (left, right) {
@@ -225,8 +227,15 @@ fn call(function: Function, arguments: &[Value]) -> Worked {
             None => whole(number(first)?.round_ties_even()),
             Some(digits) => {
                 let digits = number(digits)?.clamp(-300.0, 300.0) as i32;
-                let factor = 10f64.powi(digits);
-                made((number(first)? * factor).round_ties_even() / factor)
+                if let (Value::Int(_), 0..) = (first, digits) {
+                    return Ok(first.clone());
+                }
+                let factor = 10f64.powi(digits.abs());
+                let number = number(first)?;
+                let rounded =
+                    if digits < 0 { (number / factor).round_ties_even() * factor } else { (number * factor).round_ties_even() / factor };
+                // A whole number stays one, as in Python.
+                if matches!(first, Value::Int(_)) { whole(rounded) } else { made(rounded) }
             }
         },
         Function::Floor => whole(number(first)?.floor()),
@@ -297,6 +306,12 @@ mod tests {
             ("1e3 + 1", "1001.0"),
             ("round(3.14159, 2)", "3.14"),
             ("round(2.5)", "2"),
+            ("round(width, 2)", "64"),
+            ("round(width, -1)", "60"),
+            ("round(1.25e3, -2)", "1200.0"),
+            ("9007199254740993 == 9007199254740992", "false"),
+            ("9007199254740993 in [9007199254740992, 9007199254740993]", "true"),
+            ("1_000 == 1e3", "true"),
             ("int(7.9)", "7"),
             ("min(layers)", "1"),
             ("max(1, 2.5)", "2.5"),
@@ -332,6 +347,8 @@ mod tests {
             ("width = 3", "=: '=' is not expected here"),
             ("1 2", "2: '2' is not expected here"),
             ("12ab", "12ab: '12ab' is no number"),
+            ("1__0", "1__0: '1__0' is no number"),
+            ("1e-400", "1e-400: '1e-400' is no number"),
             ("'abc", "'abc: the text is not closed: a ' is missing"),
             ("__import__('os')", "__import__: there is no function '__import__'"),
             ("round(1, 2, 3)", "round: round takes 1 to 2 values, and has 3"),

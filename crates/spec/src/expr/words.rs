@@ -118,6 +118,9 @@ fn number_end(rest: &str) -> usize {
 }
 
 fn number(text: &str) -> Option<Value> {
+    if text.contains("__") || text.ends_with('_') {
+        return None;
+    }
     let plain: String = text.chars().filter(|c| *c != '_').collect();
     if let Some(hex) = plain.strip_prefix("0x") {
         return i64::from_str_radix(hex, 16).ok().map(Value::Int);
@@ -126,5 +129,10 @@ fn number(text: &str) -> Option<Value> {
         return plain.parse().ok().map(Value::Int);
     }
     let value: f64 = plain.parse().ok().filter(|value: &f64| value.is_finite())?;
+    // What is written as another number than 0 and becomes it is too small.
+    let digits = plain.split(['e', 'E']).next().unwrap_or_default();
+    if value == 0.0 && digits.contains(|c: char| c.is_ascii_digit() && c != '0') {
+        return None;
+    }
     Some(Value::from_f64(value))
 }

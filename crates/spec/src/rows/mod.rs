@@ -14,8 +14,8 @@ use crate::suggest::did_you_mean;
 use crate::{Experiment, LARGEST, Plan, plan};
 use base::Base;
 use columns::{Columns, Use};
+use neronet_model::Params;
 use neronet_model::journal::{Included, SpecSource};
-use neronet_model::{Params, Value};
 use neronet_sheet::{Mistake, Row as SheetLine, Sheet};
 use std::collections::{BTreeSet, HashMap};
 use written::{Place, Written};
@@ -367,12 +367,7 @@ fn shortened(text: &str, longest: usize) -> String {
     }
 }
 
-/// What tells a row from the others of its group: `0.1` and `1e-1` are one value, the text "1" and the number 1 are two.
+/// What tells a row from the others of its group.
 fn assignment(line: &SheetLine, params: &[usize]) -> String {
-    let values = params.iter().filter_map(|at| line.cells[*at].as_ref()).map(|cell| match &cell.value {
-        Value::Float(float) => format!("f{}\n", float.value()),
-        Value::Str(text) => format!("s{text:?}\n"),
-        other => format!("v{other}\n"),
-    });
-    values.collect()
+    params.iter().filter_map(|at| line.cells[*at].as_ref()).map(|cell| format!("{}\n", cell.value.identity())).collect()
 }

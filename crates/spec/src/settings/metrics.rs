@@ -32,11 +32,10 @@ pub(super) fn objectives(table: &Table, reader: &mut Reader<'_, '_>) -> Vec<Obje
                 reader.found.error(span, format!("the objective {} is there twice", quoted(metric)), "take one of them out".to_string());
             }
             Some((metric, goal)) => objectives.push(Objective { metric: metric.to_string(), goal }),
-            None => reader.found.error(
-                span,
-                format!("expected a metric and min or max for 'objective', found {}", quoted(&text)),
-                format!("write objective = \"{} min\"", text.split_whitespace().next().unwrap_or("val_error")),
-            ),
+            None => reader.found.error(span, format!("expected a metric and min or max for 'objective', found {}", quoted(&text)), {
+                let metric = text.split_whitespace().next().unwrap_or("val_error");
+                format!("write \"{metric} min\" where less is better, \"{metric} max\" where more is")
+            }),
         }
     }
     objectives

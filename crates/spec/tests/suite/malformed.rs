@@ -42,6 +42,11 @@ name = "x"
 }
 
 #[test]
+fn a_bare_key_with_other_letters() {
+    insta::assert_snapshot!(refused("command = \"t {flags}\"\nparams.größe = 3\nüber.lr = 1\n"));
+}
+
+#[test]
 fn a_duplicate_key() {
     insta::assert_snapshot!(refused(
         r#"command = "true"
@@ -296,7 +301,7 @@ keep = { best = 0, lst = 2 }
 fn bad_objectives() {
     insta::assert_snapshot!(refused(
         r#"command = "true"
-objective = ["val_error", "acc max", "acc min"]
+objective = ["val_acc", "acc max", "acc min"]
 "#
     ));
 }

@@ -133,6 +133,7 @@ fn the_corrected_line_leaves_other_placeholders_and_the_variables_of_the_system_
 fn a_slip_is_told_without_what_follows_from_it() {
     insta::assert_snapshot!(refused("comand = \"t {x}\"\nparams.x = 1\n"));
     insta::assert_snapshot!(refused("command = \"t {X}\"\nparams.x = 1\n"));
+    insta::assert_snapshot!(refused("command = \"t {run.id}\"\nparams.run.id = 1\n"));
     insta::assert_snapshot!(refused("command = \"t\"\nobjective = [\"loss min\", 3]\n"));
 }
 

@@ -33,6 +33,12 @@ fn distributions() {
         ("nothing to choose from", sampled("lr = { choice = [] }")),
         ("a misspelt word", sampled("lr = { unifrom = [0, 1] }")),
         ("min and max", sampled("lr = { min = 0, max = 1 }")),
+        ("a word and the samples", sampled("lr = { log_uniform = [1e-6, 1e-2], samples = 3 }")),
+        ("a word and the scale", sampled("lr = { log = true, uniform = [1e-6, 1e-2] }")),
+        ("two words", sampled("lr = { value = 3, repeat = 2 }")),
+        ("nothing in the braces", params("lr = {}")),
+        ("further apart than any number", sampled("lr = { uniform = [-1e308, 1e308] }")),
+        ("larger than any number", sampled("lr = { normal = [1e308, 1e308] }")),
         ("no samples at all", params("lr = { uniform = [0, 1] }\n[sweep]\nsamples = 0")),
         ("too many samples", params("lr = { uniform = [0, 1] }\n[sweep]\nsamples = 100000000")),
         ("a negative seed", params("lr = { uniform = [0, 1] }\n[sweep]\nsamples = 3\nseed = -1")),
@@ -48,6 +54,7 @@ fn repeated_and_derived() {
         ("too often", params("seed = { repeat = 99999999 }")),
         ("a division by zero", params("heads = [4, 0]\ndim = { derive = \"64 / heads\" }")),
         ("an unknown name", params("width = 3\nhidden = { derive = \"widht * 4\" }")),
+        ("a name with a dash", params("batch-size = 3\nhidden = { derive = \"2 * batch-size * 4\" }")),
         ("itself", params("a = { derive = \"a + 1\" }")),
         ("a circle", params("a = { derive = \"b + 1\" }\nb = { derive = \"c\" }\nc = { derive = \"a\" }")),
         ("no expression", params("a = { derive = 3 }")),
@@ -135,6 +142,12 @@ fn what_deserves_a_word() {
         ("a list that is one value", warned("command = \"t {flags}\"\nparams.betas = [0.9, 0.999]\n")),
         ("samples of nothing", warned("command = \"t {flags}\"\nparams.lr = 1\nsweep.samples = 3\n")),
         ("a table that is none", warned("command = \"t {flags}\"\n[params.lr]\nuniform = [0, 1]\n")),
+        ("the same with a scale", warned("command = \"t {flags}\"\n[params.lr]\nuniform = [0, 1]\nscale = \"log\"\n")),
+        ("a table with a value", warned("command = \"t {flags}\"\n[params.loss]\nvalue = 1\nweight = 2\n")),
+        ("one number written twice", warned("command = \"t {flags}\"\nparams.lr = [0.1, 1e-1]\n")),
+        ("equal draws", warned("command = \"t {flags}\"\nparams.lr = { choice = [1, 2] }\nsweep.samples = 6\n")),
+        ("draws that differ", warned("command = \"t {flags}\"\nparams.lr = { int_uniform = [1, 99999] }\nsweep.samples = 3\n")),
+        ("a text of numbers", warned("command = \"t {flags}\"\nparams.lr = \"0.1, 0.01\"\nparams.of = \"0.1, decay 0.9\"\n")),
     ]);
     insta::assert_snapshot!(said);
 }

@@ -13,6 +13,7 @@ const UNSEEN: &[(&str, &[&str])] = &[
         "it is no TOML, so it never gets so far",
         &[
             "a_colon_for_an_equals_sign",
+            "a_bare_key_with_other_letters",
             "a_duplicate_key",
             "a_duplicate_table",
             "a_file_cut_off_after_a_key",

@@ -53,6 +53,17 @@ half = { derive = "width / 2" }
 }
 
 #[test]
+fn long_chains_and_many_draws_are_read_all_the_same() {
+    let chain: String = (1..6000).map(|at| format!("a{at} = {{ derive = \"a{} + 1\" }}\n", at - 1)).collect();
+    let runs = grid(&format!("command = \"t {{flags}}\"\n[params]\n{chain}a0 = 1\n"), &[]);
+    assert!(runs[0].contains(" a5999=6000 "), "{}", runs[0]);
+    let drawn: String = (0..40).map(|at| format!("p{at} = {{ uniform = [0, 1] }}\n")).collect();
+    let plan = plan(&format!("command = \"t {{flags}}\"\n[params]\n{drawn}[sweep]\nsamples = 10000000\n"));
+    assert_eq!(plan.experiments[0].count(), 10_000_000);
+    assert_eq!(plan.experiments[0].runs().next().map(|run| run.len()), Some(40));
+}
+
+#[test]
 fn what_is_zipped_varies_together() {
     let text = r#"
 command = "t {flags}"
