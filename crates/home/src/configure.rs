@@ -24,6 +24,9 @@ pub struct Made {
 
 /// Reads a configuration file. The error continues a sentence that begins with its name.
 pub(crate) fn read(path: &Path) -> Result<String, String> {
+    if std::fs::metadata(path).is_ok_and(|there| !there.is_file() && !there.is_dir()) {
+        return Err("is no regular file".to_string());
+    }
     let mut bytes = Vec::new();
     let file = File::open(path).and_then(|file| file.take(LARGEST + 1).read_to_end(&mut bytes));
     file.map_err(|e| match e.kind() {

@@ -11,6 +11,7 @@ mod resources;
 
 use crate::check::Written;
 use crate::fill::Part;
+use crate::literal;
 use crate::name;
 use crate::problem::quoted;
 use crate::read::Reader;
@@ -71,6 +72,7 @@ pub(crate) fn read(table: &Table, header: Span, reader: &mut Reader<'_, '_>) -> 
     settings.resume = command::resume(table, shell, reader, &mut written);
     settings.command = command?;
     wanted.extend(wanted::words(&written, reader.found));
+    written.extend(literal::written(table));
     settings.on = on(table, header, reader, &mut written);
     Some(Read { settings, parallel, written, wanted })
 }
