@@ -313,8 +313,11 @@ fn variables(
         set("NERONET_BRANCH", git.branch.clone());
     }
     for (name, value) in run.params.iter() {
-        let name: String = name.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' }).collect();
-        set(&format!("NERONET_PARAM_{name}"), value.to_string());
+        let value = value.to_string();
+        // The system starts nothing with a longer one; `params.json` has them all.
+        if value.len() <= neronet_spec::LONGEST_ARGUMENT {
+            set(&neronet_spec::variable(name), value);
+        }
     }
     if let Some(python) = &sweep.settings.environment.python {
         let venv = preflight::virtual_environment(&Path::new(&sweep.code.top).join(&sweep.code.below), python);

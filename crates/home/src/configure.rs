@@ -24,8 +24,11 @@ pub struct Made {
 
 /// Reads a configuration file from the first of the places that has it. The error continues a sentence that begins with its name.
 pub(crate) fn read(places: &[&Path], name: &str) -> Result<String, String> {
-    let mut bytes = Vec::new();
     let path = places.iter().map(|place| place.join(name)).find(|path| path.exists());
+    if path.as_deref().is_some_and(|path| !path.is_file() && !path.is_dir()) {
+        return Err("is no regular file".to_string());
+    }
+    let mut bytes = Vec::new();
     let file = path.ok_or(ErrorKind::NotFound.into()).and_then(File::open).and_then(|file| file.take(LARGEST + 1).read_to_end(&mut bytes));
     file.map_err(|e| match e.kind() {
         ErrorKind::NotFound => "is not there".to_string(),

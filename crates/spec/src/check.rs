@@ -2,6 +2,8 @@
 
 use crate::draw::Distribution;
 use crate::fill::{self, Filling, Of, Part};
+use crate::handed;
+use crate::literal;
 use crate::params::{self, Given, Values};
 use crate::problem::quoted;
 use crate::quote;
@@ -71,6 +73,7 @@ pub(crate) fn templates(written: &[Written], settings: &Settings, given: &[Given
         pipes(&written, settings, ansi, found);
     }
     unused(settings, given, found);
+    handed::check(settings, given, found);
 }
 
 /// What placeholders can stand for.
@@ -151,6 +154,13 @@ fn one(template: &Written, known: &Known<'_>, ansi: bool, found: &mut Found<'_>)
                 let hint = "what depends on a parameter belongs in the command".to_string();
                 let message = format!("{{{name}}} cannot stand in [code] build, which is carried out once, before any run");
                 refuse(Refusal { at: hole.clone(), message, hint: Some(hint) }, found);
+            }
+            continue;
+        }
+        if let Part::Literal(key) = part {
+            if fill::resolve(name, Part::Resume, params, settings).is_ok() {
+                let message = format!("{{{name}}} cannot stand in '{key}', which takes no placeholders");
+                refuse(Refusal { at: hole.clone(), message, hint: Some(literal::instead(key, text, hole, params)) }, found);
             }
             continue;
         }

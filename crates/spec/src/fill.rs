@@ -43,6 +43,8 @@ pub(crate) enum Part {
     Build,
     /// `[resources] gpus` of parameters, which is no template.
     Expression,
+    /// The value of this key, which is the same for all runs.
+    Literal(&'static str),
 }
 
 const BUILT_IN: [(&str, Filling<'static>); 9] = [

@@ -11,10 +11,12 @@ mod draw;
 mod expr;
 mod fill;
 mod flags;
+mod handed;
 mod hidden;
 mod include;
 mod keys;
 mod launcher;
+mod literal;
 mod name;
 mod params;
 pub mod plain;
@@ -41,6 +43,7 @@ mod wanted;
 mod yaml;
 
 pub use called::{Call, Reached, Text, calls, variables};
+pub use handed::LONGEST_ARGUMENT;
 pub use include::plain;
 pub use launcher::Entry;
 pub use problem::{Excerpt, Problem, Problems, Severity};
@@ -149,6 +152,12 @@ impl Experiment {
     }
 }
 
+/// The variable in which a run finds a parameter.
+pub fn variable(param: &str) -> String {
+    let upper = param.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' });
+    format!("NERONET_PARAM_{}", upper.collect::<String>())
+}
+
 /// A specification is written by hand; what is larger is another file by mistake.
 const LARGEST: u64 = 16 << 20;
 
@@ -172,7 +181,16 @@ pub fn load(path: &Path, only: Option<&str>, set: &[String]) -> Result<Plan, Pro
         ),
         Unread::Failed(error) => Problems(vec![Problem::of_file(&shown, format!("it cannot be read: {error}"), None)]),
     })?;
-    plan::of_text(&text, &shown, only, set, &|path| read_file(path).map_err(why))
+    plan::of_text(&text, &shown, only, set, &|path| read_beside(path))
+}
+
+/// Reads a file that is included, or stands beside a sheet. One that is given may be a pipe; one that is named in a file would be
+/// waited for without end.
+fn read_beside(path: &Path) -> Result<String, String> {
+    match std::fs::metadata(path) {
+        Ok(there) if !there.is_file() && !there.is_dir() => Err("it is no regular file".to_string()),
+        _ => read_file(path).map_err(why),
+    }
 }
 
 /// Why a file that is included, or stands beside a sheet, is not read.
@@ -246,7 +264,7 @@ pub fn load_sheet(path: &Path, chosen: Option<&str>, set: &[String]) -> Result<R
     let folder = path.parent().unwrap_or(Path::new(""));
     let own = ["toml", "yaml", "yml"].map(|ending| path.with_extension(ending));
     let base = own.into_iter().chain(DEFAULT_NAMES.map(|name| folder.join(name))).find(|base| base.is_file());
-    Ok(rows::of_sheet(&sheet, &shown, base.map(|base| base.display().to_string()).as_deref(), set, &|path| read_file(path).map_err(why)))
+    Ok(rows::of_sheet(&sheet, &shown, base.map(|base| base.display().to_string()).as_deref(), set, &|path| read_beside(path)))
 }
 
 /// Reads the rows of a sheet from what is at hand: `files` are the specification beside it, if there is one, and what that includes.

@@ -25,6 +25,8 @@ pub(crate) struct Given {
     /// Its key, and what stands behind it.
     pub(crate) span: Span,
     pub(crate) place: Span,
+    /// It stands instead of what was written further out: in what holds the experiment, in an included file, before `--set`.
+    pub(crate) overrides: bool,
     pub(crate) values: Values,
 }
 
@@ -95,7 +97,8 @@ pub(crate) fn given(entries: &[Entry], found: &mut Found<'_>) -> Vec<Given> {
         }
         lone_word(entries, entry, found);
         let values = values(entry, found);
-        given.push(Given { name: entry.name.clone(), span: entry.span, place: entry.node.span, values });
+        let overrides = entry.span != entry.place;
+        given.push(Given { name: entry.name.clone(), span: entry.span, place: entry.node.span, overrides, values });
     }
     given
 }

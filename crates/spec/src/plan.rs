@@ -11,6 +11,8 @@ use crate::tree::{Key, Node, Table, Tree};
 use crate::{Experiment, Plan, Problems, check, keys, name, settings, stages, sweep, syntax, template};
 use neronet_model::Value;
 use neronet_model::journal::SpecSource;
+use neronet_model::settings::Command;
+use std::collections::BTreeSet;
 
 /// What one specification may hold; more is a slip of the pen.
 const MOST_EXPERIMENTS: usize = 1000;
@@ -25,8 +27,17 @@ struct Draft<'t> {
     layers: Vec<&'t Table>,
     /// Where it is named, or begins.
     span: Span,
-    /// None where a name must be made up.
+    /// The one that it has, else the one that its command suggests.
     name: Option<String>,
+    is_named: bool,
+}
+
+/// The experiments of a file.
+#[derive(Default)]
+struct Drafts<'t> {
+    all: Vec<Draft<'t>>,
+    /// Names of what is only shared by experiments within it.
+    shared: BTreeSet<String>,
 }
 
 /// What says something of experiments, and is inherited by none.
@@ -39,36 +50,44 @@ impl Draft<'_> {
         let mut table = layers.next().map(|top| top.without(&NOT_SHARED)).unwrap_or_default();
         for layer in layers {
             for (path, _) in unset_of(layer) {
-                table.unset(&path);
+                table.unset(path);
             }
             table = table.merged(&layer.without(&NOT_SHARED));
         }
         table
     }
+
+    /// The paths of parameters that it takes away, below `params`.
+    fn unset_params(&self) -> Vec<String> {
+        let paths = self.layers.iter().skip(1).flat_map(|layer| unset_of(layer));
+        let param = |(path, _): (&str, Span)| match path {
+            "params" => Some(String::new()),
+            path => path.strip_prefix("params.").map(str::to_string),
+        };
+        paths.filter_map(param).collect()
+    }
+
+    /// The places of what it says itself.
+    fn own(&self) -> Vec<Span> {
+        let own = self.layers.last().filter(|_| self.layers.len() > 1);
+        std::iter::once(self.span).chain(own.into_iter().flat_map(|own| own.without(&["experiment"]).extents())).collect()
+    }
 }
 
 /// What a layer takes away from those around it. What is no text is told once, by `unset_checked`.
-fn unset_of(layer: &Table) -> Vec<(String, Span)> {
-    let text = |node: &Node| match &node.tree {
-        Tree::Scalar(Value::Str(text)) | Tree::Word(text) => Some((text.clone(), node.span)),
-        _ => None,
-    };
-    match layer.get("unset").map(|node| (&node.tree, node)) {
-        Some((Tree::List(items), _)) => items.iter().filter_map(text).collect(),
-        Some((_, node)) => text(node).into_iter().collect(),
-        None => Vec::new(),
-    }
+fn unset_of(layer: &Table) -> Vec<(&str, Span)> {
+    layer.get("unset").map(Node::texts).unwrap_or_default()
 }
 
 fn unset_checked(layers: &[&Table], own: &Table, found: &mut Found<'_>) {
     let Some(node) = own.get("unset") else { return };
-    let mut around = Draft { layers: layers.to_vec(), span: node.span, name: None }.table();
+    let mut around = Draft { layers: layers.to_vec(), span: node.span, name: None, is_named: false }.table();
     Reader { found }.texts(node, "unset");
     for (path, span) in unset_of(own) {
-        if !around.unset(&path) {
-            let hint = did_you_mean(&path, around.paths().iter().map(String::as_str));
+        if !around.unset(path) {
+            let hint = did_you_mean(path, around.paths().iter().map(String::as_str));
             let hint = hint.unwrap_or_else(|| "a parameter is written params.NAME".to_string());
-            found.error(span, format!("{} cannot be unset: it is not there", quoted(&path)), hint);
+            found.error(span, format!("{} cannot be unset: it is not there", quoted(path)), hint);
         }
     }
 }
@@ -115,8 +134,8 @@ pub(crate) fn of_words(words: &[String], set: &[String]) -> Result<Plan, Problem
     let whole = Span::file(0..joined.len());
     table.entries.push((Key::new("command", whole), Node { span: whole, tree }));
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    let draft = Draft { name: Some(name::of_words(&words)), span: whole, layers: vec![&table] };
-    carry_out(&[draft], &[], &changes, true, &mut plan, &mut found);
+    let draft = Draft { name: Some(name::of_words(&words)), is_named: true, span: whole, layers: vec![&table] };
+    carry_out(&[draft], &Drafts::default(), &changes, true, &mut plan, &mut found);
     finish(plan, found)
 }
 
@@ -130,24 +149,28 @@ fn finish(mut plan: Plan, found: Found<'_>) -> Result<Plan, Problems> {
     Err(Problems(errors))
 }
 
-/// The experiments of a file.
-fn drafts<'t>(table: &'t Table, found: &mut Found<'_>) -> Vec<Draft<'t>> {
-    let mut drafts = Vec::new();
+fn drafts<'t>(table: &'t Table, found: &mut Found<'_>) -> Drafts<'t> {
+    let mut drafts = Drafts::default();
     let mut inherited = 0;
     collect(table, &[], Span::START, &mut drafts, &mut inherited, found);
-    if drafts.len() > MOST_EXPERIMENTS {
-        let message = format!("{} experiments are more than one file may hold ({MOST_EXPERIMENTS})", drafts.len());
+    let all = &mut drafts.all;
+    if all.len() > MOST_EXPERIMENTS {
+        let message = format!("{} experiments are more than one file may hold ({MOST_EXPERIMENTS})", all.len());
         let hint = "what differs only in values is one experiment with lists below [params]".to_string();
-        found.error(drafts[MOST_EXPERIMENTS].span, message, hint);
-        return Vec::new();
+        found.error(all[MOST_EXPERIMENTS].span, message, hint);
+        return Drafts::default();
     }
     if inherited > MOST_INHERITED {
-        let message = format!("{} experiments inherit {inherited} values, more than one file may hold", drafts.len());
+        let message = format!("{} experiments inherit {inherited} values, more than one file may hold", all.len());
         found.error(Span::START, message, "long lists of values belong to the experiment that varies them".to_string());
-        return Vec::new();
+        return Drafts::default();
     }
-    let mut names = std::collections::BTreeSet::new();
-    for draft in &drafts {
+    let mut names = BTreeSet::new();
+    for draft in all {
+        // Any other one without a name is told.
+        if draft.layers.len() == 1 && !draft.is_named {
+            draft.name = draft.table().get("command").map(suggested);
+        }
         if let Some(name) = &draft.name
             && !names.insert(name.clone())
         {
@@ -157,31 +180,39 @@ fn drafts<'t>(table: &'t Table, found: &mut Found<'_>) -> Vec<Draft<'t>> {
     drafts
 }
 
+/// The name that a command suggests, however good it is.
+fn suggested(command: &Node) -> String {
+    let mut texts = command.texts().into_iter().map(|(text, _)| text.to_string());
+    name::of_command(&match &command.tree {
+        Tree::List(_) => Command::Argv(texts.collect()),
+        _ => Command::Shell(texts.next().unwrap_or_default()),
+    })
+}
+
+/// How what experiments share becomes one of them.
+pub(crate) fn include_self(name: &str) -> String {
+    format!("{} is only what the experiments within it share: write include_self = true beside its name to run it too", quoted(name))
+}
+
 /// Those that are asked for.
-fn chosen<'t>(drafts: &[Draft<'t>], only: Option<&str>, found: &mut Found<'_>) -> Vec<Draft<'t>> {
-    let Some(only) = only else { return drafts.to_vec() };
-    let known: std::collections::BTreeSet<&str> = drafts.iter().filter_map(|draft| draft.name.as_deref()).collect();
+fn chosen<'t>(drafts: &Drafts<'t>, only: Option<&str>, found: &mut Found<'_>) -> Vec<Draft<'t>> {
+    let Some(only) = only else { return drafts.all.clone() };
+    let known: BTreeSet<&str> = drafts.all.iter().filter_map(|draft| draft.name.as_deref()).collect();
     let known: Vec<&str> = known.into_iter().collect();
     if !known.contains(&only) {
-        let hint = did_you_mean(only, known.iter().copied()).unwrap_or_else(|| match known.as_slice() {
+        let hint = match known.as_slice() {
+            _ if drafts.shared.contains(only) => include_self(only),
             [] => "its one experiment has no name; leave the name out".to_string(),
-            known => format!("it has {}", known.join(", ")),
-        });
+            known => did_you_mean(only, known.iter().copied()).unwrap_or_else(|| format!("it has {}", known.join(", "))),
+        };
         found.error(Span::START, format!("there is no experiment {} in this file", quoted(only)), hint);
     }
-    drafts.iter().filter(|draft| draft.name.as_deref() == Some(only)).cloned().collect()
+    drafts.all.iter().filter(|draft| draft.name.as_deref() == Some(only)).cloned().collect()
 }
 
 /// The experiments of one table: itself when it holds no others or says so, and those within it.
-fn collect<'t>(
-    own: &'t Table,
-    around: &[&'t Table],
-    span: Span,
-    drafts: &mut Vec<Draft<'t>>,
-    inherited: &mut usize,
-    found: &mut Found<'_>,
-) {
-    if drafts.len() > MOST_EXPERIMENTS || *inherited > MOST_INHERITED {
+fn collect<'t>(own: &'t Table, around: &[&'t Table], span: Span, drafts: &mut Drafts<'t>, inherited: &mut usize, found: &mut Found<'_>) {
+    if drafts.all.len() > MOST_EXPERIMENTS || *inherited > MOST_INHERITED {
         return;
     }
     let inner: &[Node] = match own.get("experiment").map(|node| &node.tree) {
@@ -201,7 +232,9 @@ fn collect<'t>(
         let span = name.map_or(span, |node| node.span);
         let name = name.and_then(|node| named(node, "name", found));
         *inherited += around.iter().map(|layer| layer.without(&NOT_SHARED).size()).sum::<usize>();
-        drafts.push(Draft { layers: layers.clone(), span, name });
+        drafts.all.push(Draft { layers: layers.clone(), span, is_named: name.is_some(), name });
+    } else {
+        drafts.shared.extend(name.into_iter().flat_map(Node::texts).map(|(name, _)| name.to_string()));
     }
     for item in inner {
         if let Tree::Table(experiment) = &item.tree {
@@ -223,9 +256,9 @@ fn named(node: &Node, key: &str, found: &mut Found<'_>) -> Option<String> {
     Some(text)
 }
 
-fn read(table: &Table, drafts: &[Draft<'_>], all: &[Draft<'_>], set: &[String], plan: &mut Plan, found: &mut Found<'_>) {
+fn read(table: &Table, drafts: &[Draft<'_>], all: &Drafts<'_>, set: &[String], plan: &mut Plan, found: &mut Found<'_>) {
     let mut names: Vec<String> = Vec::new();
-    let mut known = std::collections::BTreeSet::new();
+    let mut known = BTreeSet::new();
     for draft in drafts.iter().filter(|_| !set.is_empty()) {
         names.extend(names_of_params(&draft.table(), found).into_iter().filter(|name| known.insert(name.clone())));
     }
@@ -235,7 +268,7 @@ fn read(table: &Table, drafts: &[Draft<'_>], all: &[Draft<'_>], set: &[String], 
 }
 
 /// `all` are those of the file, of which an experiment may come after one that is not carried out.
-fn carry_out(drafts: &[Draft<'_>], all: &[Draft<'_>], changes: &[Change], adds: bool, plan: &mut Plan, found: &mut Found<'_>) {
+fn carry_out(drafts: &[Draft<'_>], all: &Drafts<'_>, changes: &[Change], adds: bool, plan: &mut Plan, found: &mut Found<'_>) {
     let changed = set::settings_of(changes);
     keys::level(&changed, false, found);
     if let Some(node) = changed.get("project") {
@@ -246,12 +279,13 @@ fn carry_out(drafts: &[Draft<'_>], all: &[Draft<'_>], changes: &[Change], adds: 
         found.error(node.span, "one name for several experiments", "take one of them with FILE:NAME".to_string());
     }
     let mut places = Vec::new();
-    for draft in drafts {
+    for (at, draft) in drafts.iter().enumerate() {
+        found.of_experiment(Some(at));
         let mut table = draft.table();
         changes.iter().for_each(|change| change.apply_to_settings(&mut table));
         let mut reader = Reader { found };
         let params = reader.section(&table, "params");
-        let sweep = sweep::read(&table, &mut reader);
+        let sweep = sweep::read(&table, draft.unset_params(), &mut reader);
         let read = settings::read(&table, draft.span, &mut reader);
         let mut entries = params.map(|table| params::flatten(table, &found.sources)).unwrap_or_default();
         changes.iter().for_each(|change| change.apply_to_params(&mut entries, adds));
@@ -259,8 +293,9 @@ fn carry_out(drafts: &[Draft<'_>], all: &[Draft<'_>], changes: &[Change], adds: 
         let space = sweep::space(&given, &sweep, found);
         let Some(read) = read else { continue };
         check::templates(&read.written, &read.settings, &given, found);
-        let name = renamed.clone().or_else(|| draft.name.clone());
-        let name = name.unwrap_or_else(|| name::of_command(&read.settings.command));
+        // Of the only one the command may be another by now.
+        let own = draft.name.clone().filter(|_| draft.is_named || all.all.len() > 1);
+        let name = renamed.clone().or(own).unwrap_or_else(|| name::of_command(&read.settings.command));
         // At the top of the file it is refused.
         if let Some(after) = table.get("after").filter(|_| draft.layers.len() > 1).map(|node| node.span) {
             let matched = table.get("match").map_or(after, |node| node.span);
@@ -269,9 +304,12 @@ fn carry_out(drafts: &[Draft<'_>], all: &[Draft<'_>], changes: &[Change], adds: 
         let (settings, parallel, wanted) = (read.settings, read.parallel, read.wanted);
         plan.experiments.push(Experiment { name, settings, parallel, wanted, rows: Vec::new(), source: None, count: space.count(), space });
     }
+    found.of_experiment(None);
+    let whose: Vec<(&str, Vec<Span>)> = drafts.iter().map(|draft| (draft.name.as_deref().unwrap_or_default(), draft.own())).collect();
+    found.say_whose(&whose);
     if !places.is_empty() {
-        let params = all.iter().filter_map(|draft| Some((draft.name.clone()?, names_of_params(&draft.table(), found)))).collect();
-        stages::arrange(plan, &places, &params, found);
+        let params = all.all.iter().filter_map(|draft| Some((draft.name.clone()?, names_of_params(&draft.table(), found)))).collect();
+        stages::arrange(plan, &places, &stages::File { params, shared: &all.shared }, found);
     }
 }
 

@@ -104,7 +104,7 @@ fn of_kind(kind: &Kind, definitions: &mut Map<String, Value>) -> Value {
         Kind::Text => text(),
         Kind::Like(pattern) => json!({"type": "string", "pattern": pattern}),
         Kind::Word(words) => json!({"type": "string", "enum": words}),
-        Kind::Texts => one_or_more(&text()),
+        Kind::Texts | Kind::Lines => one_or_more(&text()),
         Kind::Path => json!({"type": "string", "pattern": PATH}),
         Kind::Paths => one_or_more(&json!({"type": "string", "pattern": PATH})),
         Kind::Inner(pattern) => inner(pattern),

@@ -33,6 +33,10 @@ pub(crate) fn read(set: &[String], params: &[String], adds: bool, found: &mut Fo
     for (index, text) in set.iter().enumerate() {
         let source = index + 1;
         let span = |start, end| Span { source, start, end };
+        if text.starts_with(['+', '~']) {
+            of_hydra(text, span(0, text.len() - text.trim_start_matches(['+', '~']).len()), params, found);
+            continue;
+        }
         let Some((name, _)) = text.split_once('=') else {
             let hint = "write --set KEY=VALUE, as --set lr=0.1,0.01".to_string();
             found.error(span(0, text.len()), "a '=' and a value are missing", hint);
@@ -50,12 +54,36 @@ pub(crate) fn read(set: &[String], params: &[String], adds: bool, found: &mut Fo
         if changes.iter().any(|change| change.target == target) {
             found.error(key, format!("{} is set twice", quoted(name)), "several values of a parameter: --set lr=0.1,0.01".to_string());
         }
-        let splits = !matches!(target, Target::Setting(_));
-        if let Some(node) = value(text, span(key.end + 1, text.len()), splits, found) {
+        let kind = match &target {
+            Target::Setting(path) if keys::takes_list(path) => Of::List,
+            Target::Setting(_) => Of::Setting,
+            _ => Of::Param,
+        };
+        let place = span(key.end + 1, text.len());
+        if text[place.start..].starts_with('=') {
+            let hint = format!(
+                "write --set {name}={}; a text that begins so stands in quotes: '\"…\"'",
+                text[place.start..].trim_start_matches('=')
+            );
+            found.warning(place, format!("the value of {} begins with '='", quoted(name)), hint);
+        }
+        if let Some(node) = value(text, place, kind, found) {
             changes.push(Change { target, key, node });
         }
     }
     changes
+}
+
+/// Hydra's signs for what is added, forced or taken away.
+fn of_hydra(text: &str, signs: Span, params: &[String], found: &mut Found<'_>) {
+    let plain = &text[signs.end..];
+    let name = plain.split_once('=').map_or(plain, |(name, _)| name).trim();
+    if text.starts_with('~') {
+        let hint = format!("take it out of the file, or write unset = [\"params.{name}\"] in an [[experiment]] that is to lack it");
+        return found.error(signs, "nothing is taken away by --set", hint);
+    }
+    let params = if params.iter().any(|known| known == name) { "" } else { "params." };
+    found.error(signs, "'+' and '++' are not needed here", format!("write --set {params}{plain}"));
 }
 
 fn target(name: &str, params: &[String], adds: bool, key: Span, found: &mut Found<'_>) -> Option<Target> {
@@ -66,6 +94,10 @@ fn target(name: &str, params: &[String], adds: bool, key: Span, found: &mut Foun
         return Some(Target::Param(name.to_string()));
     }
     let path: Vec<String> = name.split('.').map(str::to_string).collect();
+    if path[0] == "include" {
+        found.error(key, "'include' cannot be set here", "write it at the top of the file".to_string());
+        return None;
+    }
     if matches!(path[0].as_str(), "experiment" | "include_self" | "params") {
         found.error(key, format!("{} cannot be set here", quoted(name)), "a parameter is set by its name: --set lr=0.1".to_string());
         return None;
@@ -83,17 +115,31 @@ fn target(name: &str, params: &[String], adds: bool, key: Span, found: &mut Foun
     None
 }
 
+/// What a value is for.
+#[derive(Clone, Copy, PartialEq)]
+enum Of {
+    Param,
+    /// A key that takes several values.
+    List,
+    Setting,
+}
+
 /// A value as TOML when it begins like one (a list, a table, a quoted text), as a sweep in Hydra's spelling
 /// (`range(1,10)`, `choice(a,b)`), else a word; commas separate several values.
-fn value(text: &str, span: Span, splits: bool, found: &mut Found<'_>) -> Option<Node> {
+fn value(text: &str, span: Span, of: Of, found: &mut Found<'_>) -> Option<Node> {
     let written = &text[span.start..];
     if let Some(node) = toml_value(text, span, found).filter(|_| is_toml(written)) {
         return Some(node);
     }
-    if splits && let Some(node) = hydra::sweep(text, span, found) {
+    if of == Of::Param
+        && let Some(node) = hydra::sweep(text, span, found)
+    {
         return node;
     }
-    let parts = if splits { parts(text, span) } else { vec![span] };
+    if of == Of::Setting {
+        return if is_toml(written) { one(text, span, found) } else { Some(Node { span, tree: Tree::Word(written.trim().to_string()) }) };
+    }
+    let parts = parts(text, span);
     if let [_] = parts.as_slice() {
         return one(text, span, found);
     }
@@ -112,10 +158,11 @@ fn is_toml(written: &str) -> bool {
     written.trim_start().starts_with(['[', '{', '"', '\''])
 }
 
+/// One of the values between the commas; `\,` is a comma in it, as Hydra has it.
 fn one(text: &str, span: Span, found: &mut Found<'_>) -> Option<Node> {
     let written = &text[span.start..span.end];
     if !is_toml(written) {
-        return Some(Node { span, tree: Tree::Word(written.trim().to_string()) });
+        return Some(Node { span, tree: Tree::Word(written.trim().replace("\\,", ",")) });
     }
     let node = toml_value(&text[..span.end], span, found);
     if node.is_none() {
@@ -132,10 +179,11 @@ pub(super) fn parts(text: &str, span: Span) -> Vec<Span> {
     let mut escaped = false;
     for (at, c) in text[span.start..span.end].char_indices() {
         match (quote, c) {
-            (Some('"'), '\\') if !escaped => {
+            (Some('"') | None, '\\') if !escaped => {
                 escaped = true;
                 continue;
             }
+            (None, ',') if escaped => {}
             (Some(open), c) if c == open && !escaped => quote = None,
             (Some(_), _) => {}
             (None, '"' | '\'') => quote = Some(c),

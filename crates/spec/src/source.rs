@@ -1,9 +1,9 @@
 //! Where every piece of a specification was written: spans, and the way from a span to a [`Problem`].
 
 use crate::hidden;
-use crate::problem::{Excerpt, Problem, Severity};
+use crate::problem::{Excerpt, Problem, Severity, quoted};
 use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 /// A place in what the user wrote. Source 0 is the file, N is the N-th `--set`; behind them come the files that are included.
@@ -201,14 +201,46 @@ const MOST: usize = 1000;
 /// The problems found so far, each once, however many experiments share it.
 pub(crate) struct Found<'a> {
     pub(crate) sources: Sources<'a>,
-    list: Vec<(Span, Problem)>,
-    seen: BTreeSet<(Span, String)>,
+    list: Vec<Told>,
+    /// Places in the list.
+    seen: BTreeMap<(Span, String), usize>,
+    experiment: Option<usize>,
+}
+
+struct Told {
+    span: Span,
+    problem: Problem,
+    /// The experiments that it was found in, by their number.
+    by: Vec<usize>,
 }
 
 impl<'a> Found<'a> {
     pub(crate) fn new(sources: Sources<'a>) -> Found<'a> {
-        let (list, seen) = (Vec::new(), BTreeSet::new());
-        Found { sources, list, seen }
+        Found { sources, list: Vec::new(), seen: BTreeMap::new(), experiment: None }
+    }
+
+    /// What is found from here on is found in the experiment of this number.
+    pub(crate) fn of_experiment(&mut self, experiment: Option<usize>) {
+        self.experiment = experiment;
+    }
+
+    /// What only some of several experiments make of what they share is said to be theirs. Of each there is the name, and the
+    /// places of what it says itself.
+    pub(crate) fn say_whose(&mut self, experiments: &[(&str, Vec<Span>)]) {
+        for Told { span, problem, by } in &mut self.list {
+            let within = |own: &Span| own.source == span.source && own.start <= span.start && span.end <= own.end;
+            let is_shared = |at: &usize| !experiments[*at].1.iter().any(within);
+            if by.len() >= experiments.len() || !by.iter().all(is_shared) {
+                continue;
+            }
+            let whose = match by.as_slice() {
+                [] => continue,
+                [one] => format!("in experiment {}", quoted(experiments[*one].0)),
+                [one, other] => format!("in experiments {} and {}", quoted(experiments[*one].0), quoted(experiments[*other].0)),
+                [one, ..] => format!("in {} of {} experiments, such as {}", by.len(), experiments.len(), quoted(experiments[*one].0)),
+            };
+            problem.message = format!("{whose}: {}", problem.message);
+        }
     }
 
     pub(crate) fn error(&mut self, span: Span, message: impl Into<String>, hint: impl Into<Option<String>>) {
@@ -225,10 +257,8 @@ impl<'a> Found<'a> {
 
     /// An error at a place that must not be shown.
     pub(crate) fn error_unseen(&mut self, span: Span, message: String, hint: String) {
-        if !self.is_full() && self.seen.insert((span, message.clone())) {
-            let problem = self.sources.problem(Severity::Error, span, String::new(), None);
-            self.list.push((span, Problem { message, hint: Some(hint), excerpt: None, ..problem }));
-        }
+        let problem = self.sources.problem(Severity::Error, span, String::new(), None);
+        self.take(span, message.clone(), |_| Problem { message, hint: Some(hint), excerpt: None, ..problem });
     }
 
     /// Nothing more is taken up; whoever would make long hints can stop.
@@ -237,15 +267,28 @@ impl<'a> Found<'a> {
     }
 
     fn add(&mut self, severity: Severity, span: Span, message: String, hint: Option<String>) {
-        if !self.is_full() && self.seen.insert((span, message.clone())) {
-            self.list.push((span, self.sources.problem(severity, span, message, hint)));
+        self.take(span, message.clone(), |sources| sources.problem(severity, span, message, hint));
+    }
+
+    fn take(&mut self, span: Span, message: String, problem: impl FnOnce(&Sources<'_>) -> Problem) {
+        match self.seen.get(&(span, message.clone())) {
+            Some(at) => {
+                let by = &mut self.list[*at].by;
+                by.extend(self.experiment.filter(|experiment| by.last() != Some(experiment)));
+            }
+            None if self.is_full() => {}
+            None => {
+                self.seen.insert((span, message), self.list.len());
+                let problem = problem(&self.sources);
+                self.list.push(Told { span, problem, by: self.experiment.into_iter().collect() });
+            }
         }
     }
 
     /// Errors, then warnings and notes, each in the order of the text.
     pub(crate) fn finish(self) -> (Vec<Problem>, Vec<Problem>) {
         let Found { mut list, sources, .. } = self;
-        list.sort_by_key(|(span, _)| sources.order(*span));
-        list.into_iter().map(|(_, problem)| problem).partition(|problem| problem.severity == Severity::Error)
+        list.sort_by_key(|told| sources.order(told.span));
+        list.into_iter().map(|told| told.problem).partition(|problem| problem.severity == Severity::Error)
     }
 }

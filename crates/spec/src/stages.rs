@@ -1,5 +1,6 @@
 //! Experiments that come after others: whether the others are there, in which order they come, and which runs belong together.
 
+use crate::plan::include_self;
 use crate::problem::quoted;
 use crate::source::{Found, Span};
 use crate::suggest::did_you_mean;
@@ -18,6 +19,14 @@ pub(crate) struct Place {
     pub(crate) matched: Span,
 }
 
+/// What a file has besides the experiments that are to run.
+pub(crate) struct File<'d> {
+    /// The names of the parameters of every experiment, those included that are not to run.
+    pub(crate) params: BTreeMap<String, Vec<String>>,
+    /// Names of what is only shared by experiments.
+    pub(crate) shared: &'d BTreeSet<String>,
+}
+
 /// A run that is to be: its parameters, and which of the runs of the experiment before it goes on from.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Planned {
@@ -26,13 +35,12 @@ pub struct Planned {
 }
 
 /// Checks the stages of a plan, puts those that come after others behind them, and counts their runs.
-/// `params` are the names of the parameters of every experiment of the file, those included that are not to run.
-pub(crate) fn arrange(plan: &mut Plan, places: &[Place], params: &BTreeMap<String, Vec<String>>, found: &mut Found<'_>) {
+pub(crate) fn arrange(plan: &mut Plan, places: &[Place], file: &File<'_>, found: &mut Found<'_>) {
     let place = |name: &str| places.iter().find(|place| place.experiment == name);
     let mut good = true;
     for experiment in &plan.experiments {
         if let (Some(stage), Some(place)) = (&experiment.settings.stage, place(&experiment.name)) {
-            good &= names_are_there(experiment, stage, place, params, found);
+            good &= names_are_there(experiment, stage, place, file, found);
         }
     }
     if !good {
@@ -91,16 +99,12 @@ fn circle<'p>(waiting: &[Experiment], place: impl Fn(&str) -> Option<&'p Place>,
     found.error(span, message, "take one after out: what comes first waits for nothing".to_string());
 }
 
-fn names_are_there(
-    experiment: &Experiment,
-    stage: &Stage,
-    place: &Place,
-    params: &BTreeMap<String, Vec<String>>,
-    found: &mut Found<'_>,
-) -> bool {
-    let Some(theirs) = params.get(&stage.after) else {
-        let others = params.keys().map(String::as_str).filter(|name| *name != experiment.name);
-        let hint = did_you_mean(&stage.after, others.clone()).unwrap_or_else(|| match others.collect::<Vec<_>>().as_slice() {
+fn names_are_there(experiment: &Experiment, stage: &Stage, place: &Place, file: &File<'_>, found: &mut Found<'_>) -> bool {
+    let Some(theirs) = file.params.get(&stage.after) else {
+        let others = file.params.keys().map(String::as_str).filter(|name| *name != experiment.name);
+        let shared = file.shared.contains(&stage.after).then(|| include_self(&stage.after));
+        let near = shared.or_else(|| did_you_mean(&stage.after, others.clone()));
+        let hint = near.unwrap_or_else(|| match others.collect::<Vec<_>>().as_slice() {
             [] => "an [[experiment]] of that name is needed in this file".to_string(),
             others => format!("it may come after {}", others.join(", ")),
         });

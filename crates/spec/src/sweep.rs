@@ -25,10 +25,19 @@ pub(crate) struct Sweep {
     only_if: Vec<(String, Span)>,
     samples: Option<(u64, Span)>,
     seed: i64,
+    /// Paths of parameters that the experiment takes away; empty for all.
+    unset: Vec<String>,
 }
 
-pub(crate) fn read(table: &Table, reader: &mut Reader<'_, '_>) -> Sweep {
-    let Some(section) = reader.section(table, "sweep") else { return Sweep::default() };
+impl Sweep {
+    fn unsets(&self, name: &str) -> bool {
+        let below = |path: &String| name.strip_prefix(path.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+        self.unset.iter().any(|path| path.is_empty() || below(path))
+    }
+}
+
+pub(crate) fn read(table: &Table, unset: Vec<String>, reader: &mut Reader<'_, '_>) -> Sweep {
+    let Some(section) = reader.section(table, "sweep") else { return Sweep { unset, ..Sweep::default() } };
     let only_if = section.get("only_if").map(|node| reader.texts(node, "sweep.only_if")).unwrap_or_default();
     let samples = section.get("samples").and_then(|node| Some((reader.whole(node, "sweep.samples", 1)?, node.span)));
     let samples = samples.filter(|(samples, span)| {
@@ -46,7 +55,7 @@ pub(crate) fn read(table: &Table, reader: &mut Reader<'_, '_>) -> Sweep {
         Some((_, node)) => vec![reader.texts(node, "sweep.zip")],
         None => Vec::new(),
     };
-    Sweep { zip, only_if, samples, seed: seed.unwrap_or(0) }
+    Sweep { zip, only_if, samples, seed: seed.unwrap_or(0), unset }
 }
 
 /// The space of the runs, as far as there is one: what is wrong is among the problems.
@@ -158,6 +167,11 @@ fn zipped(given: &[Given], sweep: &Sweep, found: &mut Found<'_>) -> BTreeMap<usi
             found.error(*span, format!("{} alone has nothing to vary together with", quoted(name)), hint);
         }
         for (name, span) in names {
+            // What an experiment takes away, or gives one value, leaves the zip that it inherits.
+            let own = given.iter().find(|given| given.name == *name);
+            if own.map_or(sweep.unsets(name), |own| own.overrides && !varies(&own.values)) {
+                continue;
+            }
             let Some(at) = known(name, *span, None, given, found) else { continue };
             let Values::Listed(values) = &given[at].values else {
                 if !matches!(given[at].values, Values::Wrong) {
@@ -180,6 +194,10 @@ fn zipped(given: &[Given], sweep: &Sweep, found: &mut Found<'_>) -> BTreeMap<usi
         }
     }
     groups
+}
+
+fn varies(values: &Values) -> bool {
+    matches!(values, Values::Listed(values) if values.len() > 1)
 }
 
 fn count(values: usize) -> String {

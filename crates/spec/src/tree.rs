@@ -248,6 +248,20 @@ impl Table {
 }
 
 impl Table {
+    /// From the first to the last byte of it, in each source that it was written in.
+    pub(crate) fn extents(&self) -> Vec<Span> {
+        let mut extents: BTreeMap<usize, Span> = BTreeMap::new();
+        let below = |(key, node): &(Key, Node)| match &node.tree {
+            Tree::Table(inner) => [vec![key.span, node.span], inner.extents()].concat(),
+            _ => vec![key.span, node.span],
+        };
+        for span in self.entries.iter().flat_map(below) {
+            let extent = extents.entry(span.source).or_insert(span);
+            (extent.start, extent.end) = (extent.start.min(span.start), extent.end.max(span.end));
+        }
+        extents.into_values().collect()
+    }
+
     /// How many values this holds, lists and tables included.
     pub(crate) fn size(&self) -> usize {
         self.entries.iter().map(|(_, node)| node.size()).sum()
@@ -260,6 +274,15 @@ impl Node {
             Tree::List(items) => items.iter().map(Node::size).sum(),
             Tree::Table(table) => table.size(),
             _ => 0,
+        }
+    }
+
+    /// The texts that it is or lists, each with its place.
+    pub(crate) fn texts(&self) -> Vec<(&str, Span)> {
+        match &self.tree {
+            Tree::Scalar(Value::Str(text)) | Tree::Word(text) => vec![(text, self.span)],
+            Tree::List(items) => items.iter().filter(|item| !matches!(item.tree, Tree::List(_))).flat_map(Node::texts).collect(),
+            _ => Vec::new(),
         }
     }
 

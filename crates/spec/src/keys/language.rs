@@ -89,7 +89,7 @@ pub(crate) static TOP: Section = section("", &[
 #[rustfmt::skip]
 static SWEEP: Section = section("[sweep]", &[
     key("zip", Kind::Groups, "Parameters that vary together: a list of names, or one for each group"),
-    key("only_if", Kind::Texts, "A condition on parameters: other combinations are no runs"),
+    key("only_if", Kind::Lines, "A condition on parameters: other combinations are no runs"),
     key("samples", Kind::Whole(1), "How many values are drawn for parameters that are"),
     key("seed", Kind::Whole(0), "Another seed gives other draws. Default: 0"),
     key("parallel", Kind::Whole(1), "How many runs at a time. Default: 1"),
@@ -104,7 +104,7 @@ static FLAGS: Section = section("[flags]", &[
 
 #[rustfmt::skip]
 static ENVIRONMENT: Section = section("[environment]", &[
-    key("setup", Kind::Texts, "Lines of shell before the command, as \"module load cuda\""),
+    key("setup", Kind::Lines, "Lines of shell before the command, as \"module load cuda\""),
     key("python", Kind::Path, "A virtual or conda environment, relative to the specification"),
     key("shell", Kind::Text, "A shell of the Bourne family. Default: bash where there is one, else sh"),
 ]);
@@ -157,7 +157,7 @@ static STOP: Section = section("[stop]", &[
 
 #[rustfmt::skip]
 static METRICS: Section = section("[metrics]", &[
-    key("patterns", Kind::Texts, "Regular expressions with named groups, tried on each line first"),
+    key("patterns", Kind::Lines, "Regular expressions with named groups, tried on each line first"),
     key("ignore", Kind::Texts, "Names that are not recorded; * stands for any text"),
     key("files", Kind::Paths, "CSV and JSON files that hold metrics: globs relative to where the command starts"),
     key("tensorboard", Kind::Paths, "Folders with TensorBoard event files: globs relative to where the command starts").later(When::Later, "does not read event files"),

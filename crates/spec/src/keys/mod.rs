@@ -40,6 +40,8 @@ pub(crate) enum Kind {
     Word(&'static [&'static str]),
     /// A list of texts, or one text.
     Texts,
+    /// A list of texts, or one text, which may have commas.
+    Lines,
     /// A path, in which `~` and `$` mean nothing.
     Path,
     /// A list of paths or globs, or one.
@@ -188,6 +190,25 @@ pub(crate) fn is_setting(path: &[String]) -> bool {
         Kind::Scalars | Kind::Alike(_) | Kind::Params | Kind::Table(_) | Kind::Tables(_) | Kind::Named(_) | Kind::Targets
     );
     rest.is_empty() || is_table
+}
+
+/// Whether the key at a dotted path holds several texts, none of which has a comma.
+pub(crate) fn takes_list(path: &[String]) -> bool {
+    let Some((last, before)) = path.split_last() else { return false };
+    let mut names = before.iter();
+    let mut section = &TOP;
+    while let Some(name) = names.next() {
+        section = match section.key(name).map(|key| key.kind) {
+            Some(Kind::Table(below) | Kind::Tables(below)) => below,
+            Some(Kind::Named(below)) => names.next().map_or(section, |_| below),
+            _ => return false,
+        };
+    }
+    let several = |kind: Kind| {
+        let listed = matches!(kind, Kind::Texts | Kind::Paths | Kind::Inners | Kind::Words(_));
+        listed || matches!(kind, Kind::WordOrTexts(_) | Kind::Objective | Kind::Groups)
+    };
+    section.key(last).is_some_and(|key| several(key.kind))
 }
 
 pub(crate) fn top() -> impl Iterator<Item = &'static str> {

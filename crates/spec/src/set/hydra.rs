@@ -10,7 +10,12 @@ const LONGEST_RANGE: usize = 1_000_000;
 
 /// The node that a call stands for. `None`: this is no call; `Some(None)`: it is one, and wrong.
 pub(super) fn sweep(text: &str, span: Span, found: &mut Found<'_>) -> Option<Option<Node>> {
-    let (name, inside) = call(text, span)?;
+    let Some((name, inside)) = call(text, span) else {
+        let part = parts(text, span).into_iter().find(|part| begins_sweep(&text[part.start..part.end]))?;
+        let hint = "write range(1,10) with its ')' and nothing beside it; a text with parentheses stands in quotes: '\"…\"'".to_string();
+        found.error(part, "this begins like a sweep of Hydra's and is none", hint);
+        return Some(None);
+    };
     let arguments: Vec<Span> = if text[inside.start..inside.end].trim().is_empty() { Vec::new() } else { parts(text, inside) };
     Some(match name {
         "choice" => choice(text, span, &arguments, found),
@@ -28,6 +33,11 @@ pub(super) fn sweep(text: &str, span: Span, found: &mut Found<'_>) -> Option<Opt
         // Any other text with parentheses is a value.
         _ => return None,
     })
+}
+
+fn begins_sweep(written: &str) -> bool {
+    let name = written.trim_start().split_once('(').map(|(name, _)| name);
+    name.is_some_and(|name| ["choice", "range", "interval", "tag"].contains(&name))
 }
 
 fn refused(name: &str, span: Span, found: &mut Found<'_>) -> Option<Node> {
@@ -123,6 +133,13 @@ fn tag(text: &str, span: Span, arguments: &[Span], found: &mut Found<'_>) -> Opt
     {
         return interval(text, span, &parts(text, inside), "log_uniform", found);
     }
-    found.error(span, "of Hydra's tags only tag(log, interval(…)) is carried out", "write what stands in it alone".to_string());
+    let hint = match arguments.last().and_then(|inner| call(text, *inner)) {
+        Some(("int", inside)) => {
+            let inside = &text[inside.start..inside.end];
+            format!("write tag(log, {inside}), and below [params] what is to be whole: {{ derive = \"int(…)\" }} of it")
+        }
+        _ => "write what stands in it alone".to_string(),
+    };
+    found.error(span, "of Hydra's tags only tag(log, interval(…)) is carried out", hint);
     None
 }

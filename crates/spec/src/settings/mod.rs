@@ -11,6 +11,7 @@ mod resources;
 
 use crate::check::Written;
 use crate::fill::Part;
+use crate::literal;
 use crate::name;
 use crate::problem::quoted;
 use crate::read::Reader;
@@ -72,6 +73,7 @@ pub(crate) fn read(table: &Table, header: Span, reader: &mut Reader<'_, '_>) -> 
     settings.command = command?;
     wanted.extend(wanted::words(&written, reader.found));
     wanted.extend(wanted::programs(&settings, &written, &setup, reader.found));
+    written.extend(literal::written(table));
     settings.on = on(table, header, reader, &mut written);
     Some(Read { settings, parallel, written, wanted })
 }

@@ -168,3 +168,13 @@ fn the_same_grid_in_both_languages() {
     let yaml = "command: t {flags}\nparams:\n  lr: [0.1, 1e-2]\n  seed:\n    repeat: 2\n  x: {derive: lr * 2}\nsweep:\n  only_if: lr < 1\n";
     assert_eq!(grid_of(toml, "neronet.toml"), grid_of(yaml, "neronet.yml"));
 }
+
+#[test]
+fn a_pipe_is_not_waited_for() {
+    let folder = tempfile::tempdir().expect("a folder");
+    write(folder.path(), &[("neronet.toml", "command = \"t\"\ninclude = \"pipe.toml\"\n")]);
+    let made = std::process::Command::new("mkfifo").arg(folder.path().join("pipe.toml")).status();
+    assert!(made.expect("mkfifo").success());
+    let refused = load(&folder.path().join("neronet.toml"), None, &[]).expect_err("a pipe").to_string();
+    assert!(refused.contains("cannot be included: it is no regular file"), "{refused}");
+}

@@ -580,3 +580,25 @@ fn parameters_that_only_a_file_a_step_or_an_input_uses() {
         assert!(!said.contains("used nowhere"), "{beside}: {said}");
     }
 }
+
+#[test]
+fn a_placeholder_where_none_is_filled_in() {
+    insta::assert_snapshot!(refused(
+        r#"command = "t {flags}"
+params.seed = [1, 2]
+[environment]
+setup = ["export CACHE=/tmp/{seed}", "awk '{print}' x", "echo ${seed} {other}"]
+[checkpoints]
+paths = ["ckpt-{seed}/*.{pt,ckpt}"]
+[metrics]
+files = ["{seed}.csv", "{a,b}.csv"]
+[outputs]
+keep = "{run.id}/*.png"
+[code]
+link = ["data-{seed}"]
+[[file]]
+template = "in.txt"
+to = "out-{seed}.txt"
+"#
+    ));
+}

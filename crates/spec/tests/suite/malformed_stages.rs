@@ -48,5 +48,6 @@ params.y = { repeat = 100 }
 name = "b"
 after = "a"
 "#;
-    insta::assert_snapshot!([circle, missing, unlike, many].map(refused).join("\n"));
+    let shared = "command = \"t\"\nname = \"cifar\"\n[[experiment]]\nname = \"tune\"\nafter = \"cifar\"\n";
+    insta::assert_snapshot!([circle, missing, unlike, many, shared].map(refused).join("\n"));
 }

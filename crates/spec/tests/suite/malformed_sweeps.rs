@@ -1,6 +1,7 @@
 //! What people get wrong about what varies, and the whole message that they read.
 
 use crate::malformed::{refused, refused_with};
+use crate::reading::plan;
 
 fn params(lines: &str) -> String {
     refused(&format!("command = \"t {{flags}}\"\n[params]\n{lines}\n"))
@@ -105,8 +106,46 @@ fn set_in_the_spelling_of_hydra() {
         ("another tag", with("x=tag(quick, choice(1,2))")),
         ("an empty choice", with("x=choice()")),
         ("a gap", with("x=1,,2")),
+        ("never closed", with("x=range(1,10")),
+        ("beside another", with("x=0,range(1,10)")),
+        ("a whole number over the logarithm", with("x=tag(log, int(interval(1,1000)))")),
+        ("added", with("+y=1")),
+        ("forced", with("++x=1")),
+        ("taken away", with("~x")),
+        ("an include", with("include=other.toml")),
     ]);
     insta::assert_snapshot!(said);
+}
+
+#[test]
+fn parameters_that_cannot_be_handed_over() {
+    let long = "x".repeat(120_000);
+    let said = all(&[
+        ("one flag for two", refused("command = \"t {flags}\"\nflags.dashes = true\nparams.batch-size = 1\nparams.batch_size = 2\n")),
+        ("in a command", refused(&format!("command = \"t {{v}}\"\nparams.v = [1, '{long}']\n"))),
+        ("in flags", refused(&format!("command = \"t {{flags}}\"\nparams.v = '{long}'\n"))),
+    ]);
+    insta::assert_snapshot!(said);
+    // By the file with all parameters it is.
+    plan(&format!("command = \"t {{lr}}\"\nparams.lr = 1\nparams.v = '{long}'\n"));
+    plan("command = \"t {flags} {batch_size}\"\nflags.dashes = true\nparams.batch-size = 1\nparams.batch_size = 2\n");
+}
+
+#[test]
+fn what_only_some_experiments_make_of_what_they_share() {
+    let shared = "params.lr = [1, 2]\nsweep.only_if = \"wd > lr\"\nsetup = 1\n";
+    let experiment = |name: &str, params: &str| format!("[[experiment]]\nname = \"{name}\"\n{params}");
+    let text = |with: &[(&str, &str)]| {
+        let experiments: String = with.iter().map(|(name, params)| experiment(name, params)).collect();
+        refused(&format!("command = \"t {{flags}} {{x}}\"\n{shared}{experiments}"))
+    };
+    let (good, bad) = ("params.wd = 3\nparams.x = 1\n", "params.x = 1\n");
+    insta::assert_snapshot!(all(&[
+        ("one of two", text(&[("a", good), ("b", bad)])),
+        ("all", text(&[("a", bad), ("b", bad)])),
+        ("three of four", text(&[("a", bad), ("b", bad), ("c", good), ("d", bad)])),
+        ("its own", text(&[("a", good), ("b", "params.x = { derive = \"y\" }\nparams.wd = 3\n")])),
+    ]));
 }
 
 #[test]
@@ -141,6 +180,11 @@ fn what_deserves_a_word() {
     let said = all(&[
         ("a list that is one value", warned("command = \"t {flags}\"\nparams.betas = [0.9, 0.999]\n")),
         ("samples of nothing", warned("command = \"t {flags}\"\nparams.lr = 1\nsweep.samples = 3\n")),
+        ("a '=' too many", {
+            let plan = neronet_spec::parse("command = \"t {flags}\"\nparams.x = 1\n", "neronet.toml", None, &["x==1".into()]);
+            plan.expect("read").warnings.iter().map(ToString::to_string).collect()
+        }),
+        ("one variable for two", warned("command = \"t {flags}\"\n[params]\nlr = 1\nLR = 2\noptim.lr = 3\noptim_lr = 4\n")),
         ("a table that is none", warned("command = \"t {flags}\"\n[params.lr]\nuniform = [0, 1]\n")),
         ("the same with a scale", warned("command = \"t {flags}\"\n[params.lr]\nuniform = [0, 1]\nscale = \"log\"\n")),
         ("a table with a value", warned("command = \"t {flags}\"\n[params.loss]\nvalue = 1\nweight = 2\n")),

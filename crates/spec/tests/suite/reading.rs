@@ -388,3 +388,27 @@ fn the_project_is_known_whatever_else_is_wrong() {
     assert_eq!(of("projects = 'a'\n[params]\nproject = 'b'\n"), None);
     assert_eq!(of("project = ''\n"), None);
 }
+
+#[test]
+fn the_name_that_a_command_suggests_can_be_asked_for() {
+    let text = "command = \"python train.py {flags}\"\ninclude_self = true\nparams.seed = [1, 2]\n[[experiment]]\nname = \"tune\"\nafter = \"train\"\n";
+    let counts = |only| {
+        plan_with(text, only, &[]).experiments.iter().map(|experiment| (experiment.name.clone(), experiment.count())).collect::<Vec<_>>()
+    };
+    assert_eq!(counts(None), [("train".into(), 2), ("tune".into(), 4)]);
+    assert_eq!(counts(Some("train")), [("train".into(), 2)]);
+    let other = plan_with("command = \"python train.py\"\n", None, &["command=python other.py"]);
+    assert_eq!(other.experiments[0].name, "other");
+    let refused = crate::malformed::refused_with(&text.replace("include_self = true\n", "name = \"train\"\n"), Some("train"), &[]);
+    assert!(refused.contains("include_self = true"), "{refused}");
+}
+
+#[test]
+fn commas_make_a_list_for_keys_that_take_lists() {
+    let set = ["retry.on=crash,oom", "checkpoints.paths=a.pt,b.{x,y}", "sweep.zip=a,b", "environment.setup=export A=1,2", "name=x,y"];
+    let plan = plan_with("command = \"t {flags}\"\nparams.a = [1, 2]\nparams.b = [1, 2]\n", None, &set);
+    let settings = &plan.experiments[0].settings;
+    assert_eq!((settings.retry.on.len(), plan.experiments[0].count(), plan.experiments[0].name.as_str()), (2, 2, "x,y"));
+    assert_eq!(settings.checkpoints.paths, ["a.pt", "b.{x,y}"]);
+    assert_eq!(settings.environment.setup, ["export A=1,2"]);
+}

@@ -31,6 +31,7 @@ const UNSEEN: &[(&str, &[&str])] = &[
             "a_checkpoint_of_another_experiment",
             "a_checkpoint_outside_resume",
             "a_placeholder_in_a_build",
+            "a_placeholder_where_none_is_filled_in",
             "a_slip_is_told_without_what_follows_from_it",
             "an_input_that_is_not_there",
             "an_unknown_placeholder",

@@ -82,6 +82,32 @@ zip = [["width", "depth"]]
 }
 
 #[test]
+fn what_an_experiment_takes_away_or_fixes_leaves_the_zip() {
+    let text = |own: &str| {
+        format!(
+            "command = \"t {{flags}}\"\nparams.width = [32, 64]\nparams.depth = [2, 4]\nparams.k = [7, 8]\n\
+             sweep.zip = [[\"width\", \"depth\", \"k\"]]\n[[experiment]]\nname = \"a\"\n{own}"
+        )
+    };
+    assert_eq!(grid(&text("unset = [\"params.depth\"]"), &[]), ["width=32 k=7", "width=64 k=8"]);
+    assert_eq!(grid(&text("unset = [\"params.depth\", \"params.k\"]"), &[]), ["width=32", "width=64"]);
+    assert_eq!(grid(&text("params.depth = [9]"), &[]), ["width=32 depth=9 k=7", "width=64 depth=9 k=8"]);
+    assert_eq!(grid(&text("params.depth = { derive = \"k\" }"), &[])[1], "width=64 depth=8 k=8");
+    assert_eq!(grid(&text(""), &["depth=9"]), ["width=32 depth=9 k=7", "width=64 depth=9 k=8"]);
+}
+
+/// All keys by example, as they were first laid down.
+const ALL_KEYS: &str = include_str!("all_keys.toml");
+
+#[test]
+fn all_keys_by_example_are_a_specification() {
+    let plan = plan(ALL_KEYS);
+    let counts: Vec<(&str, u64)> = plan.experiments.iter().map(|experiment| (experiment.name.as_str(), experiment.count())).collect();
+    // 3 lr × 20 draws × 5 seeds × 2 pairs of width and depth; one width without a depth; after each run each with its seed.
+    assert_eq!(counts, [("cifar", 600), ("cifar-wide", 300), ("finetune", 600 * 600 / 5)]);
+}
+
+#[test]
 fn only_the_combinations_for_which_the_condition_holds_are_runs() {
     let text = r#"
 command = "t {flags}"
@@ -126,6 +152,8 @@ fn sweeps_in_the_spelling_of_hydra() {
         ("x=[1,2],[3]", "[1, 2] [3]"),
         ("x='a,b',c", "a,b c"),
         ("x=f(1)", "f(1)"),
+        ("x=a\\,b", "a,b"),
+        ("x=a\\,b,c", "a,b c"),
         ("x=a b(c", "a b(c"),
         ("x=interval(0,1)", "0.626901 0.780527"),
         ("x=int(interval(1,8))", "6 7"),
