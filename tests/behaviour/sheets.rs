@@ -207,6 +207,11 @@ fn a_row_runs_the_code_of_its_commit() {
     world.write("runs.csv", "git,lr\nmain,7\n0000000,1\n");
     let said = submit(&world, &["runs.csv"]).with_code(2);
     assert!(said.err.contains("error: runs.csv, A3: git knows no commit '0000000'"), "{said:#?}");
+    // It is wrong for all rows that share it.
+    world.write("runs.csv", "git,lr\nmain,7\n0000000,1\n0000000,2\n");
+    let said = world.say(&["check", "runs.csv"]).with_code(2);
+    assert_eq!(said.out.matches("A3: git knows no commit '0000000'").count(), 2, "{said:#?}");
+    assert!(said.out.contains("    2  good by itself"), "{said:#?}");
     assert_eq!(world.list().len(), 4);
 }
 
@@ -241,19 +246,23 @@ fn runs_are_written_to_sheets_and_read_back_as_they_were() {
         let bytes = std::fs::read(world.project().join(name)).expect("written");
         let sheet = read(&bytes, name, None).expect("a sheet");
         let columns: Vec<&str> = sheet.columns.iter().map(|column| column.name.as_str()).collect();
-        assert_eq!(columns, ["id", "experiment", "state", "created", "duration", "commit", "lr", "act", "x", "loss@best", "tags", "note"]);
+        assert_eq!(
+            columns,
+            ["run@id", "name", "status", "date", "run@duration", "commit", "lr", "act", "x", "loss@best", "run@tags", "comments"]
+        );
         let cell = |row: usize, name: &str| {
             let at = columns.iter().position(|column| *column == name).expect("a column");
             sheet.rows[row].cells[at].as_ref().map(|cell| cell.value.clone())
         };
         let text = |text: &str| Some(Value::Str(text.into()));
-        assert_eq!((cell(0, "id"), cell(1, "id")), (Some(Value::Int(1)), Some(Value::Int(2))));
+        assert_eq!((cell(0, "run@id"), cell(1, "run@id")), (Some(Value::Int(1)), Some(Value::Int(2))));
         assert_eq!((cell(0, "lr"), cell(1, "lr")), (Value::float("0.001"), Value::float("0.25")));
         assert_eq!((cell(1, "x"), cell(0, "loss@best")), (Some(Value::Int(-5)), Some(Value::Int(1))));
-        assert_eq!((cell(0, "state"), cell(0, "note"), cell(1, "tags")), (text("finished"), text("a, b"), text("keep")));
-        // In a text file nothing may be taken for a formula; a workbook keeps texts as they are.
-        let guarded = |word: &str| text(&if name.ends_with("csv") { format!("'{word}") } else { word.to_string() });
-        assert_eq!((cell(0, "x"), cell(1, "act")), (guarded("=1+1"), guarded("@none")));
+        assert_eq!((cell(0, "status"), cell(0, "comments"), cell(1, "run@tags")), (text("finished"), text("a, b"), text("keep")));
+        assert_eq!((cell(0, "x"), cell(1, "act")), (text("=1+1"), text("@none")));
+        // What has run is left alone, and once more to do it is what is there already.
+        let said = submit(&world, &[name]).with_code(0);
+        assert!(said.err.contains("nothing is to run"), "{said:#?}");
         assert!(world.say(&["export", "-o", name]).with_code(2).err.contains("is there already; --force writes over it"));
         world.say(&["export", "-o", name, "--force", "2"]).with_code(0);
         let bytes = std::fs::read(world.project().join(name)).expect("written");
@@ -262,7 +271,20 @@ fn runs_are_written_to_sheets_and_read_back_as_they_were() {
     let names = std::fs::read_dir(world.project()).expect("a folder").flatten().map(|entry| entry.file_name());
     assert!(names.into_iter().all(|name| !name.to_string_lossy().ends_with(".new")));
     let said = world.say(&["export", "lr < 0.1", "-o", "-", "--fields", "id,lr,loss,attempts"]).with_code(0);
-    assert_eq!(said.out, "id,lr,loss@best,attempts\n1,1e-3,1,1\n");
+    assert_eq!(said.out, "run@id,lr,loss@best,run@attempts\n1,1e-3,1,1\n");
+    // Other sheets would be code that is new.
+    for name in ["out.xlsx", "out.csv"] {
+        std::fs::remove_file(world.project().join(name)).expect("it is there");
+    }
+    for fields in [&[][..], &["--fields", "id,experiment,created,duration,params,loss,tags"]] {
+        world.say(&[&["export", "-o", "again.csv"], fields].concat()).with_code(0);
+        let written = std::fs::read_to_string(world.project().join("again.csv")).expect("written");
+        world.write("again.csv", written.replace("finished", "TODO"));
+        let said = submit(&world, &["again.csv"]).with_code(0);
+        assert!(said.err.contains("nothing is new"), "{said:#?}");
+        std::fs::remove_file(world.project().join("again.csv")).expect("it is there");
+    }
+    assert_eq!(world.list().len(), 2);
     assert!(world.say(&["export", "-o", "x.pdf"]).with_code(2).err.contains(".xlsx or .csv"));
     assert!(world.say(&["export", "-o", "-", "--fields", "nope"]).with_code(2).err.contains("no field is called 'nope'"));
     world.say(&["export", "lr > 5", "-o", "none.csv"]).with_code(1);

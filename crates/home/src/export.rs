@@ -9,9 +9,12 @@ use neronet_model::{UnixMs, Value};
 use std::collections::BTreeSet;
 
 /// What a table has beside what listings know.
-const MORE: [&str; 2] = ["commit", "note"];
+const MORE: [&str; 2] = [COMMIT, "note"];
+const COMMIT: &str = "commit";
+/// The commit of a run whose files were not all committed: nothing that a run could be made of again.
+const DIRTY: &str = "commit@dirty";
 /// What every row begins with, and ends with.
-const FIRST: [&str; 6] = ["id", "experiment", "state", "created", "duration", "commit"];
+const FIRST: [&str; 6] = ["id", "experiment", "state", "created", "duration", COMMIT];
 const LAST: [&str; 2] = ["tags", "note"];
 
 pub struct Exported {
@@ -28,6 +31,7 @@ enum Source<'t> {
 
 /// The table of these runs: what listings show of them, all parameters and all metrics, or only the `fields`.
 pub fn table(views: &[&View<'_>], fields: &[String], now: UnixMs) -> Result<Exported, HomeError> {
+    let any_dirty = views.iter().any(|view| commit(view, true).is_some());
     let is_more = |field: &&String| MORE.contains(&field.as_str());
     check_fields(views, &fields.iter().filter(|field| !is_more(field)).cloned().collect::<Vec<_>>())?;
     let params = names(views.iter().flat_map(|view| view.params.iter().map(|(name, _)| name)));
@@ -39,7 +43,8 @@ pub fn table(views: &[&View<'_>], fields: &[String], now: UnixMs) -> Result<Expo
     let metric = |name: &str| Source::Metric(Telling::of(views, name));
     let sources: Vec<Source<'_>> = if fields.is_empty() {
         let facts = |facts: &'static [&'static str]| facts.iter().map(|fact| Source::Fact(fact));
-        let columns = facts(&FIRST).chain(params.iter().map(Source::Param));
+        let dirty = any_dirty.then_some(Source::Fact(DIRTY));
+        let columns = facts(&FIRST).chain(dirty).chain(params.iter().map(Source::Param));
         columns.chain(metrics.iter().map(metric)).chain(facts(&LAST)).collect()
     } else {
         let mut sources = Vec::new();
@@ -49,7 +54,10 @@ pub fn table(views: &[&View<'_>], fields: &[String], now: UnixMs) -> Result<Expo
                 "params" => sources.extend(params.iter().map(Source::Param)),
                 "metrics" => sources.extend(metrics.iter().map(metric)),
                 name if all_metrics(views, name) => sources.push(metric(name)),
-                fact => sources.push(Source::Fact(fact)),
+                fact => {
+                    sources.push(Source::Fact(fact));
+                    sources.extend((fact == COMMIT && any_dirty).then_some(Source::Fact(DIRTY)));
+                }
             }
         }
         sources
@@ -57,7 +65,9 @@ pub fn table(views: &[&View<'_>], fields: &[String], now: UnixMs) -> Result<Expo
     let mut taken = BTreeSet::new();
     let columns = sources.iter().map(|source| {
         let mut title = match source {
-            Source::Fact(name) => (*name).to_string(),
+            Source::Fact(name) => fact(name),
+            // What looks like a fact or a result to whoever reads the table.
+            Source::Param(name) if neronet_sheet::is_usual(name) => format!("params.{name}"),
             Source::Param(name) => (*name).to_string(),
             Source::Metric(telling) => title(telling),
         };
@@ -104,6 +114,24 @@ fn title(telling: &Telling) -> String {
     format!("{}@{which}", telling.metric)
 }
 
+/// The column of a fact, by the name that a sheet of runs has for it, else one that is no parameter.
+fn fact(name: &str) -> String {
+    match name {
+        "state" => "status".to_string(),
+        "experiment" => "name".to_string(),
+        "created" => "date".to_string(),
+        "note" => "comments".to_string(),
+        COMMIT | DIRTY => name.to_string(),
+        name => format!("run@{name}"),
+    }
+}
+
+/// The commit of a run that had nothing else than it, or one that had more.
+fn commit<'v>(view: &'v View<'_>, dirty: bool) -> Option<&'v str> {
+    let git = view.sweep.code.git.as_ref()?;
+    (git.dirty == dirty && !git.commit.is_empty()).then_some(&git.commit)
+}
+
 fn value(view: &View<'_>, source: &Source<'_>, now: UnixMs) -> Option<Value> {
     let text = |text: String| Some(Value::Str(text)).filter(|value| !matches!(value, Value::Str(text) if text.is_empty()));
     let time = |at: Option<UnixMs>| json::time(at).as_str().map(|at| Value::Str(at.to_string()));
@@ -125,10 +153,8 @@ fn value(view: &View<'_>, source: &Source<'_>, now: UnixMs) -> Option<Value> {
         "tags" => text(view.run.tags.iter().cloned().collect::<Vec<_>>().join(" ")),
         "note" => text(view.run.note.clone().unwrap_or_default()),
         "target" => text("local".to_string()),
-        "commit" => {
-            let git = view.sweep.code.git.as_ref().filter(|git| !git.commit.is_empty());
-            text(git.map(|git| format!("{}{}", git.commit, if git.dirty { "+" } else { "" })).unwrap_or_default())
-        }
+        COMMIT => text(commit(view, false).unwrap_or_default().to_string()),
+        DIRTY => text(commit(view, true).unwrap_or_default().to_string()),
         "created" => time(Some(view.run.created)),
         "started" => time(view.started),
         "ended" => time(view.ended),

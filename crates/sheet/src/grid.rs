@@ -3,7 +3,7 @@
 use crate::limits;
 use crate::place::Place;
 use crate::sheet::Mistake;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What a cell holds.
 #[derive(Debug, Clone, PartialEq)]
@@ -40,6 +40,8 @@ pub(crate) struct Grid {
     /// In the order of the sheet, each with at least one cell.
     pub(crate) rows: Vec<GridRow>,
     pub(crate) merges: Vec<Area>,
+    /// The numbers of rows that are hidden, or filtered away.
+    pub(crate) hidden: BTreeSet<u32>,
     cells: usize,
     text: usize,
     unsorted: bool,

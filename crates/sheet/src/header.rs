@@ -46,7 +46,7 @@ pub(crate) fn wide<'g>(grid: &'g Grid, row: &GridRow) -> impl Iterator<Item = &'
     grid.merges.iter().filter(move |area| area.top == number && area.right > area.left)
 }
 
-fn is_short(raw: &Raw) -> bool {
+pub(crate) fn is_short(raw: &Raw) -> bool {
     raw.words().is_some_and(|text| text.chars().nth(SHORT).is_none())
 }
 

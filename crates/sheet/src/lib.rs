@@ -2,9 +2,10 @@
 //!
 //! Bytes in, values out: no file is opened here. What is read goes three steps:
 //! `format` tells the kind of file by its content; `xlsx`, `ods` and `text` give the filled cells as they lie (`grid`);
-//! `header` finds the names in them and `table` makes rows of named cells. Whatever the bytes are, time and memory are bounded
+//! `header` finds the names in them, `between` what is no run, and `table` makes rows of named cells. Whatever the bytes are, time and memory are bounded
 //! (`limits`).
 
+mod between;
 mod format;
 mod grid;
 mod header;
@@ -25,7 +26,8 @@ mod write_xlsx;
 mod xlsx;
 mod xml;
 
-pub use read::read;
+pub use read::{read, read_runs};
 pub use sheet::{Cell, Column, Mistake, Role, Row, Sheet};
+pub use table::is_usual;
 pub use write_csv::write_csv;
 pub use write_xlsx::write_xlsx;

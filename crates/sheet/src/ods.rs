@@ -106,9 +106,15 @@ fn table<R: BufRead>(part: &mut Xml<R>, place: Place, mut grid: Grid) -> Result<
             Event::Start(start) => match start.local_name().as_ref() {
                 "table-row" => {
                     let times = count(&start, "number-rows-repeated")?;
+                    let visibility = attribute(&start, "visibility")?;
                     let cells = row(part)?;
+                    // collapse, or filter
+                    let hidden = visibility.is_some_and(|word| word != "visible");
                     let filled = if cells.is_empty() || wrong.is_some() { 0 } else { times };
                     for row in (number.saturating_add(1)..=limits::LAST_ROW).take(filled as usize) {
+                        if hidden {
+                            grid.hidden.insert(row);
+                        }
                         if let Err(mistake) = add(&mut grid, place, row, &cells) {
                             // The table is refused, and what is left of it passed over.
                             wrong = Some(mistake);
@@ -219,6 +225,8 @@ impl Written {
         let broken = Raw::Faulty(Fault::Broken("its value cannot be read"));
         let number = || self.value.as_deref().and_then(|value| value.trim().parse::<f64>().ok());
         Some(match self.kind.as_str() {
+            // Shown as 007.
+            "float" if text.len() > 1 && text.starts_with('0') && text.bytes().all(|b| b.is_ascii_digit()) => Raw::Typed(text),
             "float" | "currency" if self.has_formula => number().map_or(broken, Raw::Computed),
             "float" | "currency" => number().map_or(broken, Raw::Number),
             "percentage" => number().map_or(broken, Raw::Percent),

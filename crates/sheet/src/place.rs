@@ -53,10 +53,15 @@ pub(crate) fn quoted(text: &str) -> String {
 
 /// `'a', 'b' and 'c'`, the first ten of them.
 pub(crate) fn listed(names: &[String]) -> String {
+    enumerated(&names.iter().map(|name| quoted(name)).collect::<Vec<_>>())
+}
+
+/// `a, b and c`, the first ten of them.
+pub(crate) fn enumerated(parts: &[String]) -> String {
     const SHOWN: usize = 10;
-    let mut shown: Vec<String> = names.iter().take(SHOWN).map(|name| quoted(name)).collect();
-    if names.len() > SHOWN {
-        shown.push(format!("{} more", names.len() - SHOWN));
+    let mut shown: Vec<String> = parts.iter().take(SHOWN).cloned().collect();
+    if parts.len() > SHOWN {
+        shown.push(format!("{} more", parts.len() - SHOWN));
     }
     match shown.split_last() {
         Some((last, rest)) if !rest.is_empty() => format!("{} and {last}", rest.join(", ")),

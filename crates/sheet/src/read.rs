@@ -4,7 +4,7 @@ use crate::format::{self, Format};
 use crate::grid::Grid;
 use crate::ods::Ods;
 use crate::place::{Place, listed, quoted};
-use crate::sheet::{Mistake, Sheet};
+use crate::sheet::{Mistake, Role, Sheet};
 use crate::table::{self, Unfit};
 use crate::text;
 use crate::xlsx::Xlsx;
@@ -24,8 +24,13 @@ pub(crate) struct Listed {
 }
 
 /// Reads a table from the bytes of an .xlsx, .xlsm, .ods, .csv or .tsv file. `name` is the file's, for its ending and for messages.
-/// `chosen` is a sheet's name, or its number counted from 1; without it the first visible sheet with a table is read.
+/// `chosen` is a sheet's name, or its number counted from 1; without it the one visible sheet with a table is read.
 pub fn read(bytes: &[u8], name: &str, chosen: Option<&str>) -> Result<Sheet, Mistake> {
+    read_runs(bytes, name, chosen, &|_| false)
+}
+
+/// The same, where it is known which columns hold parameters: of several sheets with a table, the one of runs is read.
+pub fn read_runs(bytes: &[u8], name: &str, chosen: Option<&str>, is_param: &dyn Fn(&str) -> bool) -> Result<Sheet, Mistake> {
     let place = Place { file: name, sheet: None };
     match format::of(bytes, name)? {
         Format::Text { tabs } => {
@@ -37,10 +42,10 @@ pub fn read(bytes: &[u8], name: &str, chosen: Option<&str>) -> Result<Sheet, Mis
             notes.extend(made.notes);
             Ok(Sheet { name: stem(name), columns: made.columns, rows: made.rows, notes, others: Vec::new() })
         }
-        Format::Ods(package) => pick(&mut Ods::open(package, name)?, name, chosen),
+        Format::Ods(package) => pick(&mut Ods::open(package, name)?, name, chosen, is_param),
         Format::Xlsx(package) => {
             let has_macros = package.any(|part| part.ends_with("/vbaproject.bin"));
-            let mut sheet = pick(&mut Xlsx::open(package, name)?, name, chosen)?;
+            let mut sheet = pick(&mut Xlsx::open(package, name)?, name, chosen, is_param)?;
             if has_macros {
                 sheet.notes.push(place.mistake("the file has macros; they are not run", ""));
             }
@@ -49,24 +54,16 @@ pub fn read(bytes: &[u8], name: &str, chosen: Option<&str>) -> Result<Sheet, Mis
     }
 }
 
-fn pick(book: &mut dyn Workbook, file: &str, chosen: Option<&str>) -> Result<Sheet, Mistake> {
+fn pick(book: &mut dyn Workbook, file: &str, chosen: Option<&str>, is_param: &dyn Fn(&str) -> bool) -> Result<Sheet, Mistake> {
     let whole = Place { file, sheet: None };
-    let (index, mut sheet) = match chosen {
-        Some(chosen) => {
-            let index = find(book.sheets(), whole, chosen)?;
-            (index, one(book, file, index).map_err(Unfit::mistake)?)
-        }
-        None => first(book, file)?,
-    };
+    let Some(chosen) = chosen else { return of_runs(book, file, is_param) };
+    let index = find(book.sheets(), whole, chosen)?;
+    let mut sheet = one(book, file, index).map_err(Unfit::mistake)?;
     for other in (0..book.sheets().len()).filter(|other| *other != index) {
         // What is wrong with another sheet does not matter here.
         if !book.sheets()[other].hidden && book.has_values(other).unwrap_or(true) {
             sheet.others.push(book.sheets()[other].name.clone());
         }
-    }
-    if chosen.is_none() && !sheet.others.is_empty() {
-        let message = format!("this sheet is read; there is something in {} too", listed(&sheet.others));
-        sheet.notes.push(Place { file, sheet: Some(&sheet.name) }.mistake(message, "name a sheet to read another one"));
     }
     Ok(sheet)
 }
@@ -78,23 +75,79 @@ fn one(book: &mut dyn Workbook, file: &str, index: usize) -> Result<Sheet, Unfit
     Ok(Sheet { name, columns: made.columns, rows: made.rows, notes: made.notes, others: Vec::new() })
 }
 
-/// The first visible sheet in which a table is found.
-fn first(book: &mut dyn Workbook, file: &str) -> Result<(usize, Sheet), Mistake> {
+/// How much speaks for a sheet's rows being runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Fit {
+    Table,
+    HasParams,
+    HasStatusOrCommand,
+}
+
+/// What Numbers writes in front of the tables that it exports.
+const SUMMARY: &str = "Export Summary";
+
+/// The one visible sheet whose rows are runs.
+fn of_runs(book: &mut dyn Workbook, file: &str, is_param: &dyn Fn(&str) -> bool) -> Result<Sheet, Mistake> {
     let mut unfit = None;
+    let mut wrong = None;
+    let mut best: Option<(Fit, Sheet)> = None;
+    // Those that fit as well as the best, and all that hold something.
+    let mut equals: Vec<String> = Vec::new();
+    let mut filled: Vec<String> = Vec::new();
     for index in 0..book.sheets().len() {
-        if book.sheets()[index].hidden {
+        let Listed { name, hidden } = &book.sheets()[index];
+        if *hidden {
             continue;
         }
-        match one(book, file, index) {
-            Ok(sheet) => return Ok((index, sheet)),
+        let name = name.clone();
+        let found = one(book, file, index);
+        if !matches!(found, Err(Unfit::Empty(_))) {
+            filled.push(name.clone());
+        }
+        match found {
+            Ok(_) if name == SUMMARY && book.sheets().len() > 1 => {}
+            Ok(sheet) => {
+                let fit = fit(&sheet, is_param);
+                match &best {
+                    Some((known, _)) if *known > fit => {}
+                    Some((known, _)) if *known == fit => equals.push(name),
+                    _ => (best, equals) = (Some((fit, sheet)), vec![name]),
+                }
+            }
             Err(Unfit::Empty(_)) => {}
             Err(Unfit::NoHeader(mistake)) => unfit = unfit.or(Some(mistake)),
-            Err(Unfit::Wrong(mistake)) => return Err(mistake),
+            Err(Unfit::Wrong(mistake)) => wrong = wrong.or(Some(mistake)),
         }
     }
-    let hidden: Vec<String> = book.sheets().iter().filter(|sheet| sheet.hidden).map(|sheet| sheet.name.clone()).collect();
-    let hint = if hidden.is_empty() { String::new() } else { format!("hidden sheets are read only by name: {}", listed(&hidden)) };
-    Err(unfit.unwrap_or_else(|| Place { file, sheet: None }.mistake("there is nothing in its sheets", &hint)))
+    let whole = Place { file, sheet: None };
+    match (best, wrong) {
+        (Some(_), _) if equals.len() > 1 => {
+            let hint = format!("name the one that is meant: {file}:{}", equals[0]);
+            Err(whole.mistake(format!("the runs may be in several sheets: {}", listed(&equals)), &hint))
+        }
+        (None | Some((Fit::Table, _)), Some(wrong)) => Err(wrong),
+        (Some((_, mut sheet)), _) => {
+            sheet.others = filled.into_iter().filter(|name| *name != sheet.name).collect();
+            if !sheet.others.is_empty() {
+                let message = format!("this sheet is read; there is something in {} too", listed(&sheet.others));
+                sheet.notes.push(Place { file, sheet: Some(&sheet.name) }.mistake(message, "name a sheet to read another one"));
+            }
+            Ok(sheet)
+        }
+        (None, None) => {
+            let hidden: Vec<String> = book.sheets().iter().filter(|sheet| sheet.hidden).map(|sheet| sheet.name.clone()).collect();
+            let hint = if hidden.is_empty() { String::new() } else { format!("hidden sheets are read only by name: {}", listed(&hidden)) };
+            Err(unfit.unwrap_or_else(|| whole.mistake("there is nothing in its sheets", &hint)))
+        }
+    }
+}
+
+fn fit(sheet: &Sheet, is_param: &dyn Fn(&str) -> bool) -> Fit {
+    match sheet.columns.iter().any(|column| matches!(column.role, Role::Status | Role::Command)) {
+        true => Fit::HasStatusOrCommand,
+        false if sheet.columns.iter().any(|column| is_param(&column.name)) => Fit::HasParams,
+        false => Fit::Table,
+    }
 }
 
 fn find(sheets: &[Listed], place: Place, chosen: &str) -> Result<usize, Mistake> {

@@ -22,9 +22,22 @@ pub struct Column {
     pub name: String,
     /// As the spreadsheet shows it: `C`.
     pub letter: String,
+    /// From which row on it has another letter: in a table further below.
+    pub moved: Vec<(u32, String)>,
     /// What stands above the header, over this column and perhaps some more.
     pub group: Option<String>,
     pub role: Role,
+}
+
+impl Column {
+    pub fn letters(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(&self.letter).chain(self.moved.iter().map(|(_, letter)| letter)).map(String::as_str)
+    }
+
+    /// Where its cell is in a row.
+    pub fn letter_in(&self, row: u32) -> &str {
+        self.moved.iter().rev().find(|(from, _)| *from <= row).map_or(&self.letter, |(_, letter)| letter)
+    }
 }
 
 /// What a column is for, by its header. All but `Value` and `Comments` are there at most once.
@@ -44,6 +57,8 @@ pub enum Role {
 pub struct Row {
     /// As the spreadsheet shows it, counted from 1.
     pub number: u32,
+    /// The sheet does not show it.
+    pub hidden: bool,
     /// One for each column; nothing where the cell is blank or wrong.
     pub cells: Vec<Option<Cell>>,
     /// Cells of this row that have no value, such as `#DIV/0!`. Other rows are good all the same.

@@ -8,6 +8,8 @@ pub(crate) enum Style {
     #[default]
     Plain,
     Percent,
+    /// `000`: at least so many digits.
+    Zeros(usize),
     Moment(Moment),
 }
 
@@ -48,6 +50,7 @@ impl Style {
         let has = |wanted: &[char]| letters.contains(wanted);
         match letters.as_str() {
             "general" => Style::Plain,
+            zeros if zeros.len() > 1 && zeros.bytes().all(|b| b == b'0') => Style::Zeros(zeros.len()),
             _ if has(&['y', 'd']) => Style::Moment(Moment::Date),
             _ if has(&['h', 's']) => Style::Moment(Moment::Time),
             _ if has(&['m']) => Style::Moment(Moment::Date),
@@ -58,7 +61,8 @@ impl Style {
     pub(crate) fn show(self, number: f64, computed: bool, since_1904: bool) -> Raw {
         let plain = if computed { Raw::Computed(number) } else { Raw::Number(number) };
         match self {
-            Style::Plain => plain,
+            Style::Zeros(digits) if number.fract() == 0.0 && (0.0..1e15).contains(&number) => Raw::Typed(format!("{number:0digits$}")),
+            Style::Plain | Style::Zeros(_) => plain,
             Style::Percent => Raw::Percent(number),
             Style::Moment(moment) => moment::of_serial(number, moment, since_1904).map_or(plain, Raw::Moment),
         }

@@ -1,9 +1,10 @@
 //! From the cells of a sheet to named columns and rows.
 
+use crate::between::{self, Kind};
 use crate::grid::{Fault, Grid, GridRow, too_many_rows, too_much};
 use crate::header::{self, Header};
 use crate::limits;
-use crate::place::{Place, letter, quoted};
+use crate::place::{Place, enumerated, letter, quoted};
 use crate::sheet::{Cell, Column, Mistake, Role, Row};
 use crate::value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -46,25 +47,85 @@ pub(crate) fn make(grid: Grid, place: Place) -> Result<Table, Unfit> {
         let message = "no row looks like a header: one with a short text over most of the columns";
         return Err(Unfit::NoHeader(place.mistake(message, "write the names of the parameters in a row above the values")));
     };
-    let mut notes = Vec::new();
-    let named = named(&grid, header, place, &mut notes);
-    if named.len() > limits::COLUMNS {
-        return Err(Unfit::Wrong(
-            place.mistake(format!("more than {} columns have names", limits::COLUMNS), "split the table into several files"),
-        ));
+    let kinds = between::kinds(&grid, header);
+    let mut notes = notes(&kinds, &grid, place);
+    let mut table = Columns::default();
+    // The first row below each header, and in which columns its cells go.
+    let mut places: Vec<(usize, Vec<(u16, usize)>)> = Vec::new();
+    let later = kinds.iter().enumerate().filter(|(_, kind)| **kind == Kind::Header);
+    let later = later.map(|(row, _)| Header { row, groups: row.checked_sub(1).filter(|above| kinds[*above] == Kind::Groups) });
+    let headers: Vec<Header> = std::iter::once(header).chain(later).collect();
+    for (at, header) in headers.iter().enumerate() {
+        let end = headers.get(at + 1).map_or(grid.rows.len(), |next| next.groups.unwrap_or(next.row));
+        let named = named(&grid, *header, end, place, &mut notes);
+        let columns = columns(&named, grid.rows[header.row].number, place).map_err(Unfit::Wrong)?;
+        let into = columns.into_iter().map(|column| table.add(column, grid.rows[header.row].number));
+        places.push((header.row + 1, named.iter().map(|column| column.at).zip(into).collect()));
+        if table.0.len() > limits::COLUMNS {
+            return Err(Unfit::Wrong(
+                place.mistake(format!("more than {} columns have names", limits::COLUMNS), "split the table into several files"),
+            ));
+        }
     }
-    let columns = columns(&named, grid.rows[header.row].number, place).map_err(Unfit::Wrong)?;
-    let rows = rows(grid, header, &named, place).map_err(Unfit::Wrong)?;
+    let rows = rows(grid, &kinds, &places, table.0.len(), place).map_err(Unfit::Wrong)?;
     if rows.is_empty() {
         notes.push(place.mistake("there are no rows below the header", "write a run in each row"));
     }
-    Ok(Table { columns, rows, notes })
+    Ok(Table { columns: table.0, rows, notes })
+}
+
+/// The columns of all tables of a sheet.
+#[derive(Default)]
+struct Columns(Vec<Column>);
+
+impl Columns {
+    /// Where a column is among them: what has the same name, or the same usual meaning, is one column.
+    fn add(&mut self, column: Column, row: u32) -> usize {
+        let is_same = |known: &Column| match column.role {
+            Role::Value | Role::Comments => known.name == column.name && known.group == column.group,
+            role => known.role == role,
+        };
+        match self.0.iter().position(is_same) {
+            Some(at) => {
+                if self.0[at].letter_in(row) != column.letter {
+                    self.0[at].moved.push((row, column.letter));
+                }
+                at
+            }
+            None => {
+                self.0.push(column);
+                self.0.len() - 1
+            }
+        }
+    }
+}
+
+/// Which rows are taken for something else than runs.
+fn notes(kinds: &[Kind], grid: &Grid, place: Place) -> Vec<Mistake> {
+    let of = |wanted: Kind| -> Vec<String> {
+        let rows = kinds.iter().zip(&grid.rows).filter(|(kind, _)| **kind == wanted);
+        rows.map(|(_, row)| {
+            row.cells.first().map_or(String::new(), |(_, raw)| format!("row {} ({})", row.number, quoted(&value::title(raw))))
+        })
+        .collect()
+    };
+    let mut notes = Vec::new();
+    let mut say = |kind: Kind, what: &str, hint: &str| {
+        let rows = of(kind);
+        if !rows.is_empty() {
+            notes.push(place.mistake(format!("{what}: {}", enumerated(&rows)), hint));
+        }
+    };
+    say(Kind::Header, "another table begins, with names of its own", "");
+    say(Kind::Title, "a text that is alone in its row is a title, and passed over", "");
+    say(Kind::Units, "texts over numbers are taken for units, and passed over", "a run in this row needs a number in one of these columns");
+    notes
 }
 
 /// The columns that have a name, from left to right.
-fn named(grid: &Grid, header: Header, place: Place, notes: &mut Vec<Mistake>) -> Vec<Named> {
+fn named(grid: &Grid, header: Header, end: usize, place: Place, notes: &mut Vec<Mistake>) -> Vec<Named> {
     let row = &grid.rows[header.row];
-    let below: BTreeSet<u16> = grid.rows[header.row + 1..].iter().flat_map(|row| &row.cells).map(|(column, _)| *column).collect();
+    let below: BTreeSet<u16> = grid.rows[header.row + 1..end].iter().flat_map(|row| &row.cells).map(|(column, _)| *column).collect();
     let used: BTreeSet<u16> = below.iter().copied().chain(row.cells.iter().map(|(column, _)| *column)).collect();
     let mut groups = header.groups.map(|at| groups(grid, &grid.rows[at], row, &used)).unwrap_or_default();
     let above = |column| grid.rows[header.groups?].get(column).map(value::title);
@@ -141,9 +202,14 @@ fn columns(named: &[Named], row: u32, place: Place) -> Result<Vec<Column>, Mista
             let message = format!("columns {} and {} both hold the run's {word}", letter(first), letter(column.at));
             return Err(place.cell(row, column.at, message, "give one of them another name, or remove it"));
         }
-        columns.push(Column { name, letter: letter(column.at), group: column.group.clone(), role });
+        columns.push(Column { name, letter: letter(column.at), moved: Vec::new(), group: column.group.clone(), role });
     }
     Ok(columns)
+}
+
+/// Whether a column of this name would not be a parameter.
+pub fn is_usual(name: &str) -> bool {
+    role(name).0 != Role::Value
 }
 
 /// What a usual name means, and the word for it.
@@ -159,27 +225,26 @@ fn role(name: &str) -> (Role, &'static str) {
     }
 }
 
-fn rows(grid: Grid, header: Header, named: &[Named], place: Place) -> Result<Vec<Row>, Mistake> {
-    let titles = |row: &GridRow| row.cells.iter().map(|(column, raw)| (*column, value::title(raw))).collect::<Vec<_>>();
-    let repeated: Vec<_> = header.groups.into_iter().chain([header.row]).map(|at| titles(&grid.rows[at])).collect();
-    let is_repeated = |row: &GridRow| {
-        repeated.iter().any(|titles| {
-            titles.len() == row.cells.len() && titles.iter().zip(&row.cells).all(|(a, b)| a.0 == b.0 && a.1 == value::title(&b.1))
-        })
-    };
+fn rows(grid: Grid, kinds: &[Kind], places: &[(usize, Vec<(u16, usize)>)], columns: usize, place: Place) -> Result<Vec<Row>, Mistake> {
     let mut rows = Vec::new();
-    for row in grid.rows.into_iter().skip(header.row + 1) {
-        if is_repeated(&row) {
+    let mut places = places.iter().peekable();
+    let mut into: &[(u16, usize)] = &[];
+    for (at, row) in grid.rows.into_iter().enumerate() {
+        while let Some((_, next)) = places.next_if(|(first, _)| *first <= at) {
+            into = next;
+        }
+        if into.is_empty() || kinds[at] != Kind::Run {
             continue;
         }
-        let read = self::row(row, named, place);
+        let hidden = grid.hidden.contains(&row.number);
+        let read = self::row(row, hidden, into, columns, place);
         if read.cells.iter().all(Option::is_none) && read.mistakes.is_empty() {
             continue;
         }
         if rows.len() == limits::ROWS {
             return Err(too_many_rows(place));
         }
-        if (rows.len() + 1) * named.len() > limits::CELLS {
+        if (rows.len() + 1) * columns > limits::CELLS {
             return Err(too_much(place));
         }
         rows.push(read);
@@ -187,22 +252,22 @@ fn rows(grid: Grid, header: Header, named: &[Named], place: Place) -> Result<Vec
     Ok(rows)
 }
 
-fn row(row: GridRow, named: &[Named], place: Place) -> Row {
+fn row(row: GridRow, hidden: bool, into: &[(u16, usize)], columns: usize, place: Place) -> Row {
     let mut mistakes = Vec::new();
+    let mut cells: Vec<Option<Cell>> = vec![None; columns];
     let mut filled = row.cells.into_iter().peekable();
-    let mut cells: Vec<Option<Cell>> = Vec::with_capacity(named.len());
-    for column in named {
-        while filled.next_if(|(at, _)| *at < column.at).is_some() {}
-        let raw = filled.next_if(|(at, _)| *at == column.at);
-        cells.push(raw.and_then(|(at, raw)| {
-            let wrong = |fault| {
+    for (column, into) in into {
+        while filled.next_if(|(at, _)| at < column).is_some() {}
+        let Some((at, raw)) = filled.next_if(|(at, _)| at == column) else { continue };
+        match value::cell(raw) {
+            Ok(cell) => cells[*into] = Some(cell),
+            Err(fault) => {
                 let (message, hint) = explained(fault);
                 mistakes.push(place.cell(row.number, at, message, hint));
-            };
-            value::cell(raw).map_err(wrong).ok()
-        }));
+            }
+        }
     }
-    Row { number: row.number, cells, mistakes }
+    Row { number: row.number, hidden, cells, mistakes }
 }
 
 fn explained(fault: Fault) -> (String, &'static str) {

@@ -11,8 +11,8 @@ pub(crate) fn cell(raw: Raw) -> Result<Cell, Fault> {
             let value = Value::Str(text.trim().to_string());
             (text, value)
         }
-        Raw::Typed(text) => typed(text, Value::as_typed)?,
-        Raw::Comma(text) => typed(text, |word| decimal(word).unwrap_or_else(|| Value::as_typed(word)))?,
+        Raw::Typed(text) => typed(text, meaning)?,
+        Raw::Comma(text) => typed(text, |word| decimal(word).unwrap_or_else(|| meaning(word)))?,
         Raw::Number(number) => shown(number),
         Raw::Computed(number) => shown(fifteen_digits(number)),
         Raw::Percent(number) => (format!("{}%", plain(fifteen_digits(number * 100.0))), plain(fifteen_digits(number))),
@@ -35,7 +35,36 @@ pub(crate) fn title(raw: &Raw) -> String {
 
 /// Whether a cell of a text file is neither number nor boolean, whichever its decimal sign.
 pub(crate) fn is_words(text: &str) -> bool {
-    matches!(Value::from_word(text.trim()), Value::Str(_)) && decimal(text.trim()).is_none()
+    let word = text.trim();
+    matches!(Value::from_word(word), Value::Str(_)) && matches!(meaning(word), Value::Str(_)) && !is_decimal_comma(word)
+}
+
+/// What a cell of a text file means; spreadsheet programs write `TRUE` and `10%`.
+fn meaning(word: &str) -> Value {
+    let percent = || word.strip_suffix('%').map(|number| number.trim_end().replace(',', ".")).and_then(|number| plain_number(&number));
+    match word {
+        "TRUE" | "True" => Value::Bool(true),
+        "FALSE" | "False" => Value::Bool(false),
+        // No integer of a specification is so large.
+        _ if word.trim_start_matches('-').bytes().all(|b| b.is_ascii_digit()) && word.parse::<i64>().is_err() => {
+            Value::Str(word.to_string())
+        }
+        _ => percent().map_or_else(|| Value::as_typed(word), |number| plain(fifteen_digits(number / 100.0))),
+    }
+}
+
+fn plain_number(word: &str) -> Option<f64> {
+    Value::as_typed(word).number()
+}
+
+/// `0,001`
+pub(crate) fn is_decimal_comma(word: &str) -> bool {
+    decimal(word).is_some()
+}
+
+/// `0.001`
+pub(crate) fn is_decimal_point(word: &str) -> bool {
+    word.contains('.') && !matches!(Value::from_word(word), Value::Str(_))
 }
 
 /// The words with which spreadsheet programs say that a formula went wrong; text files hold them too.

@@ -9,6 +9,7 @@ use crate::style::Style;
 use crate::xlsx::Strings;
 use crate::xml::{self, Broken, Xml, plain_attributes};
 use quick_xml::events::{BytesStart, Event};
+use std::collections::BTreeSet;
 use std::io::BufRead;
 use std::ops::ControlFlow;
 
@@ -39,9 +40,17 @@ struct Head {
     kind: Kind,
 }
 
-/// Gives each cell with something in it to `visit`, and returns the merged areas, which come behind the cells.
-pub(crate) fn cells<R: BufRead>(mut part: Xml<R>, book: &Book, place: Place, visit: Visit) -> Result<Vec<Area>, Mistake> {
-    let mut merges = Vec::new();
+/// What a sheet says beside its cells.
+#[derive(Default)]
+pub(crate) struct Beside {
+    pub(crate) merges: Vec<Area>,
+    /// The numbers of hidden rows.
+    pub(crate) hidden: BTreeSet<u32>,
+}
+
+/// Gives each cell with something in it to `visit`.
+pub(crate) fn cells<R: BufRead>(mut part: Xml<R>, book: &Book, place: Place, visit: Visit) -> Result<Beside, Mistake> {
+    let mut beside = Beside::default();
     let (mut row, mut column) = (0, 0);
     let mut content = Content::default();
     loop {
@@ -49,17 +58,21 @@ pub(crate) fn cells<R: BufRead>(mut part: Xml<R>, book: &Book, place: Place, vis
             Event::Start(start) => match start.local_name().as_ref() {
                 "row" => {
                     row = row_number(&start).map_err(|e| e.at(place))?.unwrap_or(row + 1);
+                    let hidden = xml::attribute(&start, "hidden").map_err(|e| e.at(place))?;
+                    if hidden.is_some_and(|word| word == "1" || word == "true") {
+                        beside.hidden.insert(row);
+                    }
                     column = 0;
                     continue;
                 }
                 "c" => head(&start, row, column).map_err(|e| e.at(place))?,
                 "mergeCell" => {
-                    merges.extend(xml::attribute(&start, "ref").map_err(|e| e.at(place))?.and_then(|text| area(&text)));
+                    beside.merges.extend(xml::attribute(&start, "ref").map_err(|e| e.at(place))?.and_then(|text| area(&text)));
                     continue;
                 }
                 _ => continue,
             },
-            Event::Eof => return Ok(merges),
+            Event::Eof => return Ok(beside),
             _ => continue,
         };
         (row, column) = (head.row, head.column.saturating_add(1));
@@ -70,7 +83,7 @@ pub(crate) fn cells<R: BufRead>(mut part: Xml<R>, book: &Book, place: Place, vis
         if let Some(raw) = content.meaning(&head, book)
             && visit(head.row, head.column, raw)?.is_break()
         {
-            return Ok(merges);
+            return Ok(beside);
         }
     }
 }

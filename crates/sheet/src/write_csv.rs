@@ -2,10 +2,15 @@
 
 use neronet_model::Value;
 
+/// Whether a spreadsheet program would run a text, but for apostrophes before it.
+pub(crate) fn is_guarded(text: &str) -> bool {
+    text.trim_start_matches('\'').starts_with(['=', '+', '-', '@', '\t', '\r'])
+}
+
 /// The table as CSV. Blank cells and empty texts are the same in it, and so are the number 5 and the text `5`.
 ///
-/// A text that a spreadsheet program would run as a formula gets an apostrophe before it; numbers such as `-0.5` do not. Reading
-/// does not take it away again: nobody can tell it from one that somebody wrote.
+/// A text that a spreadsheet program would run as a formula gets an apostrophe before it, which reading takes away again; numbers
+/// such as `-0.5` do not.
 pub fn write_csv(columns: &[String], rows: impl Iterator<Item = Vec<Option<Value>>>) -> Vec<u8> {
     let mut out = String::new();
     line(&mut out, columns.iter().map(|name| cell(&Value::Str(name.clone()))));
@@ -29,7 +34,7 @@ fn cell(value: &Value) -> String {
     // Text with a zero in it is taken for no text.
     let mut text = value.to_string().replace('\0', "\u{fffd}");
     let is_text = matches!(value, Value::Str(_)) && matches!(Value::as_typed(&text), Value::Str(_));
-    if is_text && text.starts_with(['=', '+', '-', '@', '\t', '\r']) {
+    if is_text && is_guarded(&text) {
         text.insert(0, '\'');
     }
     // Semicolons and tabs too, so that nobody takes them for what separates the cells.

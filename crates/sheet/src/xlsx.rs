@@ -6,7 +6,7 @@ use crate::place::Place;
 use crate::read::{Listed, Workbook};
 use crate::sheet::Mistake;
 use crate::style::Style;
-use crate::worksheet::{self, Book, Visit};
+use crate::worksheet::{self, Beside, Book, Visit};
 use crate::xml::attribute;
 use quick_xml::events::Event;
 use std::collections::{BTreeMap, HashMap};
@@ -89,7 +89,7 @@ impl<'a> Xlsx<'a> {
         }
     }
 
-    fn cells(&mut self, index: usize, place: Place, visit: Visit) -> Result<Vec<crate::grid::Area>, Mistake> {
+    fn cells(&mut self, index: usize, place: Place, visit: Visit) -> Result<Beside, Mistake> {
         let book = Book { strings: &self.strings, styles: &self.styles, since_1904: self.since_1904 };
         match self.package.part(&self.parts[index])? {
             Some(part) => worksheet::cells(part, &book, place, visit),
@@ -107,11 +107,11 @@ impl Workbook for Xlsx<'_> {
         let name = self.sheets[index].name.clone();
         let place = Place { file: self.file, sheet: Some(&name) };
         let mut grid = Grid::default();
-        let merges = self.cells(index, place, &mut |row, column, raw| {
+        let beside = self.cells(index, place, &mut |row, column, raw| {
             grid.push(place, row, column, raw)?;
             Ok(ControlFlow::Continue(()))
         })?;
-        grid.merges = merges;
+        (grid.merges, grid.hidden) = (beside.merges, beside.hidden);
         grid.finish(place)
     }
 

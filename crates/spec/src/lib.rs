@@ -181,7 +181,7 @@ pub fn load(path: &Path, only: Option<&str>, set: &[String]) -> Result<Plan, Pro
         ),
         Unread::Failed(error) => Problems(vec![Problem::of_file(&shown, format!("it cannot be read: {error}"), None)]),
     })?;
-    plan::of_text(&text, &shown, only, set, &|path| read_beside(path))
+    plan::of_text(&text, &shown, only, set, &read_beside)
 }
 
 /// Reads a file that is included, or stands beside a sheet. One that is given may be a pipe; one that is named in a file would be
@@ -259,12 +259,14 @@ pub fn load_sheet(path: &Path, chosen: Option<&str>, set: &[String]) -> Result<R
     if bytes.len() as u64 > LARGEST_SHEET {
         return Err(failed(format!("it is larger than {} MB", LARGEST_SHEET >> 20), Some("split it into several files")));
     }
-    let sheet = neronet_sheet::read(&bytes, &shown, chosen)
-        .map_err(|mistake| Problems(vec![Problem::of_file(&mistake.place, mistake.message, mistake.hint.as_deref())]))?;
     let folder = path.parent().unwrap_or(Path::new(""));
     let own = ["toml", "yaml", "yml"].map(|ending| path.with_extension(ending));
     let base = own.into_iter().chain(DEFAULT_NAMES.map(|name| folder.join(name))).find(|base| base.is_file());
-    Ok(rows::of_sheet(&sheet, &shown, base.map(|base| base.display().to_string()).as_deref(), set, &|path| read_beside(path)))
+    let base = base.map(|base| base.display().to_string());
+    let params = rows::params(base.as_deref(), &read_beside);
+    let sheet = neronet_sheet::read_runs(&bytes, &shown, chosen, &|name| params.contains(name))
+        .map_err(|mistake| Problems(vec![Problem::of_file(&mistake.place, mistake.message, mistake.hint.as_deref())]))?;
+    Ok(rows::of_sheet(&sheet, &shown, base.as_deref(), set, &read_beside))
 }
 
 /// Reads the rows of a sheet from what is at hand: `files` are the specification beside it, if there is one, and what that includes.

@@ -39,13 +39,13 @@ pub(crate) fn examine<'s>(session: &'s Session, words: &Check, fates: &mut Optio
         let (plan, start) = read_spec(session, words.spec.as_deref(), &words.set)?;
         return Examined::of(session, plan, &start, !words.no_preflight);
     };
-    let (Rows { place, rows, notes, plan }, start) = sheet::read(session, named, &words.set)?;
+    let (Rows { place, rows, shared, notes, plan }, start) = sheet::read(session, named, &words.set)?;
     let examined = plan.map_err(HomeError::from).and_then(|plan| Examined::of(session, plan, &start, !words.no_preflight));
     let found = match &examined {
         Ok(examined) => examined.rows(&Fates::shown(&rows))?,
         Err(_) => BTreeMap::new(),
     };
-    let mut told = Fates::of(rows, place, notes, found);
+    let mut told = Fates::of(rows, place, shared, notes, found);
     if let Err(HomeError::Spec(problems)) = &examined {
         told.blame(&problems.0);
     }

@@ -56,6 +56,8 @@ pub(crate) type Found = (Params, Option<String>, Option<RunId>);
 pub(crate) struct Fates {
     pub(crate) place: String,
     fates: Vec<Fate>,
+    /// The columns that are the same for all rows of a group.
+    shared: Vec<String>,
     notes: Vec<Problem>,
 }
 
@@ -77,12 +79,12 @@ impl Fate {
 
 impl Fates {
     /// `found` are, by row, parameters and command of what would run, and the run that is the same.
-    pub(crate) fn of(rows: Vec<Row>, place: String, notes: Vec<Problem>, mut found: BTreeMap<u32, Found>) -> Fates {
+    pub(crate) fn of(rows: Vec<Row>, place: String, shared: Vec<String>, notes: Vec<Problem>, mut found: BTreeMap<u32, Found>) -> Fates {
         let fates = rows.into_iter().map(|row| match found.remove(&row.number) {
             Some((params, command, there)) => Fate { params, command, there, row },
             None => Fate { params: row.params.clone(), command: None, there: None, row },
         });
-        Fates { place, fates: fates.collect(), notes }
+        Fates { place, fates: fates.collect(), shared, notes }
     }
 
     /// The rows that are shown one by one, by their numbers.
@@ -90,12 +92,14 @@ impl Fates {
         rows.iter().take(SHOWN).map(|row| row.number).collect()
     }
 
-    /// Puts what is wrong with a cell to its row.
+    /// Puts what is wrong with a cell to its row, and to those that share what the cell says.
     pub(crate) fn blame(&mut self, problems: &[Problem]) {
         for problem in problems {
             let Some(cell) = problem.path.strip_prefix(&self.place).and_then(|rest| rest.strip_prefix(", ")) else { continue };
             let Ok(number) = cell.trim_start_matches(|c: char| c.is_ascii_uppercase()).parse::<u32>() else { continue };
-            if let Some(fate) = self.fates.iter_mut().find(|fate| fate.row.number == number) {
+            let is_shared = self.shared.iter().any(|letter| cell.strip_suffix(&number.to_string()) == Some(letter));
+            let blamed = |row: &Row| row.number == number || (is_shared && row.group == Some(number));
+            for fate in self.fates.iter_mut().filter(|fate| blamed(&fate.row)) {
                 fate.row.why.get_or_insert_with(|| format!("{cell}: {}", problem.message));
             }
         }

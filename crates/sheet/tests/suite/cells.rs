@@ -55,6 +55,32 @@ fn booleans_dates_percents_and_durations() {
 }
 
 #[test]
+fn leading_zeros_that_are_shown_and_rows_that_are_not() {
+    let file = xlsx(|sheet| {
+        sheet.write_row(0, 0, ["id", "lr"])?;
+        sheet.write_with_format(1, 0, 7.0, &Format::new().set_num_format("000"))?;
+        sheet.write(1, 1, 0.1)?;
+        sheet.write_row(2, 0, [1234.0, 0.2])?;
+        sheet.set_row_hidden(2)?;
+        Ok(())
+    });
+    insta::assert_snapshot!(shown(&file, "runs.xlsx"));
+    let number = |shown: &str| {
+        format!(r#"<table:table-cell office:value-type="float" office:value="7"><text:p>{shown}</text:p></table:table-cell>"#)
+    };
+    let text = |text: &str| format!(r#"<table:table-cell office:value-type="string"><text:p>{text}</text:p></table:table-cell>"#);
+    let rows = format!(
+        r#"<table:table table:name="a"><table:table-row>{}{}</table:table-row>
+<table:table-row table:visibility="filter">{}{}</table:table-row></table:table>"#,
+        text("id"),
+        text("n"),
+        number("007"),
+        number("7")
+    );
+    insta::assert_snapshot!(shown(&ods("", &rows), "runs.ods"));
+}
+
+#[test]
 fn dates_since_1904() {
     let parts = [
         ("_rels/.rels", crate::files::RELATIONS),

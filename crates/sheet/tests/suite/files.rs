@@ -95,7 +95,8 @@ fn text(sheet: &Sheet) -> String {
                 }
             })
             .collect();
-        lines.push(format!("{}: {}", row.number, cells.join(" | ")));
+        let hidden = if row.hidden { " (hidden)" } else { "" };
+        lines.push(format!("{}{hidden}: {}", row.number, cells.join(" | ")));
         lines.extend(row.mistakes.iter().map(|mistake| format!("  wrong: {mistake}")));
     }
     lines.extend(sheet.notes.iter().map(|note| format!("note: {note}")));

@@ -131,3 +131,24 @@ fn a_header_only() {
 fn names_in_several_lines() {
     insta::assert_snapshot!(csv("\"learning\nrate\",  width \n0.1,32\n"));
 }
+
+#[test]
+fn another_table_has_names_of_its_own() {
+    insta::assert_snapshot!(csv("lr,n\n0.1,3\n\nwidth,depth\n64,3\n32,2\n\n0.5,7\n"));
+    // The same names in other columns, all of it texts, under a title and groups.
+    insta::assert_snapshot!(csv("status,lr,act\nTODO,0.1,relu\n\nact,status\ntanh,TODO\n"));
+    insta::assert_snapshot!(csv("lr,n\n0.1,3\n\nSecond batch\n,model,\nlr,width,depth\n0.2,64,3\n\nlr,n\n0.3,4\n"));
+    insta::assert_snapshot!(csv("lr,n\n0.1,3\n\nwidth\n64\n"));
+}
+
+#[test]
+fn titles_and_units_are_no_rows() {
+    insta::assert_snapshot!(csv("lr,time,mem\n-,h,GB\n0.1,3,4\nSecond batch,,\n0.2,3,4\n\n* best so far\n"));
+    insta::assert_snapshot!(csv("act,lr,time\n,,[h]\nrelu,0.1,3\n\nSecond batch\ntanh,0.2,3\n"));
+}
+
+#[test]
+fn rows_of_texts_are_rows() {
+    insta::assert_snapshot!(csv("optimizer,act,lr\nadam,relu,\nsgd,tanh,0.1\n\nsgd,relu,0.1\n\nadam,,\n\nsgd,tanh,\n"));
+    insta::assert_snapshot!(csv("command,lr\npython train.py --fast,\n\npython train.py {lr},0.1\n"));
+}

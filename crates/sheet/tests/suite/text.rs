@@ -33,6 +33,22 @@ fn semicolons_and_decimal_commas() {
 }
 
 #[test]
+fn a_number_with_a_point_says_what_commas_are_not() {
+    insta::assert_snapshot!(csv("lr;layers;k\n0.1;64,32;1,000\n"));
+    insta::assert_snapshot!(shown(b"lr\tk\n0,001\t1\n", "runs.tsv"));
+}
+
+#[test]
+fn an_apostrophe_that_guards_against_formulas_is_none_of_the_text() {
+    insta::assert_snapshot!(csv("a,b,c,d\n'=1+1,'+7,'-x,'quoted'\n"));
+}
+
+#[test]
+fn what_is_no_number_of_a_specification_is_text() {
+    insta::assert_snapshot!(csv("a,b,c,d\n12345678901234567890,-1,9.5%,TRUE\n"));
+}
+
+#[test]
 fn commas_and_decimal_commas_in_quotes() {
     insta::assert_snapshot!(csv("lr,note\n\"0,001\",a\n0.01,b;c\n"));
 }

@@ -49,7 +49,7 @@ fn a_text_that_no_cell_holds() {
     insta::assert_snapshot!(mistake);
 }
 
-/// A table that can be told from any other: texts without blanks around them, no empty texts, no rows without cells.
+/// A table that can be told from any other: texts without blanks around them, no empty texts.
 fn table() -> impl Strategy<Value = (Vec<String>, Rows)> {
     let value = prop_oneof![
         any::<i64>().prop_map(Value::Int),
@@ -63,8 +63,9 @@ fn table() -> impl Strategy<Value = (Vec<String>, Rows)> {
     let value = value.prop_filter("not empty", |value| !value.to_string().is_empty());
     (1..6_usize).prop_flat_map(move |width| {
         let row = prop::collection::vec(prop::option::weighted(0.8, value.clone()), width);
-        let row = row.prop_filter("not blank", |row| row.iter().any(Option::is_some));
-        (Just((0..width).map(|at| format!("name {at}")).collect()), prop::collection::vec(row, 1..12))
+        // Beside a text that each row has, none is taken for a title or for units.
+        let row = row.prop_map(|row| std::iter::once(Some(Value::Str("run".into()))).chain(row).collect::<Vec<_>>());
+        (Just((0..=width).map(|at| format!("name {at}")).collect()), prop::collection::vec(row, 1..12))
     })
 }
 
@@ -99,23 +100,22 @@ proptest! {
         compare(&rows, &file, "out.xlsx", Value::clone)?;
     }
 
-    /// The apostrophe before what looks like a formula stays.
     #[test]
     fn csv_is_read_back((columns, rows) in table()) {
         let file = write_csv(&columns, rows.clone().into_iter());
-        compare(&rows, &file, "out.csv", |value| match value {
-            Value::Str(text) if text.starts_with(['=', '+', '-', '@']) && Value::as_typed(text).number().is_none() => Value::Str(format!("'{text}")),
-            value => value.clone(),
-        })?;
+        compare(&rows, &file, "out.csv", Value::clone)?;
     }
 
     /// No cell of a written file begins with what makes a spreadsheet program run it.
     #[test]
-    fn csv_runs_nothing((columns, rows) in table()) {
-        let file = write_csv(&columns, rows.into_iter());
-        let sheet = read(&file, "out.csv", None).expect("a table");
-        for cell in sheet.rows.iter().flat_map(|row| &row.cells).flatten() {
-            prop_assert!(!cell.text.starts_with(['=', '+', '-', '@', '\t', '\r']) || cell.value.number().is_some(), "{cell:?}");
+    fn csv_runs_nothing((_, rows) in table()) {
+        for value in rows.into_iter().flatten().flatten() {
+            let file = write_csv(&["a".to_string()], std::iter::once(vec![Some(value.clone())]));
+            let text = String::from_utf8(file).expect("text");
+            let cell = text.strip_prefix("a\n").unwrap_or_default();
+            let cell = cell.strip_prefix('"').unwrap_or(cell);
+            let number = Value::as_typed(cell.trim_end()).number();
+            prop_assert!(!cell.starts_with(['=', '+', '-', '@', '\t', '\r']) || number.is_some(), "{value:?} is written as {cell:?}");
         }
     }
 }

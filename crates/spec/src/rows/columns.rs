@@ -47,6 +47,8 @@ pub(super) fn as_param(header: &str, letter: &str) -> String {
         let fits = joined.starts_with(|c: char| c.is_alphabetic() || c == '_');
         if fits || joined.is_empty() { joined } else { format!("_{joined}") }
     };
+    // So `export` tells a parameter from a fact of the same name.
+    let header = header.strip_prefix("params.").unwrap_or(header);
     let parts: Vec<String> = header.split('.').map(part).filter(|part| !part.is_empty()).collect();
     if parts.is_empty() { format!("column_{letter}") } else { parts.join(".") }
 }
@@ -116,7 +118,10 @@ impl<'s> Columns<'s> {
     pub(super) fn command_of(&self, line: &SheetLine) -> Option<String> {
         let at = self.command?;
         let text = cell(line, at)?;
-        let of_python = self.sheet.columns[at].name.eq_ignore_ascii_case("python") && !text.starts_with("python");
+        let first = text.split_whitespace().next().unwrap_or_default();
+        let version = first.strip_prefix("python").map(|version| version.strip_prefix('3').unwrap_or(version));
+        let is_program = version.is_some_and(|version| version.bytes().all(|b| b.is_ascii_digit() || b == b'.'));
+        let of_python = self.sheet.columns[at].name.eq_ignore_ascii_case("python") && !is_program;
         Some(if of_python { format!("python {text}") } else { text.to_string() })
     }
 

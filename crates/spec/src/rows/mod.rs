@@ -26,6 +26,8 @@ pub struct Rows {
     /// `runs.xlsx, sheet 'runs'`
     pub place: String,
     pub rows: Vec<Row>,
+    /// The letters of the columns that are the same for all rows of a group: name, command, commit.
+    pub shared: Vec<String>,
     /// What was read otherwise than somebody may expect.
     pub notes: Vec<Problem>,
     pub plan: Result<Plan, Problems>,
@@ -41,6 +43,8 @@ pub struct Row {
     pub params: Params,
     /// Why it does not run; nothing where it does.
     pub why: Option<String>,
+    /// The first row of those with which it shares what is in the columns of `Rows::shared`.
+    pub group: Option<u32>,
 }
 
 /// What a row says of its run beside the parameters.
@@ -51,6 +55,7 @@ pub struct SheetRow {
     pub note: Option<String>,
 }
 
+const NO_COMMAND: &str = "nothing says what to run";
 /// More experiments than anybody keeps apart.
 const MOST_GROUPS: usize = 1000;
 /// Characters of a tag, of a note.
@@ -65,15 +70,25 @@ pub(crate) fn of_sheet(sheet: &Sheet, file: &str, base: Option<&str>, set: &[Str
     let notes: Vec<Problem> = sheet.notes.iter().map(|note| of_mistake(note, Severity::Note)).collect();
     let base = match base.map(|path| Base::read(path, read_file)).transpose() {
         Ok(base) => base,
-        Err(problems) => return Rows { place, rows: Vec::new(), notes, plan: Err(problems) },
+        Err(problems) => return Rows { place, rows: Vec::new(), shared: Vec::new(), notes, plan: Err(problems) },
     };
     let columns = Columns::of(sheet, base.as_ref(), set);
-    let mut reader = Reader { sheet, file, place, base, columns, rows: Vec::new(), groups: Vec::new(), errors: Vec::new(), notes };
+    let mut reader =
+        Reader { sheet, file, place, base, columns, rows: Vec::new(), groups: Vec::new(), errors: Vec::new(), bare: Vec::new(), notes };
     reader.gather();
     reader.groups.iter_mut().for_each(Group::seal);
     let plan = reader.plan(set, read_file);
     reader.notes.extend(reader.columns.notes(&reader.place));
-    Rows { place: reader.place, rows: reader.rows, notes: reader.notes, plan }
+    reader.notes.extend(reader.of_hidden());
+    let shared = [reader.columns.name, reader.columns.command, reader.columns.git].into_iter().flatten();
+    let shared = shared.flat_map(|at| sheet.columns[at].letters()).map(str::to_string).collect();
+    Rows { place: reader.place, rows: reader.rows, shared, notes: reader.notes, plan }
+}
+
+/// The names of the parameters that the specification beside a sheet has or needs. What is wrong with it is told later.
+pub(crate) fn params(base: Option<&str>, read_file: &ReadFile<'_>) -> BTreeSet<String> {
+    let base = base.and_then(|path| Base::read(path, read_file).ok());
+    base.map(|base| base.params.into_iter().chain(base.command.into_iter().flatten()).collect()).unwrap_or_default()
 }
 
 fn of_mistake(mistake: &Mistake, severity: Severity) -> Problem {
@@ -89,6 +104,8 @@ struct Reader<'s> {
     rows: Vec<Row>,
     groups: Vec<Group<'s>>,
     errors: Vec<Problem>,
+    /// Rows that say nothing of what to run.
+    bare: Vec<u32>,
     notes: Vec<Problem>,
 }
 
@@ -131,7 +148,7 @@ impl<'s> Reader<'s> {
         for line in &sheet.rows {
             let status = self.columns.status.map(|at| cell(line, at).map(str::to_string));
             let params = self.columns.params_of(line);
-            let mut row = Row { number: line.number, status: status.clone().flatten(), params, why: None };
+            let mut row = Row { number: line.number, status: status.clone().flatten(), params, why: None, group: None };
             row.why = match &status {
                 Some(None) if self.wrong(line, self.columns.status).is_none() => Some("its status is blank".to_string()),
                 Some(Some(status)) if !status.eq_ignore_ascii_case("todo") => Some(format!("its status is {}", quoted(status))),
@@ -140,6 +157,25 @@ impl<'s> Reader<'s> {
             };
             self.rows.push(row);
         }
+        for group in &self.groups {
+            let first = group.rows.first().map(|row| row.line.number);
+            group.rows.iter().for_each(|row| self.rows[row.at].group = first);
+        }
+        let whole = self.groups.is_empty() && self.bare.len() > 1;
+        let places =
+            if whole { vec![self.place.clone()] } else { self.bare.iter().map(|row| format!("{}, row {row}", self.place)).collect() };
+        let hint = "write a command in a column called command, or for all rows in a neronet.toml beside the sheet";
+        let bare = places.iter().map(|place| Problem::of_file(place, NO_COMMAND.to_string(), Some(hint)));
+        self.errors.extend(bare);
+    }
+
+    /// Rows that run and that nobody sees.
+    fn of_hidden(&self) -> Option<Problem> {
+        let runs = self.rows.iter().filter(|row| row.why.is_none()).count();
+        let hidden = self.rows.iter().zip(&self.sheet.rows).filter(|(row, line)| row.why.is_none() && line.hidden).count();
+        let are = if hidden == 1 { "is" } else { "are" };
+        let message = format!("{hidden} of the {runs} rows that run {are} hidden in the sheet");
+        (hidden > 0).then(|| Problem { severity: Severity::Note, ..Problem::of_file(&self.place, message, None) })
     }
 
     /// Why a row that is to run cannot, if it cannot.
@@ -150,13 +186,8 @@ impl<'s> Reader<'s> {
         }
         let command = self.columns.command_of(line);
         if command.is_none() && self.base.as_ref().is_none_or(|base| !base.has_command()) {
-            let problem = Problem::of_file(
-                &format!("{}, row {}", self.place, line.number),
-                "nothing says what to run".to_string(),
-                Some("write a command in a column called command, or for all rows in a neronet.toml beside the sheet"),
-            );
-            self.errors.push(problem);
-            return Some("nothing says what to run".to_string());
+            self.bare.push(line.number);
+            return Some(NO_COMMAND.to_string());
         }
         let mut params = Vec::new();
         let mut tags = Vec::new();
@@ -227,7 +258,7 @@ impl<'s> Reader<'s> {
     /// What is wrong with a cell that has no value.
     fn wrong(&self, line: &SheetLine, column: Option<usize>) -> Option<Problem> {
         let column = column.filter(|at| !line.mistakes.is_empty() && line.cells[*at].is_none())?;
-        let cell = format!(", {}{}", self.sheet.columns[column].letter, line.number);
+        let cell = format!(", {}{}", self.sheet.columns[column].letter_in(line.number), line.number);
         let mistake = line.mistakes.iter().find(|mistake| mistake.place.ends_with(&cell))?;
         Some(of_mistake(mistake, Severity::Error))
     }
@@ -305,7 +336,7 @@ impl<'s> Reader<'s> {
         let message = format!("a row is one run, and {base} gives {} several values", quoted(name));
         match (column, group.rows.first()) {
             (Some(at), Some(row)) => {
-                let place = format!("{}, {}{}", self.place, self.sheet.columns[at].letter, row.line.number);
+                let place = format!("{}, {}{}", self.place, self.sheet.columns[at].letter_in(row.line.number), row.line.number);
                 Problem::of_file(&place, format!("the cell is blank; {message}"), Some("write the value of this run here"))
             }
             _ => {

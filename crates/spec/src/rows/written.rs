@@ -93,15 +93,15 @@ impl Written {
             return Some(problem);
         }
         let line = self.place_of(&problem);
-        let letter = |at: usize| sheet.columns.get(at).map(|column| column.letter.as_str()).unwrap_or_default();
+        let letter = |at: usize, row: u32| sheet.columns.get(at).map(|column| column.letter_in(row)).unwrap_or_default();
         let of_list = problem.severity == Severity::Warning && matches!(line, Place::Value(..));
         if problem.severity == Severity::Note || of_list {
             return None;
         }
         let path = match line {
             Place::Sheet => place.to_string(),
-            Place::Column(at) => format!("{place}, column {}", letter(at)),
-            Place::Cell(at, number) | Place::Value(at, number) => format!("{place}, {}{number}", letter(at)),
+            Place::Column(at) => format!("{place}, column {}", letter(at, 0)),
+            Place::Cell(at, number) | Place::Value(at, number) => format!("{place}, {}{number}", letter(at, number)),
         };
         Some(Problem { path, line: 0, column: 0, excerpt: None, ..problem })
     }

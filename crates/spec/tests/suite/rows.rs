@@ -322,6 +322,52 @@ fn nothing_says_what_to_run() {
 }
 
 #[test]
+fn what_holds_for_all_rows_is_said_once() {
+    insta::assert_snapshot!(refused("lr,act\n1,a\n2,b\n3,c\n", &[]), @r"
+    error: runs.csv: nothing says what to run
+     = write a command in a column called command, or for all rows in a neronet.toml beside the sheet
+
+    2: nothing says what to run
+    3: nothing says what to run
+    4: nothing says what to run
+    ");
+}
+
+#[test]
+fn rows_that_nobody_sees_are_counted() {
+    let mut sheet = read(b"status,lr\ntodo,0.1\ntodo,0.2\ndone,0.3\n", "runs.csv", None).expect("a sheet");
+    sheet.rows[1..].iter_mut().for_each(|row| row.hidden = true);
+    let rows = parse_sheet(&sheet, "runs.csv", &[BASE], &[]);
+    let notes: Vec<String> = rows.notes.iter().map(ToString::to_string).collect();
+    assert_eq!(notes, ["note: runs.csv: 1 of the 2 rows that run is hidden in the sheet"]);
+}
+
+#[test]
+fn a_second_table_gives_its_rows_names_of_their_own() {
+    let rows = rows("lr,n\n0.1,3\n\nwidth,depth,lr\n64,3,0.2\n");
+    insta::assert_snapshot!(runs(&rows.plan.expect("a plan")), @r"
+    2: train lr=0.1 act=relu n=3
+    5: train lr=0.2 act=relu width=64 depth=3
+    ");
+    // A mistake is told with the letter that the column has there.
+    insta::assert_snapshot!(refused("lr,n\n0.1,3\n\nwidth,depth,lr\n64,3,#N/A\n", &[BASE]), @r"
+    error: runs.csv, C5: the cell holds an error: '#N/A'
+     = mend the formula, or write a value
+
+    2: runs
+    5: C5: the cell holds an error: '#N/A'
+    ");
+}
+
+#[test]
+fn a_column_called_python_holds_a_script_or_the_whole_command() {
+    let rows = rows_with("python,lr\npython_train.py {lr},1\npython3.11 t.py {lr},1\npython t.py {lr},1\n", &[], &[]);
+    let texts = texts(&rows.plan.expect("a plan"));
+    let commands: Vec<&str> = texts.lines().filter_map(|line| line.strip_prefix("command = ")).collect();
+    assert_eq!(commands, [r#""python python_train.py {lr}""#, r#""python3.11 t.py {lr}""#, r#""python t.py {lr}""#]);
+}
+
+#[test]
 fn a_name_that_is_none() {
     insta::assert_snapshot!(refused("name,lr\n42,1\nlast,2\na/b,3\n", &[BASE]), @r"
     error: runs.csv, A2: '42' cannot be a name: it looks like the id of a run
