@@ -114,13 +114,15 @@ fn write_spec(context: &Context, view: &View<'_>, cloned: &mut Cloned) -> Result
     }
     let file = place.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or(name);
     let wanted = &view.run.experiment;
-    let named = neronet_spec::recorded(spec, Some(wanted), &[]).ok();
+    let all = neronet_spec::recorded(spec, None, &[]).ok();
+    let alone = all.as_ref().is_some_and(|plan| plan.experiments.len() == 1);
+    let named = if alone { None } else { neronet_spec::recorded(spec, Some(wanted), &[]).ok() };
     cloned.again.push(if named.is_some() { format!("{file}:{wanted}") } else { file });
     if view.sweep.settings.code.commit.is_some() && view.sweep.code.snapshot.is_some() {
         // Its files are what was copied.
         cloned.again.extend(["--set".to_string(), "code.commit=".to_string()]);
     }
-    let plan = named.or_else(|| neronet_spec::recorded(spec, None, &[]).ok());
+    let plan = named.or(all);
     let experiment = plan.as_ref().and_then(|plan| plan.experiments.first());
     set(view, experiment, cloned);
     if experiment.is_some_and(|experiment| experiment.settings != view.sweep.settings) {
