@@ -40,10 +40,10 @@ impl Filling {
     /// `code` is the specification's folder as the run has it, where templates lie; `start` is where it was submitted, which
     /// paths of inputs are relative to.
     pub fn of(context: &Context, settings: &Settings, params: &Params, run: RunId, code: &Path, start: &Path) -> Result<Filling, String> {
-        let seed = match params.get("seed") {
-            Some(Value::Int(seed)) => Some(*seed),
+        let seed = params.get("seed").and_then(|seed| match *seed.meaning() {
+            Value::Int(seed) => Some(seed),
             _ => None,
-        };
+        });
         let run_directory = context.home.run(run).display().to_string();
         let target = if names_target(settings) { targets::variables(context).map_err(|e| e.to_string())? } else { Vec::new() };
         let stage = settings.stage.as_ref().map(|stage| Stage::named(&stage.after)).unwrap_or_default();
