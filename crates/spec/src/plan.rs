@@ -292,7 +292,7 @@ fn carry_out(drafts: &[Draft<'_>], all: &Drafts<'_>, changes: &[Change], adds: b
         let given = params::given(&entries, found);
         let space = sweep::space(&given, &sweep, found);
         let Some(read) = read else { continue };
-        check::templates(&read.written, &read.settings, &given, found);
+        check::templates(&read, &given, found);
         // Of the only one the command may be another by now.
         let own = draft.name.clone().filter(|_| draft.is_named || all.all.len() > 1);
         let name = renamed.clone().or(own).unwrap_or_else(|| name::of_command(&read.settings.command));
