@@ -93,8 +93,8 @@ fn configuration_files_that_cannot_be_made_stop_everything() {
     let said = refused(&world, "neronet.toml:6:9: c.yaml:2:3: ");
     assert!(!said.err.contains("braces"), "{said:#?}");
     with("edit = \"c.yaml\"\nset = { optim.learning = 1, optim.rate = \"{lr}\" }\n[[file]]\ntemplate = \"in.txt\"\nto = \"o\"");
-    let said = refused(&world, "neronet.toml:6:9: c.yaml");
-    for finding in ["error: neronet.toml:6:29: c.yaml", "error: neronet.toml:8:12: in.txt, line 2: unknown placeholder '{wdd}'"] {
+    let said = refused(&world, "neronet.toml:6:15: c.yaml:2:3: there is no 'optim.learning'");
+    for finding in ["error: neronet.toml:6:35: c.yaml", "error: neronet.toml:8:12: in.txt, line 2: unknown placeholder '{wdd}'"] {
         assert!(said.err.contains(finding), "{said:#?}");
     }
     with("edit = \"broken.yaml\"\nset = { a = \"{lr}\" }");

@@ -273,8 +273,7 @@ fn ways_to_values_and_names_have_their_shapes_in_the_schema() {
         assert_eq!(parse(&text, "f", None, &[]).is_ok(), good, "the reader: {text}");
         assert_eq!(checker.refuses(&text).is_none(), good, "the schema: {text}");
     };
-    let good =
-        ["x = { repeat = 5 }", "x = { uniform = [0, 1] }", "x = { derive = \"w * 2\" }", "x.lr = 1", "x = { uniform.low = 1, high = 2 }"];
+    let good = ["x = { repeat = 5 }", "x = { uniform = [0, 1] }", "x = { derive = \"w * 2\" }", "x.lr = 1", "x = { low = 1, high = 2 }"];
     let bad = [
         "x = { loguniform = [0.1, 1] }",
         "x = { values = [1, 2] }",
