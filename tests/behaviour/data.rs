@@ -98,7 +98,7 @@ fn configuration_files_that_cannot_be_made_stop_everything() {
         assert!(said.err.contains(finding), "{said:#?}");
     }
     with("edit = \"broken.yaml\"\nset = { a = \"{lr}\" }");
-    refused(&world, "broken.yaml: ");
+    refused(&world, "broken.yaml:2:1: ");
     with("edit = \"c.yaml\"\nset = { \"optim.lr\" = \"{lr}\" }\nto = \"d.yaml\"\n[code]\nin_place = true");
     refused(&world, "[[file]] writes into a run's own copy of the code");
 }
