@@ -75,6 +75,34 @@ fn a_word_without_quotes_reaches_hydra_and_configuration_files_as_it_was_meant()
 }
 
 #[test]
+fn a_long_value_that_the_command_does_not_take_keeps_no_run_from_starting() {
+    let world = World::new();
+    world.write(
+        "neronet.toml",
+        format!(
+            "command = \"printenv NERONET_PARAM_V NERONET_PARAM_LR; wc -c <$NERONET_PARAMS\"\nparams.lr = 1\nparams.v = '{}'\n",
+            "x".repeat(200_000)
+        ),
+    );
+    world.say(&["run", "--quiet"]).with_code(0);
+    assert!(world.output(1, 1).starts_with("1\n200"), "{}", world.output(1, 1));
+}
+
+#[test]
+fn a_configuration_file_whose_name_tells_nothing_is_what_its_format_says() {
+    let world = World::new();
+    world.write("solver.in", "[train]\nlr = 0.1\n").write("model.cfg", "lr: 0.1\n");
+    world.write(
+        "neronet.toml",
+        "command = \"cat solver.in model.cfg\"\nparams.lr = 1e-3\n\
+         [[file]]\nedit = \"solver.in\"\nformat = \"ini\"\nset = { \"train.lr\" = \"{lr}\" }\n\
+         [[file]]\nedit = \"model.cfg\"\nformat = \"yaml\"\nset = { lr = \"{lr}\" }\n",
+    );
+    world.say(&["run", "--quiet"]).with_code(0);
+    assert_eq!(world.output(1, 1), "[train]\nlr = 1e-3\nlr: 1.0e-3\n");
+}
+
+#[test]
 fn configuration_files_that_cannot_be_made_stop_everything() {
     let world = World::new();
     world.write("in.txt", "lr: {lr}\nwd: {wdd}\n").write("c.yaml", "optim:\n  lr: 1\n").write("broken.yaml", "a: [1\n");
@@ -86,9 +114,15 @@ fn configuration_files_that_cannot_be_made_stop_everything() {
     with("template = \"no.txt\"\nto = \"out.txt\"");
     refused(&world, "no.txt is not there");
     with("edit = \"c.yaml\"\nset = { \"optim.learning\" = \"{lr}\" }");
-    refused(&world, "c.yaml: ");
+    let said = refused(&world, "neronet.toml:6:9: c.yaml:2:3: ");
+    assert!(!said.err.contains("braces"), "{said:#?}");
+    with("edit = \"c.yaml\"\nset = { optim.learning = 1, optim.rate = \"{lr}\" }\n[[file]]\ntemplate = \"in.txt\"\nto = \"o\"");
+    let said = refused(&world, "neronet.toml:6:15: c.yaml:2:3: there is no 'optim.learning'");
+    for finding in ["error: neronet.toml:6:35: c.yaml", "error: neronet.toml:8:12: in.txt, line 2: unknown placeholder '{wdd}'"] {
+        assert!(said.err.contains(finding), "{said:#?}");
+    }
     with("edit = \"broken.yaml\"\nset = { a = \"{lr}\" }");
-    refused(&world, "broken.yaml: ");
+    refused(&world, "broken.yaml:2:1: ");
     with("edit = \"c.yaml\"\nset = { \"optim.lr\" = \"{lr}\" }\nto = \"d.yaml\"\n[code]\nin_place = true");
     refused(&world, "[[file]] writes into a run's own copy of the code");
 }

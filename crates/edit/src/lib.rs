@@ -21,6 +21,7 @@ pub use mistake::Mistake;
 use find::find;
 use mistake::Refusal;
 use neronet_model::Value;
+use neronet_model::settings::FileFormat;
 use path::Path;
 use splice::Splice;
 use tree::{Kind, Node, Scalar};
@@ -34,6 +35,17 @@ pub enum Format {
     Toml,
     /// As Python's configparser reads it.
     Ini,
+}
+
+impl From<FileFormat> for Format {
+    fn from(format: FileFormat) -> Format {
+        match format {
+            FileFormat::Yaml => Format::Yaml,
+            FileFormat::Json => Format::Json,
+            FileFormat::Toml => Format::Toml,
+            FileFormat::Ini => Format::Ini,
+        }
+    }
 }
 
 /// A configuration file is written by hand; what is larger is another file by mistake.

@@ -5,7 +5,7 @@ use crate::filling::Filling;
 use neronet_capture::code::Survey;
 use neronet_edit::Format;
 use neronet_model::settings::FileEdit;
-use neronet_model::{Params, RunId, Settings, Value};
+use neronet_model::{Params, RunId, Settings};
 use neronet_spec::{Plan, Problem, Wanted, What, plain, render};
 use std::fs::File;
 use std::io::{ErrorKind, Read, Write};
@@ -41,33 +41,81 @@ pub(crate) fn read(places: &[&Path], name: &str) -> Result<String, String> {
     String::from_utf8(bytes).map_err(|_| "is no text in UTF-8".to_string())
 }
 
+/// Why a configuration file cannot be made.
+struct Unfit {
+    /// The one that is read.
+    source: String,
+    /// The path of a value that cannot be set; none where the file itself is wrong.
+    set: Option<String>,
+    /// Begins with the name of the file.
+    message: String,
+    hint: Option<String>,
+}
+
 /// All configuration files of a run, from what lies in `code`: places of the specification's folder, the first that has a file counts.
 pub fn made(settings: &Settings, params: &Params, context: &render::Context<'_>, code: &[&Path]) -> Result<Vec<Made>, String> {
+    all(settings, params, context, code).map_err(|unfit| {
+        let said = |unfit: &Unfit| format!("{}{}", unfit.message, unfit.hint.as_ref().map(|hint| format!(" ({hint})")).unwrap_or_default());
+        unfit.iter().map(said).collect::<Vec<_>>().join("; ")
+    })
+}
+
+fn all(settings: &Settings, params: &Params, context: &render::Context<'_>, code: &[&Path]) -> Result<Vec<Made>, Vec<Unfit>> {
     let mut all: Vec<Made> = Vec::new();
+    let mut wrong: Vec<Unfit> = Vec::new();
     for file in &settings.files {
         let source = file.source();
         // A file that was made just now may be set values in.
         let before = all.iter().find(|made| made.path == source).map(|made| Ok(made.text.clone()));
-        let text = before.unwrap_or_else(|| read(code, source)).map_err(|why| format!("{source} {why}"))?;
-        let text = one(file, &text, settings, params, context).map_err(|why| format!("{source}: {why}"))?;
-        let path = file.destination().to_string();
-        all.retain(|made| made.path != path);
-        all.push(Made { path, text });
+        let text = before.unwrap_or_else(|| read(code, source)).map_err(|why| vec![absent(source, &why)]);
+        match text.and_then(|text| one(file, &text, settings, params, context)) {
+            Ok(text) => {
+                let path = file.destination().to_string();
+                all.retain(|made| made.path != path);
+                all.push(Made { path, text });
+            }
+            Err(unfit) => wrong.extend(unfit),
+        }
     }
-    Ok(all)
+    if wrong.is_empty() { Ok(all) } else { Err(wrong) }
 }
 
-fn one(file: &FileEdit, text: &str, settings: &Settings, params: &Params, context: &render::Context<'_>) -> Result<String, String> {
+fn absent(source: &str, why: &str) -> Unfit {
+    let hint = "the paths of a [[file]] are relative to the specification".to_string();
+    Unfit { source: source.to_string(), set: None, message: format!("{source} {why}"), hint: Some(hint) }
+}
+
+fn one(file: &FileEdit, text: &str, settings: &Settings, params: &Params, context: &render::Context<'_>) -> Result<String, Vec<Unfit>> {
+    let source = file.source();
+    let unfit = |set: Option<&str>, message: String, hint: Option<String>| Unfit {
+        source: source.to_string(),
+        set: set.map(str::to_string),
+        message,
+        hint,
+    };
     match file {
-        FileEdit::Template { .. } => render::text(text, settings, params, context),
-        FileEdit::Edit { edit, set, .. } => {
-            let format = Format::of(edit).ok_or("its ending tells no format")?;
-            let value = |(path, value): &(String, Value)| Ok((path.clone(), render::value(value, settings, params, context)?));
-            let changes: Vec<(String, Value)> = set.iter().map(value).collect::<Result<_, String>>()?;
-            neronet_edit::set(text, format, &changes).map_err(|mistakes| {
-                let said: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
-                said.join("\n")
-            })
+        FileEdit::Template { .. } => render::text(text, settings, params, context).map_err(|why| {
+            let hint = "a template's braces stand for parameters; {{ and }} are braces themselves".to_string();
+            vec![unfit(None, format!("{source}, {why}"), Some(hint))]
+        }),
+        FileEdit::Edit { edit, set, format, .. } => {
+            let format = format.map(Format::from).or_else(|| Format::of(edit));
+            let format = format.ok_or_else(|| vec![unfit(None, format!("{source}: its ending tells no format"), None)])?;
+            let (mut changes, mut wrong) = (Vec::new(), Vec::new());
+            for (path, value) in set {
+                match render::value(value, settings, params, context) {
+                    Ok(value) => changes.push((path.clone(), value)),
+                    Err(why) => wrong.push(unfit(Some(path), format!("{source}: {why}"), None)),
+                }
+            }
+            let edited = neronet_edit::set(text, format, &changes).map_err(|mistakes| {
+                wrong.extend(mistakes.into_iter().map(|mistake| {
+                    let place = if mistake.line > 0 { format!(":{}:{}", mistake.line, mistake.column) } else { String::new() };
+                    let set = Some(mistake.path.as_str()).filter(|path| !path.is_empty());
+                    unfit(set, format!("{source}{place}: {}", mistake.message), mistake.hint.clone())
+                }));
+            });
+            edited.ok().filter(|_| wrong.is_empty()).ok_or(wrong)
         }
     }
 }
@@ -78,15 +126,8 @@ pub fn check(context: &Context, plan: &Plan, survey: &Survey) -> Vec<Problem> {
     let start = survey.top.join(&survey.below);
     let code: &Path = &survey.place().join(&survey.below);
     for experiment in plan.experiments.iter().filter(|experiment| !experiment.settings.files.is_empty()) {
-        let wanted: Vec<(&Wanted, &String)> = experiment
-            .wanted
-            .iter()
-            .filter_map(|wanted| match &wanted.what {
-                What::Template(path) => Some((wanted, path)),
-                _ => None,
-            })
-            .collect();
-        let Some((first, _)) = wanted.first() else { continue };
+        let named = |source: &str| experiment.wanted.iter().find(|wanted| matches!(&wanted.what, What::Template(path) if path == source));
+        let Some(first) = experiment.settings.files.first().and_then(|file| named(file.source())) else { continue };
         if experiment.settings.code.in_place || survey.in_place_because.is_some() {
             let why = survey.in_place_because.as_deref().unwrap_or("in_place = true");
             let message =
@@ -97,18 +138,24 @@ pub fn check(context: &Context, plan: &Plan, survey: &Survey) -> Vec<Problem> {
         for file in &experiment.settings.files {
             let place = Destination { path: file.destination(), code, top: survey.place(), links: &experiment.settings.code.link };
             if let Err(why) = place.is_fit() {
-                let at = wanted.iter().find(|(_, path)| *path == file.source()).map_or(first, |(wanted, _)| wanted);
+                let at = named(file.source()).unwrap_or(first);
                 problems.push(at.error(why, Some("name a file in the run's own copy of the code".to_string())));
             }
         }
         let Some(params) = experiment.runs().next() else { continue };
         let filling =
-            Filling::of(context, &experiment.settings, &params, RunId(0), &[code], &start).map(|filling| filling.with_port(Some(0)));
-        let made = filling.and_then(|filling| made(&experiment.settings, &params, &filling.context(), &[code]));
-        if let Err(why) = made {
-            // It begins with the name of the file.
-            let at = wanted.iter().find(|(_, path)| why.starts_with(path.as_str())).map_or(first, |(wanted, _)| wanted);
-            let problem = at.error(why, Some("a template's braces stand for parameters; {{ and }} are braces themselves".to_string()));
+            Filling::without_files(context, &experiment.settings, &params, RunId(0), &start).map(|filling| filling.with_port(Some(0)));
+        let unfit = match filling {
+            Ok(filling) => all(&experiment.settings, &params, &filling.context(), &[code]).err().unwrap_or_default(),
+            Err(why) => {
+                problems.push(first.error(why, None));
+                continue;
+            }
+        };
+        for Unfit { source, set, message, hint } in unfit {
+            let is_set = |wanted: &&Wanted| matches!(&wanted.what, What::Set(file, path) if *file == source && Some(path) == set.as_ref());
+            let at = experiment.wanted.iter().find(is_set).or_else(|| named(&source)).unwrap_or(first);
+            let problem = at.error(message, hint);
             if !problems.contains(&problem) {
                 problems.push(problem);
             }

@@ -46,6 +46,22 @@ impl Filling {
         code: &[&Path],
         start: &Path,
     ) -> Result<Filling, String> {
+        let mut filling = Filling::without_files(context, settings, params, run, start)?;
+        for template in templates(settings) {
+            let text = configure::read(code, template).map_err(|why| format!("{template} {why}"))?;
+            filling.in_files.extend(render::parameters_in(&text, settings, params).map_err(|why| format!("{template}, {why}"))?);
+        }
+        Ok(filling)
+    }
+
+    /// What the configuration files themselves are filled in with.
+    pub(crate) fn without_files(
+        context: &Context,
+        settings: &Settings,
+        params: &Params,
+        run: RunId,
+        start: &Path,
+    ) -> Result<Filling, String> {
         let seed = params.get("seed").and_then(|seed| match *seed.meaning() {
             Value::Int(seed) => Some(seed),
             _ => None,
@@ -56,10 +72,6 @@ impl Filling {
         let mut filling = Filling { run, run_directory, seed, inputs: Vec::new(), target, port: None, in_files: Vec::new(), stage };
         for (name, path) in render::inputs(settings, params, &filling.context())? {
             filling.inputs.push((name, plain(&start.join(path)).display().to_string()));
-        }
-        for template in templates(settings) {
-            let text = configure::read(code, template).map_err(|why| format!("{template} {why}"))?;
-            filling.in_files.extend(render::parameters_in(&text, settings, params).map_err(|why| format!("{template}, {why}"))?);
         }
         Ok(filling)
     }

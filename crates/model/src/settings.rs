@@ -253,10 +253,22 @@ pub enum FileEdit {
         edit: String,
         #[serde(serialize_with = "crate::value::exactly")]
         set: Vec<(String, Value)>,
+        /// How it is written, where its name does not tell.
+        #[serde(default, skip_serializing_if = "is_default")]
+        format: Option<FileFormat>,
         /// Where it is written; without it the file itself changes.
         #[serde(default)]
         to: Option<String>,
     },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FileFormat {
+    Yaml,
+    Json,
+    Toml,
+    Ini,
 }
 
 impl FileEdit {

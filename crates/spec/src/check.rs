@@ -8,6 +8,7 @@ use crate::params::{self, Given, Values};
 use crate::problem::quoted;
 use crate::quote;
 use crate::scan::{self, Refusal, Scan};
+use crate::settings::Read;
 use crate::simple;
 use crate::source::{Found, Span};
 use crate::suggest::{did_you_mean, nearest};
@@ -47,7 +48,8 @@ impl Written {
 /// What Linux takes as one argument, less room for the values.
 const LONGEST_COMMAND: usize = 100_000;
 
-pub(crate) fn templates(written: &[Written], settings: &Settings, given: &[Given], found: &mut Found<'_>) {
+pub(crate) fn templates(read: &Read, given: &[Given], found: &mut Found<'_>) {
+    let Read { settings, written, .. } = read;
     let params: Vec<&str> = given.iter().map(|param| param.name.as_str()).collect();
     let no_seed = no_seed(given);
     let everywhere = std::iter::once((None, settings));
@@ -66,7 +68,10 @@ pub(crate) fn templates(written: &[Written], settings: &Settings, given: &[Given
         appendable(&written, settings, ansi, found);
         pipes(&written, settings, ansi, found);
     }
-    unused(settings, given, found);
+    // What a file that could not be read uses is not known.
+    if !read.lacks_files {
+        unused(settings, given, found);
+    }
     handed::check(settings, given, found);
 }
 

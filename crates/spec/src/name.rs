@@ -1,5 +1,6 @@
 //! Names of experiments: which are allowed, and the one that a command suggests.
 
+use crate::{scan, simple, template};
 use neronet_model::settings::Command;
 
 /// Why a text cannot name an experiment, if it cannot: names stand in listings and filters beside ids such as `42` and `40-50`.
@@ -47,6 +48,10 @@ fn runs_another(program: &str) -> bool {
                 | "ruby"
                 | "torchrun"
                 | "accelerate"
+                | "conda"
+                | "mamba"
+                | "micromamba"
+                | "exec"
                 | "deepspeed"
                 | "env"
                 | "nice"
@@ -68,11 +73,21 @@ pub(crate) fn of_command(command: &Command) -> String {
     match command {
         Command::Argv(words) => of_words(&words.iter().map(String::as_str).collect::<Vec<_>>()),
         Command::Shell(text) => {
-            let line = text.lines().find(|line| !line.trim().is_empty()).unwrap_or("");
-            of_words(&line.split_whitespace().take_while(|word| !matches!(*word, "&&" | "||" | "|" | ";" | "&")).collect::<Vec<_>>())
+            let Ok(scan) = scan::scan(text, &template::tokens(text), true) else {
+                return of_words(&text.split_whitespace().collect::<Vec<_>>());
+            };
+            let commands = simple::commands(text, &scan);
+            let works = commands.iter().find(|command| !command.prepares() && !WAITING.contains(&command.name()));
+            of_words(&works.or(commands.first()).map(simple::Simple::called).unwrap_or_default())
         }
     }
 }
+
+/// What comes before the program that is meant, besides what prepares the shell.
+const WAITING: [&str; 6] = ["sleep", "wait", "trap", "for", "while", "until"];
+
+/// Options of programs that run another whose value is a word of its own.
+const WITH_VALUE: [&str; 6] = ["-n", "-p", "--name", "--prefix", "--cwd", "--partition"];
 
 /// The name that a command line suggests: its script, else its program.
 pub(crate) fn of_words(words: &[&str]) -> String {
@@ -95,9 +110,13 @@ pub(crate) fn of_words(words: &[&str]) -> String {
             name = arguments.get(at + 1).and_then(|module| module.rsplit('.').next()).unwrap_or(name);
             break;
         }
-        let Some(next) = arguments.iter().position(|word| !is_value(word)) else {
+        let mut next = 0;
+        while let Some(word) = arguments.get(next).filter(|word| is_value(word) || matches!(**word, "run" | "launch")) {
+            next += 1 + usize::from(WITH_VALUE.contains(word));
+        }
+        if next >= arguments.len() {
             break;
-        };
+        }
         // `bash -c 'any text'` has no name of its own.
         if arguments[..next].contains(&"-c") || arguments[next].contains(char::is_whitespace) {
             break;
@@ -132,7 +151,8 @@ fn stem(path: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use super::of_words;
+    use super::{of_command, of_words};
+    use neronet_model::settings::Command;
 
     #[test]
     fn the_script_names_the_experiment() {
@@ -147,12 +167,25 @@ mod tests {
             ("env A=1 nice -n 10 python x.py", "x"),
             ("OMP=1 ./a.out", "a"),
             ("nice -n 10 ./sim", "sim"),
+            ("conda run -n x python fit.py", "fit"),
+            ("conda run --name x ./sim", "sim"),
+            ("uv run ./sim", "sim"),
             ("python", "python"),
             ("./42", "command-42"),
             ("..", "command"),
             ("", "command"),
         ] {
             assert_eq!(of_words(&command.split_whitespace().collect::<Vec<_>>()), name, "{command}");
+        }
+        for (command, name) in [
+            ("cd src && python train.py", "train"),
+            ("sleep 2; ./sim | tee log", "sim"),
+            ("export A=1\nsource env.sh\nmodule load cuda\nconda activate x\nexec python3 -m pkg.fit", "fit"),
+            ("for x in 1 2; do python t.py $x; done", "t"),
+            ("A=1 ./a.out 'an open quote", "a"),
+            ("sleep 2; echo done", "sleep"),
+        ] {
+            assert_eq!(of_command(&Command::Shell(command.into())), name, "{command}");
         }
         assert_eq!(of_words(&["bash", "-c", "echo hello"]), "bash");
     }

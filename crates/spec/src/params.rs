@@ -5,7 +5,7 @@ use crate::expr::{self, Expr, Name};
 use crate::problem::quoted;
 use crate::source::{Found, Sources, Span};
 use crate::template;
-use crate::tree::{DRAWN, MADE, Node, Slip, Table, Tree};
+use crate::tree::{DRAWN, MADE, Node, SLIPS, Slip, Table, Tree};
 use neronet_model::Value;
 
 /// A parameter as written, before its values are looked at.
@@ -237,7 +237,7 @@ fn slip(entry: &Entry, table: &Table, found: &mut Found<'_>) {
 /// `[params.lr]` with a `value` alone is not what `lr = { value = … }` is.
 fn lone_word(entries: &[Entry], entry: &Entry, found: &mut Found<'_>) {
     let Some((outer, word)) = entry.name.rsplit_once('.') else { return };
-    if word != "value" && !DRAWN.contains(&word) && !MADE.contains(&word) {
+    if word != "value" && !DRAWN.contains(&word) && !MADE.contains(&word) && !SLIPS.contains(&word) {
         return;
     }
     let before = &found.sources.text(entry.span.source)[..entry.span.start];
@@ -252,6 +252,7 @@ fn lone_word(entries: &[Entry], entry: &Entry, found: &mut Found<'_>) {
     };
     if begins_line && (looks_meant || alone()) {
         let hint = match word {
+            word if SLIPS.contains(&word) => format!("write {outer} = [ … ] for several values, or one of {} in braces", DRAWN.join(", ")),
             "value" => format!("write {outer} = {{ value = … }} for one value of {}, a list included", quoted(outer)),
             word => format!("write {outer} = {{ {word} = … }} in braces to say how {} gets its values", quoted(outer)),
         };

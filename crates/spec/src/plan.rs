@@ -27,9 +27,8 @@ struct Draft<'t> {
     layers: Vec<&'t Table>,
     /// Where it is named, or begins.
     span: Span,
-    /// The one that it has, else the one that its command suggests.
+    /// None where a name must be made up. The top beside others is known to them by the one that its command suggests.
     name: Option<String>,
-    is_named: bool,
 }
 
 /// The experiments of a file.
@@ -81,7 +80,7 @@ fn unset_of(layer: &Table) -> Vec<(&str, Span)> {
 
 fn unset_checked(layers: &[&Table], own: &Table, found: &mut Found<'_>) {
     let Some(node) = own.get("unset") else { return };
-    let mut around = Draft { layers: layers.to_vec(), span: node.span, name: None, is_named: false }.table();
+    let mut around = Draft { layers: layers.to_vec(), span: node.span, name: None }.table();
     Reader { found }.texts(node, "unset");
     for (path, span) in unset_of(own) {
         if !around.unset(path) {
@@ -134,7 +133,7 @@ pub(crate) fn of_words(words: &[String], set: &[String]) -> Result<Plan, Problem
     let whole = Span::file(0..joined.len());
     table.entries.push((Key::new("command", whole), Node { span: whole, tree }));
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    let draft = Draft { name: Some(name::of_words(&words)), is_named: true, span: whole, layers: vec![&table] };
+    let draft = Draft { name: Some(name::of_words(&words)), span: whole, layers: vec![&table] };
     carry_out(&[draft], &Drafts::default(), &changes, true, &mut plan, &mut found);
     finish(plan, found)
 }
@@ -166,9 +165,10 @@ fn drafts<'t>(table: &'t Table, found: &mut Found<'_>) -> Drafts<'t> {
         return Drafts::default();
     }
     let mut names = BTreeSet::new();
+    let several = all.len() > 1;
     for draft in all {
         // Any other one without a name is told.
-        if draft.layers.len() == 1 && !draft.is_named {
+        if several && draft.layers.len() == 1 && draft.name.is_none() {
             draft.name = draft.table().get("command").map(suggested);
         }
         if let Some(name) = &draft.name
@@ -232,7 +232,7 @@ fn collect<'t>(own: &'t Table, around: &[&'t Table], span: Span, drafts: &mut Dr
         let span = name.map_or(span, |node| node.span);
         let name = name.and_then(|node| named(node, "name", found));
         *inherited += around.iter().map(|layer| layer.without(&NOT_SHARED).size()).sum::<usize>();
-        drafts.all.push(Draft { layers: layers.clone(), span, is_named: name.is_some(), name });
+        drafts.all.push(Draft { layers: layers.clone(), span, name });
     } else {
         drafts.shared.extend(name.into_iter().flat_map(Node::texts).map(|(name, _)| name.to_string()));
     }
@@ -292,10 +292,9 @@ fn carry_out(drafts: &[Draft<'_>], all: &Drafts<'_>, changes: &[Change], adds: b
         let given = params::given(&entries, found);
         let space = sweep::space(&given, &sweep, found);
         let Some(read) = read else { continue };
-        check::templates(&read.written, &read.settings, &given, found);
-        // Of the only one the command may be another by now.
-        let own = draft.name.clone().filter(|_| draft.is_named || all.all.len() > 1);
-        let name = renamed.clone().or(own).unwrap_or_else(|| name::of_command(&read.settings.command));
+        check::templates(&read, &given, found);
+        let name = renamed.clone().or_else(|| draft.name.clone());
+        let name = name.unwrap_or_else(|| name::of_command(&read.settings.command));
         // At the top of the file it is refused.
         if let Some(after) = table.get("after").filter(|_| draft.layers.len() > 1).map(|node| node.span) {
             let matched = table.get("match").map_or(after, |node| node.span);

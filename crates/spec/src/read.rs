@@ -4,6 +4,7 @@ use crate::problem::quoted;
 use crate::source::{Found, Span};
 use crate::suggest::did_you_mean;
 use crate::tree::{Key, Node, Table, Tree};
+use crate::yaml;
 use neronet_model::settings::STOP_SIGNALS;
 use neronet_model::{Millis, Value, size};
 use serde::de::DeserializeOwned;
@@ -61,7 +62,10 @@ impl Reader<'_, '_> {
             match &node.tree {
                 Tree::Table(table) => named.push((key, table)),
                 _ => {
-                    let hint = format!("write [{name}.{}] and its keys below it", key.name);
+                    let hint = match self.found.sources.is_yaml(key.span.source) {
+                        true => yaml::keys_below(&key.name, node),
+                        false => format!("write [{name}.{}] and its keys below it", key.name),
+                    };
                     self.wrong(node, "a table", &format!("{name}.{}", key.name), Some(hint));
                 }
             }
@@ -80,7 +84,7 @@ impl Reader<'_, '_> {
     /// A key with a value, in the language of the file.
     fn written(&self, span: Span, key: &str, value: &str) -> String {
         let short = key.rsplit('.').next().unwrap_or(key);
-        let joined = if crate::syntax::is_yaml(self.found.sources.path(span.source)) { ":" } else { " =" };
+        let joined = if self.found.sources.is_yaml(span.source) { ":" } else { " =" };
         format!("write {short}{joined} {value}")
     }
 
@@ -90,7 +94,13 @@ impl Reader<'_, '_> {
         match &node.tree {
             Tree::Table(section) => Some(section),
             _ => {
-                self.wrong(node, "a table", name, Some(format!("write [{name}] on a line of its own and the keys below it")));
+                let hint = match () {
+                    () if !self.found.sources.is_yaml(node.span.source) => {
+                        format!("write [{name}] on a line of its own and the keys below it")
+                    }
+                    () => yaml::keys_below(name, node),
+                };
+                self.wrong(node, "a table", name, Some(hint));
                 None
             }
         }

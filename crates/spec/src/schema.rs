@@ -4,7 +4,7 @@
 //! they mean together (placeholders, names that are there twice, quotes in a command) only `parse` checks.
 
 use crate::keys::{Key, Kind, Level, PATH, Section, State, TOP};
-use crate::tree::{DRAWN, MADE};
+use crate::tree::{DRAWN, MADE, SLIPS};
 use neronet_model::settings::STOP_SIGNALS;
 use serde_json::{Map, Value, json};
 
@@ -20,6 +20,9 @@ const OBJECTIVE: &str = r"\S\s+([mM][iI][nN]|[mM][aA][xX])([iI][mM][iI][sSzZ][eE
 const VARIABLE: &str = "^[A-Za-z_][A-Za-z0-9_]*$";
 /// Loose, as not every editor knows what a letter is outside of English.
 const PARAMETER: &str = r"^[^\s0-9.-]\S*$";
+
+/// Loose for the same reason: ASCII without what `name::refusal` refuses, and all else but blanks.
+const NAME: &str = r"^[^\s!-*\-./:;<>?@\[-^`{-~][^\s!-*/:;<>?@\[-^`{-~]{0,99}$";
 
 /// The schema of a specification.
 pub fn schema() -> Value {
@@ -42,6 +45,8 @@ pub fn schema() -> Value {
     });
     if let (Value::Object(schema), Value::Object(top)) = (&mut schema, top) {
         schema.extend(top);
+        // In YAML these are there for their anchors.
+        schema.insert("patternProperties".to_string(), json!({r"^(x-|\.)": true}));
     }
     schema
 }
@@ -102,6 +107,11 @@ fn refer(name: &str) -> Value {
 fn of_kind(kind: &Kind, definitions: &mut Map<String, Value>) -> Value {
     match *kind {
         Kind::Text => text(),
+        Kind::Name => json!({
+            "type": "string",
+            "pattern": NAME,
+            "not": {"anyOf": [{"pattern": "^[0-9-]+$"}, {"enum": ["last"]}]},
+        }),
         Kind::Like(pattern) => json!({"type": "string", "pattern": pattern}),
         Kind::Word(words) => json!({"type": "string", "enum": words}),
         Kind::Texts | Kind::Lines => one_or_more(&text()),
@@ -206,8 +216,12 @@ fn parameter() -> Value {
         };
         json!({"type": "object", "description": description, "required": [name], "additionalProperties": false, "properties": {name: of}})
     };
-    let ways = ["value"].into_iter().chain(DRAWN).chain(MADE).map(way);
+    let words = || ["value"].into_iter().chain(DRAWN).chain(MADE);
+    let ways = words().map(way);
     let whole = [scalar(), list_of(&json!({"$ref": "#/definitions/value"}))];
-    let table = [json!({"$ref": "#/definitions/params"})];
+    // A table of parameters may have any names, but where such a word is its only one, that was meant.
+    let lone = words().chain(SLIPS).map(|word| json!({"required": [word]}));
+    let meant = json!({"maxProperties": 1, "anyOf": lone.collect::<Vec<_>>()});
+    let table = [json!({"allOf": [{"$ref": "#/definitions/params"}, {"not": meant}]})];
     json!({"anyOf": whole.into_iter().chain(ways).chain(table).collect::<Vec<_>>()})
 }

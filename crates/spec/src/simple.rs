@@ -147,7 +147,7 @@ pub(crate) fn name(word: &str) -> &str {
 
 impl<'t> Simple<'t> {
     /// From the program on.
-    fn called(&self) -> Vec<&'t str> {
+    pub(crate) fn called(&self) -> Vec<&'t str> {
         let words: Vec<&str> = self.words.iter().map(|(word, _)| *word).collect();
         words[before_program(&words)..].to_vec()
     }

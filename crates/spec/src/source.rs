@@ -2,6 +2,7 @@
 
 use crate::hidden;
 use crate::problem::{Excerpt, Problem, Severity, quoted};
+use crate::syntax;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -90,6 +91,10 @@ impl<'a> Sources<'a> {
 
     pub(crate) fn path(&self, source: usize) -> &str {
         self.0.get(source).map_or("", |source| &source.path)
+    }
+
+    pub(crate) fn is_yaml(&self, source: usize) -> bool {
+        syntax::is_yaml(self.path(source))
     }
 
     pub(crate) fn slice(&self, span: Span) -> &str {

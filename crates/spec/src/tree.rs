@@ -212,6 +212,21 @@ pub(crate) enum Slip<'t> {
     /// The word if one is near.
     NoWord(&'t Key, Option<&'static str>),
 }
+/// Spellings of other programs' for what is written otherwise here: a table with one of these alone was meant as such.
+pub(crate) const SLIPS: [&str; 12] = [
+    "values",
+    "choices",
+    "loguniform",
+    "log-uniform",
+    "log_uniform_values",
+    "intuniform",
+    "int-uniform",
+    "randint",
+    "lognormal",
+    "log-normal",
+    "repeats",
+    "derived",
+];
 
 impl Table {
     /// `{ value = […] }`, `{ uniform = […] }`, …: the one key in the braces, if it is one of these.

@@ -29,6 +29,8 @@ pub enum What {
     Input(Input),
     /// The file that a `[[file]]` reads: below the specification's folder, in the snapshot.
     Template(String),
+    /// A value that a `[[file]]` sets: the file, and the path in it.
+    Set(String, String),
     /// A copy of the code for each run: `[checkpoints] keep` deletes nothing elsewhere.
     OwnCopy,
     /// A part of the command that could be a relative path.

@@ -12,20 +12,41 @@ use std::collections::{BTreeMap, BTreeSet};
 const MOST_COPIED: usize = 100_000;
 const DEEPEST: usize = 50;
 
-/// The tree of a file. Nothing when its syntax is wrong.
+/// The tree of a file. Nothing when its syntax is wrong. A key of the top that begins with `x-` or a dot is only there for its
+/// anchor.
 pub(crate) fn read(source: usize, text: &str, found: &mut Found<'_>) -> Option<Table> {
-    let tree = tree(source, text, found)?;
-    match tree.tree {
-        Tree::Table(table) => Some(table),
+    let node = tree(source, text, found)?;
+    match node.tree {
+        Tree::Table(mut table) => {
+            table.entries.retain(|(key, _)| !key.name.starts_with("x-") && !key.name.starts_with('.'));
+            Some(table)
+        }
         _ => {
-            found.error(
-                tree.span,
-                format!("expected keys with values, found {}", tree.kind()),
-                "write command: python train.py".to_string(),
-            );
+            let hint = glued(&node).unwrap_or_else(|| "write command: python train.py".to_string());
+            found.error(node.span, format!("expected keys with values, found {}", node.kind()), hint);
             None
         }
     }
+}
+
+/// What to write where the keys of `name` are missing, and this stands there.
+pub(crate) fn keys_below(name: &str, node: &Node) -> String {
+    let below = || format!("write the keys of {name} indented below it, each as KEY: VALUE and without a dash");
+    glued(node).unwrap_or_else(below)
+}
+
+/// `lr:0.1`, which is one word.
+fn glued(node: &Node) -> Option<String> {
+    match &node.tree {
+        Tree::Word(word) => blank_missing(word),
+        _ => None,
+    }
+}
+
+fn blank_missing(word: &str) -> Option<String> {
+    let (key, value) = word.split_whitespace().next()?.split_once(':')?;
+    let is_key = !key.is_empty() && key.chars().all(|c| c.is_alphanumeric() || "_.-".contains(c));
+    (is_key && !value.is_empty() && !value.starts_with("//")).then(|| format!("a blank is missing behind the colon: write {key}: {value}"))
 }
 
 /// The same of a file that need not be a table.
@@ -204,7 +225,10 @@ impl Yaml<'_> {
             let hint = format!("write {}: {}", key.trim(), value.trim());
             return found.error(span(begin, line.len()), "a key and its value are joined by ': ' in YAML, not by '='", hint);
         }
+        let before = self.text[..begin].lines().next_back().unwrap_or_default();
+        let glued = [before, line].into_iter().find_map(|line| blank_missing(line.trim_start_matches([' ', '-'])));
         let hint = match reason {
+            _ if glued.is_some() => glued,
             reason if reason.contains("mapping values are not allowed") => Some("a text with ': ' in it stands in quotes".to_string()),
             reason if reason.contains("unexpected end") || reason.contains("end of stream") => Some("is the file complete?".to_string()),
             reason if reason.contains("cannot start any token") => {

@@ -135,7 +135,7 @@ impl Look<'_> {
                     None
                 }
             }
-            What::Input(_) | What::Template(_) | What::Commit(_) => None,
+            What::Input(_) | What::Template(_) | What::Set(..) | What::Commit(_) => None,
             What::OwnCopy if self.frozen => None,
             What::OwnCopy => {
                 let why = self.survey.in_place_because.as_deref().unwrap_or("in_place = true");

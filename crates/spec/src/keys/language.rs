@@ -35,6 +35,7 @@ const fn section(header: &'static str, keys: &'static [Key]) -> Section {
 pub(crate) const BOOL_STYLES: &[&str] = &["switch", "value", "no-prefix"];
 pub(crate) const LIST_STYLES: &[&str] = &["spaces", "commas", "repeat", "brackets"];
 pub(crate) const FINGERPRINTS: &[&str] = &["listing", "hash", "none"];
+pub(crate) const FILE_FORMATS: &[&str] = &["yaml", "json", "toml", "ini"];
 pub(crate) const FETCHED: &[&str] = &["best", "last", "all", "none"];
 pub(crate) const MATCHES: &[&str] = &["best", "all"];
 pub(crate) const RULE_ACTIONS: &[&str] = &["notify", "stop", "checkpoint-and-stop", "requeue", "run"];
@@ -43,7 +44,6 @@ pub(crate) const NOTIFY_ON: &[&str] = &["started", "finished", "failed", "stoppe
 
 /// What begins with `~` or holds `$` would mean something to a shell.
 pub(crate) const PATH: &str = "^[^~$][^$]*$";
-const EDITED: &str = r"^[^~$][^$]*\.(ya?ml|json|toml|ini|cfg|conf)$";
 const SECRET: &str = r"^(env$|env:[A-Za-z_][A-Za-z0-9_]*$|file:\s*\S|command:\s*\S)";
 const NEEDS: &str = r"^\s*([0-9]+\s*files?|[0-9]+(\.[0-9]+)?\s*([bB]|[bB]ytes|[kKmMgGtTpP]([iI]?[bB]?)))\s*$";
 /// What git takes for a commit and nobody for an option.
@@ -52,9 +52,9 @@ const HOLD: &str = r"^\s*[0-9]+(\.[0-9]+)?\s*[A-Za-z]+(\s+[0-9]+\s*[A-Za-z]+)*\s
 
 #[rustfmt::skip]
 pub(crate) static TOP: Section = section("", &[
-    key("project", Kind::Text, "The project that the runs belong to. Default: the name of the git work tree, else of the folder").of_top(),
+    key("project", Kind::Name, "The project that the runs belong to. Default: the name of the git work tree, else of the folder").of_top(),
     key("include", Kind::Paths, "Specifications whose keys hold here as well; what this file says stands instead").of_top(),
-    key("name", Kind::Text, "The name of the experiment. Default: the script's name").of_run(),
+    key("name", Kind::Name, "The name of the experiment. Default: the script's name").of_run(),
     key("id", Kind::Text, "Of an element of a list: one with the same id replaces it").of_experiment(),
     key("command", Kind::Command, "What a run executes: a text for the shell, or a list of arguments. {NAME} stands for a parameter, {flags} for all that are used nowhere else"),
     key("objective", Kind::Objective, "What \"best\" means: a metric and min or max, as \"val_error min\"; of several in a list the first counts most"),
@@ -127,11 +127,12 @@ static CODE: Section = section("[code]", &[
 ]);
 
 #[rustfmt::skip]
-static FILE: Section = Section { ways: &[(&["template", "to"], &["edit", "set"]), (&["edit", "set"], &["template"])], ..section("[[file]]", &[
+static FILE: Section = Section { ways: &[(&["template", "to"], &["edit", "set", "format"]), (&["edit", "set"], &["template"])], ..section("[[file]]", &[
     key("id", Kind::Text, "One with the same id replaces it"),
     key("template", Kind::Inner(PATH), "A file whose text has placeholders, as a command has"),
     key("to", Kind::Inner(PATH), "Where the result is written, relative to the specification"),
-    key("edit", Kind::Inner(EDITED), "A YAML, JSON, TOML or INI file in which values are set; the rest of it stays as it is"),
+    key("edit", Kind::Inner(PATH), "A YAML, JSON, TOML or INI file in which values are set; the rest of it stays as it is"),
+    key("format", Kind::Word(FILE_FORMATS), "How the file of `edit` is written. Default: by the ending of its name, .yaml, .yml, .json, .toml, .ini, .cfg or .conf"),
     key("set", Kind::Values, "The values by their paths: \"optim.lr\" = \"{lr}\""),
 ]) };
 
@@ -193,7 +194,7 @@ static OUTPUTS: Section = section("[outputs]", &[
 #[rustfmt::skip]
 static THEN: Section = section("[[then]]", &[
     key("id", Kind::Text, "One with the same id replaces it"),
-    key("name", Kind::Text, "The name of the step. Default: the script's name"),
+    key("name", Kind::Name, "The name of the step. Default: the script's name"),
     key("command", Kind::Command, "What it executes; {checkpoint} and {checkpoint.best} are those of the run").needed(),
 ]);
 

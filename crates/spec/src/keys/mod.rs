@@ -4,7 +4,9 @@
 
 mod language;
 
-pub(crate) use language::{BOOL_STYLES, FETCHED, FINGERPRINTS, LIST_STYLES, MATCHES, NOTIFY_ON, PATH, RETRY_ON, RULE_ACTIONS, TOP};
+pub(crate) use language::{
+    BOOL_STYLES, FETCHED, FILE_FORMATS, FINGERPRINTS, LIST_STYLES, MATCHES, NOTIFY_ON, PATH, RETRY_ON, RULE_ACTIONS, TOP,
+};
 
 use crate::problem::quoted;
 use crate::source::{Found, Span};
@@ -34,6 +36,8 @@ pub(crate) struct Key {
 #[derive(Clone, Copy)]
 pub(crate) enum Kind {
     Text,
+    /// A text that can name an experiment.
+    Name,
     /// A text that matches this pattern.
     Like(&'static str),
     /// One of these words.
@@ -231,7 +235,8 @@ fn section(section: &'static Section, table: &Table, level: Level, found: &mut F
         let Some(key) = section.key(&written.name) else {
             if !found.is_full() {
                 let place = placed(section);
-                let hint = unknown(section, &written.name, node, level);
+                let yaml = found.sources.is_yaml(written.span.source);
+                let hint = unknown(section, &written.name, node, level, yaml);
                 found.error(written.span, format!("unknown key {}{place}", quoted(&written.name)), hint);
             }
             continue;
@@ -284,8 +289,14 @@ fn inside(key: &'static Key, node: &Node, found: &mut Found<'_>) {
         (Kind::Tables(_) | Kind::Experiments, _) => {
             let name = key.name;
             let each = if matches!(key.kind, Kind::Experiments) { "each experiment" } else { "each" };
-            let hint = format!("{each} begins with a line [[{name}]], in double brackets");
-            found.error(node.span, format!("expected [[{name}]], found {}", node.kind()), hint);
+            let (wanted, hint) = match found.sources.is_yaml(node.span.source) {
+                true => {
+                    (format!("a list of tables for '{name}'"), format!("{each} begins with a dash, on a line of its own below {name}:"))
+                }
+                false => (format!("[[{name}]]"), format!("{each} begins with a line [[{name}]], in double brackets")),
+            };
+            let is = if matches!(&node.tree, Tree::Word(word) if word.is_empty()) { "nothing" } else { node.kind() };
+            found.error(node.span, format!("expected {wanted}, found {is}"), hint);
         }
         _ => {}
     }
@@ -323,7 +334,7 @@ fn say_later(section: &Section, later: &[(Span, &'static Key)], found: &mut Foun
 }
 
 /// What may have been meant: a near word here, the right word in another place, or a parameter.
-fn unknown(section: &'static Section, name: &str, node: &Node, level: Level) -> Option<String> {
+fn unknown(section: &'static Section, name: &str, node: &Node, level: Level, yaml: bool) -> Option<String> {
     if let Some(guess) = did_you_mean(name, section.names(level)) {
         return Some(guess);
     }
@@ -334,6 +345,9 @@ fn unknown(section: &'static Section, name: &str, node: &Node, level: Level) -> 
     let others = TOP.all().into_iter().filter(|other| other.header != section.header);
     if let Some(home) = others.into_iter().find(|other| other.key(name).is_some()) {
         return Some(format!("'{name}' is a key of {}", home.header));
+    }
+    if is_top && yaml && level == Level::Top && matches!(node.tree, Tree::Table(_) | Tree::List(_)) {
+        return Some(format!("what is here for its anchor alone has a name that begins with x-, as x-{name}"));
     }
     if is_top && !matches!(node.tree, Tree::Table(_)) {
         return Some(format!("if it is a parameter, write it below [params], or as params.{name}"));

@@ -2,6 +2,7 @@
 
 use crate::check::{Style, Written};
 use crate::fill::Part;
+use crate::keys::FILE_FORMATS;
 use crate::problem::quoted;
 use crate::read::Reader;
 use crate::source::Span;
@@ -86,7 +87,7 @@ pub(super) fn files(
 ) -> Vec<FileEdit> {
     let mut files: Vec<FileEdit> = Vec::new();
     for (file, span) in reader.tables(table, "file") {
-        let Some((edit, source, destination)) = file_edit(file, span, reader, written) else { continue };
+        let Some((edit, source, destination)) = file_edit(file, span, reader, written, wanted) else { continue };
         wanted.push(Wanted::new(What::Template(edit.source().to_string()), source, reader.found));
         if files.iter().any(|known| known.destination() == edit.destination()) {
             let message = format!("{} is written twice", quoted(edit.destination()));
@@ -109,7 +110,13 @@ pub(super) fn files(
 }
 
 /// What a `[[file]]` says, where its source is named, and where its destination is.
-fn file_edit(file: &Table, span: Span, reader: &mut Reader<'_, '_>, written: &mut Vec<Written>) -> Option<(FileEdit, Span, Span)> {
+fn file_edit(
+    file: &Table,
+    span: Span,
+    reader: &mut Reader<'_, '_>,
+    written: &mut Vec<Written>,
+    wanted: &mut Vec<Wanted>,
+) -> Option<(FileEdit, Span, Span)> {
     let path = |name: &str, reader: &mut Reader<'_, '_>| {
         let node = file.get(name)?;
         Some((reader.inner_path(node, &format!("file.{name}")), node.span))
@@ -119,8 +126,8 @@ fn file_edit(file: &Table, span: Span, reader: &mut Reader<'_, '_>, written: &mu
     let (template, edit, to) = (path("template", reader), path("edit", reader), path("to", reader));
     match (template, edit) {
         (Some((template, source)), None) => {
-            if let Some((key, _)) = file.entry("set") {
-                reader.found.error(key.span, "'set' belongs to a [[file]] with 'edit'", hint);
+            if let Some((key, _)) = ["set", "format"].iter().find_map(|name| file.entry(name)) {
+                reader.found.error(key.span, format!("'{}' belongs to a [[file]] with 'edit'", key.name), hint);
                 return None;
             }
             let Some((to, destination)) = to else {
@@ -144,14 +151,19 @@ fn file_edit(file: &Table, span: Span, reader: &mut Reader<'_, '_>, written: &mu
             };
             let set = values(node, reader, written)?;
             let edit = edit?;
-            if !["yaml", "yml", "json", "toml", "ini", "cfg", "conf"].iter().any(|ending| edit.ends_with(&format!(".{ending}"))) {
-                let hint = "its name ends in .yaml, .yml, .json, .toml, .ini, .cfg or .conf; any other file can be a template".to_string();
-                reader.found.error(source, format!("{} is no YAML, JSON, TOML or INI file", quoted(&edit)), hint);
+            let format = file.get("format").map(|node| reader.word(node, "file.format", FILE_FORMATS));
+            let tells = || ["yaml", "yml", "json", "toml", "ini", "cfg", "conf"].iter().any(|ending| edit.ends_with(&format!(".{ending}")));
+            if format.is_none() && !tells() {
+                let hint = "say what it is, as format = \"ini\" (or yaml, json, toml); any other file can be a template".to_string();
+                reader.found.error(source, format!("the name of {} does not tell its format", quoted(&edit)), hint);
                 return None;
             }
+            let format = format.flatten();
+            wanted.extend(set.iter().map(|(path, _, key)| Wanted::new(What::Set(edit.clone(), path.clone()), *key, reader.found)));
+            let set = set.into_iter().map(|(path, value, _)| (path, value)).collect();
             match to {
-                Some((to, destination)) => Some((FileEdit::Edit { edit, set, to: Some(to?) }, source, destination)),
-                None => Some((FileEdit::Edit { edit, set, to: None }, source, source)),
+                Some((to, destination)) => Some((FileEdit::Edit { edit, set, format, to: Some(to?) }, source, destination)),
+                None => Some((FileEdit::Edit { edit, set, format, to: None }, source, source)),
             }
         }
         (Some(_), Some((_, second))) => {
@@ -165,8 +177,11 @@ fn file_edit(file: &Table, span: Span, reader: &mut Reader<'_, '_>, written: &mu
     }
 }
 
+/// What is set: a path in the file, the value, and where the path is written.
+type Set = Vec<(String, Value, Span)>;
+
 /// The values of `set`, tables as dotted paths.
-fn values(node: &Node, reader: &mut Reader<'_, '_>, written: &mut Vec<Written>) -> Option<Vec<(String, Value)>> {
+fn values(node: &Node, reader: &mut Reader<'_, '_>, written: &mut Vec<Written>) -> Option<Set> {
     let Tree::Table(table) = &node.tree else {
         reader.wrong(node, "a table", "file.set", Some("write set = { \"optim.lr\" = \"{lr}\" }".to_string()));
         return None;
@@ -186,7 +201,7 @@ fn collect(
     reader: &mut Reader<'_, '_>,
     written: &mut Vec<Written>,
     seen: &mut BTreeSet<String>,
-    set: &mut Vec<(String, Value)>,
+    set: &mut Set,
 ) {
     for (key, node) in &table.entries {
         let path = format!("{before}{}", key.name);
@@ -201,7 +216,7 @@ fn collect(
         } else if !seen.insert(path.clone()) {
             reader.found.error(key.span, format!("{} is set twice", quoted(&path)), "take one of them out".to_string());
         } else if let Some(value) = value(node, reader, written) {
-            set.push((path, value));
+            set.push((path, value, key.span));
         }
     }
 }

@@ -27,6 +27,8 @@ pub(crate) struct Read {
     pub(crate) parallel: Option<u64>,
     pub(crate) written: Vec<Written>,
     pub(crate) wanted: Vec<Wanted>,
+    /// A `[[file]]` could not be read.
+    pub(crate) lacks_files: bool,
 }
 
 /// Reads the settings. Nothing when there is no command; then that is among the problems.
@@ -75,7 +77,8 @@ pub(crate) fn read(table: &Table, header: Span, reader: &mut Reader<'_, '_>) -> 
     wanted.extend(wanted::programs(&settings, &written, &setup, reader.found));
     written.extend(literal::written(table));
     settings.on = on(table, header, reader, &mut written);
-    Some(Read { settings, parallel, written, wanted })
+    let lacks_files = reader.tables(table, "file").len() > settings.files.len();
+    Some(Read { settings, parallel, written, wanted, lacks_files })
 }
 
 /// Values times targets that have them.

@@ -79,6 +79,8 @@ fn anchors_aliases_and_merge_keys() {
     let plan = yaml(text);
     assert_eq!(lines(&plan, 0), ["lr=1 wd=0", "lr=2 wd=0"]);
     assert_eq!(lines(&plan, 1), ["lr=1 wd=3", "lr=2 wd=3"]);
+    let apart = yaml("x-base: &base\n  lr: [1, 2]\n.other: &other {wd: 3}\ncommand: t {flags}\nparams:\n  <<: [*base, *other]\n");
+    assert_eq!(lines(&apart, 0), ["lr=1 wd=3", "lr=2 wd=3"]);
 }
 
 #[test]
@@ -181,6 +183,13 @@ fn yaml_that_goes_wrong() {
         ("deep", format!("command: t\nparams: {}1{}\n", "[".repeat(60), "]".repeat(60))),
         ("a complex key", "command: t\n? [a, b]\n: 3\n".into()),
         ("nothing", "".into()),
+        ("a list for parameters", "command: t {flags}\nparams:\n- lr: 1\n".into()),
+        ("no blank", "command: t {flags}\nparams:\n  lr:0.1\n".into()),
+        ("no blank in the first of two", "command: t {flags}\nparams:\n  lr:0.1\n  wd: 1\n".into()),
+        ("no blank at all", "command:t\n".into()),
+        ("nothing below", "command: t\nexperiment:\n".into()),
+        ("an input that is a text", "command: t\ninputs:\n  cifar: data\n".into()),
+        ("a place for an anchor", "command: t {flags}\nbase: &b\n  lr: 1\nparams: *b\n".into()),
     ];
     let said: Vec<String> = cases.iter().map(|(what, text)| format!("== {what}\n{}", refused_yaml(text))).collect();
     let said = said.join("\n\n");

@@ -215,6 +215,8 @@ edit = "solver.prototxt"
 set = { x = 1 }
 "#
     ));
+    let said = refused("command = \"t\"\nparams.lr = 1\n[[file]]\nedit = \"a.txt\"\nset = { x = \"{lr}\" }\n");
+    assert!(!said.contains("used nowhere"), "it would be used in the file: {said}");
 }
 
 #[test]

@@ -61,10 +61,15 @@ const UNSEEN: &[(&str, &[&str])] = &[
     ),
     (
         "two keys that contradict each other",
-        &["a_secret_that_is_a_variable_too", "an_edit_of_the_users_own_file", "two_files_in_one_place", "what_keep_may_not_delete"],
+        &[
+            "a_secret_that_is_a_variable_too",
+            "an_edit_of_another_kind_of_file",
+            "an_edit_of_the_users_own_file",
+            "two_files_in_one_place",
+            "what_keep_may_not_delete",
+        ],
     ),
     ("whether an experiment has inherited it", &["an_experiment_without_a_command"]),
-    ("a table of parameters may have any names", &["a_misspelt_way_to_give_values_is_no_parameter"]),
 ];
 
 struct Checker {
@@ -182,6 +187,7 @@ fn beside(header: &str) -> &'static str {
     match header {
         "inputs.NAME" => "path = \"data\"\n",
         "rule" => "when = \"loss > 1\"\n",
+        "file" => "edit = \"conf.txt\"\nset = { x = 1 }\n",
         _ => "",
     }
 }
@@ -255,5 +261,35 @@ fn the_patterns_of_the_schema_take_what_the_reader_takes() {
     ] {
         both(key, good, true);
         both(key, bad, false);
+    }
+}
+
+#[test]
+fn ways_to_values_and_names_have_their_shapes_in_the_schema() {
+    let checker = Checker::new();
+    let both = |line: &str, good: bool| {
+        let text =
+            format!("command = \"t {{flags}}\"\nparams.w = 1\n{line}\n{}", if line.contains("uniform") { "sweep.samples = 2" } else { "" });
+        assert_eq!(parse(&text, "f", None, &[]).is_ok(), good, "the reader: {text}");
+        assert_eq!(checker.refuses(&text).is_none(), good, "the schema: {text}");
+    };
+    let good = ["x = { repeat = 5 }", "x = { uniform = [0, 1] }", "x = { derive = \"w * 2\" }", "x.lr = 1", "x = { low = 1, high = 2 }"];
+    let bad = [
+        "x = { loguniform = [0.1, 1] }",
+        "x = { values = [1, 2] }",
+        "x = { uniform = [1] }",
+        "x = { repeat = 0 }",
+        "x = { repeat = \"5\" }",
+        "x = { derive = 3 }",
+        "x = { choice = [] }",
+        "x = { value = { a = 1 } }",
+    ];
+    good.iter().for_each(|line| both(&format!("params.{line}"), true));
+    bad.iter().for_each(|line| both(&format!("params.{line}"), false));
+    for name in ["a-b_c.d+e=f,g", "größe", "3d", "1_2", "lasting", "=a", ",a", "_"] {
+        both(&format!("name = \"{name}\""), true);
+    }
+    for name in ["a b", "", "-a", ".a", "12", "1-2", "last", "a/b", "a:b", "a{b", "a'b", "a~"] {
+        both(&format!("name = \"{name}\""), false);
     }
 }
