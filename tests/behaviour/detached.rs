@@ -128,6 +128,8 @@ fn stranded_runs_say_how_all_of_them_are_started() {
     driver.kill().and_then(|()| driver.wait()).expect("it is ours");
     let reason = |at: usize| world.list()[at]["reason"].as_str().unwrap_or_default().to_string();
     assert!(reason(1).contains("`neronet retry 2-3` starts them"), "{}", reason(1));
+    let said = world.say(&["submit"]).with_code(0);
+    assert!(said.err.contains("2 queued (2-3; the neronet that was to start them is gone; `neronet retry 2-3` starts them)"), "{said:#?}");
     world.tell("go");
     world.ended(1);
     world.say(&["retry", "2-3"]).with_code(0);

@@ -163,6 +163,23 @@ fn what_would_execute_in_the_work_tree_is_not_run() {
 }
 
 #[test]
+fn what_comes_after_an_experiment_that_does_not_finish_is_not_run_and_the_rest_is_told() {
+    let world = World::new();
+    let spec = "command = 'echo step 1 loss 1; sleep {time}'\n[[experiment]]\nname = 'short'\nparams.time = 0\n\
+                [[experiment]]\nname = 'after-short'\nafter = 'short'\nmatch = ['time']\nparams.time = 0\n\
+                [[experiment]]\nname = 'pre'\nparams.time = 1000\n\
+                [[experiment]]\nname = 'ft'\nafter = 'pre'\nmatch = ['time']\nparams.time = 1000\n";
+    let json = check(&world, spec, "2s").with_code(1).json();
+    let told: Vec<_> =
+        json["smoke"].as_array().expect("a list").iter().map(|smoke| (text(&smoke["experiment"]), text(&smoke["outcome"]))).collect();
+    let told: std::collections::BTreeMap<_, _> = told.into_iter().collect();
+    let expected = [("short", "finished"), ("after-short", "finished"), ("pre", "stopped"), ("ft", "not-run")];
+    assert_eq!(told, expected.map(|(name, outcome)| (name.to_string(), outcome.to_string())).into(), "{json:#}");
+    let ft = json["smoke"].as_array().expect("a list").iter().find(|smoke| smoke["experiment"] == "ft").expect("there");
+    assert_eq!(ft["cause"], "it goes on from a finished run of pre, which did not finish in this time");
+}
+
+#[test]
 fn home_stays_as_it_is_to_the_byte_and_no_trace_is_left_anywhere() {
     let world = World::new();
     world.write(

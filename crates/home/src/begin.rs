@@ -169,19 +169,27 @@ fn work_folder(context: &Context, sweep: &Sweep, run: RunId, n: AttemptNo) -> Re
     let links: Vec<String> = sweep.settings.code.link.iter().map(|link| below.join(link).display().to_string()).collect();
     if work.exists() {
         if n.0 > 1 && interrupted(context, run, AttemptNo(n.0 - 1)) {
-            code::mend(&context.home.snapshots(), snapshot, &work, &links, Path::new(&code.top))?;
+            match build::place(context, sweep) {
+                Some(built) => code::mend_built(&built, &work)?,
+                None => code::mend(&context.home.snapshots(), snapshot, &work, &links, Path::new(&code.top))?,
+            };
         }
     } else {
         // What starts that were cut short have left.
         let left = std::fs::read_dir(context.home.run(run)).into_iter().flatten().flatten();
         let drafts = left.filter(|entry| entry.file_name().to_string_lossy().starts_with('.'));
-        drafts.for_each(|entry| drop(std::fs::remove_dir_all(entry.path())));
+        drafts.for_each(|entry| drop(files::remove_folder(&entry.path())));
         // Under another name until it is whole: a start that was cut short must not leave half a work folder.
         let unfinished = context.home.run(run).join(format!(".work.{}", std::process::id()));
-        match build::place(context, sweep) {
-            Some(built) => code::copy_tree(&built, &unfinished)?,
-            None => code::materialise(&context.home.snapshots(), snapshot, &unfinished, &links, Path::new(&code.top))?,
+        let made = match build::place(context, sweep) {
+            Some(built) => code::copy_built(&context.home.snapshots(), snapshot, &built, &unfinished, &links, Path::new(&code.top)),
+            None => code::materialise(&context.home.snapshots(), snapshot, &unfinished, &links, Path::new(&code.top)),
+        };
+        if made.is_err() {
+            // The room is needed, and be it to write down that there was none.
+            files::remove_folder(&unfinished).ok();
         }
+        made?;
         std::fs::rename(&unfinished, &work).map_err(neronet_store::StoreError::io("make the work folder", &work))?;
     }
     Ok(if code.below.is_empty() { work } else { work.join(&code.below) })

@@ -3,18 +3,25 @@
 
 use crate::context::Context;
 use crate::error::HomeError;
+use crate::masked;
 use crate::preflight::{activated, default_shell, virtual_environment};
 use crate::submit::environment_of;
 use neronet_capture::code;
-use neronet_model::journal::Sweep;
+use neronet_capture::secrets::mask_text;
+use neronet_model::journal::{HomeState, Sweep};
 use neronet_spec::plain;
 use neronet_spec::render;
-use neronet_store::{StoreError, files};
+use neronet_store::StoreError;
+use neronet_store::files::{self, Durability};
+use neronet_supervise::os::process;
 use nix::fcntl::{Flock, FlockArg};
-use nix::sys::signal::{Signal, killpg};
+use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::{OsStr, OsString};
 use std::fs::{File, OpenOptions};
-use std::os::unix::fs::OpenOptionsExt;
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -22,24 +29,35 @@ use std::time::Instant;
 
 /// Lines of what a failed build said that its runs' reason holds.
 const LAST_LINES: usize = 5;
+/// Which process belongs to which build.
+const VARIABLE: &str = "NERONET_BUILD";
+/// Variables that differ from one session of the same user to the next, and what those begin with that do.
+#[rustfmt::skip]
+const OF_A_SESSION: [&str; 18] = [
+    "PWD", "OLDPWD", "SHLVL", "_", "COLUMNS", "LINES", "DISPLAY", "WAYLAND_DISPLAY", "XAUTHORITY", "STY", "WINDOW", "WINDOWID",
+    "XDG_RUNTIME_DIR", "XDG_SEAT", "XDG_VTNR", "GPG_TTY", "INVOCATION_ID", "JOURNAL_STREAM",
+];
+#[rustfmt::skip]
+const OF_A_SESSION_BEGIN: [&str; 13] = [
+    "NERONET_", "TERM", "COLORTERM", "TMUX", "SSH_", "DBUS_", "XDG_SESSION_", "VTE_", "VSCODE_", "KONSOLE_", "KITTY_", "ITERM_", "GNOME_TERMINAL_",
+];
 
-/// The build of a sweep, as far as it has come.
+/// How far the build of a sweep has come.
 pub(crate) enum Build {
     /// There is none, or it is done.
     Ready,
     /// Another neronet builds the same.
     Elsewhere,
     Running(Box<Running>),
-    Failed(String),
 }
 
 pub(crate) struct Running {
     child: Child,
     since: Instant,
-    draft: PathBuf,
     place: PathBuf,
-    log: PathBuf,
-    ended: bool,
+    said: Said,
+    /// Nothing is left to be taken away.
+    kept: bool,
     /// Held while it runs.
     _lock: Flock<File>,
 }
@@ -47,116 +65,189 @@ pub(crate) struct Running {
 /// Nobody would take up what a build that is left alone comes to: it ends with whoever waits for it, with all that it started.
 impl Drop for Running {
     fn drop(&mut self) {
-        if !self.ended {
-            killpg(Pid::from_raw(self.child.id().cast_signed()), Signal::SIGKILL).ok();
+        if !self.kept {
+            // Once it has ended its number may be another's.
+            let lives = matches!(self.child.try_wait(), Ok(None));
+            end(&self.place, lives.then(|| self.child.id().cast_signed()));
             self.child.wait().ok();
+            files::remove_folder(&self.place).ok();
         }
-        std::fs::remove_dir_all(&self.draft).ok();
+    }
+}
+
+/// Ends what is left of a build, however far that put itself from it.
+fn end(place: &Path, shell: Option<i32>) {
+    let of_shell = || shell.map(|shell| [process::descendants(shell), vec![shell]].concat()).unwrap_or_default();
+    let mut ended = BTreeSet::new();
+    loop {
+        let all = process::with_variable(VARIABLE, &place.display().to_string()).into_iter().chain(of_shell());
+        let living: Vec<i32> = all.filter(|pid| ended.insert(*pid)).collect();
+        if let Some(shell) = shell {
+            killpg(Pid::from_raw(shell), Signal::SIGKILL).ok();
+        }
+        for pid in &living {
+            kill(Pid::from_raw(*pid), Signal::SIGKILL).ok();
+        }
+        if living.is_empty() {
+            return;
+        }
     }
 }
 
 /// Where the built copy of a sweep's code is, or will be; none where nothing is built or runs execute in place.
 pub(crate) fn place(context: &Context, sweep: &Sweep) -> Option<PathBuf> {
-    let settings = &sweep.settings;
-    let (build, snapshot) = settings.code.build.as_ref().zip(sweep.code.snapshot.as_ref())?;
-    let what = (snapshot, build, &settings.environment, &settings.code.directory, &settings.code.link, &sweep.code.below);
-    let key = neronet_capture::hash(&serde_json::to_vec(&what).unwrap_or_default());
-    Some(context.home.root().join("builds").join(&key[..32]))
+    let (snapshot, _) = sweep.code.snapshot.as_ref().zip(sweep.settings.code.build.as_ref())?;
+    let given = environment(context, sweep);
+    let argv = argv(sweep, &given)?;
+    let lasting: Vec<_> = given.iter().filter(|(name, _)| !is_of_a_session(name)).collect();
+    let code = &sweep.settings.code;
+    let what = serde_json::to_vec(&(snapshot, argv, lasting, &code.directory, &code.link, &sweep.code.below)).ok()?;
+    Some(folder(context).join(&neronet_capture::hash(&what)[..32]))
+}
+
+fn folder(context: &Context) -> PathBuf {
+    context.home.root().join("builds")
+}
+
+fn is_of_a_session(name: &OsStr) -> bool {
+    let name = name.to_string_lossy();
+    OF_A_SESSION.contains(&&*name) || OF_A_SESSION_BEGIN.iter().any(|begin| name.starts_with(begin))
+}
+
+/// Says that a build is done: it is there in whole, also after a power cut.
+fn done(place: &Path) -> PathBuf {
+    place.with_extension("done")
+}
+
+fn argv(sweep: &Sweep, given: &[(OsString, OsString)]) -> Option<Vec<String>> {
+    render::build(&sweep.settings, default_shell(given))
+}
+
+/// What a build is given, in the order of the names.
+fn environment(context: &Context, sweep: &Sweep) -> Vec<(OsString, OsString)> {
+    let mut given: BTreeMap<OsString, OsString> = environment_of(context, sweep.id).into_iter().collect();
+    if let Some(python) = &sweep.settings.environment.python {
+        let venv = virtual_environment(&Path::new(&sweep.code.top).join(&sweep.code.below), python);
+        let path = given.get(OsStr::new("PATH")).and_then(|path| path.to_str()).map(str::to_string);
+        for (name, value) in activated(&venv, path.as_deref()) {
+            match value {
+                Some(value) => given.insert(name.into(), value.into()),
+                None => given.remove(OsStr::new(&name)),
+            };
+        }
+    }
+    let own = neronet_spec::variables(&sweep.settings).into_iter();
+    given.extend(own.filter_map(|(name, value)| Some((name.into(), value?.into()))));
+    given.into_iter().collect()
 }
 
 /// Begins the build of a sweep, if it needs one that is not there.
 pub(crate) fn begin(context: &Context, sweep: &Sweep) -> Result<Build, HomeError> {
     let Some(place) = place(context, sweep) else { return Ok(Build::Ready) };
-    if place.is_dir() {
+    if done(&place).is_file() {
         return Ok(Build::Ready);
     }
-    files::make_folder(place.parent().unwrap_or(&place))?;
-    let lock = place.with_extension("lock");
-    let file =
-        OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&lock).map_err(StoreError::io("open", &lock))?;
-    let Ok(lock) = Flock::lock(file, FlockArg::LockExclusiveNonblock) else { return Ok(Build::Elsewhere) };
-    if place.is_dir() {
+    files::make_folder(&folder(context))?;
+    let Some(lock) = lock(&place)? else { return Ok(Build::Elsewhere) };
+    if done(&place).is_file() {
         return Ok(Build::Ready);
     }
-    clear(&place);
-    // Of a name of its own: what is left of a build whose neronet was killed may still write to its.
-    let draft = place.with_extension(format!("{}.new", std::process::id()));
+    if place.exists() {
+        // Its neronet was killed, and what that started may still write there.
+        end(&place, None);
+        files::remove_folder(&place)?;
+    }
     let below = Path::new(&sweep.code.below);
     let links: Vec<String> = sweep.settings.code.link.iter().map(|link| below.join(link).display().to_string()).collect();
     let snapshot = sweep.code.snapshot.as_deref().unwrap_or_default();
-    code::materialise(&context.home.snapshots(), snapshot, &draft, &links, Path::new(&sweep.code.top))?;
-    let log = place.with_extension("log");
-    let child =
-        command(context, sweep, &draft, &log)?.spawn().map_err(|e| HomeError::Failed(format!("the build cannot be started: {e}")))?;
-    (context.say)(&format!(
-        "building for sweep {}: {} (it prints to {})",
-        sweep.id,
-        sweep.settings.code.build.as_deref().unwrap_or_default(),
-        log.display()
-    ));
-    Ok(Build::Running(Box::new(Running { child, since: Instant::now(), draft, place, log, ended: false, _lock: lock })))
-}
-
-/// Removes what builds that were cut short have left. The lock is held, so none is at work here.
-fn clear(place: &Path) {
-    let (Some(folder), Some(key)) = (place.parent(), place.file_name().and_then(|name| name.to_str())) else { return };
-    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
-        let name = entry.file_name().to_string_lossy().into_owned();
-        if name.starts_with(key) && name.ends_with(".new") {
-            std::fs::remove_dir_all(entry.path()).ok();
-        }
+    code::materialise(&context.home.snapshots(), snapshot, &place, &links, Path::new(&sweep.code.top))?;
+    let started = start(context, sweep, &place);
+    if started.is_err() {
+        files::remove_folder(&place).ok();
     }
+    let (child, said) = started?;
+    let command = mask_text(sweep.settings.code.build.as_deref().unwrap_or_default(), &said.known);
+    (context.say)(&format!("building for sweep {}: {command} (it prints to {})", sweep.id, said.log.display()));
+    Ok(Build::Running(Box::new(Running { child, since: Instant::now(), place, said, kept: false, _lock: lock })))
 }
 
-fn command(context: &Context, sweep: &Sweep, draft: &Path, log: &Path) -> Result<Command, HomeError> {
-    let settings = &sweep.settings;
-    let environment = environment_of(context, sweep.id);
-    let argv = render::build(settings, default_shell(&environment)).unwrap_or_default();
-    let said = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(log).map_err(StoreError::io("open", log))?;
-    let also = said.try_clone().map_err(StoreError::io("open", log))?;
-    let start = draft.join(&sweep.code.below).join(settings.code.directory.as_deref().unwrap_or_default());
+/// Nothing while somebody else has it.
+fn lock(place: &Path) -> Result<Option<Flock<File>>, StoreError> {
+    let path = place.with_extension("lock");
+    let file =
+        OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path).map_err(StoreError::io("open", &path))?;
+    let lock = Flock::lock(file, FlockArg::LockExclusiveNonblock).ok();
+    // Whoever took the build away took this file along.
+    Ok(lock.filter(|lock| lock.metadata().is_ok_and(|meta| meta.nlink() > 0)))
+}
+
+fn start(context: &Context, sweep: &Sweep, place: &Path) -> Result<(Child, Said), HomeError> {
+    let given = environment(context, sweep);
+    let argv = argv(sweep, &given).unwrap_or_default();
+    let mut known = masked::known(context, sweep);
+    known.extend(masked::in_environment(given.clone()));
+    let (said, stdout) = Said::new(place, known)?;
+    let stderr = stdout.try_clone().map_err(StoreError::io("open", &said.log))?;
+    let start = place.join(&sweep.code.below).join(sweep.settings.code.directory.as_deref().unwrap_or_default());
     let mut command = Command::new(argv.first().map_or("sh", String::as_str));
-    command.args(argv.iter().skip(1)).current_dir(plain(&start)).stdin(Stdio::null()).stdout(said).stderr(also);
+    command.args(argv.iter().skip(1)).current_dir(plain(&start)).stdin(Stdio::null()).stdout(stdout).stderr(stderr);
     // Ctrl-C is a question to us; a group of its own is also what can be ended with all that it started.
-    command.process_group(0).env_clear().envs(environment.iter().map(|(name, value)| (name, value)));
-    if let Some(python) = &settings.environment.python {
-        let venv = virtual_environment(&Path::new(&sweep.code.top).join(&sweep.code.below), python);
-        let path = environment.iter().find(|(name, _)| name == "PATH").and_then(|(_, value)| value.to_str());
-        for (name, value) in activated(&venv, path) {
-            match value {
-                Some(value) => command.env(name, value),
-                None => command.env_remove(name),
-            };
-        }
-    }
-    command.envs(neronet_spec::variables(settings).into_iter().filter_map(|(name, value)| Some((name, value?))));
-    Ok(command)
+    command.process_group(0).env_clear().envs(given).env(VARIABLE, place);
+    let child = command.spawn().map_err(|e| HomeError::Failed(format!("the build cannot be started: {e}")))?;
+    Ok((child, said))
 }
 
-impl Build {
-    /// What has become of it by now.
-    pub(crate) fn look(self, context: &Context, sweep: &Sweep) -> Build {
-        match self {
-            Build::Elsewhere => begin(context, sweep).unwrap_or_else(|e| Build::Failed(e.to_string())),
-            Build::Running(mut running) => match running.child.try_wait() {
-                Ok(None) => Build::Running(running),
-                Ok(Some(status)) => {
-                    running.ended = true;
-                    if !status.success() {
-                        return Build::Failed(failed(&status.to_string(), &running.log));
-                    }
-                    match std::fs::rename(&running.draft, &running.place) {
-                        Ok(()) => {
-                            (context.say)(&format!("built in {} s", running.since.elapsed().as_secs()));
-                            Build::Ready
-                        }
-                        Err(e) => Build::Failed(format!("the built code cannot be kept: {e}")),
-                    }
-                }
-                Err(e) => Build::Failed(format!("the build cannot be watched: {e}")),
-            },
-            other => other,
+/// What a build prints, and its log, which is that without its secrets.
+struct Said {
+    /// It has no name: what it holds goes with the build.
+    printed: File,
+    /// Of a line that has no end yet.
+    rest: Vec<u8>,
+    log: PathBuf,
+    known: Vec<String>,
+}
+
+impl Said {
+    /// With the file that the build is to print to.
+    fn new(place: &Path, known: Vec<String>) -> Result<(Said, File), StoreError> {
+        let (log, path) = (place.with_extension("log"), place.with_extension("printed"));
+        files::replace(&log, b"", Durability::Renamed)?;
+        let print = OpenOptions::new().append(true).create(true).mode(0o600).open(&path).map_err(StoreError::io("open", &path))?;
+        let printed = File::open(&path).map_err(StoreError::io("open", &path))?;
+        std::fs::remove_file(&path).map_err(StoreError::io("remove", &path))?;
+        Ok((Said { printed, rest: Vec::new(), log, known }, print))
+    }
+
+    /// Puts what was printed since into the log, in whole lines while more may come.
+    fn read(&mut self, more: bool) -> io::Result<()> {
+        self.printed.read_to_end(&mut self.rest)?;
+        let end = if more { self.rest.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1) } else { self.rest.len() };
+        let lines: Vec<u8> = self.rest.drain(..end).collect();
+        if lines.is_empty() {
+            return Ok(());
         }
+        let masked = mask_text(&String::from_utf8_lossy(&lines), &self.known);
+        OpenOptions::new().append(true).open(&self.log)?.write_all(masked.as_bytes())
+    }
+}
+
+impl Running {
+    /// What has become of it by now.
+    pub(crate) fn look(mut self: Box<Running>, context: &Context) -> Result<Build, HomeError> {
+        let ended = self.child.try_wait().map_err(|e| HomeError::Failed(format!("the build cannot be watched: {e}")))?;
+        // A log that cannot be written is no reason to fail.
+        self.said.read(ended.is_none()).ok();
+        match ended {
+            None => return Ok(Build::Running(self)),
+            Some(status) if !status.success() => return Err(HomeError::Failed(failed(&status.to_string(), &self.said.log))),
+            Some(_) => {}
+        }
+        let synced = File::open(&self.place).and_then(|folder| Ok(nix::unistd::syncfs(folder)?));
+        synced.map_err(StoreError::io("make the build durable in", &self.place))?;
+        files::replace(&done(&self.place), b"", Durability::Synced)?;
+        self.kept = true;
+        (context.say)(&format!("built in {} s", self.since.elapsed().as_secs()));
+        Ok(Build::Ready)
     }
 }
 
@@ -166,4 +257,36 @@ fn failed(how: &str, log: &Path) -> String {
     let last = lines[lines.len().saturating_sub(LAST_LINES)..].join("\n");
     let said = if last.is_empty() { String::new() } else { format!(":\n{last}") };
     format!("the build failed ({how}; all that it said is in {}){said}", log.display())
+}
+
+/// A build that no run has any more. Nobody can begin it anew until this is dropped.
+pub(crate) struct Unused {
+    place: PathBuf,
+    _lock: Flock<File>,
+}
+
+/// Takes the builds out of use that no run has any more. Home is locked: no submission comes in between.
+pub(crate) fn unused(context: &Context, state: &HomeState) -> Vec<Unused> {
+    let used: BTreeSet<_> = state.runs.values().map(|run| run.sweep).collect();
+    let used = used.iter().filter_map(|sweep| state.sweeps.get(sweep)).filter_map(|sweep| place(context, sweep));
+    let used: BTreeSet<PathBuf> = used.collect();
+    let there = std::fs::read_dir(folder(context)).into_iter().flatten().flatten();
+    let there = there.filter(|entry| !entry.file_name().to_string_lossy().starts_with('.'));
+    let there: BTreeSet<PathBuf> = there.map(|entry| entry.path().with_extension("")).collect();
+    let take = |place: PathBuf| {
+        let lock = lock(&place).ok()??;
+        std::fs::remove_file(done(&place)).ok();
+        Some(Unused { place, _lock: lock })
+    };
+    there.into_iter().filter(|place| !used.contains(place)).filter_map(take).collect()
+}
+
+impl Unused {
+    pub(crate) fn remove(self) -> Result<(), StoreError> {
+        files::remove_folder(&self.place)?;
+        for extension in ["log", "lock"] {
+            std::fs::remove_file(self.place.with_extension(extension)).ok();
+        }
+        Ok(())
+    }
 }

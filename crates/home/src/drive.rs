@@ -2,7 +2,7 @@
 //! killed at any moment, it leaves running what runs.
 
 use crate::begin::begin;
-use crate::build::{self, Build};
+use crate::build::{self, Build, Running};
 use crate::context::Context;
 use crate::error::HomeError;
 use crate::secrets;
@@ -66,8 +66,10 @@ pub struct Drive<'a> {
     at_once: u64,
     /// Starts wait until then: the system was short of something.
     short_until: Option<Instant>,
-    /// By sweep: what is built before its first run.
-    builds: BTreeMap<SweepId, Build>,
+    /// Sweeps whose code is built, or needs no build.
+    built: BTreeSet<SweepId>,
+    /// What is built now. One at a time: each takes all cores that it can get.
+    building: Option<(SweepId, Box<Running>)>,
     /// Runs whose keeper never came to be, and that were tried once more.
     tried_again: BTreeSet<RunId>,
     /// Runs that are queued or run here.
@@ -124,6 +126,8 @@ impl<'a> Drive<'a> {
             }
         }
         let at_once = queues.keys().filter_map(|sweep| state.sweeps.get(sweep)).map(|sweep| sweep.parallel).max().unwrap_or(1);
+        let needs_build = |sweep: &SweepId| state.sweeps.get(sweep).is_some_and(|sweep| sweep.settings.code.build.is_some());
+        let built = queues.keys().copied().filter(|sweep| !needs_build(sweep)).collect();
         Ok(Drive {
             context,
             nurseries: first.zip(nursery).into_iter().collect(),
@@ -137,7 +141,8 @@ impl<'a> Drive<'a> {
             asked: Wish::GoOn,
             at_once,
             short_until: None,
-            builds: BTreeMap::new(),
+            built,
+            building: None,
             tried_again: BTreeSet::new(),
             pending,
             elsewhere: BTreeMap::new(),
@@ -182,32 +187,44 @@ impl<'a> Drive<'a> {
         }
         let sweeps: Vec<SweepId> = self.queues.keys().copied().collect();
         for sweep in sweeps {
+            if !self.built.contains(&sweep) {
+                self.let_go(sweep);
+            }
             while let Some((task, after)) = self.next_of(sweep) {
                 self.start(task, after);
             }
         }
+        // Whoever wanted it was stopped meanwhile.
+        self.building.take_if(|(sweep, _)| self.queues.get(sweep).is_none_or(VecDeque::is_empty));
     }
 
-    /// Whether a sweep's code is built. Begins what must be, and ends all its tasks when that fails.
-    fn is_built(&mut self, sweep: SweepId) -> bool {
+    /// Lets go of those queued runs of a sweep that somebody else has ended or begun.
+    fn let_go(&mut self, sweep: SweepId) {
+        let Ok(home) = self.context.home.read() else { return };
+        let stands =
+            |task: &Task| home.state.runs.get(&task.run).is_some_and(|run| run.known_end.is_none() && run.attempts == task.attempt.0);
+        let queue = self.queues.remove(&sweep).unwrap_or_default();
+        let queue = queue.into_iter().filter(|task| stands(task) || !self.is_taken(task)).collect();
+        self.queues.insert(sweep, queue);
+    }
+
+    /// Whether a sweep's code is built. Begins that, unless another one is being built, or says why it failed.
+    fn is_built(&mut self, sweep: SweepId) -> Result<bool, HomeError> {
         let state = Arc::clone(&self.state);
-        let Some(of) = state.sweeps.get(&sweep).filter(|of| of.settings.code.build.is_some()) else { return true };
-        if self.queues.get(&sweep).is_none_or(VecDeque::is_empty) {
-            return false;
-        }
-        let build = match self.builds.remove(&sweep) {
-            Some(build) => build.look(self.context, of),
-            None => build::begin(self.context, of).unwrap_or_else(|e| Build::Failed(e.to_string())),
+        let Some(of) = state.sweeps.get(&sweep).filter(|_| !self.built.contains(&sweep)) else { return Ok(true) };
+        let build = match self.building.take_if(|(whose, _)| *whose == sweep) {
+            Some((_, running)) => running.look(self.context)?,
+            None if self.building.is_some() => return Ok(false),
+            None => build::begin(self.context, of)?,
         };
-        if let Build::Failed(why) = &build {
-            for task in self.queues.remove(&sweep).into_iter().flatten() {
-                let end = self.not_started(&task, Outcome::Failed, Cause::NotStarted(why.clone()));
-                self.ended(task.run, end);
+        match build {
+            Build::Ready => Ok(self.built.insert(sweep)),
+            Build::Elsewhere => Ok(false),
+            Build::Running(running) => {
+                self.building = Some((sweep, running));
+                Ok(false)
             }
         }
-        let ready = matches!(build, Build::Ready);
-        self.builds.insert(sweep, build);
-        ready
     }
 
     /// The next task of a sweep, if that may start one more, and the run that it goes on from.
@@ -217,30 +234,50 @@ impl<'a> Drive<'a> {
         if short || at_work >= self.state.sweeps.get(&sweep)?.parallel || self.running.len() as u64 >= self.at_once {
             return None;
         }
-        if !self.is_built(sweep) {
-            return None;
-        }
         let waits = self.state.sweeps.get(&sweep)?.settings.stage.is_some();
-        if !waits {
-            return Some((self.queues.get_mut(&sweep)?.pop_front()?, None));
-        }
         let mut queue = std::mem::take(self.queues.get_mut(&sweep)?);
         let mut next = None;
         let mut at = 0;
         while next.is_none() && at < queue.len() {
-            match self.may_start(queue[at].run) {
+            match if waits { self.may_start(queue[at].run) } else { May::Start(None) } {
                 May::Wait => at += 1,
-                May::Start(after) => next = queue.remove(at).map(|task| (task, after)),
+                May::Start(after) => match self.is_built(sweep) {
+                    Ok(true) => next = queue.remove(at).map(|task| (task, after)),
+                    Ok(false) => break,
+                    Err(why) => queue.drain(..).for_each(|task| self.never(&task, Outcome::Failed, Cause::NotStarted(why.to_string()))),
+                },
                 May::Never(why) => {
                     let Some(task) = queue.remove(at) else { break };
-                    let end = self.ended_elsewhere(task.run);
-                    let end = end.unwrap_or_else(|| self.not_started(&task, Outcome::Stopped, Cause::NotStarted(why)));
-                    self.ended(task.run, end);
+                    self.never(&task, Outcome::Stopped, Cause::NotStarted(why));
                 }
             }
         }
         self.queues.insert(sweep, queue);
         next
+    }
+
+    /// A queued run will not be started.
+    fn never(&mut self, task: &Task, outcome: Outcome, cause: Cause) {
+        if !self.is_taken(task) {
+            let end = self.not_started(task, outcome, cause);
+            self.ended(task.run, end);
+        }
+    }
+
+    /// Whether somebody else has ended a queued run meanwhile, or has begun it: then it is none of ours any more.
+    fn is_taken(&mut self, task: &Task) -> bool {
+        let Ok(home) = self.context.home.read() else { return false };
+        let run = home.state.runs.get(&task.run);
+        let is_begun = || self.context.home.attempt(task.run, task.attempt).exists();
+        match run.map(|run| run.known_end.clone()) {
+            Some(None) if !is_begun() => return false,
+            Some(None) => (self.context.say)(&format!("run {} is being carried out by another neronet", task.run)),
+            Some(Some(end)) => drop(self.ended.insert(task.run, end)),
+            // Purged.
+            None => {}
+        }
+        self.pending.remove(&task.run);
+        true
     }
 
     fn may_start(&mut self, run: RunId) -> May {
@@ -310,26 +347,8 @@ impl<'a> Drive<'a> {
                 self.short_until = Some(Instant::now() + Duration::from_secs(1));
                 self.queues.entry(sweep.id).or_default().push_front(task);
             }
-            Err(e) => match self.ended_elsewhere(task.run) {
-                Some(end) => {
-                    self.pending.remove(&task.run);
-                    self.ended.insert(task.run, end);
-                }
-                None if errno_of(&e) == Some(Errno::EEXIST) => {
-                    self.pending.remove(&task.run);
-                    (self.context.say)(&format!("run {} is being carried out by another neronet", task.run));
-                }
-                None => {
-                    let end = self.not_started(&task, Outcome::Failed, Cause::NotStarted(e.to_string()));
-                    self.ended(task.run, end);
-                }
-            },
+            Err(e) => self.never(&task, Outcome::Failed, Cause::NotStarted(e.to_string())),
         }
-    }
-
-    /// Somebody stopped it while it was queued.
-    fn ended_elsewhere(&self, run: RunId) -> Option<KnownEnd> {
-        self.context.home.read().ok()?.state.runs.get(&run)?.known_end.clone()
     }
 
     fn not_started(&self, task: &Task, outcome: Outcome, cause: Cause) -> KnownEnd {
@@ -344,7 +363,7 @@ impl<'a> Drive<'a> {
             return;
         }
         self.asked = wish;
-        self.builds.clear();
+        self.building = None;
         let how = if wish == Wish::Kill { How::Kill } else { How::Stop };
         let who = self.context.user.clone();
         for live in &self.running {
@@ -354,8 +373,7 @@ impl<'a> Drive<'a> {
             }
         }
         for task in std::mem::take(&mut self.queues).into_values().flatten() {
-            let end = self.not_started(&task, Outcome::Stopped, Cause::Asked(format!("{who} before it started")));
-            self.ended(task.run, end);
+            self.never(&task, Outcome::Stopped, Cause::Asked(format!("{who} before it started")));
         }
     }
 

@@ -9,7 +9,7 @@ use crate::error::HomeError;
 use crate::inputs::{self, Seen};
 use crate::planned::Runs;
 use crate::select::spans;
-use crate::view::Snapshot;
+use crate::view::{Snapshot, nobody_starts};
 use neronet_capture::code::{self, Survey};
 use neronet_model::journal::{Git, HomeState, Sweep};
 use neronet_model::{Outcome, Params, RunId, Settings, State, SweepId};
@@ -205,6 +205,7 @@ struct Standing {
     finished: Vec<RunId>,
     running: Vec<RunId>,
     queued: Vec<RunId>,
+    stranded: Vec<RunId>,
     failed: Vec<RunId>,
     stopped: Vec<RunId>,
 }
@@ -214,6 +215,7 @@ impl Standing {
         let mut standing = Standing::default();
         for view in runs.iter().filter_map(|run| snapshot.view_of(context, *run)) {
             let list = match (view.state, view.outcome) {
+                _ if view.is_stranded() => &mut standing.stranded,
                 (State::Queued, _) => &mut standing.queued,
                 (State::Starting | State::Running, _) => &mut standing.running,
                 (State::Ended, Some(Outcome::Finished)) => &mut standing.finished,
@@ -226,10 +228,15 @@ impl Standing {
     }
 
     fn add(&mut self, more: &Standing) {
-        let Standing { finished, running, queued, failed, stopped } = self;
-        for (list, more) in
-            [(finished, &more.finished), (running, &more.running), (queued, &more.queued), (failed, &more.failed), (stopped, &more.stopped)]
-        {
+        let Standing { finished, running, queued, stranded, failed, stopped } = self;
+        for (list, more) in [
+            (finished, &more.finished),
+            (running, &more.running),
+            (queued, &more.queued),
+            (stranded, &more.stranded),
+            (failed, &more.failed),
+            (stopped, &more.stopped),
+        ] {
             list.extend(more);
         }
     }
@@ -243,12 +250,15 @@ impl Standing {
         if !self.running.is_empty() {
             words.push(format!("{} running ({})", self.running.len(), spans(&self.running)));
         }
-        for (runs, what) in [(&self.queued, "queued"), (&self.failed, "failed"), (&self.stopped, "stopped")] {
-            if !runs.is_empty() {
-                let ids = spans(runs);
-                let mend = if what == "queued" { String::new() } else { format!("; `neronet retry {ids}` begins again") };
-                words.push(format!("{} {what} ({ids}{mend})", runs.len()));
-            }
+        let again = |runs: &[RunId]| format!("; `neronet retry {}` begins again", spans(runs));
+        let lists = [
+            (&self.queued, "queued", String::new()),
+            (&self.stranded, "queued", format!("; {}", nobody_starts(&self.stranded))),
+            (&self.failed, "failed", again(&self.failed)),
+            (&self.stopped, "stopped", again(&self.stopped)),
+        ];
+        for (runs, what, mend) in lists.iter().filter(|(runs, ..)| !runs.is_empty()) {
+            words.push(format!("{} {what} ({}{mend})", runs.len(), spans(runs)));
         }
         words.join(", ")
     }

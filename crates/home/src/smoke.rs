@@ -125,8 +125,32 @@ pub fn smoke(
     watch: &mut dyn FnMut(&Now<'_>) -> Wish,
 ) -> Result<Vec<Smoke>, HomeError> {
     let scratch = Scratch::new(context)?;
-    let mut test = Test { wanted, scratch: &scratch.context, wake, watch };
-    wanted.plan.experiments.iter().map(|experiment| test.experiment(experiment)).collect()
+    let mut test = Test { wanted, scratch: &scratch.context, wake, watch, interrupted: false };
+    let mut tried: Vec<Smoke> = Vec::new();
+    for experiment in &wanted.plan.experiments {
+        let smoke = match (held_up(experiment, &tried), experiment.runs().next()) {
+            (Some(why), Some(params)) => not_run(experiment, params, why),
+            (_, params) => match test.experiment(experiment) {
+                Err(e) if test.interrupted => return Err(e),
+                // What was found of the others is told all the same.
+                Err(e) if wanted.plan.experiments.len() > 1 => not_run(experiment, params.unwrap_or_default(), e.to_string()),
+                smoke => smoke?,
+            },
+        };
+        tried.push(smoke);
+    }
+    Ok(tried)
+}
+
+/// Why an experiment that comes after another one cannot be tried, if it cannot.
+fn held_up(experiment: &Experiment, tried: &[Smoke]) -> Option<String> {
+    let after = &experiment.settings.stage.as_ref()?.after;
+    match tried.iter().find(|smoke| smoke.experiment == *after).map(|smoke| &smoke.ended) {
+        Some(Ended::Finished) => None,
+        Some(Ended::AtLimit(_)) => Some(format!("it goes on from a finished run of {after}, which did not finish in this time")),
+        Some(_) => Some(format!("it goes on from a finished run of {after}, and there is none")),
+        None => Some(format!("it goes on from a finished run of {after}, which is not among what is tried")),
+    }
 }
 
 struct Test<'a> {
@@ -134,6 +158,8 @@ struct Test<'a> {
     scratch: &'a Context,
     wake: BorrowedFd<'a>,
     watch: &'a mut dyn FnMut(&Now<'_>) -> Wish,
+    /// By whoever watches.
+    interrupted: bool,
 }
 
 /// One run.
@@ -212,17 +238,17 @@ impl Test<'_> {
         let tasks: Vec<Task> = receipt.runs.iter().map(|run| Task { run: *run, attempt: AttemptNo(1), again: None }).collect();
         let Some(task) = tasks.first() else { return Err(HomeError::Failed(format!("no run was made of {name}"))) };
         let folder = self.scratch.home.attempt(task.run, task.attempt);
-        let (mut probe, mut interrupted) = (Probe::new(), false);
+        let mut probe = Probe::new();
         let drive = Drive::new(self.scratch, tasks, None)?;
-        let watch = &mut self.watch;
+        let (watch, interrupted) = (&mut self.watch, &mut self.interrupted);
         let ended = drive.carry_out(Some(self.wake), |progress| {
             let runs = !progress.running.is_empty();
             let wish = watch(&Now { experiment: &name, seed: compared.map(|compared| compared.seed), attempt: runs.then_some(&folder) });
-            interrupted |= wish != Wish::GoOn;
+            *interrupted |= wish != Wish::GoOn;
             let enough = runs && probe.sample(&folder) && compared.is_some_and(|compared| compared.has_enough(&folder));
             if enough { wish.max(Wish::Stop) } else { wish }
         })?;
-        if interrupted {
+        if self.interrupted {
             return Err(HomeError::Failed(
                 "the smoke test was interrupted; what it started was stopped, and its traces are removed".into(),
             ));

@@ -1,5 +1,6 @@
 //! What is done to runs that are there: asked to end, begun again, tagged, noted, put in the trash and out of it.
 
+use crate::build::{self, Unused};
 use crate::context::Context;
 use crate::drive::Task;
 use crate::error::HomeError;
@@ -211,10 +212,10 @@ pub fn purge(context: &Context, runs: Vec<RunId>) -> Result<(), HomeError> {
             std::fs::remove_file(&path).err().filter(|e| e.kind() != ErrorKind::NotFound).map(|e| format!("{}: {e}", path.display())),
         );
     }
+    let builds = build::unused(context, home.state());
     drop(home);
-    for folder in runs.into_iter().map(|run| context.home.run(run)).filter(|folder| folder.exists()) {
-        left.extend(std::fs::remove_dir_all(&folder).err().map(|e| format!("{}: {e}", folder.display())));
-    }
+    let removed = runs.into_iter().map(|run| files::remove_folder(&context.home.run(run)));
+    left.extend(removed.chain(builds.into_iter().map(Unused::remove)).filter_map(|removed| Some(removed.err()?.to_string())));
     if left.is_empty() {
         Ok(())
     } else {

@@ -101,7 +101,7 @@ impl Snapshot {
 
 impl View<'_> {
     /// Queued, and nobody is left to start it.
-    fn is_stranded(&self) -> bool {
+    pub(crate) fn is_stranded(&self) -> bool {
         self.state == State::Queued && self.driverless
     }
 
@@ -175,7 +175,7 @@ fn waits_for(sweep: &Sweep) -> String {
     format!("waits for its turn: {at_a_time} at a time in sweep {}", sweep.id)
 }
 
-fn nobody_starts(runs: &[RunId]) -> String {
+pub(crate) fn nobody_starts(runs: &[RunId]) -> String {
     let them = if runs.len() == 1 { "it" } else { "them" };
     format!("the neronet that was to start {them} is gone; `neronet retry {}` starts {them}", select::spans(runs))
 }

@@ -4,8 +4,8 @@ use crate::error::StoreError;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::fs::{self, File, OpenOptions};
-use std::io::Write;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::io::{ErrorKind, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
 /// Whether a file must survive a power cut from the moment that the call returns, or only a killed process.
@@ -66,4 +66,26 @@ pub fn read_json<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, StoreErr
 /// Makes a folder, and those above it, for its owner only.
 pub fn make_folder(path: &Path) -> Result<(), StoreError> {
     fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(StoreError::io("make the folder", path))
+}
+
+/// Removes a folder, if it is there, with all that is in it: also what a script has made read-only.
+pub fn remove_folder(path: &Path) -> Result<(), StoreError> {
+    let removed = fs::remove_dir_all(path).or_else(|e| match e.kind() {
+        ErrorKind::NotFound => Ok(()),
+        _ => {
+            make_writable(path);
+            fs::remove_dir_all(path)
+        }
+    });
+    removed.map_err(StoreError::io("remove", path))
+}
+
+fn make_writable(folder: &Path) {
+    fs::set_permissions(folder, fs::Permissions::from_mode(0o700)).ok();
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        // Never through a link.
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            make_writable(&entry.path());
+        }
+    }
 }

@@ -14,7 +14,7 @@ use neronet_model::event::Event;
 use neronet_model::launch::Launch;
 use neronet_model::outcome::Cause;
 use neronet_model::{FORMAT, Millis};
-use neronet_store::{files, spool};
+use neronet_store::{StoreError, files, spool};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, kill, killpg};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
@@ -42,8 +42,9 @@ pub(crate) fn keep(folder: &Path, secrets: Secrets) -> i32 {
         Err(e) => {
             // Whoever started us reads these words from the pipe that is our standard output; who looks later finds this file
             // instead of a record, if the disk takes one.
-            nix::unistd::write(io::stdout(), e.to_string().as_bytes()).ok();
-            files::replace(&folder.join("keeper-failed"), e.to_string().as_bytes(), files::Durability::Renamed).ok();
+            let why = StoreError::io("begin the attempt in", folder)(e).to_string();
+            nix::unistd::write(io::stdout(), why.as_bytes()).ok();
+            files::replace(&folder.join("keeper-failed"), why.as_bytes(), files::Durability::Renamed).ok();
             1
         }
     }

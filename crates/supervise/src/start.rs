@@ -69,8 +69,9 @@ pub fn start(nursery: &Nursery, folder: &Path, launch: &Launch, secrets: &Secret
     files::make_folder(folder.parent().unwrap_or(folder))?;
     // The claim: of two that want to start the same attempt, one makes the folder.
     std::fs::DirBuilder::new().mode(0o700).create(folder).map_err(StoreError::io("begin the attempt in", folder))?;
-    files::replace_json(&folder.join(spool::LAUNCH), launch, Durability::Renamed)?;
-    let kept = nursery.keep(folder, secrets).map_err(|e| StoreError::io("start the keeper of", folder)(e.into()));
+    let written = files::replace_json(&folder.join(spool::LAUNCH), launch, Durability::Renamed);
+    let keep = || nursery.keep(folder, secrets).map_err(|e| StoreError::io("start the keeper of", folder)(e.into()));
+    let kept = written.and_then(|()| keep());
     if kept.is_err() {
         // Nobody has begun it: it may be begun again.
         std::fs::remove_dir_all(folder).ok();

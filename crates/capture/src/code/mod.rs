@@ -21,7 +21,7 @@ pub use commit::{Checkout, survey_commit};
 pub use folders::is_environment;
 pub use store::{diff_text, remove_unfinished, store};
 pub use survey::survey;
-pub use work::{copy_tree, linked, materialise, mend, stored};
+pub use work::{copy_built, linked, materialise, mend, mend_built, stored};
 
 use neronet_model::UnixMs;
 use neronet_model::journal::Git;

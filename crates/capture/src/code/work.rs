@@ -6,7 +6,7 @@ use super::read::{self, Cloner};
 use super::store::make_folders;
 use crate::CaptureError;
 use std::collections::{BTreeMap, HashSet};
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
@@ -36,31 +36,54 @@ pub fn stored(snapshots: &Path, hash: &str) -> PathBuf {
     snapshots.join(hash).join(FILES)
 }
 
-/// Copies a built tree, as it is but for its owner: symlinks as symlinks, times too, since tools such as make go by them. `to` must
-/// not exist.
-pub fn copy_tree(from: &Path, to: &Path) -> Result<(), CaptureError> {
+/// Makes `work` of what a build made of a snapshot, as it is but for its owner: times too, since tools such as make go by them. The
+/// build may have been another work tree's: what leads to that leads to `top` here. `work` must not exist.
+pub fn copy_built(snapshots: &Path, hash: &str, built: &Path, work: &Path, link: &[String], top: &Path) -> Result<(), CaptureError> {
+    let manifest = Manifest::load(snapshots, hash)?;
+    let mut links = Plan::of(&manifest, link, top)?.links;
+    let own: HashSet<(&str, &Path)> = manifest.links.iter().map(|own| (own.path.as_str(), Path::new(&own.target))).collect();
+    links.retain(|path, target| !own.contains(&(path.as_str(), target.as_path())));
     let cloner = Cloner::default();
-    let mut folders = vec![PathBuf::new()];
-    while let Some(folder) = folders.pop() {
-        let failed = |error: io::Error| CaptureError::io("copy the built code", &from.join(&folder), &error);
-        std::fs::create_dir(to.join(&folder)).map_err(failed)?;
-        for entry in std::fs::read_dir(from.join(&folder)).map_err(failed)? {
-            let entry = entry.map_err(failed)?;
-            let (name, meta) = (folder.join(entry.file_name()), entry.metadata().map_err(failed)?);
-            let place = to.join(&name);
-            if meta.is_dir() {
-                folders.push(name);
-            } else if meta.is_symlink() {
-                symlink(std::fs::read_link(entry.path()).map_err(failed)?, &place).map_err(failed)?;
-            } else if meta.is_file() {
-                let executable = meta.permissions().mode() & 0o111 != 0;
-                cloner.copy(&entry.path(), &place, meta.len(), executable).map_err(failed)?;
-                let times = meta.modified().and_then(|at| File::options().write(true).open(&place)?.set_modified(at));
-                times.map_err(failed)?;
-            }
-        }
+    std::fs::create_dir(work).map_err(|error| CaptureError::io("make the run's copy of the code", work, &error))?;
+    for (path, meta) in tree(built)? {
+        let (from, place) = (built.join(&path), work.join(&path));
+        let copied = if meta.is_dir() {
+            std::fs::create_dir(&place)
+        } else if meta.is_symlink() {
+            let target = path.to_str().and_then(|path| links.get(path).cloned());
+            target.map_or_else(|| std::fs::read_link(&from), Ok).and_then(|target| symlink(target, &place))
+        } else if meta.is_file() {
+            copy_built_file(&cloner, &from, &place, &meta)
+        } else {
+            Ok(())
+        };
+        copied.map_err(|error| CaptureError::io(&format!("copy {} there", from.display()), &place, &error))?;
     }
     Ok(())
+}
+
+fn copy_built_file(cloner: &Cloner, from: &Path, place: &Path, meta: &Metadata) -> io::Result<()> {
+    let executable = meta.permissions().mode() & 0o111 != 0;
+    cloner.copy(from, place, meta.len(), executable)?;
+    File::options().write(true).open(place)?.set_modified(meta.modified()?)
+}
+
+/// All that is below a folder, by its path below it; a folder comes before what is in it.
+fn tree(top: &Path) -> Result<Vec<(PathBuf, Metadata)>, CaptureError> {
+    let mut all = Vec::new();
+    let mut folders = vec![PathBuf::new()];
+    while let Some(folder) = folders.pop() {
+        let failed = |error: io::Error| CaptureError::io("read the built code", &top.join(&folder), &error);
+        for entry in std::fs::read_dir(top.join(&folder)).map_err(failed)? {
+            let entry = entry.map_err(failed)?;
+            let (path, meta) = (folder.join(entry.file_name()), entry.metadata().map_err(failed)?);
+            if meta.is_dir() {
+                folders.push(path.clone());
+            }
+            all.push((path, meta));
+        }
+    }
+    Ok(all)
 }
 
 /// After a power cut, which may leave files empty whose bytes were not yet on the disk: puts those of the code right that are
@@ -68,15 +91,30 @@ pub fn copy_tree(from: &Path, to: &Path) -> Result<(), CaptureError> {
 pub fn mend(snapshots: &Path, hash: &str, work: &Path, link: &[String], top: &Path) -> Result<usize, CaptureError> {
     let manifest = Manifest::load(snapshots, hash)?;
     let plan = Plan::of(&manifest, link, top)?;
+    let (stored, cloner) = (stored(snapshots, hash), Cloner::default());
+    let copy = |path: &Path, place: &Path, file: &super::Entry| cloner.copy(&stored.join(path), place, file.size, file.executable);
+    mend_files(plan.files.iter().map(|file| (Path::new(&file.path), file.size, *file)), work, copy)
+}
+
+/// The same of what was copied from a build.
+pub fn mend_built(built: &Path, work: &Path) -> Result<usize, CaptureError> {
+    let (tree, cloner) = (tree(built)?, Cloner::default());
+    let copy = |path: &Path, place: &Path, meta: &Metadata| copy_built_file(&cloner, &built.join(path), place, meta);
+    mend_files(tree.iter().filter(|(_, meta)| meta.is_file()).map(|(path, meta)| (path.as_path(), meta.len(), meta)), work, copy)
+}
+
+fn mend_files<'a, F>(
+    files: impl Iterator<Item = (&'a Path, u64, F)>,
+    work: &Path,
+    copy: impl Fn(&Path, &Path, F) -> io::Result<()>,
+) -> Result<usize, CaptureError> {
     let lost = |place: &Path| std::fs::symlink_metadata(place).map_or(true, |meta| meta.is_file() && meta.len() == 0);
-    let stored = snapshots.join(hash).join(FILES);
     let mut mended = 0;
-    for file in plan.files.iter().filter(|file| file.size > 0 && lost(&work.join(&file.path))) {
-        let place = work.join(&file.path);
-        let failed = |error: io::Error| CaptureError::io("mend the run's copy of the code", &place, &error);
+    for (path, _, file) in files.filter(|(path, size, _)| *size > 0 && lost(&work.join(path))) {
+        let place = work.join(path);
         std::fs::remove_file(&place).ok();
-        std::fs::create_dir_all(place.parent().unwrap_or(work)).map_err(failed)?;
-        Cloner::default().copy(&stored.join(&file.path), &place, file.size, file.executable).map_err(failed)?;
+        let made = std::fs::create_dir_all(place.parent().unwrap_or(work)).and_then(|()| copy(path, &place, file));
+        made.map_err(|error| CaptureError::io("mend the run's copy of the code", &place, &error))?;
         mended += 1;
     }
     Ok(mended)

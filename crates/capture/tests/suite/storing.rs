@@ -312,4 +312,15 @@ fn what_a_power_cut_emptied_is_put_right_and_what_the_run_changed_stays() {
     assert_eq!(mended, 2);
     let now = ["train.py", "lib/model.py", "empty.py", "notes.txt"].map(|name| read(&work.join(name)));
     assert_eq!(now, ["one\n", "two\n", "", "changed by the run\n"]);
+    // What was built is put right from the build, and what that took away stays away.
+    let built = tree.work("built", &[]);
+    std::fs::remove_file(built.join("notes.txt")).expect("there");
+    std::fs::write(built.join("sim"), "built\n").expect("written");
+    let copy = tree.beside("copy");
+    code::copy_built(&tree.beside("snapshots"), &hash, &built, &copy, &[], &tree.top).expect("a copy");
+    std::fs::write(copy.join("sim"), "").expect("emptied");
+    std::fs::remove_dir_all(copy.join("lib")).expect("lost");
+    assert_eq!(code::mend_built(&built, &copy).expect("mended"), 2);
+    assert_eq!(["sim", "lib/model.py"].map(|name| read(&copy.join(name))), ["built\n", "two\n"]);
+    assert!(!copy.join("notes.txt").exists());
 }

@@ -6,8 +6,7 @@ use neronet_capture::hex;
 use neronet_store::{Home, StoreError, files};
 use nix::fcntl::{Flock, FlockArg};
 use std::fs::{self, DirBuilder, File};
-use std::io;
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -34,7 +33,7 @@ impl Scratch {
         match settle(context, &folder) {
             Ok((context, at_work)) => Ok(Scratch { context, folder, _at_work: at_work }),
             Err(e) => {
-                remove(&folder).ok();
+                files::remove_folder(&folder).ok();
                 Err(e)
             }
         }
@@ -43,8 +42,8 @@ impl Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        if let Err(e) = remove(&self.folder) {
-            (self.context.say)(&format!("{} could not be removed and is yours to remove: {e}", self.folder.display()));
+        if let Err(e) = files::remove_folder(&self.folder) {
+            (self.context.say)(&format!("{} is yours to remove: {e}", self.folder.display()));
         }
     }
 }
@@ -98,25 +97,7 @@ fn remove_abandoned(parent: &Path) {
         }
         let lock = File::open(entry.path().join(AT_WORK));
         if lock.is_ok_and(|lock| Flock::lock(lock, FlockArg::LockExclusiveNonblock).is_ok()) {
-            remove(&entry.path()).ok();
-        }
-    }
-}
-
-/// Also what a script has made read-only.
-fn remove(folder: &Path) -> io::Result<()> {
-    fs::remove_dir_all(folder).or_else(|_| {
-        make_writable(folder);
-        fs::remove_dir_all(folder)
-    })
-}
-
-fn make_writable(folder: &Path) {
-    fs::set_permissions(folder, fs::Permissions::from_mode(0o700)).ok();
-    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-        // Never through a link.
-        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-            make_writable(&entry.path());
+            files::remove_folder(&entry.path()).ok();
         }
     }
 }
