@@ -51,6 +51,30 @@ fn values_are_set_in_a_configuration_file_and_all_else_stays() {
 }
 
 #[test]
+fn a_word_without_quotes_reaches_hydra_and_configuration_files_as_it_was_meant() {
+    let world = World::new();
+    world.write("config.yaml", "sched: cos\namp: false\nlr: 1\nname: x\n");
+    world.write(
+        "neronet.yaml",
+        "command: 'echo {overrides}; cat config.yaml; cat $NERONET_PARAMS'\n\
+         params:\n  sched: null\n  amp: True\n  lr: .5\n  name: 'null'\n\
+         file:\n- edit: config.yaml\n  set: {sched: '{sched}', amp: '{amp}', lr: '{lr}', name: '{name}'}\n",
+    );
+    let file = "sched: null\namp: true\nlr: 0.5\nname: \"null\"\n";
+    let params = |amp: &str| format!("{{\"sched\":\"null\",\"amp\":{amp},\"lr\":\".5\",\"name\":\"null\"}}");
+    world.say(&["run", "--quiet"]).with_code(0);
+    // Its placeholders in the file use all of them, so `{overrides}` has none left.
+    assert_eq!(world.output(1, 1).replace([' ', '\n'], ""), format!("{file}{}", params("true")).replace([' ', '\n'], ""));
+    world
+        .say(&["run", "--quiet", "--set", "sched=null", "--set", "amp=False", "--set", "tag='null'", "--", "echo", "{overrides}"])
+        .with_code(0);
+    assert_eq!(world.output(2, 1), "sched=null amp=False tag='null'\n");
+    // Again, from what is on record.
+    world.say(&["retry", "2"]).with_code(0);
+    assert_eq!(world.output(2, 2), "sched=null amp=False tag='null'\n");
+}
+
+#[test]
 fn configuration_files_that_cannot_be_made_stop_everything() {
     let world = World::new();
     world.write("in.txt", "lr: {lr}\nwd: {wdd}\n").write("c.yaml", "optim:\n  lr: 1\n").write("broken.yaml", "a: [1\n");

@@ -179,8 +179,8 @@ fn a_seed_that_no_run_has_is_refused_before_anything_starts() {
     let world = World::new();
     world.write("neronet.toml", "command = 'echo {run.seed} {x}'\nparams.x = [1, 2]\n");
     refused_by_both(&world, "1:17", "there is none");
-    world.write("neronet.toml", "command = 'echo {run.seed} {x}'\nparams.x = [1, 2]\nparams.seed = 'a'\n");
-    refused_by_both(&world, "1:17", "there is none");
+    world.write("neronet.toml", "command = 'echo {run.seed} {x}'\nparams.x = [1, 2]\nparams.seed = '007'\n");
+    refused_by_both(&world, "1:17", "the text '007' is no integer");
 }
 
 #[test]

@@ -300,6 +300,7 @@ pub(crate) fn value(value: &Value) -> String {
         Value::Float(float) if float.text() == "-0" || float.text().contains(['.', 'e', 'E']) => float.text().to_string(),
         Value::Float(_) => string(&value.to_string()),
         Value::Str(text) => string(text),
+        Value::Word(word) => string(word.text()),
         Value::List(items) => list(items),
     }
 }

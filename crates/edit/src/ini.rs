@@ -161,9 +161,9 @@ pub(crate) fn write(value: &Value, old: &Node, text: &str) -> Result<String, Ref
     let was = &text[old.slot.clone()];
     let quote = was.chars().next().filter(|c| ['"', '\''].contains(c) && was.matches(*c).count() == 2 && was.ends_with(*c));
     let bare = quote.map_or(was, |_| &was[1..was.len() - 1]);
-    let new = match value {
-        Value::Bool(bool) => as_boolean(*bool, bare),
-        value => value.to_string(),
+    let new = match &*value.meaning() {
+        Value::Bool(bool) => as_boolean(*bool, bare).unwrap_or_else(|| value.to_string()),
+        _ => value.to_string(),
     };
     let refused = |why: &str| Err(Refusal::new(format!("{} cannot stand in an INI file: {why}", quoted(&new))));
     if new.contains(|c: char| c.is_control() && c != '\t') {
@@ -191,16 +191,15 @@ pub(crate) fn write(value: &Value, old: &Node, text: &str) -> Result<String, Ref
 }
 
 /// In the words of the old value.
-fn as_boolean(new: bool, old: &str) -> String {
+fn as_boolean(new: bool, old: &str) -> Option<String> {
     const PAIRS: [[&str; 2]; 4] = [["no", "yes"], ["off", "on"], ["false", "true"], ["0", "1"]];
     let low = old.to_lowercase();
-    let Some(pair) = PAIRS.iter().find(|pair| pair.contains(&low.as_str())) else { return new.to_string() };
-    let word = pair[usize::from(new)];
-    match (old.starts_with(char::is_uppercase), old.ends_with(char::is_uppercase)) {
+    let word = PAIRS.iter().find(|pair| pair.contains(&low.as_str()))?[usize::from(new)];
+    Some(match (old.starts_with(char::is_uppercase), old.ends_with(char::is_uppercase)) {
         (true, true) => word.to_uppercase(),
         (true, false) => word[..1].to_uppercase() + &word[1..],
         _ => word.to_string(),
-    }
+    })
 }
 
 pub(crate) fn reads_as(scalar: &Scalar, written: &str) -> bool {

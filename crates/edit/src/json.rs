@@ -191,6 +191,7 @@ pub(crate) fn write(value: &Value, old: &Node, text: &str) -> Result<String, Ref
         Value::Bool(bool) => bool.to_string(),
         Value::Int(int) => int.to_string(),
         Value::Str(text) => string(text),
+        Value::Word(word) => word.text().to_string(),
         Value::List(values) => list(values.iter().map(|value| write(value, old, text)))?,
         Value::Float(float) => match Number::parse(float.text()).filter(|_| float.value().is_finite()) {
             Some(number) => number.written(&Wants { mark: false, point_and_sign: false }),
@@ -231,6 +232,7 @@ pub(crate) fn list(items: impl Iterator<Item = Result<String, Refusal>>) -> Resu
 pub(crate) fn reads_as(scalar: &Scalar, value: &Value) -> bool {
     match value {
         Value::Str(text) => scalar.quoted && serde_json::from_str::<String>(&scalar.text).is_ok_and(|read| read == *text),
+        Value::Word(word) => !scalar.quoted && *scalar.text == *word.text(),
         Value::Bool(bool) => !scalar.quoted && *scalar.text == *bool.to_string(),
         Value::Int(int) => !scalar.quoted && *scalar.text == *int.to_string(),
         Value::Float(float) => {

@@ -46,6 +46,7 @@ pub(crate) fn write(value: &Value, old: &Node, text: &str) -> Result<String, Ref
             format!("'{text}'")
         }
         Value::Str(text) => json::string(text),
+        Value::Word(word) => json::string(word.text()),
         Value::List(values) => json::list(values.iter().map(|value| write(value, old, text)))?,
         Value::Float(float) => match Number::parse(float.text()).filter(|_| float.value().is_finite()) {
             Some(number) => number.written(&Wants { mark: true, point_and_sign: false }),

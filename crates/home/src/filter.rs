@@ -204,8 +204,13 @@ fn compare(found: &Value, operator: Operator, value: &str) -> bool {
     if operator == Operator::Contains {
         return shown.contains(value);
     }
+    // `amp=True` is a truth however it is written.
+    let truth = |value: &Value| matches!(*value.meaning(), Value::Bool(true));
+    let is_truth = |value: &Value| matches!(*value.meaning(), Value::Bool(_));
+    let wanted = if is_truth(found) { Value::as_word(value) } else { wanted };
     let order = match (found.number(), wanted.number()) {
         (Some(a), Some(b)) => a.partial_cmp(&b),
+        _ if is_truth(found) && is_truth(&wanted) => Some(truth(found).cmp(&truth(&wanted))),
         _ => Some(shown.as_str().cmp(value)),
     };
     match operator {

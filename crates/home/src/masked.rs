@@ -53,7 +53,7 @@ pub fn params<'p>(params: &'p Params, varying: &[String], known: impl FnOnce() -
 fn may_hold(value: &Value, named: bool) -> bool {
     match value {
         Value::Str(text) => text.len() >= SHORTEST || (named && !is_plain(text)),
-        Value::Int(_) => named,
+        Value::Int(_) | Value::Word(_) => named,
         Value::List(items) => items.iter().any(|item| may_hold(item, named)),
         Value::Bool(_) | Value::Float(_) => false,
     }
@@ -63,6 +63,7 @@ fn shown(value: &Value, named: bool, known: &[String]) -> Value {
     match value {
         Value::Str(text) => Value::Str(text_of(text, named, known)),
         Value::Int(int) if named && int.to_string().len() >= SHORTEST => Value::Str(MASK.into()),
+        Value::Word(word) if named && word.text().len() >= SHORTEST && word.meaning().is_some() => Value::Str(MASK.into()),
         Value::List(items) => Value::List(items.iter().map(|item| shown(item, named, known)).collect()),
         other => other.clone(),
     }

@@ -126,6 +126,7 @@ pub struct Git {
 pub struct Member {
     pub id: RunId,
     pub uid: Uid,
+    #[serde(serialize_with = "crate::params::exactly")]
     pub params: Params,
     /// The run that it goes on from.
     #[serde(default, skip_serializing_if = "Option::is_none")]

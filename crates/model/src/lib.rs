@@ -29,7 +29,7 @@ pub use row::Row;
 pub use run::Run;
 pub use settings::Settings;
 pub use time::{Millis, UnixMs};
-pub use value::Value;
+pub use value::{Value, Word};
 
 /// Version of every format in this crate: journal entries, spool events, rows, launches.
 /// A reader refuses what is newer; what is older it must still read.

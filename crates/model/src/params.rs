@@ -1,6 +1,7 @@
 //! The parameters of one run, in the order of the file.
 
 use crate::Value;
+use crate::value::Exactly;
 use serde::de::{MapAccess, Visitor};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -39,6 +40,11 @@ impl FromIterator<(String, Value)> for Params {
     fn from_iter<I: IntoIterator<Item = (String, Value)>>(items: I) -> Params {
         Params(items.into_iter().collect())
     }
+}
+
+/// As JSON that reads back as it was, for use as `serialize_with`.
+pub(crate) fn exactly<S: Serializer>(params: &Params, out: S) -> Result<S::Ok, S::Error> {
+    out.collect_map(params.0.iter().map(|(name, value)| (name, Exactly(value))))
 }
 
 impl Serialize for Params {

@@ -251,6 +251,7 @@ pub enum FileEdit {
     /// A YAML, JSON, TOML or INI file with values set by path; texts in them are templates, for `spec::render::value`.
     Edit {
         edit: String,
+        #[serde(serialize_with = "crate::value::exactly")]
         set: Vec<(String, Value)>,
         /// Where it is written; without it the file itself changes.
         #[serde(default)]

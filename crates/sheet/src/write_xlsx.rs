@@ -55,7 +55,10 @@ fn put(
     };
     let text = value.to_string();
     let number = value.number().filter(|number| number.is_finite());
-    let exact = !matches!(value, Value::Int(int) if int.unsigned_abs() > EXACT);
+    let exact = match value {
+        Value::Int(int) => int.unsigned_abs() <= EXACT,
+        value => !matches!(value, Value::Word(_)),
+    };
     let written = match (value, number) {
         (Value::Bool(value), _) => sheet.write_boolean(row, column, *value),
         (_, Some(number)) if exact => sheet.write_number(row, column, number),

@@ -44,7 +44,7 @@ fn written(value: &Value) -> String {
         as_word.trim() == as_word && !as_word.is_empty() && !as_word.contains([',', '(']) && !as_word.starts_with(['[', '{', '"', '\'']);
     match value {
         Value::Str(text) => {
-            if plain && Value::from_word(text) == *value {
+            if plain && Value::as_word(text) == *value {
                 as_word
             } else {
                 toml(value)
@@ -58,6 +58,7 @@ fn written(value: &Value) -> String {
 
 pub(crate) fn toml(value: &Value) -> String {
     match value {
+        Value::Word(word) => toml(&Value::Str(word.text().to_string())),
         Value::Str(text) => {
             let escaped =
                 text.chars().map(|c| if c.is_control() || "\"\\".contains(c) { format!("\\u{:04X}", u32::from(c)) } else { c.to_string() });
@@ -88,8 +89,10 @@ mod tests {
             any::<f64>().prop_map(Value::from_f64),
             "-?(0|[1-9][0-9]{0,2})\\.[0-9]{1,3}(e-?[0-9])?".prop_map(|text| Value::float(&text).expect("a number"))
         ];
+        let word = "True|false|null|\\.5|1_000|0xff|~|inf".prop_map(|word| Value::as_word(&word));
         let scalar = prop_oneof![text, float, any::<i64>().prop_map(Value::Int), any::<bool>().prop_map(Value::Bool)];
-        scalar.prop_recursive(2, 8, 3, |inner| proptest::collection::vec(inner, 0..3).prop_map(Value::List))
+        // In a list a word becomes a text.
+        prop_oneof![word, scalar.prop_recursive(2, 8, 3, |inner| proptest::collection::vec(inner, 0..3).prop_map(Value::List))]
     }
 
     fn words(sets: Vec<(String, String)>) -> Vec<String> {

@@ -49,13 +49,7 @@ const LONGEST_COMMAND: usize = 100_000;
 
 pub(crate) fn templates(written: &[Written], settings: &Settings, given: &[Given], found: &mut Found<'_>) {
     let params: Vec<&str> = given.iter().map(|param| param.name.as_str()).collect();
-    let seed = given.iter().find(|param| param.name == "seed");
-    let seeded = seed.is_some_and(|param| match &param.values {
-        Values::Listed(values) => values.iter().all(|value| matches!(value, Value::Int(_))),
-        Values::Drawn(distribution) => matches!(distribution, Distribution::IntUniform(..)),
-        // What it comes to is known only for each run.
-        Values::Derived(..) | Values::Wrong => true,
-    });
+    let no_seed = no_seed(given);
     let everywhere = std::iter::once((None, settings));
     let targets = settings.on.iter().enumerate().map(|(at, (_, settings))| (Some(at), settings));
     for (target, settings) in everywhere.chain(targets) {
@@ -63,7 +57,7 @@ pub(crate) fn templates(written: &[Written], settings: &Settings, given: &[Given
         // Unset means bash where there is one; the check at the start of a run asks the shell that is there.
         let ansi = settings.environment.shell.as_deref().is_none_or(scan::knows_ansi);
         for template in &written {
-            one(template, &Known { params: &params, seeded, settings }, ansi, found);
+            one(template, &Known { params: &params, no_seed: no_seed.as_deref(), settings }, ansi, found);
         }
         let steps = (0..settings.then.len()).map(Part::Step);
         for part in [Part::Command, Part::Resume].into_iter().chain(steps) {
@@ -76,15 +70,30 @@ pub(crate) fn templates(written: &[Written], settings: &Settings, given: &[Given
     handed::check(settings, given, found);
 }
 
+/// What a derived one comes to is known only for each run.
+fn no_seed(given: &[Given]) -> Option<String> {
+    let is_whole = |value: &&Value| matches!(*value.meaning(), Value::Int(_));
+    match given.iter().find(|param| param.name == "seed").map(|param| &param.values) {
+        None => Some("there is none".to_string()),
+        Some(Values::Listed(values)) => match values.iter().find(|value| !is_whole(value))? {
+            Value::Str(text) => Some(format!("the text {} is no integer", quoted(text))),
+            other => Some(format!("{} is no integer", quoted(&other.to_string()))),
+        },
+        Some(Values::Drawn(Distribution::IntUniform(..)) | Values::Derived(..) | Values::Wrong) => None,
+        Some(Values::Drawn(_)) => Some("its draws are no integers".to_string()),
+    }
+}
+
 /// What placeholders can stand for.
 struct Known<'a> {
     params: &'a [&'a str],
-    seeded: bool,
+    /// Why `{run.seed}` stands for nothing.
+    no_seed: Option<&'a str>,
     settings: &'a Settings,
 }
 
 fn one(template: &Written, known: &Known<'_>, ansi: bool, found: &mut Found<'_>) {
-    let Known { params, seeded, settings } = *known;
+    let Known { params, no_seed, settings } = *known;
     let Written { part, style, text, span, .. } = template;
     if *part == Part::Expression {
         return expression(text, *span, params, found);
@@ -177,10 +186,10 @@ fn one(template: &Written, known: &Known<'_>, ansi: bool, found: &mut Found<'_>)
                     found,
                 );
             }
-            Ok(Filling::RunSeed) if !seeded => {
-                let hint = "add one below [params], as seed = 1".to_string();
-                let message = "{run.seed} is the integer parameter 'seed', and there is none".to_string();
-                refuse(Refusal { at: hole.clone(), message, hint: Some(hint) }, found);
+            Ok(Filling::RunSeed) if let Some(why) = no_seed => {
+                let hint = Some("it is one below [params], as seed = 1".to_string());
+                let message = format!("{{run.seed}} is the integer parameter 'seed', and {why}");
+                refuse(Refusal { at: hole.clone(), message, hint }, found);
             }
             Ok(Filling::Param | Filling::Flags | Filling::Overrides) => {}
             Ok(_) if params.contains(&name) => {

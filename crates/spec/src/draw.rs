@@ -56,7 +56,7 @@ pub(crate) fn read(
         return None;
     };
     let mut number = |node: &Node| {
-        let value = scalar(node, found)?;
+        let value = scalar(node, found)?.meaning().into_owned();
         let number = value.number().filter(|number| number.is_finite());
         if number.is_none() {
             let message =

@@ -8,15 +8,15 @@ pub(crate) fn flags<'a>(params: impl Iterator<Item = (&'a str, &'a Value)>, styl
     let mut words = Vec::new();
     for (name, value) in params {
         let name = if style.dashes { name.replace('_', "-") } else { name.to_string() };
-        match value {
+        match &*value.meaning() {
             Value::Bool(on) => match (style.bool_style, on) {
-                (BoolStyle::Value, on) => words.extend([format!("--{name}"), on.to_string()]),
+                (BoolStyle::Value, _) => words.extend([format!("--{name}"), value.to_string()]),
                 (_, true) => words.push(format!("--{name}")),
                 (BoolStyle::NoPrefix, false) => words.push(format!("--no-{name}")),
                 (BoolStyle::Switch, false) => {}
             },
             Value::List(items) => list(&name, value, items, style.list_style, &mut words),
-            value => one(&name, &value.to_string(), &mut words),
+            _ => one(&name, &value.to_string(), &mut words),
         }
     }
     words
@@ -70,15 +70,20 @@ fn hydra(value: &Value) -> String {
     match value {
         Value::List(items) => format!("[{}]", items.iter().map(hydra).collect::<Vec<_>>().join(",")),
         Value::Str(text) if needs_quotes(text) => hydra_quoted(text),
+        // Of a word Hydra may make what it makes of it on its own command line.
+        Value::Word(word) if !is_plain(word.text()) => hydra_quoted(word.text()),
         value => value.to_string(),
     }
 }
 
 /// A text that Hydra would read as something else, or not at all.
 fn needs_quotes(text: &str) -> bool {
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '/' | '.' | '+' | '%' | '@' | '?' | '|');
     let other = text.eq_ignore_ascii_case("null") || text.eq_ignore_ascii_case("true") || text.eq_ignore_ascii_case("false");
-    text.is_empty() || other || !text.chars().all(plain) || text.replace('_', "").parse::<f64>().is_ok()
+    text.is_empty() || other || !is_plain(text) || text.replace('_', "").parse::<f64>().is_ok()
+}
+
+fn is_plain(text: &str) -> bool {
+    text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '/' | '.' | '+' | '%' | '@' | '?' | '|'))
 }
 
 /// Inside its quotes a backslash counts only before a quote; `${` would be looked up.
@@ -146,6 +151,13 @@ mod tests {
             (text("NULL"), "x='NULL'"),
             (text(""), "x=''"),
             (text("${lr}"), r"x='\${lr}'"),
+            (text("True"), "x='True'"),
+            (Value::as_word("True"), "x=True"),
+            (Value::as_word("null"), "x=null"),
+            (Value::as_word(".5"), "x=.5"),
+            (Value::as_word("1_000"), "x=1_000"),
+            (Value::as_word("~"), "x='~'"),
+            (Value::List(vec![Value::as_word("null"), text("null")]), "x=[null,'null']"),
             (Value::float("1e-3").expect("a number"), "x=1e-3"),
             (Value::Bool(true), "x=true"),
             (Value::List(vec![Value::Int(1), text("a,b")]), "x=[1,'a,b']"),

@@ -290,7 +290,7 @@ fn scalar(node: &Node, name: &str, found: &mut Found<'_>) -> Option<Value> {
     let value = match &node.tree {
         Tree::Scalar(value) => value.clone(),
         Tree::Date(text) => Value::Str(text.clone()),
-        Tree::Word(word) => Value::as_typed(word),
+        Tree::Word(word) => Value::as_word(word),
         Tree::List(items) => Value::List(items.iter().filter_map(|item| scalar(item, name, found)).collect()),
         Tree::Table(_) => {
             found.error(

@@ -148,7 +148,10 @@ impl Reader<'_, '_> {
     /// A whole number of at least `least`.
     pub(crate) fn whole(&mut self, node: &Node, key: &str, least: u64) -> Option<u64> {
         let number = match &node.tree {
-            Tree::Scalar(Value::Int(int)) => Some(*int),
+            Tree::Scalar(value) => match *value.meaning() {
+                Value::Int(int) => Some(int),
+                _ => None,
+            },
             Tree::Word(word) => word.parse().ok(),
             _ => None,
         };

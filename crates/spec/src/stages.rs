@@ -180,7 +180,7 @@ fn key(params: &Params, names: &[String]) -> String {
 }
 
 fn canonical(value: &Value) -> String {
-    match (value, value.number()) {
+    match (&*value.meaning(), value.number()) {
         (_, Some(number)) => format!("n{number}"),
         (Value::List(items), _) => format!("[{}]", items.iter().map(canonical).collect::<Vec<_>>().join(",")),
         (Value::Bool(truth), _) => format!("b{truth}"),

@@ -302,7 +302,7 @@ impl Node {
     pub(crate) fn kind(&self) -> &'static str {
         match &self.tree {
             Tree::Scalar(Value::Bool(_)) => "a boolean",
-            Tree::Scalar(Value::Int(_)) => "an integer",
+            Tree::Scalar(Value::Int(_) | Value::Word(_)) => "an integer",
             Tree::Scalar(Value::Float(_)) => "a float",
             Tree::Scalar(_) => "a string",
             Tree::Date(_) => "a date",
@@ -337,8 +337,8 @@ pub(crate) fn of_value(value: &DeValue<'_>, span: Span, source: usize, found: &m
         DeValue::String(text) => Tree::Scalar(Value::Str(text.to_string())),
         DeValue::Boolean(bool) => Tree::Scalar(Value::Bool(*bool)),
         DeValue::Integer(int) => match i64::from_str_radix(int.as_str(), int.radix()) {
-            // A process sees what is written, and what no JSON number can hold is text.
-            Ok(_) if int.radix() != 10 => Tree::Scalar(Value::Str(written.to_string())),
+            // A process sees what is written.
+            Ok(_) if int.radix() != 10 => Tree::Scalar(Value::as_word(written)),
             Ok(0) => Tree::Scalar(Value::float(written).filter(|_| written.starts_with('-')).unwrap_or(Value::Int(0))),
             Ok(int) => Tree::Scalar(Value::Int(int)),
             Err(_) => {

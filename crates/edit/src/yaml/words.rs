@@ -24,6 +24,7 @@ pub(crate) fn write(value: &Value, old: &Node, text: &str) -> Result<String, Ref
         Value::Str(text) if was.starts_with('"') => string(text),
         Value::Str(text) if is_plain(text) || (is_date(text) && is_date(was)) => text.clone(),
         Value::Str(text) => string(text),
+        Value::Word(word) => word.text().to_string(),
         Value::List(values) => list(values.iter().map(|value| element(value, old, text)))?,
     };
     Ok(apart(old, text, written))
@@ -69,6 +70,7 @@ fn is_date(text: &str) -> bool {
 pub(crate) fn reads_as(scalar: &Scalar, value: &Value) -> bool {
     match value {
         Value::Str(text) => *scalar.text == **text && (scalar.quoted || is_plain(text) || is_date(text)),
+        Value::Word(word) => !scalar.quoted && *scalar.text == *word.text(),
         Value::Bool(bool) => !scalar.quoted && *scalar.text == *bool.to_string(),
         Value::Int(int) => !scalar.quoted && *scalar.text == *int.to_string(),
         Value::Float(float) => !scalar.quoted && number(&scalar.text).is_some_and(|number| same(number, float.value())),

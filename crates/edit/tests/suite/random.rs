@@ -28,6 +28,7 @@ pub(crate) fn seen(value: &Value) -> Seen {
         Value::Int(int) => number(*int as f64),
         Value::Float(float) => number(float.value()),
         Value::Str(text) => Seen::Word(format!("t {text}")),
+        Value::Word(_) => seen(&value.meaning()),
         Value::List(values) => Seen::List(values.iter().map(seen).collect()),
     }
 }

@@ -135,6 +135,12 @@ fn booleans_and_lists() {
 }
 
 #[test]
+fn words_without_quotes_are_what_the_format_reads_them_as() {
+    let words = ["True", "null", "~", "no", ".5", "1_000", "+5", "0xff", "1e-3"].map(Value::as_word);
+    insta::assert_snapshot!(table("1", &words));
+}
+
+#[test]
 fn booleans_of_an_ini_file_speak_as_before() {
     let old = ["yes", "No", "ON", "off", "True", "FALSE", "1", "0", "maybe", "", "T", "\"no\""];
     let lines = old.map(|old| format!("{old}: {} {}", written(Ini, old, Value::Bool(true)), written(Ini, old, Value::Bool(false))));

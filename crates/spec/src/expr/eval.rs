@@ -27,7 +27,7 @@ impl Expr<usize> {
             Expr::Name(at) => values.get(*at).cloned().ok_or_else(|| "a value is missing".to_string()),
             Expr::List(items) => items.iter().map(|item| item.eval(values)).collect::<Result<_, _>>().map(Value::List),
             Expr::Not(inner) => Ok(Value::Bool(!inner.truth(values)?)),
-            Expr::Minus(inner) => match inner.eval(values)? {
+            Expr::Minus(inner) => match meant(inner.eval(values)?) {
                 Value::Int(int) => int.checked_neg().map(Value::Int).ok_or_else(too_large),
                 value => made(-number(&value)?),
             },
@@ -44,7 +44,7 @@ impl Expr<usize> {
                 }
                 Ok(Value::Bool(true))
             }
-            Expr::Binary(operator, a, b) => binary(*operator, a.eval(values)?, b.eval(values)?),
+            Expr::Binary(operator, a, b) => binary(*operator, meant(a.eval(values)?), meant(b.eval(values)?)),
             Expr::Choose { condition, yes, no } => {
                 if condition.truth(values)? {
                     yes.eval(values)
@@ -53,7 +53,10 @@ impl Expr<usize> {
                 }
             }
             Expr::Call(function, arguments) => {
-                let arguments: Vec<Value> = arguments.iter().map(|argument| argument.eval(values)).collect::<Result<_, _>>()?;
+                // As text a word is what was written.
+                let as_text = matches!(function, Function::Str | Function::Len);
+                let argument = |argument: &Expr<usize>| argument.eval(values).map(|value| if as_text { value } else { meant(value) });
+                let arguments: Vec<Value> = arguments.iter().map(argument).collect::<Result<_, _>>()?;
                 call(*function, &arguments)
             }
         }
@@ -79,7 +82,7 @@ impl Expr<usize> {
         {
             return holds(*comparison, left, right);
         }
-        match self.eval(values)? {
+        match meant(self.eval(values)?) {
             Value::Bool(truth) => Ok(truth),
             Value::Int(int) => Ok(int != 0),
             value => Err(format!("expected a condition, which is true or false, found {}", shown(&value))),
@@ -92,6 +95,14 @@ impl Expr<usize> {
             Expr::Name(at) => values.get(*at),
             _ => None,
         }
+    }
+}
+
+/// A value without its written form, where that is a word.
+fn meant(value: Value) -> Value {
+    match value {
+        Value::Word(_) => value.meaning().into_owned(),
+        value => value,
     }
 }
 
@@ -112,20 +123,22 @@ fn number(value: &Value) -> Result<f64, Failure> {
 }
 
 fn holds(comparison: Comparison, left: &Value, right: &Value) -> Result<bool, Failure> {
-    let equal = |a: &Value, b: &Value| match (a, b, a.number(), b.number()) {
+    let equal = |a: &Value, b: &Value| match (&*a.meaning(), &*b.meaning(), a.number(), b.number()) {
+        // Where it is compared with a text, a word is what was written.
+        (Value::Str(_), ..) | (_, Value::Str(_), ..) => a.to_string() == b.to_string(),
         // As floats, large whole numbers would be equal to their neighbours.
         (Value::Int(a), Value::Int(b), ..) => a == b,
         (.., Some(a), Some(b)) => a == b,
-        _ => a == b,
+        (a, b, ..) => a == b,
     };
-    let order = || match (left, right) {
+    let order = || match (&*left.meaning(), &*right.meaning()) {
         (Value::Str(a), Value::Str(b)) => Ok(a.cmp(b)),
         (Value::Int(a), Value::Int(b)) => Ok(a.cmp(b)),
         _ => number(left)?.partial_cmp(&number(right)?).ok_or_else(|| "nan cannot be compared".to_string()),
     };
-    let within = || match (left, right) {
+    let within = || match (left, &*right.meaning()) {
         (left, Value::List(items)) => Ok(items.iter().any(|item| equal(left, item))),
-        (Value::Str(part), Value::Str(whole)) => Ok(whole.contains(part.as_str())),
+        (Value::Str(_) | Value::Word(_), Value::Str(whole)) => Ok(whole.contains(&left.to_string())),
         _ => Err(format!("'in' looks into a list or a text, not into {}", shown(right))),
     };
     Ok(match comparison {
@@ -265,6 +278,7 @@ fn call(function: Function, arguments: &[Value]) -> Worked {
         Function::Len => match first {
             Value::List(items) => Ok(Value::Int(items.len() as i64)),
             Value::Str(text) => Ok(Value::Int(text.chars().count() as i64)),
+            Value::Word(word) => Ok(Value::Int(word.text().len() as i64)),
             value => Err(format!("expected a list or a text for len, found {}", shown(value))),
         },
     }

@@ -212,7 +212,11 @@ fn value(node: &Node, reader: &mut Reader<'_, '_>, written: &mut Vec<Written>) -
         Some(Value::Str(text.to_string()))
     };
     match &node.tree {
-        Tree::Scalar(Value::Str(text)) | Tree::Word(text) | Tree::Date(text) => template(text),
+        Tree::Word(word) => match Value::as_word(word) {
+            Value::Str(text) => template(&text),
+            value => Some(value),
+        },
+        Tree::Scalar(Value::Str(text)) | Tree::Date(text) => template(text),
         Tree::Scalar(value) => Some(value.clone()),
         Tree::List(items) => items.iter().map(|item| value(item, reader, written)).collect::<Option<_>>().map(Value::List),
         Tree::Table(_) => {

@@ -49,6 +49,31 @@ env:
 }
 
 #[test]
+fn words_without_quotes_keep_their_text_and_have_a_meaning() {
+    let text = "command: t {flags}\nparams:\n  amp: [True, False]\n  id: 1_000\n  k: .5\n  quoted: 'True'\nsweep:\n  only_if:\n";
+    let conditions = ["amp == True", "not (amp == false)", "id == 1000", "id == '1_000'", "k < 1", "quoted == 'True'", "amp in [True]"];
+    let list: String = conditions.iter().map(|one| format!("  - {one}\n")).collect();
+    assert_eq!(lines(&yaml(&format!("{text}{list}")), 0), ["amp=True id=1_000 k=.5 quoted=True"]);
+    let shown = |flags: &str, set: &[&str]| {
+        let set: Vec<String> = set.iter().map(ToString::to_string).collect();
+        let plan = parse(&format!("command = \"t {{flags}}\"\nparams.on = 1\nparams.k = 0xff\n{flags}"), "neronet.toml", None, &set);
+        let experiment = plan.unwrap_or_else(|problems| panic!("{problems}")).experiments.remove(0);
+        let context = neronet_spec::render::Context::of(neronet_model::RunId(1), "/");
+        let of = |params| {
+            let mode = neronet_spec::render::Mode::First;
+            neronet_spec::render::command(&experiment.settings, &params, &context, mode, "sh").expect("a command").shown
+        };
+        experiment.runs().map(of).collect::<Vec<_>>().join("; ")
+    };
+    assert_eq!(shown("", &["on=True,False", "k=.5"]), "t --on --k .5; t --k .5");
+    assert_eq!(shown("flags.bool = \"value\"\n", &["on=True,False"]), "t --on True --k 0xff; t --on False --k 0xff");
+    assert_eq!(
+        shown("params.n = { derive = \"k + 1\" }\nparams.m = { int_uniform = [0x1, 0b10] }\nsweep.samples = 1\n", &["on='True'"]),
+        "t --on True --k 0xff --n 256 --m 1"
+    );
+}
+
+#[test]
 fn anchors_aliases_and_merge_keys() {
     let text = "command: t {flags}\nparams: &base\n  lr: [1, 2]\n  wd: 0\nexperiment:\n- name: a\n- name: b\n  params:\n    <<: *base\n    wd: 3\n";
     let plan = yaml(text);
