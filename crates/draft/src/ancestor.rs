@@ -14,17 +14,20 @@ pub(crate) fn draft(text: &str, name: &str) -> Result<Page, String> {
     let mut top = Block::default();
     let here = Around::default().with(&config);
     match experiments(&config).as_slice() {
-        [] => block(&config, &here, true, &mut top, &mut page),
+        [] => block(&config, &here, Some(here.command(&[])), &mut top, &mut page),
         // One experiment is the file itself.
         [(name, only)] if experiments(only).is_empty() => {
             top.set("", "name", toml::string(&label(name)), "");
-            block(&config, &here, false, &mut top, &mut page);
-            block(only, &here.with(only), true, &mut top, &mut page);
+            block(&config, &here, None, &mut top, &mut page);
+            let here = here.with(only);
+            block(only, &here, Some(here.command(&[])), &mut top, &mut page);
         }
         several => {
-            block(&config, &here, here.is_complete(), &mut top, &mut page);
+            // No run of its own, so what any experiment has is a parameter of the command that all of them inherit.
+            let command = here.is_complete().then(|| here.command(&below(&config)));
+            block(&config, &here, command.clone(), &mut top, &mut page);
             for (name, said) in several {
-                let made = experiment(name, said, &here, &mut page);
+                let made = experiment(name, said, &here, command.as_deref(), &mut page);
                 page.experiments.push(made);
             }
         }
@@ -33,7 +36,7 @@ pub(crate) fn draft(text: &str, name: &str) -> Result<Page, String> {
     Ok(page)
 }
 
-fn experiment(name: &str, said: &Plain, around: &Around, page: &mut Page) -> Block {
+fn experiment(name: &str, said: &Plain, around: &Around, inherited: Option<&str>, page: &mut Page) -> Block {
     let here = around.with(said);
     let mut made = Block::default();
     made.set("", "name", toml::string(&label(name)), "");
@@ -41,9 +44,10 @@ fn experiment(name: &str, said: &Plain, around: &Around, page: &mut Page) -> Blo
     if !inner.is_empty() {
         made.set("", "include_self", "true".to_string(), "it is an experiment itself");
     }
-    block(said, &here, !around.is_complete() || here.differs(around), &mut made, page);
+    let command = here.command(&[]);
+    block(said, &here, (inherited != Some(&command)).then(|| command.clone()), &mut made, page);
     for (name, said) in inner {
-        let child = experiment(name, said, &here, page);
+        let child = experiment(name, said, &here, Some(&command), page);
         made.inner.push(child);
     }
     made
@@ -51,6 +55,13 @@ fn experiment(name: &str, said: &Plain, around: &Around, page: &mut Page) -> Blo
 
 fn experiments(said: &Plain) -> Vec<(&str, &Plain)> {
     said.entries().iter().filter(|(key, _)| key.starts_with('+')).map(|(key, value)| (key.as_str(), value)).collect()
+}
+
+/// The parameters of all experiments within.
+fn below(said: &Plain) -> Vec<String> {
+    let own =
+        |inner: &Plain| inner.get("parameters").map_or(&[][..], Plain::entries).iter().map(|(name, _)| name.clone()).collect::<Vec<_>>();
+    experiments(said).into_iter().flat_map(|(_, inner)| [own(inner), below(inner)].concat()).collect()
 }
 
 fn label(name: &str) -> String {
@@ -84,11 +95,8 @@ impl Around {
         self.prefix.is_some() || self.file.is_some()
     }
 
-    fn differs(&self, around: &Around) -> bool {
-        (&self.prefix, &self.file, &self.format) != (&around.prefix, &around.file, &around.format)
-    }
-
-    fn command(&self) -> String {
+    /// With placeholders for its own parameters, and for `more`.
+    fn command(&self, more: &[String]) -> String {
         let mut pieces = Vec::new();
         let words = [self.prefix.as_deref(), self.file.as_deref()];
         for text in words.into_iter().flatten().filter(|text| !text.trim().is_empty()) {
@@ -100,7 +108,7 @@ impl Around {
         };
         let mut rest = format.trim();
         while let Some((before, behind)) = rest.split_once('{') {
-            match behind.split_once('}').filter(|(name, _)| is_name(name) && self.params.iter().any(|known| known == name)) {
+            match behind.split_once('}').filter(|(name, _)| is_name(name) && self.params.iter().chain(more).any(|known| known == name)) {
                 Some((name, after)) => {
                     pieces.extend([Piece::Text(before.to_string()), Piece::Hole(name.to_string())]);
                     rest = after;
@@ -116,9 +124,9 @@ impl Around {
     }
 }
 
-fn block(said: &Plain, here: &Around, with_command: bool, block: &mut Block, page: &mut Page) {
-    if with_command {
-        block.set("", "command", toml::string(&here.command()), "");
+fn block(said: &Plain, here: &Around, command: Option<String>, block: &mut Block, page: &mut Page) {
+    if let Some(command) = command {
+        block.set("", "command", toml::string(&command), "");
         if here.format.is_none() {
             page.note("there is no parameters_format: {flags} writes --name value for each parameter");
         }

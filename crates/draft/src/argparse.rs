@@ -8,12 +8,15 @@ use crate::toml::{self, Page};
 use neronet_model::Value;
 use neronet_spec::{Piece, is_name, template};
 
+mod declared;
 mod entry;
 mod usage;
 
 use entry::Entry;
 use usage::Usage;
 
+/// What `neronet check` refuses until somebody writes a value in its place.
+pub(crate) const NO_VALUE: &str = "[]";
 const MOST_OPTIONS: usize = 1000;
 /// What is asked for no run.
 const NO_SETTINGS: &str = "help helpfull helpshort helpxml version install-completion show-completion print_config print-config";
@@ -21,10 +24,17 @@ const NO_SETTINGS: &str = "help helpfull helpshort helpxml version install-compl
 const RESUMING: &str =
     "resume resume_from resume_from_checkpoint resume_path ckpt_path load_checkpoint restore restore_from init_checkpoint";
 
-pub(crate) fn draft(text: &str, program: &[String], secret: IsSecret) -> Result<Page, String> {
+/// `source` is the script that printed it, where that is at hand.
+pub(crate) fn draft(text: &str, program: &[String], source: &str, secret: IsSecret) -> Result<Page, String> {
     let text = plain(text);
     let usage = Usage::of(&text);
-    let (mut positionals, options) = entry::all(&text);
+    let (mut positionals, mut options) = entry::all(&text);
+    let declared = declared::all(source);
+    for option in options.iter_mut().filter(|option| !option.is_switch()) {
+        let Some(declared) = declared.get(&option.name) else { continue };
+        option.kind = declared.kind.clone();
+        option.default = option.default.take().or_else(|| declared.default.clone());
+    }
     if positionals.is_empty() {
         positionals = usage.positionals.iter().map(|name| Entry::positional(name)).collect();
     }
@@ -42,12 +52,17 @@ pub(crate) fn draft(text: &str, program: &[String], secret: IsSecret) -> Result<
     page.top.set("", "name", toml::string(&program::stem(&program::head(&typed).program)), "");
     let mut drafting = Drafting { page: &mut page, usage: &usage, secret, negated: negations(&options), resume: None };
     let mut pieces = vec![Piece::Text(words.iter().map(|word| shell::quoted(word)).collect::<Vec<_>>().join(" "))];
+    let mut holes: Vec<String> = Vec::new();
+    // Behind its subcommand a program takes other options.
+    let mut flags_at = None;
     for positional in &positionals {
         if let Some(name) = drafting.positional(positional) {
-            pieces.extend([Piece::Text(" ".to_string()), Piece::Hole(name)]);
+            flags_at = flags_at.or((usage.subcommands && !positional.choices.is_empty()).then_some(holes.len()));
+            holes.push(name);
         }
     }
-    pieces.extend([Piece::Text(" ".to_string()), Piece::Hole("flags".to_string())]);
+    holes.insert(flags_at.unwrap_or(holes.len()), "flags".to_string());
+    pieces.extend(holes.into_iter().flat_map(|name| [Piece::Text(" ".to_string()), Piece::Hole(name)]));
     options.iter().take(MOST_OPTIONS).for_each(|option| drafting.option(option));
     let (negated, resume) = (drafting.negated, drafting.resume.take());
     if options.len() > MOST_OPTIONS {
@@ -143,7 +158,7 @@ impl Drafting<'_> {
             self.page.note(format!("{} is required: give {name} its value below [params]", entry.name));
         }
         let comment = comment(entry, if value.is_none() { "required: write yours here" } else { "" });
-        self.page.top.set("params", &name, value.map_or_else(|| toml::string(&entry.name), |value| toml::typed(&value)), &comment);
+        self.page.top.set("params", &name, value.map_or_else(|| NO_VALUE.to_string(), |value| toml::typed(&value)), &comment);
         Some(name)
     }
 
@@ -176,15 +191,20 @@ impl Drafting<'_> {
         }
         let required = entry.required || self.usage.required.contains(&format!("--{name}"));
         match entry.default.as_deref().and_then(|default| value(entry, default)) {
+            Some(value) if entry.takes_any_truth() => {
+                let comment = comment(entry, "its default; with type=bool every text but the empty one is true");
+                self.page.top.propose("params", name, value, &comment);
+            }
             Some(value) => self.page.top.set("params", name, value, &comment(entry, "")),
+            None if required => {
+                self.page.note(format!("--{name} is required: give it its value below [params]"));
+                let comment = comment(entry, &format!("required: write yours here, {}", entry.wants()));
+                self.page.top.set("params", name, NO_VALUE.to_string(), &comment);
+            }
             None => {
-                if required {
-                    self.page.note(format!("--{name} is required: switch its line below [params] on"));
-                }
-                let example =
-                    entry.choices.first().or(entry.metavars.first()).map_or("…", |example| example.trim_matches(['[', ']', '<', '>']));
-                let comment = comment(entry, if required { "required" } else { "" });
-                self.page.top.propose("params", name, toml::string(entry.default.as_deref().unwrap_or(example)), &comment);
+                let example = entry.default.as_ref().or(entry.choices.first());
+                let comment = comment(entry, &if example.is_none() { entry.wants() } else { String::new() });
+                self.page.top.propose("params", name, example.map_or_else(String::new, |example| toml::string(example)), &comment);
             }
         }
     }
@@ -227,7 +247,8 @@ fn value(entry: &Entry, default: &str) -> Option<String> {
     if entry.is_list() {
         let items: Vec<&str> = match inner {
             Some(inner) => inner.split(',').map(|item| item.trim().trim_matches(['"', '\''])).filter(|item| !item.is_empty()).collect(),
-            None => default.split_whitespace().collect(),
+            // click writes commas.
+            None => default.split([' ', ',']).filter(|item| !item.is_empty()).collect(),
         };
         let items: Vec<Value> = items.into_iter().map(Value::as_typed).collect();
         return (!items.is_empty()).then(|| format!("{{ value = {} }}", toml::list(&items).replace('\n', " ")));

@@ -9,7 +9,7 @@ use crate::shell::{self, Statement, Word};
 use crate::toml::{self, Page};
 use crate::{command_line, program};
 use neronet_spec::{Piece, template};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What says something to whoever reads the log, and prepares nothing.
 const SAYING: &str = "echo date hostname pwd nvidia-smi which printf scontrol squeue sacct sinfo sleep wait exit true : env printenv lscpu free df \
@@ -55,6 +55,8 @@ pub(crate) fn of_script(text: &str, name: &str, variable: &str, request: &Reques
                 body.change_to(directory);
             }
             body.write(&mut page);
+            let left = page.top.text();
+            scheduled(&left, variable, request, &mut page);
         }
         Err(why) => {
             as_it_is(&format!("bash {}", shell::quoted(name)), why, &mut page);
@@ -62,9 +64,33 @@ pub(crate) fn of_script(text: &str, name: &str, variable: &str, request: &Reques
                 page.top.set("params", "task", jobs, "");
                 page.top.set("env", variable, toml::string("{task}"), "");
             }
+            scheduled(text, variable, request, &mut page);
         }
     }
     page
+}
+
+/// Gives the variables that only a scheduler sets, and that `text` uses, what they would hold, and names the others.
+fn scheduled(text: &str, index: &str, request: &Request, page: &mut Page) {
+    let mut unknown = BTreeSet::new();
+    for behind in text.split('$').skip(1) {
+        let behind = behind.strip_prefix('{').unwrap_or(behind);
+        let name = &behind[..behind.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).unwrap_or(behind.len())];
+        let said = request.variables.iter().find(|(known, _)| *known == name);
+        let of_scheduler =
+            said.is_some() || name == index || ["SLURM_", "SGE_", "PBS_"].iter().any(|beginning| name.starts_with(beginning));
+        if !of_scheduler || page.top.has("env", name) || text.contains(&format!("{name}=")) {
+            continue;
+        }
+        match said {
+            Some((name, value)) => page.top.set("env", name, toml::string(value), "as the scheduler would set it"),
+            None => drop(unknown.insert(format!("${name}"))),
+        }
+    }
+    if !unknown.is_empty() {
+        let names = unknown.into_iter().collect::<Vec<_>>().join(", ");
+        page.note(format!("{names} would be set by the scheduler, and is empty here: give it a value below [env]"));
+    }
 }
 
 fn as_it_is(line: &str, why: &str, page: &mut Page) {
@@ -88,6 +114,7 @@ pub(crate) fn read(text: &str, index: &Index<'_>, secret: IsSecret) -> Result<Bo
         secret,
         training: training(&statements),
         programs: 0,
+        background: false,
         commands: 0,
         before: Vec::new(),
     };
@@ -205,6 +232,8 @@ struct Reader {
     /// Which of the programs is the training, and how many there were so far.
     training: usize,
     programs: usize,
+    /// One of them runs while the script goes on.
+    background: bool,
     /// Statements so far.
     commands: usize,
     /// What prepares something for each value of a loop.
@@ -252,7 +281,10 @@ impl Reader {
 
     fn for_loop(&mut self, statement: &Statement) -> Result<(), &'static str> {
         const NOT_SIMPLE: &str = "a loop over what only the shell knows";
-        if statement.word(2) != "in" || self.body.call.is_some() {
+        if self.body.call.is_some() {
+            return Err("a loop behind another program");
+        }
+        if statement.word(2) != "in" {
             return Err(NOT_SIMPLE);
         }
         let mut values = Vec::new();
@@ -337,6 +369,7 @@ impl Reader {
         if self.left {
             return Err("more commands behind its loop");
         }
+        self.background |= piped.last().unwrap_or(statement).joined == "&";
         let mut statement = call::trimmed(statement, &mut self.body.notes);
         while matches!(statement.word(0).as_str(), "time" | "exec" | "srun") {
             let options = if statement.word(0) == "srun" { srun_options(&statement, &mut self.body.notes) } else { 0 };
@@ -355,6 +388,9 @@ impl Reader {
         words.extend(statement.inputs.iter().map(|input| Word::written(input)));
         let is_before = self.programs < self.training;
         self.programs += 1;
+        if self.background && self.programs > 1 {
+            return Err("programs that run at the same time");
+        }
         if is_before || self.body.call.is_some() {
             let note = "there is more than one program: a step after the training can be a [[then]], another training an [[experiment]]";
             self.body.notes.push(note.to_string());

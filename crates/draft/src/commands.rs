@@ -130,7 +130,10 @@ fn of_lines(lines: &[Vec<Word>], secret: IsSecret, page: &mut Page) -> (Call, Ve
         (0..lines.len()).map(|row| varying.iter().map(|at| lines[row][*at].literal().unwrap_or_default()).collect()).collect();
     let distinct: BTreeSet<&Vec<String>> = rows.iter().collect();
     if distinct.len() < rows.len() {
-        page.note(format!("{} lines are there twice and are taken once", rows.len() - distinct.len()));
+        page.note(match rows.len() - distinct.len() {
+            1 => "one line is there twice and is taken once".to_string(),
+            twice => format!("{twice} lines are there twice and are taken once"),
+        });
     }
     let mut seen = BTreeSet::new();
     let rows: Vec<&Vec<String>> = rows.iter().filter(|row| seen.insert(*row)).collect();

@@ -6,6 +6,7 @@ use crate::program;
 use crate::resources::{self, Request};
 use crate::shell;
 use crate::toml::{self, Page};
+use neronet_spec::{Piece, template};
 
 pub(crate) fn draft(text: &str, name: &str, secret: IsSecret) -> Result<Page, String> {
     let mut page = Page::default();
@@ -22,7 +23,14 @@ pub(crate) fn draft(text: &str, name: &str, secret: IsSecret) -> Result<Page, St
         request.cpus = Some(slots);
         request.memory_mb = request.memory_mb.map(|memory| memory.saturating_mul(slots));
     }
-    let request = std::mem::take(request);
+    let mut request = std::mem::take(request);
+    let job = asked.name.clone().unwrap_or_else(|| name.rsplit('/').next().unwrap_or(name).to_string());
+    request.variables = vec![
+        ("NSLOTS", slots.to_string()),
+        ("NHOSTS", "1".to_string()),
+        ("JOB_ID", "{run.id}".to_string()),
+        ("JOB_NAME", template(&[Piece::Text(job)])),
+    ];
     let mut page = batch::of_script(text, name, "SGE_TASK_ID", &request, secret, page);
     if let Some(name) = &asked.name {
         page.top.set("", "name", toml::string(&program::experiment_name(name)), "");
@@ -74,7 +82,7 @@ impl Asked {
                 "-tc" => request.parallel = value().parse().ok().filter(|count| *count > 0),
                 "-q" => request.target.push(("queue", toml::string(value()))),
                 "-P" | "-A" => request.target.push(("account", toml::string(value()))),
-                "-M" => request.email = Some(value().to_string()),
+                "-M" => request.mail_to(value(), page),
                 "-m" => {
                     for letter in value().chars() {
                         match letter {

@@ -78,7 +78,15 @@ pub(crate) fn draft(project: &Hydra<'_>) -> Result<Page, String> {
     if values.len() > MOST_VALUES {
         page.note(format!("{} more values of {} are not shown", values.len() - MOST_VALUES, project.name));
     }
-    let added: String = sweeper(&config, &mut page).iter().map(|name| format!(" +{name}={{{name}}}")).collect();
+    let added = sweeper(&config, &mut page);
+    let mut required = Vec::new();
+    missing(&config, "", &mut required);
+    required.retain(|name| !page.top.is_on("params", name));
+    for name in required {
+        page.top.propose("params", &name, toml::string("???"), "required: write yours");
+        page.note(format!("{name} is required (???): switch its line below [params] on"));
+    }
+    let added: String = added.iter().map(|name| format!(" +{name}={{{name}}}")).collect();
     let words = words.iter().map(|word| word.raw.as_str()).collect::<Vec<_>>().join(" ");
     let command = format!("{}{added} {{overrides}} hydra.run.dir=. hydra.output_subdir=.hydra", command_line::verbatim(&words));
     page.top.set("", "command", toml::string(&command), "");
@@ -136,9 +144,24 @@ fn flat(yaml: &Plain, prefix: &str, values: &mut Vec<(String, String)>) {
     }
 }
 
+/// The names of the values that whoever starts a run must give.
+fn missing(yaml: &Plain, prefix: &str, names: &mut Vec<String>) {
+    for (key, value) in yaml.entries().iter().filter(|(key, _)| !prefix.is_empty() || key != "hydra") {
+        let name = format!("{prefix}{key}");
+        match value {
+            Plain::Map(_) => missing(value, &format!("{name}."), names),
+            Plain::Text { text, .. } if text == "???" && is_name(&name) => names.push(name),
+            _ => {}
+        }
+    }
+}
+
 /// The sweeper's parameters; those that are added to the configuration (`+name`) are handed back.
 fn sweeper(config: &Plain, page: &mut Page) -> Vec<String> {
     let Some(sweeper) = config.get("hydra").and_then(|hydra| hydra.get("sweeper")) else { return Vec::new() };
+    // It tries so many of the combinations, not all of them.
+    let adaptive = sweeper.get("n_trials").is_some()
+        || sweeper.get("_target_").and_then(Plain::text).is_some_and(|target| !target.contains("BasicSweeper"));
     let mut drawn = false;
     let mut added = Vec::new();
     for (name, value) in sweeper.get("params").map_or(&[][..], Plain::entries) {
@@ -149,6 +172,10 @@ fn sweeper(config: &Plain, page: &mut Page) -> Vec<String> {
         let own = name.trim_start_matches('+');
         match written.filter(|_| is_name(own) && !matches!(own, "flags" | "overrides" | "checkpoint") && !own.starts_with("run.")) {
             Some((toml, is_drawn)) => {
+                let (toml, is_drawn) = match adaptive && toml.starts_with('[') {
+                    true => (format!("{{ choice = {} }}", toml.replace('\n', " ")), true),
+                    false => (toml, is_drawn),
+                };
                 drawn |= is_drawn;
                 if own != name {
                     added.push(own.to_string());

@@ -50,9 +50,9 @@ pub fn of_command(words: &[String], secret: IsSecret) -> Result<Draft, String> {
 }
 
 /// From what `PROGRAM --help` prints. `program` are the words that call it, without `--help`; `python` is the environment that it
-/// was called in, where it lies in the project.
-pub fn of_help(text: &str, program: &[String], python: Option<&str>, secret: IsSecret) -> Result<Draft, String> {
-    let mut page = argparse::draft(&bounded(text)?, program, secret)?;
+/// was called in, where it lies in the project; `source` is the script's own text, if that is at hand.
+pub fn of_help(text: &str, program: &[String], python: Option<&str>, source: &str, secret: IsSecret) -> Result<Draft, String> {
+    let mut page = argparse::draft(&bounded(text)?, program, source, secret)?;
     page.python(python);
     finish(page)
 }
@@ -70,7 +70,7 @@ pub fn of_text(source: Source, text: &str, name: &str, secret: IsSecret) -> Resu
         Source::Sweep => wandb::draft(&text, name)?,
         Source::Ancestor => ancestor::draft(&text, name)?,
         Source::Commands => commands::draft(&text, name, secret)?,
-        Source::Help => argparse::draft(&text, &[], secret)?,
+        Source::Help => argparse::draft(&text, &[], "", secret)?,
     })
 }
 
@@ -85,10 +85,11 @@ fn bounded(text: &str) -> Result<String, String> {
     Ok(text.strip_prefix('\u{feff}').unwrap_or(text).replace("\r\n", "\n"))
 }
 
-/// What cannot be read again is not handed out.
+/// What cannot be read again is not handed out, but for values that only its reader knows.
 fn finish(page: Page) -> Result<Draft, String> {
     let text = page.written();
-    if let Err(problems) = neronet_spec::parse(&text, "neronet.toml", None, &[])
+    let filled = text.replace(&format!(" = {}", argparse::NO_VALUE), " = 0");
+    if let Err(problems) = neronet_spec::parse(&filled, "neronet.toml", None, &[])
         && let Some(problem) = problems.0.first()
     {
         return Err(format!("no specification can be made of it: {}", problem.message));

@@ -1,6 +1,6 @@
 //! What schedulers and scripts write of time, memory and GPUs, in the words of a specification.
 
-use crate::toml::{self, Block};
+use crate::toml::{self, Block, Page};
 
 /// What a job asks for, whoever is asked.
 #[derive(Debug, Default)]
@@ -20,9 +20,19 @@ pub(crate) struct Request {
     /// Jobs of an array in TOML, how many that are, and how many may run at a time.
     pub(crate) array: Option<(String, u64)>,
     pub(crate) parallel: Option<u64>,
+    /// Variables that the scheduler sets, with what they would hold.
+    pub(crate) variables: Vec<(&'static str, String)>,
 }
 
 impl Request {
+    /// A cluster knows its own users by their names; here a mail needs an address.
+    pub(crate) fn mail_to(&mut self, user: &str, page: &mut Page) {
+        self.email = Some(user.to_string());
+        if !user.contains('@') {
+            page.note(format!("no mail is sent, since {user} is no address: write yours below [notify]"));
+        }
+    }
+
     pub(crate) fn write(&self, scheduler: &str, block: &mut Block) {
         let mut set = |key: &str, value: Option<String>, comment: &str| {
             if let Some(value) = value {
@@ -38,8 +48,11 @@ impl Request {
             block.set("sweep", "parallel", parallel.to_string(), "at a time");
         }
         if let Some(email) = &self.email {
-            block.set("notify", "email", toml::string(email), "");
-            if !self.mail_on.is_empty() {
+            match email.contains('@') {
+                true => block.set("notify", "email", toml::string(email), ""),
+                false => block.propose("notify", "email", toml::string(&format!("{email}@…")), "an address"),
+            }
+            if email.contains('@') && !self.mail_on.is_empty() {
                 block.set("notify", "on", toml::strings(self.mail_on.iter().copied()), "");
             }
         }

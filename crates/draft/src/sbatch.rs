@@ -6,6 +6,7 @@ use crate::program;
 use crate::resources::{self, Request};
 use crate::shell::{self, Word};
 use crate::toml::{self, Page};
+use neronet_spec::{Piece, template};
 
 /// Short options, and those that go by several names.
 const NAMES: [(&str, &str); 22] = [
@@ -47,7 +48,8 @@ pub(crate) fn draft(text: &str, name: &str, secret: IsSecret) -> Result<Page, St
     }
     let mut asked = Asked::default();
     options(&words, &mut page, |name, value, page| asked.option(name, value, page));
-    let request = asked.finish(&mut page);
+    let mut request = asked.finish(&mut page);
+    request.variables = asked.variables(&request, name);
     let mut page = batch::of_script(text, name, "SLURM_ARRAY_TASK_ID", &request, secret, page);
     if let Some(name) = &asked.name {
         page.top.set("", "name", toml::string(&program::experiment_name(name)), "");
@@ -124,11 +126,19 @@ impl Asked {
             },
             "cpus-per-task" => (self.cpus_per_task, unread) = (count, count.is_none()),
             "ntasks" | "ntasks-per-node" => (self.tasks, unread) = (count, count.is_none()),
-            "gres" => value.split(',').for_each(|resource| match resource.strip_prefix("gpu") {
-                Some(gpus) => gpu(gpus.trim_start_matches(':'), request),
-                None => request.options.push(format!("--gres={resource}")),
-            }),
-            "gpus" | "gpus-per-node" => gpu(value, request),
+            "gres" | "gpus" | "gpus-per-node" => {
+                let all: Vec<&str> = value.split(',').collect();
+                let counts = all.iter().filter_map(|one| match name {
+                    "gres" => one.strip_prefix("gpu").map(|gpus| gpu(gpus.trim_start_matches(':'))),
+                    _ => Some(gpu(one)),
+                });
+                let (kinds, counts): (Vec<bool>, Vec<Option<u64>>) = counts.unzip();
+                request.gpus = counts.iter().copied().sum::<Option<u64>>().filter(|_| !counts.is_empty()).or(request.gpus);
+                // What kind it is, and what is none.
+                if kinds.contains(&true) || kinds.len() < all.len() {
+                    request.options.push(format!("--{name}={value}"));
+                }
+            }
             "gpus-per-task" => (self.gpus_per_task, unread) = (value.rsplit(':').next().and_then(|count| count.parse().ok()), false),
             "mem" => match resources::megabytes(value, 'M') {
                 Some(memory) => request.memory_mb = Some(memory),
@@ -147,7 +157,7 @@ impl Asked {
                     page.note("the array has no limit (%N): [sweep] parallel says how many runs at a time, 1 without it");
                 }
             }
-            "mail-user" => request.email = Some(value.to_string()),
+            "mail-user" => request.mail_to(value, page),
             "mail-type" => request.mail_on = mail(value, page),
             "chdir" => request.directory = Some(value.to_string()),
             "signal" => {
@@ -192,6 +202,34 @@ impl Asked {
         request
     }
 
+    /// What Slurm would set.
+    fn variables(&self, request: &Request, script: &str) -> Vec<(&'static str, String)> {
+        let job = self.name.clone().unwrap_or_else(|| script.rsplit('/').next().unwrap_or(script).to_string());
+        let always = [
+            ("SLURM_JOB_ID", "{run.id}".to_string()),
+            ("SLURM_JOBID", "{run.id}".to_string()),
+            ("SLURM_JOB_NAME", template(&[Piece::Text(job)])),
+            ("SLURM_JOB_NUM_NODES", "1".to_string()),
+            ("SLURM_NNODES", "1".to_string()),
+            ("SLURM_NODEID", "0".to_string()),
+            ("SLURM_PROCID", "0".to_string()),
+            ("SLURM_LOCALID", "0".to_string()),
+        ];
+        let asked = [
+            ("SLURM_CPUS_PER_TASK", self.cpus_per_task),
+            ("SLURM_NTASKS", self.tasks),
+            ("SLURM_NPROCS", self.tasks),
+            ("SLURM_CPUS_ON_NODE", request.cpus),
+            ("SLURM_GPUS", request.gpus),
+            ("SLURM_GPUS_ON_NODE", request.gpus),
+            ("SLURM_GPUS_PER_NODE", request.gpus),
+            ("SLURM_MEM_PER_NODE", request.memory_mb),
+            ("SLURM_MEM_PER_CPU", self.memory_per_cpu),
+            ("SLURM_ARRAY_TASK_COUNT", request.array.as_ref().map(|(_, count)| *count)),
+        ];
+        always.into_iter().chain(asked.into_iter().filter_map(|(name, count)| Some((name, count?.to_string())))).collect()
+    }
+
     fn stop(&self, page: &mut Page) {
         let Some((signal, before)) = &self.signal else { return };
         let upper = signal.to_uppercase();
@@ -207,8 +245,8 @@ impl Asked {
     }
 }
 
-/// `2`, `a100`, `a100:2`, or nothing, which is one.
-fn gpu(text: &str, request: &mut Request) {
+/// `2`, `a100`, `a100:2`, or nothing, which is one: whether it says the kind, and how many there are.
+fn gpu(text: &str) -> (bool, Option<u64>) {
     let text = text.split('(').next().unwrap_or(text);
     let (kind, count) = match text.rsplit_once(':') {
         Some((kind, count)) => (Some(kind), count.parse().ok()),
@@ -217,10 +255,7 @@ fn gpu(text: &str, request: &mut Request) {
             Err(_) => (Some(text).filter(|kind| !kind.is_empty()), Some(1)),
         },
     };
-    request.gpus = count.or(request.gpus);
-    if let Some(kind) = kind {
-        request.options.push(format!("--gres=gpu:{kind}:{}", count.unwrap_or(1)));
-    }
+    (kind.is_some(), count)
 }
 
 fn mail(value: &str, page: &mut Page) -> Vec<&'static str> {

@@ -133,6 +133,19 @@ impl Block {
         self.table(table).push(Line::Remark(one_line(text)));
     }
 
+    /// What is written of it.
+    pub(crate) fn text(&self) -> String {
+        let mut text = String::new();
+        self.written(&mut text);
+        text
+    }
+
+    /// Whether a key is there and switched on.
+    pub(crate) fn is_on(&self, table: &'static str, key: &str) -> bool {
+        let lines = self.tables.iter().filter(|(known, _)| *known == table).flat_map(|(_, lines)| lines);
+        lines.into_iter().any(|line| matches!(line, Line::Key { key: known, off: false, .. } if known == key))
+    }
+
     /// Whether a key is there, switched on or not.
     pub(crate) fn has(&self, table: &'static str, key: &str) -> bool {
         self.places.contains_key(&(table, key.to_string()))

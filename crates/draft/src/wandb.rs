@@ -99,7 +99,7 @@ fn command(sweep: &Plain, program: &str, page: &mut Page) -> Passed {
             "${env}" | "/usr/bin/env" => {}
             "${interpreter}" => push(vec![Piece::Text("python".to_string())]),
             "${program}" => push(vec![Piece::Text(shell::quoted(program))]),
-            "${args}" => push(flags()),
+            "${args}" | "${args_no_equals}" => push(flags()),
             "${args_no_boolean_flags}" => {
                 passed = Passed::Switches;
                 push(flags());
@@ -112,20 +112,38 @@ fn command(sweep: &Plain, program: &str, page: &mut Page) -> Passed {
                 page.note(format!("{word} is written as \"$NERONET_PARAMS\", the path of a JSON file with the parameters"));
                 push(vec![Piece::Text("\"$NERONET_PARAMS\"".to_string())]);
             }
-            word => match word
-                .strip_prefix("${envvar:")
-                .and_then(|rest| rest.strip_suffix('}'))
-                .filter(|name| is_name(name) && !name.contains(['.', '-']))
-            {
-                Some(variable) => push(vec![Piece::Text(format!("\"${variable}\""))]),
-                None => push(vec![Piece::Text(shell::quoted(word))]),
-            },
+            word => push(vec![Piece::Text(of_word(word, page))]),
         }
     }
     let text = template(&words);
     let text = if text.trim().is_empty() { format!("python {} {{flags}}", shell::quoted(program)) } else { text };
     page.top.set("", "command", toml::string(&text), "");
     passed
+}
+
+/// A word for the shell, with the variables of the environment that it names.
+fn of_word(word: &str, page: &mut Page) -> String {
+    let mut written = String::new();
+    let mut rest = word;
+    while let Some((before, (name, behind))) =
+        rest.split_once("${envvar:").and_then(|(before, behind)| Some((before, behind.split_once('}')?)))
+    {
+        if !is_name(name) || name.contains(['.', '-']) {
+            break;
+        }
+        if !before.is_empty() {
+            written.push_str(&shell::quoted(before));
+        }
+        written.push_str(&format!("\"${name}\""));
+        rest = behind;
+    }
+    if rest.contains("${") {
+        page.note(format!("{rest} in the command is not known, and is handed over as it is written"));
+    }
+    if written.is_empty() || !rest.is_empty() {
+        written.push_str(&shell::quoted(rest));
+    }
+    written
 }
 
 struct Reader<'p> {
@@ -152,6 +170,10 @@ impl Reader<'_> {
     }
 
     fn set(&mut self, name: &str, toml: String, comment: &str) {
+        // As W&B hands lists over: `--layers=[64, 32]`, one argument.
+        if (toml.contains("[[") || toml.contains("{ value = [")) && self.passed != Passed::Overrides {
+            self.page.top.set("flags", "list", toml::string("brackets"), "");
+        }
         self.page.top.set("params", name, toml, comment);
     }
 
@@ -190,10 +212,14 @@ impl Reader<'_> {
         let kind = distribution.strip_prefix("q_").unwrap_or(&distribution);
         let rounded = distribution.starts_with("q_").then(|| quantum.unwrap_or(1.0));
         let comment = rounded.map(|q| format!("{distribution}, q = {q}: not rounded here")).unwrap_or_default();
+        let listed = |q: f64| kind == "uniform" && bounds().is_some_and(|(.., from, to)| from < to && (to - from) / q < MOST_STEPS);
+        if let Some(q) = rounded.filter(|q| !listed(*q)) {
+            self.page.note(format!("parameter {name}: its draws are not rounded to multiples of {q} ({distribution})"));
+        }
         match kind {
             "uniform" | "int_uniform" | "log_uniform" | "log_uniform_values" | "inv_log_uniform" | "inv_log_uniform_values" => {
                 let Some((low, high, from, to)) = bounds().filter(|(.., from, to)| from < to) else { return false };
-                if let Some(q) = rounded.filter(|q| kind == "uniform" && (to - from) / q < MOST_STEPS) {
+                if let Some(q) = rounded.filter(|q| listed(*q)) {
                     let steps = ((to - from) / q + 1e-9).floor() as u64;
                     // To as many digits as the step has.
                     let value = |step: u64| Value::from_f64((((from + step as f64 * q) / q).round() * q * 1e9).round() / 1e9);

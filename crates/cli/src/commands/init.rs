@@ -166,10 +166,12 @@ fn summary(session: &Session, draft: &Draft, file: &str, from: &str) {
     match &plan {
         Ok(plan) => {
             for experiment in plan.experiments.iter().take(SHOWN) {
-                let facts =
-                    [("name", experiment.name.clone()), ("command", command(experiment)), ("varies", experiment.varying().join(" "))];
-                page.facts(&facts);
-                page.facts(&[("runs", grouped(experiment.count()))]);
+                page.facts(&[
+                    ("name", experiment.name.clone()),
+                    ("command", command(experiment)),
+                    ("varies", experiment.varying().join(" ")),
+                    ("runs", grouped(experiment.count())),
+                ]);
             }
             if plan.experiments.len() > SHOWN {
                 page.line(&format!("and {} more experiments", plan.experiments.len() - SHOWN), Style::Faint);

@@ -83,6 +83,14 @@ fn a_folder_is_looked_at() {
     world.compare("init_only", &world.neronet(&["init", "--print"]).succeeded());
     world.write("sweep.yaml", "program: train.py\nmethod: grid\nparameters:\n  lr: {values: [1, 2]}\n");
     world.compare("init_several", &world.neronet(&["init"]).refused(2));
+    // Scripts that read options, whatever they are called, and no others.
+    let script = "from argparse import ArgumentParser\nif __name__ == '__main__':\n    open('trained', 'w')\n";
+    for (name, text) in [("pretrain_vae.py", script), ("evaluate.py", script), ("model.py", "import torch\n")] {
+        world.write(name, text);
+    }
+    let said = world.neronet(&["init"]).refused(2).err;
+    assert!(said.contains("init evaluate.py") && said.contains("init pretrain_vae.py") && !said.contains("model.py"), "{said}");
+    assert!(!world.project().join("trained").exists());
 }
 
 #[test]

@@ -11,6 +11,8 @@ pub(super) struct Entry {
     pub(super) choices: Vec<String>,
     pub(super) default: Option<String>,
     pub(super) required: bool,
+    /// The function that reads its value, as the script names it.
+    pub(super) kind: Option<String>,
     /// Without what it says of the default.
     pub(super) help: String,
 }
@@ -22,6 +24,25 @@ impl Entry {
 
     pub(super) fn is_switch(&self) -> bool {
         self.metavars.is_empty() && self.choices.is_empty()
+    }
+
+    /// Its default is a truth value, and it may be one that takes any text for true.
+    pub(super) fn takes_any_truth(&self) -> bool {
+        let truth = self.default.as_deref().is_some_and(|default| matches!(default, "True" | "False"));
+        let any = self.kind.as_ref().is_none_or(|kind| kind == "bool");
+        truth && any && self.choices.is_empty() && !self.metavars.iter().any(|metavar| metavar == "BOOLEAN")
+    }
+
+    /// What is to be written in its place.
+    pub(super) fn wants(&self) -> String {
+        let metavar = self.metavars.first().map_or("", |metavar| metavar.trim_matches(['[', ']', '<', '>']));
+        let own = self.name.replace('-', "_");
+        match self.kind.as_deref() {
+            Some("int") => "a whole number".to_string(),
+            Some("float") => "a number".to_string(),
+            _ if self.choices.is_empty() && !metavar.is_empty() && !metavar.eq_ignore_ascii_case(&own) => metavar.to_string(),
+            _ => "its value".to_string(),
+        }
     }
 
     /// It takes several values.

@@ -279,7 +279,8 @@ impl Arguments<'_> {
         if place.variables().any(|(name, _)| self.known.has(name)) {
             return;
         }
-        let remark = if place.beginning().starts_with('/') || place.literal().is_none() {
+        let anywhere = place.beginning().is_empty() && place.literal().is_none();
+        let remark = if place.beginning().starts_with('/') || anywhere {
             format!(
                 "{spelled} names one place for all runs: they would overwrite each other. {spelled} {{run.dir}}/out is a folder for each run."
             )

@@ -122,7 +122,7 @@ proptest! {
             prop_assert!(read(&draft).is_ok(), "{}", draft.text);
             prop_assert!(draft.notes.iter().all(|note| !note.contains('\n')));
         }
-        if let Ok(draft) = of_help(&text, &["python".into(), text.replace('\0', "")], Some(&text), is_secret) {
+        if let Ok(draft) = of_help(&text, &["python".into(), text.replace('\0', "")], Some(&text), &text, is_secret) {
             prop_assert!(read(&draft).is_ok(), "{}", draft.text);
         }
         if let Ok(draft) = of_command(std::slice::from_ref(&text), is_secret) {

@@ -2,6 +2,7 @@
 
 mod argv;
 mod hostile;
+mod said;
 mod whole;
 
 use neronet_draft::Draft;
@@ -13,7 +14,7 @@ fn is_secret(name: &str) -> bool {
     ["KEY", "TOKEN", "SECRET", "PASSWORD"].iter().any(|word| name.ends_with(word))
 }
 
-/// Reads a draft as `neronet check` would.
+/// Reads a draft as `neronet check` would, once what is required has a value.
 fn read(draft: &Draft) -> Result<Plan, Problems> {
-    neronet_spec::parse(&draft.text, "neronet.toml", None, &[])
+    neronet_spec::parse(&draft.text.replace(" = []", " = 0"), "neronet.toml", None, &[])
 }

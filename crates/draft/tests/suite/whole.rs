@@ -52,8 +52,8 @@ fn texts_that_say_themselves_what_they_are() {
 
 #[test]
 fn helps_of_a_program_that_was_called() {
-    compare("absl", of_help(source!("absl.txt"), &words("python train.py"), None, is_secret));
-    compare("fire", of_help(source!("fire.txt"), &words("python train.py"), Some(".venv"), is_secret));
+    compare("absl", of_help(source!("absl.txt"), &words("python train.py"), None, "", is_secret));
+    compare("fire", of_help(source!("fire.txt"), &words("python train.py"), Some(".venv"), "", is_secret));
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! What a folder holds that a specification can be drafted from.
 
+use super::project::reads_options;
 use super::{of_file, read};
 use crate::session::Session;
 use neronet_draft::{Draft, Hydra, Source};
@@ -9,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 /// Entries of a folder that are looked at.
 const MOST: usize = 2000;
-/// Scripts that are the ones to run, by their names.
+/// Scripts that are run by themselves, even where they read no options.
 const SCRIPTS: [&str; 6] = ["train.py", "main.py", "run.py", "fit.py", "finetune.py", "experiment.py"];
 const LISTS: [&str; 4] = ["commands.txt", "jobs.txt", "runs.txt", "experiments.txt"];
 
@@ -44,7 +45,7 @@ fn kind(folder: &Path, name: &Path) -> Option<&'static str> {
     let content = read(&folder.join(name)).ok()?;
     match ending {
         "py" if Hydra::main_of(&content).is_some() => Some("a Hydra project"),
-        "py" => SCRIPTS.contains(&text).then_some("a script; its --help is asked"),
+        "py" => (SCRIPTS.contains(&text) || reads_options(&content)).then_some("a script; its --help is asked"),
         "txt" if LISTS.contains(&text) => Some("a list of commands"),
         "txt" => None,
         _ => match Source::of(text, &content)? {

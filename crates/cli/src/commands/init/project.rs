@@ -31,6 +31,13 @@ const PARSERS: [&str; 12] = [
     "draccus",
 ];
 
+/// Whether a script reads options when it is run.
+pub(super) fn reads_options(text: &str) -> bool {
+    let imports = text.lines().filter(|line| line.starts_with("import ") || line.starts_with("from "));
+    let of_library = imports.flat_map(|line| line.split(|c: char| !(c.is_alphanumeric() || c == '_'))).any(|word| PARSERS.contains(&word));
+    of_library && ["__main__", "parse_args(", "Fire(", "app.run(", "LightningCLI("].iter().any(|word| text.contains(word))
+}
+
 pub(super) fn of_script(session: &Session, script: &Path, text: &str, carefully: bool) -> Result<(Draft, String), HomeError> {
     let shown = script.display().to_string();
     let python = Python::of(session);
@@ -63,7 +70,7 @@ pub(super) fn of_script(session: &Session, script: &Path, text: &str, carefully:
     let said = asked::what_it_prints(&python.program, &words, &session.context.folder, PATIENCE).map_err(|why| {
         HomeError::Failed(format!("`{asked}` {why}; give a command instead: neronet init -- {} --lr 0.1", in_shell(&command)))
     })?;
-    let help = |text: &str| of_help(text, &command, python.environment.as_deref(), is_secret_assigned);
+    let help = |said: &str| of_help(said, &command, python.environment.as_deref(), text, is_secret_assigned);
     let draft = help(&said.out).or_else(|why| help(&said.err).map_err(|_| why));
     let draft = draft.map_err(|why| {
         let last = said.err.lines().rev().find(|line| !line.trim().is_empty());
