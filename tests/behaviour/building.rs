@@ -35,6 +35,7 @@ fn a_build_that_fails_ends_its_runs_and_says_why() {
     let world = world("echo first >&2; cc -o sim nowhere.c");
     let said = world.say(&["run", "--quiet"]).with_code(1);
     assert!(!said.err.contains("panicked"), "{said:#?}");
+    assert_eq!((said.err.matches("the build failed").count(), said.err.matches("for the same reason").count()), (1, 2), "{said:#?}");
     for run in 1..=3 {
         let shown = world.show(run);
         let reason = shown["reason"].as_str().unwrap_or_default().to_string();
@@ -43,6 +44,9 @@ fn a_build_that_fails_ends_its_runs_and_says_why() {
     }
     let left: Vec<_> = std::fs::read_dir(world.home().join("builds")).expect("there").flatten().map(|entry| entry.file_name()).collect();
     assert!(left.iter().all(|name| !name.to_string_lossy().ends_with(".new")), "{left:?}");
+    let tried = world.say(&["check", "--smoke", "20s"]).with_code(1);
+    assert!(tried.out.contains("could not be started") || tried.out.contains("the build failed (exit status: 1)\n"), "{tried:#?}");
+    assert!(tried.out.contains("nowhere.c") && !(tried.out + &tried.err).contains(".log"));
     world.write("nowhere.c", "int main() { return 0; }\n");
     world.say(&["run", "--quiet"]).with_code(0);
 }

@@ -21,7 +21,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
 /// Lines of what a failed build said that its runs' reason holds.
-const LAST_LINES: usize = 5;
+const LAST_LINES: usize = 10;
 
 /// The build of a sweep, as far as it has come.
 pub(crate) enum Build {
@@ -88,12 +88,11 @@ pub(crate) fn begin(context: &Context, sweep: &Sweep) -> Result<Build, HomeError
     let log = place.with_extension("log");
     let child =
         command(context, sweep, &draft, &log)?.spawn().map_err(|e| HomeError::Failed(format!("the build cannot be started: {e}")))?;
-    (context.say)(&format!(
-        "building for sweep {}: {} (it prints to {})",
-        sweep.id,
-        sweep.settings.code.build.as_deref().unwrap_or_default(),
-        log.display()
-    ));
+    let build = sweep.settings.code.build.as_deref().unwrap_or_default();
+    (context.say)(&match context.passing {
+        true => format!("building: {build}"),
+        false => format!("building for sweep {}: {build} (it prints to {})", sweep.id, log.display()),
+    });
     Ok(Build::Running(Box::new(Running { child, since: Instant::now(), draft, place, log, ended: false, _lock: lock })))
 }
 
@@ -143,7 +142,7 @@ impl Build {
                 Ok(Some(status)) => {
                     running.ended = true;
                     if !status.success() {
-                        return Build::Failed(failed(&status.to_string(), &running.log));
+                        return Build::Failed(failed(context, &status.to_string(), &running.log));
                     }
                     match std::fs::rename(&running.draft, &running.place) {
                         Ok(()) => {
@@ -160,10 +159,11 @@ impl Build {
     }
 }
 
-fn failed(how: &str, log: &Path) -> String {
+fn failed(context: &Context, how: &str, log: &Path) -> String {
     let text = String::from_utf8_lossy(&std::fs::read(log).unwrap_or_default()).into_owned();
     let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
     let last = lines[lines.len().saturating_sub(LAST_LINES)..].join("\n");
     let said = if last.is_empty() { String::new() } else { format!(":\n{last}") };
-    format!("the build failed ({how}; all that it said is in {}){said}", log.display())
+    let place = if context.passing { String::new() } else { format!("; all that it said is in {}", log.display()) };
+    format!("the build failed ({how}{place}){said}")
 }
