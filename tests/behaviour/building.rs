@@ -36,6 +36,7 @@ fn a_build_that_fails_ends_its_runs_and_says_why() {
     let world = world("echo first >&2; mkdir -p locked && touch locked/file && chmod a-w locked; cc -o sim nowhere.c");
     let said = world.say(&["run", "--quiet"]).with_code(1);
     assert!(!said.err.contains("panicked"), "{said:#?}");
+    assert_eq!((said.err.matches("the build failed").count(), said.err.matches("for the same reason").count()), (1, 2), "{said:#?}");
     for run in 1..=3 {
         let shown = world.show(run);
         let reason = shown["reason"].as_str().unwrap_or_default().to_string();
@@ -43,6 +44,9 @@ fn a_build_that_fails_ends_its_runs_and_says_why() {
         assert!(reason.contains("nowhere.c"), "{reason}");
     }
     assert_eq!(folders(&world), 0);
+    let tried = world.say(&["check", "--smoke", "20s"]).with_code(1);
+    assert!(tried.out.contains("could not be started") || tried.out.contains("the build failed (exit status: 1)\n"), "{tried:#?}");
+    assert!(tried.out.contains("nowhere.c") && !(tried.out + &tried.err).contains(".log"));
     world.write("nowhere.c", "int main() { return 0; }\n");
     world.say(&["run", "--quiet"]).with_code(0);
 }

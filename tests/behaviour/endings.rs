@@ -206,3 +206,15 @@ fn clock_jumps(killed: &[&str]) {
     let times: Vec<u64> = world.rows(1, 1).iter().filter_map(|row| row["t"].as_u64()).collect();
     assert!(times.is_sorted() && times.last().is_some_and(|last| *last < 600_000), "{times:?}");
 }
+
+#[test]
+fn where_no_cause_is_known_the_last_line_of_the_errors_is_the_reason() {
+    let world = World::new();
+    world.write("train.py", "import argparse\nargparse.ArgumentParser().parse_args()\n");
+    let said = world.say(&["run", "--quiet", "--", "python3", "train.py", "--machine", "gpu1"]).with_code(1);
+    let reason = "exit code 2: train.py: error: unrecognized arguments: --machine gpu1";
+    assert_eq!(world.show(1)["reason"], reason);
+    assert!(said.err.contains(&format!("run 1 failed: {reason}")) && said.out.is_empty(), "{said:#?}");
+    world.say(&["run", "--quiet", "--", "sh", "-c", "echo loss 1; exit 3"]).with_code(1);
+    assert_eq!(world.show(2)["reason"], "exit code 3");
+}

@@ -228,6 +228,13 @@ fn builds_and_steps_are_shown_and_looked_at_as_the_command_is() {
     assert_eq!(found(&world), []);
     let shown = world.say(&["check"]).with_code(0).out;
     assert!(shown.contains("build  true\n") && shown.contains("then   late: python3 evaal.py 1\n"), "{shown}");
+    let said = world.say(&["check", "--json"]).with_code(0).json();
+    let experiment = &said["experiments"][0];
+    assert_eq!((&experiment["build"], &experiment["then"][0]["command"]), (&"true".into(), &"python3 evaal.py 1".into()), "{said:#}");
+    let programs = said["preflight"]["programs"].as_array().expect("a list");
+    assert!(programs.iter().any(|program| program["name"] == "python3") && said["preflight"]["disk"]["free"].is_u64(), "{said:#}");
+    world.write("neronet.toml", "command = 'true {flags}'\n");
+    assert_eq!(world.say(&["check", "--json"]).with_code(0).json()["runs"][0]["command"], "true", "without a blank behind it");
     // What a build makes is not there yet, and neither is what its end decides.
     world.run_spec("command = './made && python3 later.py'\ncode.build = 'cp /bin/true made; touch later.py'\n").with_code(0);
 }

@@ -219,6 +219,8 @@ fn without_a_checkpoint_resume_says_so_and_starts_nothing() {
     let said = world.say(&["resume", "1"]).with_code(1);
     assert!(said.err.contains("run 1 has no complete checkpoint to go on from (looked for *.pt, state.json)"), "{said:#?}");
     assert!(said.err.contains("neronet retry 1"), "{said:#?}");
+    let shown = world.say(&["show", "1"]).with_code(0).out;
+    assert!(shown.contains("neronet retry 1") && !shown.contains("neronet resume 1"), "{shown}");
     assert_eq!(world.show(1)["attempts"].as_array().map(Vec::len), Some(1));
 }
 

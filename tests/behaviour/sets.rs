@@ -61,7 +61,7 @@ fn with_other_code_nothing_starts_until_it_is_said_what_is_meant() {
     world.write("model.py", "");
     spec(&world, "lr = [0.1, 0.2, 0.3]");
     let said = submit(&world, &[]).with_code(1);
-    let expected = "error: 2 runs exist from sweep 1; model.py is new, train.py differs in 3 lines: --again runs them anew, --keep accepts them\n2 finished\n";
+    let expected = "error: 2 runs exist from sweep 1; model.py is new, train.py differs in 2 lines: --again runs them anew, --keep accepts them\n2 finished\n";
     assert_eq!(said.err, expected, "{said:#?}");
     assert_eq!(runs(&world), 2);
     submit(&world, &["--keep"]).with_code(0);
@@ -85,7 +85,8 @@ fn failed_ones_are_named_apart_and_can_be_begun_anew_alone() {
     world.write("train.py", TRAIN.replace("'bad' in sys.argv", "0"));
     let said = submit(&world, &[]).with_code(1);
     assert!(said.err.contains("--again runs them anew, --again=failed only those that failed, --keep accepts them"), "{said:#?}");
-    submit(&world, &["--again=failed"]).with_code(0);
+    let said = submit(&world, &["--again=failed"]).with_code(0);
+    assert!(said.err.contains("2 runs are there already: 1 finished, 1 failed (2; started anew)"), "{said:#?}");
     assert_eq!(runs(&world), 3);
     assert_eq!(world.show(3)["params"]["x"], "bad");
     assert_eq!(world.show(3)["outcome"], "finished");
@@ -127,4 +128,20 @@ fn two_who_submit_the_same_at_once_make_each_run_once() {
     crate::world::wait_until("all have ended", || {
         world.say(&["ls", "--json"]).json().as_array().is_some_and(|runs| runs.iter().all(|run| run["state"] == "ended"))
     });
+}
+
+#[test]
+fn check_says_what_submit_would_do_and_what_differs_is_counted_by_lines() {
+    let world = world("lr = [0.1, 0.2]\nact = 'relu'");
+    let check = || world.say(&["check", "--json", "--no-preflight"]).with_code(0).json()["submit"].take();
+    assert_eq!((check()["there"].as_u64(), check()["new"].as_u64()), (Some(0), Some(2)));
+    world.git(&["init", "-q"]);
+    submit(&world, &[]).with_code(0);
+    spec(&world, "lr = [0.1, 0.2, 0.3]\nact = 'relu'");
+    assert_eq!((check()["there"].as_u64(), check()["new"].as_u64()), (Some(2), Some(1)));
+    let shown = world.say(&["check", "--no-preflight"]).with_code(0).out;
+    assert!(shown.ends_with("`neronet submit`: 1 new of 3; 2 runs are there already: 2 finished\n"), "{shown}");
+    world.write("train.py", TRAIN.replace("'loss', 1", "'loss', 2").replace("import sys", "import sys, os"));
+    let shown = world.say(&["check", "--no-preflight"]).with_code(0).out;
+    assert!(shown.contains("`neronet submit`: 2 runs exist from before the first commit; train.py differs in 2 lines: "), "{shown}");
 }

@@ -218,3 +218,32 @@ fn who_removes_a_run_is_told_who_went_on_from_it() {
     let said = world.say(&["rm", "1", "--yes"]).with_code(0);
     assert!(said.err.contains("run 2 went on from"), "{said:#?}");
 }
+
+#[test]
+fn what_runs_go_on_from_is_told_wherever_runs_are_listed() {
+    let world = World::new();
+    world.write(
+        "neronet.toml",
+        "[[experiment]]\nname = 'pre'\ncommand = 'echo loss {lr}'\nobjective = 'loss min'\nparams.lr = [1, 2]\n\
+         [[experiment]]\nname = 'fine'\nafter = 'pre'\nmatch = 'all'\nobjective = 'acc max'\ncommand = 'echo acc {k}'\nparams.k = 5\n",
+    );
+    let check = world.say(&["check", "--no-preflight"]).with_code(0).out;
+    assert!(check.contains("pre.lr\n       1\n       2\n"), "{check}");
+    let said = world.say(&["check", "--json", "--no-preflight"]).with_code(0).json();
+    assert_eq!(said["runs"][0]["after"], Value::Null);
+    assert_eq!((&said["runs"][3]["after"]["experiment"], &said["runs"][3]["after"]["params"]["pre.lr"]), (&"pre".into(), &2.into()));
+    let said = world.say(&["submit"]).with_code(0).out;
+    assert!(said.starts_with("pre: 2 runs (1-2)\nfine: 2 runs (3-4), after pre\nruns 1-4 detached"), "{said}");
+    wait_until("all have ended", || world.list().iter().filter(|run| run["outcome"] == "finished").count() == 4);
+    assert_eq!(world.list().iter().map(|run| run["after"].as_u64()).collect::<Vec<_>>(), [None, None, Some(1), Some(2)]);
+    assert!(world.say(&["ls", "after = 2", "--fields", "id,after"]).with_code(0).out.contains(" 4      2\n"));
+    assert!(world.say(&["export", "-o", "-", "--fields", "id,after"]).with_code(0).out.contains("4,2"));
+    let compared = world.say(&["compare", "3", "4"]).with_code(0).out;
+    let row = |name: &str| compared.lines().find(|line| line.trim_start().starts_with(name)).unwrap_or_default().to_string();
+    assert_eq!(row("pre.lr").split_whitespace().collect::<Vec<_>>(), ["pre.lr", "1", "2"], "{compared}");
+    assert!(row("goes on from").contains("run 1") && row("goes on from").contains("run 2"), "{compared}");
+    let compared = world.say(&["compare", "1", "2"]).with_code(0).out;
+    assert!(compared.lines().any(|line| line.split_whitespace().eq(["loss@best", "1", "*", "2"])), "{compared}");
+    let listed = world.say(&["ls"]).with_code(0).out;
+    assert!(listed.contains("best: run 1, loss 1") && listed.contains("best: run 3, acc 5"), "each objective has its best: {listed}");
+}

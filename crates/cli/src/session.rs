@@ -42,6 +42,7 @@ impl Session {
             environment: std::env::vars_os().collect(),
             user_home,
             user: user_name(),
+            passing: false,
             say: crate::output::notice,
         };
         Ok(Session {

@@ -28,7 +28,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
 /// Lines of what a failed build said that its runs' reason holds.
-const LAST_LINES: usize = 5;
+const LAST_LINES: usize = 10;
 /// Which process belongs to which build.
 const VARIABLE: &str = "NERONET_BUILD";
 /// Variables that differ from one session of the same user to the next, and what those begin with that do.
@@ -167,7 +167,10 @@ pub(crate) fn begin(context: &Context, sweep: &Sweep) -> Result<Build, HomeError
     }
     let (child, said) = started?;
     let command = mask_text(sweep.settings.code.build.as_deref().unwrap_or_default(), &said.known);
-    (context.say)(&format!("building for sweep {}: {command} (it prints to {})", sweep.id, said.log.display()));
+    (context.say)(&match context.passing {
+        true => format!("building: {command}"),
+        false => format!("building for sweep {}: {command} (it prints to {})", sweep.id, said.log.display()),
+    });
     Ok(Build::Running(Box::new(Running { child, since: Instant::now(), place, said, kept: false, _lock: lock })))
 }
 
@@ -239,7 +242,7 @@ impl Running {
         self.said.read(ended.is_none()).ok();
         match ended {
             None => return Ok(Build::Running(self)),
-            Some(status) if !status.success() => return Err(HomeError::Failed(failed(&status.to_string(), &self.said.log))),
+            Some(status) if !status.success() => return Err(HomeError::Failed(failed(context, &status.to_string(), &self.said.log))),
             Some(_) => {}
         }
         let synced = File::open(&self.place).and_then(|folder| Ok(nix::unistd::syncfs(folder)?));
@@ -251,12 +254,13 @@ impl Running {
     }
 }
 
-fn failed(how: &str, log: &Path) -> String {
+fn failed(context: &Context, how: &str, log: &Path) -> String {
     let text = String::from_utf8_lossy(&std::fs::read(log).unwrap_or_default()).into_owned();
     let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
     let last = lines[lines.len().saturating_sub(LAST_LINES)..].join("\n");
     let said = if last.is_empty() { String::new() } else { format!(":\n{last}") };
-    format!("the build failed ({how}; all that it said is in {}){said}", log.display())
+    let place = if context.passing { String::new() } else { format!("; all that it said is in {}", log.display()) };
+    format!("the build failed ({how}{place}){said}")
 }
 
 /// A build that no run has any more. Nobody can begin it anew until this is dropped.

@@ -3,7 +3,8 @@
 use crate::context::Context;
 use crate::error::HomeError;
 use globset::{GlobBuilder, GlobMatcher};
-use neronet_capture::code::{self, Caps, Survey};
+use neronet_capture::code::{self, Caps, Large, Survey};
+use neronet_capture::space;
 use neronet_model::Settings;
 use neronet_spec::{Plan, Problems, What};
 use std::borrow::Cow;
@@ -94,7 +95,8 @@ fn patterns(settings: &Settings, survey: &Survey) -> Vec<GlobMatcher> {
 
 /// A warning of the files that all runs share with the work tree.
 fn linked(survey: &Survey) -> Option<String> {
-    let names: Vec<&str> = survey.large.iter().take(NAMED).map(|large| large.path.as_str()).collect();
+    let named = |large: &Large| format!("{} ({})", large.path, space::shown(large.size));
+    let names: Vec<String> = survey.large.iter().take(NAMED).map(named).collect();
     let more = survey.large.len().saturating_sub(NAMED);
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
     (!names.is_empty()).then(|| {
@@ -108,7 +110,6 @@ fn linked(survey: &Survey) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use neronet_capture::code::Large;
     use neronet_model::UnixMs;
 
     #[test]
@@ -137,6 +138,6 @@ mod tests {
         assert_eq!(linked(&survey), None);
         survey.large = (0..7).map(|n| Large { path: format!("{n}.bin"), size: 1, mtime: UnixMs(0) }).collect();
         let note = linked(&survey).expect("a note");
-        assert!(note.contains("0.bin, 1.bin, 2.bin, 3.bin, 4.bin and 2 more; a run that writes"), "{note}");
+        assert!(note.contains("0.bin (1 B), 1.bin (1 B), 2.bin (1 B), 3.bin (1 B), 4.bin (1 B) and 2 more; a run that writes"), "{note}");
     }
 }

@@ -7,10 +7,11 @@ use crate::inputs;
 use crate::json;
 use crate::masked;
 use crate::submit::{World, world_file};
-use crate::view::View;
+use crate::view::{Snapshot, View};
 use neronet_capture::code::{self, Change};
 use neronet_model::RunId;
 use neronet_model::event::Extent;
+use neronet_model::settings::Goal;
 use neronet_store::files;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -42,16 +43,18 @@ pub struct CodeChange {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Comparison {
     pub runs: Vec<RunId>,
-    /// What each is and where it ran: experiment, outcome, commit, host, Python, GPUs.
+    /// What each is and where it ran: experiment, what it goes on from, outcome, commit, host, Python, GPUs.
     pub facts: Vec<Row>,
     pub params: Vec<Row>,
     pub config: Vec<Row>,
     pub packages: Vec<Row>,
     pub metrics: Vec<(String, Vec<Option<Extent>>)>,
+    /// What is better, of the metrics that are objectives.
+    pub goals: BTreeMap<String, Goal>,
     pub code: Vec<CodeChange>,
 }
 
-pub fn compare(context: &Context, views: &[&View<'_>]) -> Result<Comparison, HomeError> {
+pub fn compare(context: &Context, snapshot: &Snapshot, views: &[&View<'_>]) -> Result<Comparison, HomeError> {
     let worlds: Vec<World> = views.iter().map(|view| world(context, view)).collect();
     let attempts: Vec<_> = views.iter().map(|view| json::attempts(context, view)).collect();
     let config = attempts.iter().map(|attempts| {
@@ -65,13 +68,15 @@ pub fn compare(context: &Context, views: &[&View<'_>]) -> Result<Comparison, Hom
     names.sort_unstable();
     names.dedup();
     let metrics = names.into_iter().map(|name| (name.clone(), views.iter().map(|view| view.metrics.get(name).cloned()).collect()));
+    let goals = views.iter().flat_map(|view| &view.sweep.settings.objectives);
     Ok(Comparison {
         runs: views.iter().map(|view| view.run.id).collect(),
         facts: rows(facts.collect()),
-        params: rows(params.collect()),
+        params: rows(params.collect()).into_iter().chain(params_before(context, snapshot, views)).collect(),
         config: rows(config.collect()),
         packages: rows(worlds.iter().map(|world| world.environment.packages.clone()).collect()),
         metrics: metrics.collect(),
+        goals: goals.map(|objective| (objective.metric.clone(), objective.goal)).collect(),
         code: views.iter().skip(1).map(|view| code_change(context, views[0], view)).collect(),
     })
 }
@@ -79,6 +84,27 @@ pub fn compare(context: &Context, views: &[&View<'_>]) -> Result<Comparison, Hom
 /// What was recorded of the machine and its software when the run was submitted.
 pub fn world(context: &Context, view: &View<'_>) -> World {
     files::read_json(&world_file(context, view.run.sweep)).ok().flatten().unwrap_or_default()
+}
+
+/// The parameters in which the runs differ that these go on from, called `pretrain.lr`.
+fn params_before(context: &Context, snapshot: &Snapshot, views: &[&View<'_>]) -> Vec<Row> {
+    let each = views.iter().map(|view| {
+        let mut pairs = Vec::new();
+        let mut next = view.after;
+        while let Some(before) = next.and_then(|run| snapshot.view_of(context, run)) {
+            let named = |(name, value): (&str, &neronet_model::Value)| (format!("{}.{name}", before.run.experiment), value.to_string());
+            pairs.extend(before.params.iter().map(named));
+            // What a run goes on from has a smaller number.
+            next = before.after.filter(|run| *run < before.run.id);
+        }
+        pairs
+    });
+    let differ = |row: &Row| {
+        let mut known = row.values.iter().flatten();
+        let first = known.next();
+        known.any(|value| Some(value) != first)
+    };
+    rows(each.collect()).into_iter().filter(differ).collect()
 }
 
 /// Every name that any has, in the order in which they come up.
@@ -103,6 +129,7 @@ fn facts(context: &Context, view: &View<'_>, world: &World) -> Vec<(String, Stri
     let mut facts = vec![
         ("experiment", view.run.experiment.clone()),
         ("project", view.sweep.project.clone()),
+        ("goes on from", view.after.map(|run| format!("run {run}")).unwrap_or_default()),
         ("state", view.status()),
         ("reason", view.reason.clone().unwrap_or_default()),
         ("attempts", view.run.attempts.to_string()),

@@ -18,6 +18,8 @@ pub struct Context {
     /// For what can be made again.
     pub cache: PathBuf,
     pub user: String,
+    /// All that is in home goes when this is done.
+    pub passing: bool,
     /// For whoever waits for another process.
     pub say: fn(&str),
 }

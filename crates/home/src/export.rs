@@ -147,6 +147,7 @@ fn value(view: &View<'_>, source: &Source<'_>, now: UnixMs) -> Option<Value> {
         "project" => text(view.sweep.project.clone()),
         "experiment" => text(view.run.experiment.clone()),
         "sweep" => whole(view.run.sweep.0),
+        "after" => view.after.and_then(|run| whole(run.0)),
         "state" => text(view.status()),
         "outcome" => text(view.outcome.map(|outcome| outcome.to_string()).unwrap_or_default()),
         "reason" => text(view.reason.clone().unwrap_or_default()),

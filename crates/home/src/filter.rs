@@ -125,12 +125,13 @@ const STATES: [&str; 4] = ["queued", "starting", "running", "ended"];
 const OUTCOMES: [&str; 4] = ["finished", "failed", "stopped", "lost"];
 
 /// What a filter can ask of every run, beside its parameters and metrics.
-const FIELDS: [&str; 15] = [
+const FIELDS: [&str; 16] = [
     "id",
     "uid",
     "project",
     "experiment",
     "sweep",
+    "after",
     "state",
     "outcome",
     "reason",
@@ -153,6 +154,7 @@ fn values(view: &View<'_>, name: &str, now: UnixMs) -> Vec<Value> {
     let one = match name {
         "id" => number(view.run.id.0),
         "sweep" => number(view.run.sweep.0),
+        "after" => view.after.and_then(|run| number(run.0)),
         "attempts" => number(view.run.attempts),
         "uid" => text(view.run.uid.to_string()),
         "experiment" => text(view.run.experiment.clone()),

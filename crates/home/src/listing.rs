@@ -95,12 +95,13 @@ fn order(a: Option<&Value>, b: Option<&Value>) -> Ordering {
 }
 
 /// What every run has, beside its parameters and metrics: the names of `ls --json`, and the duration.
-pub const FIELDS: [&str; 17] = [
+pub const FIELDS: [&str; 18] = [
     "id",
     "uid",
     "project",
     "experiment",
     "sweep",
+    "after",
     "state",
     "outcome",
     "reason",

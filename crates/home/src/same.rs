@@ -171,7 +171,7 @@ pub(crate) fn look(
             other.runs,
             other.from,
             other.differs,
-            standing.words()
+            standing.words(false)
         )));
     }
     (there.same, there.new) = (same.len(), planned - same.len());
@@ -189,8 +189,11 @@ pub(crate) fn told<'t>(all: impl Iterator<Item = &'t There>, repeats: Repeats) -
         new += there.new;
         standing.add(&there.standing);
     }
-    let are_there =
-        format!("{} there already: {}", if same == 1 { "1 run is".to_string() } else { format!("{same} runs are") }, standing.words());
+    let are_there = format!(
+        "{} there already: {}",
+        if same == 1 { "1 run is".to_string() } else { format!("{same} runs are") },
+        standing.words(repeats == Repeats::AgainFailed)
+    );
     match (same, repeats, new) {
         (0, ..) => None,
         (_, Repeats::AgainFailed, _) => Some(are_there),
@@ -241,8 +244,8 @@ impl Standing {
         }
     }
 
-    /// `15 finished, 2 failed (31,35; neronet retry 31,35), 1 queued (40)`.
-    fn words(&self) -> String {
+    /// `15 finished, 2 failed (31,35; neronet retry 31,35), 1 queued (40)`. `anew`: those that failed are.
+    fn words(&self, anew: bool) -> String {
         let mut words = Vec::new();
         if !self.finished.is_empty() {
             words.push(format!("{} finished", self.finished.len()));
@@ -250,7 +253,10 @@ impl Standing {
         if !self.running.is_empty() {
             words.push(format!("{} running ({})", self.running.len(), spans(&self.running)));
         }
-        let again = |runs: &[RunId]| format!("; `neronet retry {}` begins again", spans(runs));
+        let again = |runs: &[RunId]| match anew {
+            true => "; started anew".to_string(),
+            false => format!("; `neronet retry {}` begins again", spans(runs)),
+        };
         let lists = [
             (&self.queued, "queued", String::new()),
             (&self.stranded, "queued", format!("; {}", nobody_starts(&self.stranded))),
@@ -295,6 +301,7 @@ fn other_code(
     }
     let (_, sweep, differs) = others.iter().max_by_key(|(count, sweep, _)| (*count, sweep.id))?;
     let from = match &sweep.code.git {
+        Some(git) if git.commit.is_empty() => "before the first commit".to_string(),
         Some(git) => commit(&git.commit, git.dirty),
         None => format!("sweep {}", sweep.id),
     };
@@ -323,15 +330,10 @@ fn differs(context: &Context, sweep: &Sweep, survey: &Survey, own: &[String]) ->
         Err(why) => return Some(format!("their code cannot be compared ({why})")),
     };
     let changes: Vec<_> = changes.iter().filter(|change| !own.contains(&change.path)).collect();
-    let lines = |diff: &Option<String>| {
-        let diff = diff.as_deref().unwrap_or_default();
-        let changed = diff.lines().filter(|line| line.starts_with(['+', '-']) && !line.starts_with("+++") && !line.starts_with("---"));
-        changed.count()
-    };
     let named: Vec<String> = changes
         .iter()
         .take(3)
-        .map(|change| match (change.kind, lines(&change.diff)) {
+        .map(|change| match (change.kind, edited(change.diff.as_deref().unwrap_or_default())) {
             (code::ChangeKind::Added, _) => format!("{} is new", change.path),
             (code::ChangeKind::Removed, _) => format!("{} is gone", change.path),
             (_, 0) => format!("{} differs", change.path),
@@ -341,6 +343,19 @@ fn differs(context: &Context, sweep: &Sweep, survey: &Survey, own: &[String]) ->
         .collect();
     let more = if changes.len() > 3 { format!(", and {} more", changes.len() - 3) } else { String::new() };
     (!named.is_empty()).then(|| format!("{}{more}", named.join(", ")))
+}
+
+/// Lines that differ: one that was taken out and the one in its place are one.
+fn edited(diff: &str) -> usize {
+    let (mut taken, mut put, mut all) = (0, 0, 0);
+    for line in diff.lines().filter(|line| !line.starts_with("+++") && !line.starts_with("---")) {
+        match line.as_bytes().first() {
+            Some(b'-') => taken += 1,
+            Some(b'+') => put += 1,
+            _ => all += std::cmp::max(std::mem::take(&mut taken), std::mem::take(&mut put)),
+        }
+    }
+    all + std::cmp::max(taken, put)
 }
 
 /// The specification itself, relative to the top of the code: to edit it is how new runs are asked for.

@@ -257,14 +257,22 @@ impl Test<'_> {
         let Some((attempt, end)) = attempt.and_then(|mut attempt| attempt.end.take().map(|end| (attempt, end))) else {
             return Err(HomeError::Failed(format!("nobody knows how the smoke run of {name} ended")));
         };
+        let mut said = Vec::new();
         let ended = match (end.outcome, end.cause) {
             (Outcome::Finished, _) => Ended::Finished,
             (_, Some(Cause::TimeLimit)) => Ended::AtLimit(limit),
             // By us: who compares has seen enough.
             (Outcome::Stopped, _) if compared.is_some() => Ended::Finished,
+            // What a build said.
+            (_, Some(Cause::NotStarted(why))) if why.contains(":\n") => {
+                let (why, lines) = why.split_once(":\n").unwrap_or((&why, ""));
+                said.extend(lines.lines().map(str::to_string));
+                Ended::Crashed(Some(why.to_string()))
+            }
             (_, cause) => Ended::Crashed(cause.map(|cause| cause.to_string())),
         };
         let last_lines = match ended {
+            Ended::Crashed(_) if !said.is_empty() => said,
             Ended::Crashed(_) => spool::attempt(&folder, AttemptNo(1))?.end.map(|end| end.last_lines).unwrap_or_default(),
             _ => Vec::new(),
         };

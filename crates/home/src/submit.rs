@@ -22,6 +22,7 @@ use neronet_spec::{Experiment, Plan, Problem, Problems};
 use neronet_store::files::{self, Durability};
 use neronet_supervise::os::process;
 use serde::{Deserialize, Serialize};
+use std::collections::HashSet;
 use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
@@ -100,6 +101,55 @@ pub fn submit(context: &Context, request: &Request<'_>) -> Result<Receipt, HomeE
     let world = World { environment, devices, ..World::default() };
     record(context, request, &surveyed, world, &mut receipt)?;
     Ok(receipt)
+}
+
+/// More runs are not looked for one by one only to say what would become of them.
+const FORESEEN: u64 = 10_000;
+
+/// What submitting a plan would come to, as far as the runs that are there decide it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Foreseen {
+    pub there: usize,
+    pub new: usize,
+    /// What would be said of it.
+    pub says: Vec<String>,
+}
+
+/// Looks for the runs of a plan. Nothing where that would take long, or where the runs that it goes on from are only known when
+/// it is submitted.
+pub fn foreseen(context: &Context, plan: &Plan, codes: &[(Survey, Plan)], inputs: &[Seen]) -> Result<Option<Foreseen>, HomeError> {
+    let Some((first, _)) = codes.first() else { return Ok(None) };
+    let project = plan.project.clone().unwrap_or_else(|| project_of(&first.top));
+    let total = plan.experiments.iter().map(Experiment::count).fold(0, u64::saturating_add);
+    let known = same::known(&context.home.read()?.state, &project);
+    if known.is_empty() {
+        return Ok(usize::try_from(total).ok().map(|new| Foreseen { new, ..Foreseen::default() }));
+    }
+    let within = |experiment: &Experiment| {
+        let stage = experiment.settings.stage.as_ref();
+        stage.is_none_or(|stage| plan.experiments.iter().any(|known| known.name == stage.after))
+    };
+    if total > FORESEEN || !plan.experiments.iter().all(within) {
+        return Ok(None);
+    }
+    let parts = crate::code::parts(plan);
+    let git_of = |at: usize| parts.iter().zip(codes).find(|(part, _)| part.places.contains(&at))?.1.0.git.as_ref();
+    let planned = planned::runs(context, plan, &project, true, git_of)?;
+    let (mut foreseen, mut all) = (Foreseen::default(), Vec::new());
+    for (part, (survey, _)) in parts.iter().zip(codes) {
+        let of_code: Vec<&Runs> = part.places.iter().filter_map(|at| planned.get(*at)).collect();
+        let keys: HashSet<&same::Key> = of_code.iter().flat_map(|runs| &runs.all).filter_map(|run| run.key.as_ref()).collect();
+        let there = keys.iter().filter(|key| known.contains_key(**key)).count();
+        foreseen.there += there;
+        foreseen.new += keys.len() - there;
+        match same::look(context, (&part.plan, &of_code), (&project, survey, inputs), Repeats::OnlyNew) {
+            Ok(there) => all.push(there),
+            Err(HomeError::Failed(why)) => foreseen.says.push(why.replace('\n', "; ")),
+            Err(other) => return Err(other),
+        }
+    }
+    foreseen.says.extend(same::told(all.iter(), Repeats::OnlyNew));
+    Ok(Some(foreseen))
 }
 
 /// All that is looked at before anything is recorded.
@@ -223,7 +273,7 @@ fn record(context: &Context, request: &Request<'_>, surveyed: &Surveyed, mut wor
     let driver = process::myself();
     // Made before the lock is taken: 100,000 of them take a moment.
     let as_set = request.repeats != Repeats::Start;
-    let mut taken = std::collections::HashSet::new();
+    let mut taken = HashSet::new();
     let Surveyed { project, planned, codes } = surveyed;
     let code_of = |at: usize| codes.iter().find(|code| code.places.contains(&at));
     let mut uids: Vec<Vec<Option<Uid>>> = Vec::new();

@@ -22,6 +22,8 @@ use std::sync::Arc;
 pub struct View<'a> {
     pub run: &'a Run,
     pub sweep: &'a Sweep,
+    /// The run that it goes on from, where that is known by now.
+    pub after: Option<RunId>,
     /// It has not ended, and whoever was to start it is gone.
     pub driverless: bool,
     /// As they may be shown: those of `run` have the secrets in them.
@@ -74,6 +76,8 @@ impl Snapshot {
         let mut view = View {
             run,
             sweep,
+            // Which of several is the best is known when it starts.
+            after: run.after.or_else(|| (!sweep.best_of.is_empty()).then(|| stages::chosen(context, run.id)).flatten()),
             driverless: false,
             params: masked::params(&run.params, &sweep.varying, || self.secrets_of(context, sweep)),
             state: State::Queued,

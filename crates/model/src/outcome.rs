@@ -37,6 +37,11 @@ pub enum Cause {
         line: String,
         code: i32,
     },
+    /// The same; the last line that it said on standard error.
+    Said {
+        line: String,
+        code: i32,
+    },
     /// A signal that we did not send ended it.
     Signal(i32),
     /// The kernel killed it for memory.
@@ -90,6 +95,7 @@ impl fmt::Display for Cause {
         match self {
             Cause::ExitCode(code) => write!(f, "exit code {code}"),
             Cause::Exception { line, code } => write!(f, "{line} (exit code {code})"),
+            Cause::Said { line, code } => write!(f, "exit code {code}: {line}"),
             Cause::Signal(signal) => match signal_name(*signal) {
                 Some(name) => write!(f, "signal {signal} ({name})"),
                 None => write!(f, "signal {signal}"),

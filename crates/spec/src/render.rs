@@ -392,7 +392,9 @@ impl<'a> Values<'a> {
                 }
             }
         }
-        Ok((script, shown.trim_start().trim_end_matches('\n').to_string()))
+        let (shown, bare) = (shown.trim(), shown.trim_start().trim_end_matches('\n'));
+        // A blank behind a backslash is a part of the last word.
+        Ok((script, if shown.ends_with('\\') { bare } else { shown }.to_string()))
     }
 }
 

@@ -18,8 +18,9 @@ const OUT_OF_MEMORY: [&str; 9] = [
 /// What the line behind each line of `[environment] setup` says when that failed (`spec::render`).
 const SETUP_FAILED: &str = "neronet: setup failed, the command was not started: ";
 
-/// Says more of a failure than its exit code, where the output does. `lines` are the last ones, oldest first.
-pub fn refine(outcome: Outcome, cause: Option<Cause>, lines: &[String]) -> Option<Cause> {
+/// Says more of a failure than its exit code, where the output does. `lines` are the last ones, oldest first, and of standard error
+/// where that said anything.
+pub fn refine(outcome: Outcome, cause: Option<Cause>, lines: &[String], of_errors: bool) -> Option<Cause> {
     let mut backwards = lines.iter().rev().map(|line| line.trim());
     let code = match (outcome, &cause) {
         (Outcome::Failed, Some(Cause::ExitCode(code))) => code,
@@ -40,7 +41,9 @@ pub fn refine(outcome: Outcome, cause: Option<Cause>, lines: &[String]) -> Optio
             return found;
         }
     }
-    cause
+    // The last state of a progress bar says nothing.
+    let said = lines.iter().rev().map(|line| line.trim()).find(|line| !line.is_empty() && !line.contains("%|")).filter(|_| of_errors);
+    said.map(|line| Cause::Said { line: shortened(line), code: *code }).or(cause)
 }
 
 fn out_of_memory(line: &str) -> Option<Cause> {
@@ -112,7 +115,7 @@ mod tests {
     use super::*;
 
     fn cause(code: i32, line: &str) -> Option<Cause> {
-        refine(Outcome::Failed, Some(Cause::ExitCode(code)), &["Traceback …".into(), line.into()])
+        refine(Outcome::Failed, Some(Cause::ExitCode(code)), &["Traceback …".into(), line.into()], false)
     }
 
     #[test]
@@ -135,24 +138,37 @@ mod tests {
         let setup = "setup failed: module load cuda (exit code 127)";
         let line = "neronet: setup failed, the command was not started: module load cuda (exit code 127)";
         assert_eq!(cause(127, line), Some(Cause::NotStarted(setup.into())));
-        let abort = refine(Outcome::Failed, Some(Cause::Signal(6)), &["what():  std::bad_alloc".into()]);
+        let abort = refine(Outcome::Failed, Some(Cause::Signal(6)), &["what():  std::bad_alloc".into()], true);
         assert_eq!(abort, Some(Cause::FrameworkOutOfMemory("what():  std::bad_alloc".into())));
     }
 
     #[test]
     fn what_came_before_the_last_exception_is_not_the_cause() {
         let lines = ["ModuleNotFoundError: No module named 'apex'", "going on without", "ValueError: bad lr"].map(String::from);
-        let found = refine(Outcome::Failed, Some(Cause::ExitCode(1)), &lines);
+        let found = refine(Outcome::Failed, Some(Cause::ExitCode(1)), &lines, true);
         assert_eq!(found, Some(Cause::Exception { line: "ValueError: bad lr".into(), code: 1 }));
         let lines = ["RuntimeError: CUDA out of memory", "torch.distributed.elastic.multiprocessing.errors.ChildFailedError: "];
-        let found = refine(Outcome::Failed, Some(Cause::ExitCode(1)), &lines.map(String::from));
+        let found = refine(Outcome::Failed, Some(Cause::ExitCode(1)), &lines.map(String::from), true);
         assert_eq!(found, Some(Cause::FrameworkOutOfMemory("RuntimeError: CUDA out of memory".into())));
+    }
+
+    #[test]
+    fn where_nothing_is_known_the_last_line_of_the_errors_is_told() {
+        let said = |lines: &[&str], of_errors| {
+            let lines: Vec<String> = lines.iter().map(ToString::to_string).collect();
+            refine(Outcome::Failed, Some(Cause::ExitCode(2)), &lines, of_errors).map(|cause| cause.to_string()).unwrap_or_default()
+        };
+        let lines =
+            ["usage: train.py [-h]", "train.py: error: unrecognized arguments: --machine gpu1", " 40%|####      | 4/10 [00:01<00:02]", ""];
+        assert_eq!(said(&lines, true), "exit code 2: train.py: error: unrecognized arguments: --machine gpu1");
+        assert_eq!(said(&lines, false), "exit code 2", "what was meant for a reader is no reason");
+        assert_eq!(said(&[], true), "exit code 2");
     }
 
     #[test]
     fn what_is_known_better_is_left_alone() {
         let lines = ["No module named 'x'".to_string()];
-        assert_eq!(refine(Outcome::Failed, Some(Cause::TimeLimit), &lines), Some(Cause::TimeLimit));
-        assert_eq!(refine(Outcome::Finished, None, &lines), None);
+        assert_eq!(refine(Outcome::Failed, Some(Cause::TimeLimit), &lines, true), Some(Cause::TimeLimit));
+        assert_eq!(refine(Outcome::Finished, None, &lines, true), None);
     }
 }

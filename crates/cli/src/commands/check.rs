@@ -1,11 +1,11 @@
 //! `neronet check`: what a specification would run. Nothing is run but by `--smoke`, and home stays as it is.
 
 use crate::args::Check;
+use crate::commands::check_json::refused;
 use crate::commands::examined::{Examined, examine, shown};
 use crate::commands::learn;
 use crate::commands::page::{Page, count};
 use crate::commands::run::{MANY, default_spec, grouped};
-use crate::commands::sheet::Fates;
 use crate::commands::smoke;
 use crate::output;
 use crate::session::Session;
@@ -17,15 +17,13 @@ use neronet_home::inputs::Seen;
 use neronet_home::preflight::outside::Report;
 use neronet_home::{HomeError, configure};
 use neronet_model::settings::{Gpus, Match, Stage};
-use neronet_model::{Params, RunId, Settings};
+use neronet_model::{Params, Settings};
 use neronet_report::{Cell, Column, Style, Table, words};
-use neronet_spec::{Experiment, Plan, Problem, Problems, Severity};
-use serde_json::json;
+use neronet_spec::{Experiment, Plan, Planned, Problems, Severity};
 use std::process::ExitCode;
 
-/// Runs of an experiment that are shown, and that are listed as JSON.
+/// Runs of an experiment that are shown.
 const SAMPLE: u64 = 10;
-const LISTED: u64 = 10_000;
 /// Lines of a configuration file that are shown.
 const LINES: usize = 40;
 
@@ -58,7 +56,7 @@ pub(crate) fn check(session: &Session, words: &Check) -> Result<ExitCode, HomeEr
     }
     let Some(survey) = checked.survey() else { return Ok(ExitCode::SUCCESS) };
     if words.json {
-        let smoked = smoke::as_json(session, words, plan, survey, &checked.known, checked.as_json(rows.as_ref())?)?;
+        let smoked = smoke::as_json(session, words, plan, survey, &checked.known, checked.as_json(words, rows.as_ref())?)?;
         return checked.strictly(words, smoked);
     }
     let mut page = Page::new(session);
@@ -96,11 +94,13 @@ pub(crate) fn check(session: &Session, words: &Check) -> Result<ExitCode, HomeEr
     // Rows that are there already are no runs once more.
     let verb = if rows.is_some() { "submit" } else { "run" };
     let start = format!("`neronet {verb}{spec}{}{yes}`", set.collect::<String>());
+    let submitted = checked.submitted()?;
     let end = match total {
         0 => "nothing is to run".to_string(),
         total => format!("{}; {start} starts {}", many(total), if total == 1 { "it" } else { "them" }),
     };
     page.text.push_str(&format!("\n{end}\n"));
+    submitted.iter().flat_map(|submitted| &submitted.says).for_each(|line| page.text.push_str(&format!("`neronet submit`: {line}\n")));
     output::print(&page.text);
     let smoked = smoke::as_text(session, words, plan, survey, &checked.known)?;
     checked.strictly(words, smoked)
@@ -125,18 +125,13 @@ impl Examined<'_> {
             title.push_str(&if at_a_time == 1 { ", one at a time".to_string() } else { format!(", {} at a time", grouped(at_a_time)) });
         }
         page.heading(&title);
-        let sample: Vec<Params> = self.plan.runs(experiment).map(|run| run.params).take(SAMPLE as usize).collect();
-        let Some(of_first) = sample.first() else { return Ok(()) };
+        let planned: Vec<Planned> = self.plan.runs(experiment).take(SAMPLE as usize).collect();
+        let Some(Planned { params: of_first, .. }) = planned.first() else { return Ok(()) };
         let settings = &experiment.settings;
         let filling = self.filling(settings, of_first, self.first)?;
         page.block(&self.command(settings, of_first, &filling)?);
         let made = configure::made(settings, of_first, &filling.context(), &[&self.code(settings)]).map_err(HomeError::Failed)?;
-        let sample: Vec<Params> = sample.iter().map(|params| shown(params, &varying, &self.known)).collect();
-        let fixed: Vec<String> = sample[0]
-            .iter()
-            .filter(|(name, _)| !varying.iter().any(|varying| varying == name))
-            .map(|(name, value)| format!("{name}={value}"))
-            .collect();
+        let fixed: Vec<String> = self.fixed(experiment, of_first).iter().map(|(name, value)| format!("{name}={value}")).collect();
         let objectives = settings.objectives.iter();
         let objectives = objectives.map(|objective| format!("{} {}", objective.metric, neronet_home::objective::word(objective.goal)));
         let steps = self.steps(settings, of_first, &filling)?;
@@ -150,8 +145,22 @@ impl Examined<'_> {
         page.facts(
             &facts.into_iter().chain(steps.into_iter().map(|(name, shown)| ("then", format!("{name}: {shown}")))).collect::<Vec<_>>(),
         );
-        if !varying.is_empty() {
-            page.table(&sample_table(&varying, &sample));
+        let before = self.before(experiment, &planned);
+        let sample: Vec<Params> = planned
+            .iter()
+            .zip(&before)
+            .map(|(run, before)| {
+                shown(&run.params, &varying, &self.known)
+                    .iter()
+                    .chain(before.iter())
+                    .map(|(name, value)| (name.to_string(), value.clone()))
+                    .collect()
+            })
+            .collect();
+        let mut columns = varying;
+        columns.extend(before.first().into_iter().flat_map(|before| before.iter()).map(|(name, _)| name.to_string()));
+        if !columns.is_empty() {
+            page.table(&sample_table(&columns, &sample));
             if total > SAMPLE {
                 page.line(&format!("and {} more", grouped(total - SAMPLE)), Style::Faint);
             }
@@ -168,43 +177,10 @@ impl Examined<'_> {
         }
         Ok(())
     }
-
-    fn as_json(&self, rows: Option<&Fates>) -> Result<serde_json::Value, HomeError> {
-        let Examined { plan, codes, report, .. } = self;
-        let mut runs = Vec::new();
-        let total = plan.experiments.iter().map(Experiment::count).fold(0, u64::saturating_add);
-        for experiment in &plan.experiments {
-            let varying = experiment.varying();
-            let room = LISTED.saturating_sub(runs.len() as u64) as usize;
-            for params in plan.runs(experiment).map(|run| run.params).take(room) {
-                let id = RunId(self.first.0 + runs.len() as u64);
-                let filling = self.filling(&experiment.settings, &params, id)?;
-                let command = self.command(&experiment.settings, &params, &filling)?;
-                runs.push(json!({"experiment": experiment.name, "params": shown(&params, &varying, &self.known), "command": command}));
-            }
-        }
-        let mut findings: Vec<serde_json::Value> =
-            plan.warnings.iter().chain(&report.warnings).map(|problem| of_problem(problem, report)).collect();
-        let told = |source: &str, severity: &str, message: &str| json!({"source": source, "severity": severity, "message": message, "evidence": null, "remedies": []});
-        let finding = |source: &str, message: &str| told(source, "warning", message);
-        findings.extend(report.notes.iter().map(|note| told("preflight", "note", note)));
-        for (survey, _) in codes {
-            findings.extend(survey.in_place_because.iter().map(|why| finding("code", &format!("the code cannot be frozen: {why}"))));
-            findings.extend(survey.notes.iter().map(|note| finding("code", note)));
-            findings.extend(survey.left_out.iter().map(|(path, why)| finding("code", &format!("{path} is not in the snapshot: {why}"))));
-        }
-        let mut said = json!({"count": total, "runs": runs, "inputs": self.inputs, "findings": findings});
-        if let Some(rows) = rows {
-            let notes = rows.notes().iter().map(|note| of_problem(note, report));
-            said["findings"].as_array_mut().into_iter().for_each(|findings| findings.extend(notes.clone()));
-            said["rows"] = rows.json(true);
-        }
-        Ok(said)
-    }
 }
 
 /// Which runs the runs of an experiment go on from.
-fn after(stage: &Stage) -> String {
+pub(crate) fn after(stage: &Stage) -> String {
     match &stage.match_on {
         Match::All => format!("each run of {}", stage.after),
         Match::Best => format!("the best run of {}", stage.after),
@@ -213,7 +189,7 @@ fn after(stage: &Stage) -> String {
 }
 
 /// What `[resources]` asks for, as it is written there.
-fn resources(settings: &Settings) -> String {
+pub(crate) fn resources(settings: &Settings) -> String {
     let resources = &settings.resources;
     let gpus = resources.gpus.as_ref().map(|gpus| match gpus {
         Gpus::Count(count) => format!("{count} GPU{}", if *count == 1 { "" } else { "s" }),
@@ -237,16 +213,6 @@ fn inputs_of(page: &mut Page<'_>, inputs: &[Seen]) {
     };
     let facts: Vec<(&str, String)> = inputs.iter().map(|seen| (seen.name.as_str(), format!("{}{}", seen.path, amount(seen)))).collect();
     page.facts(&facts);
-}
-
-/// Nothing can be started for these problems, as JSON says it.
-fn refused(problems: &Problems, report: &Report, rows: Option<&Fates>) {
-    let findings: Vec<_> = problems.0.iter().map(|problem| of_problem(problem, report)).collect();
-    let mut said = json!({"count": 0, "runs": [], "findings": findings});
-    if let Some(rows) = rows {
-        said["rows"] = rows.json(false);
-    }
-    output::json(&said);
 }
 
 fn preflight_of(page: &mut Page<'_>, report: &Report, with_estimate: bool) {
@@ -311,27 +277,10 @@ fn code_of(page: &mut Page<'_>, plan: &Plan, survey: &Survey) {
         ("code", code),
     ]);
     let left_out = survey.left_out.iter().map(|(path, why)| format!("left out: {path} ({why})"));
-    let large = survey.large.iter().map(|large| format!("linked, not copied: {} ({})", large.path, words::bytes(large.size)));
     let frozen = !in_place && survey.in_place_because.is_none();
-    let lines: Vec<String> = survey.notes.iter().cloned().chain(left_out.chain(large).filter(|_| frozen)).collect();
+    let lines: Vec<String> = survey.notes.iter().cloned().chain(left_out.filter(|_| frozen)).collect();
     lines.iter().take(10).for_each(|line| page.line(line, Style::Plain));
     if lines.len() > 10 {
         page.line(&format!("and {} more", lines.len() - 10), Style::Faint);
     }
-}
-
-/// A finding, with the place in fields of their own; a line of 0 means nothing.
-fn of_problem(problem: &Problem, report: &Report) -> serde_json::Value {
-    let outside = report.errors.contains(problem) || report.warnings.contains(problem);
-    json!({
-        "source": if outside { "preflight" } else { "specification" },
-        "severity": problem.severity.to_string(),
-        "message": problem.message,
-        "evidence": problem.excerpt.as_ref().map(|excerpt| &excerpt.line_text),
-        "remedies": problem.hint.iter().collect::<Vec<_>>(),
-        "hint": problem.hint,
-        "file": problem.path,
-        "line": problem.line,
-        "column": problem.column,
-    })
 }

@@ -9,6 +9,7 @@ use crate::session::Session;
 use neronet_capture::code::ChangeKind;
 use neronet_home::HomeError;
 use neronet_home::compare::{CodeChange, Comparison, Row, compare as compared, metric_differs};
+use neronet_home::objective::Telling;
 use neronet_model::RunId;
 use neronet_model::event::Extent;
 use neronet_report::{Cell, Column, Style, Table, words};
@@ -26,7 +27,7 @@ pub(crate) fn compare(session: &Session, words: &Compare) -> Result<ExitCode, Ho
     if let [only] = chosen[..] {
         return Err(HomeError::Words(format!("'{}' is run {} alone; compare takes two runs or more", words.which.join(" "), only.run.id)));
     }
-    let comparison = compared(&session.context, &chosen)?;
+    let comparison = compared(&session.context, &snapshot, &chosen)?;
     if words.json {
         output::json(&comparison.json(words.same));
         return Ok(ExitCode::SUCCESS);
@@ -103,10 +104,14 @@ fn metrics(page: &mut Page<'_>, comparison: &Comparison, all: bool) {
         return;
     }
     let several = comparison.runs.len() > COLUMNS;
-    let ranges = values_of(comparison, &shown, |extent| {
-        let [last, min, max] = [extent.last, extent.min, extent.max].map(words::number);
-        if extent.points > 1 { format!("{last} ({min} to {max})") } else { last }
-    });
+    let ranges = values_of(
+        comparison,
+        &rows_of_metrics(comparison, &shown, |extent| {
+            let [last, min, max] = [extent.last, extent.min, extent.max].map(words::number);
+            if extent.points > 1 { format!("{last} ({min} to {max})") } else { last }
+        }),
+    );
+    let lasts = || rows_of_metrics(comparison, &shown, |extent| words::number(extent.last));
     // Half a number would be another one.
     let with_ranges = !several && page.has_room_for(&ranges);
     page.heading(if with_ranges { "Metrics: last (lowest to highest)" } else { "Metrics: last" });
@@ -115,32 +120,53 @@ fn metrics(page: &mut Page<'_>, comparison: &Comparison, all: bool) {
     }
     match (with_ranges, several) {
         (true, _) => page.table(&ranges),
-        (_, true) => page.table(&last_values(comparison, &shown)),
-        _ => page.table(&values_of(comparison, &shown, |extent| words::number(extent.last))),
+        (_, true) => page.table(&last_values(comparison, lasts())),
+        _ => page.table(&values_of(comparison, &lasts())),
     }
 }
 
+/// A metric, or the best of one, with what each run has of it.
+type OfRuns = (String, Vec<Cell>);
+
+/// Behind a metric that is an objective stands its best, that of the best run marked.
+fn rows_of_metrics(comparison: &Comparison, shown: &[&(String, Vec<Option<Extent>>)], text: impl Fn(&Extent) -> String) -> Vec<OfRuns> {
+    let none = || Cell::styled("-", Style::Faint);
+    let mut rows = Vec::new();
+    for (name, extents) in shown {
+        rows.push((
+            name.clone(),
+            extents.iter().map(|extent| extent.as_ref().map_or_else(none, |extent| Cell::plain(text(extent)))).collect(),
+        ));
+        let Some(goal) = comparison.goals.get(name) else { continue };
+        let telling = Telling { metric: name.clone(), goal: Some(*goal), guessed: false };
+        let best: Vec<Option<f64>> = extents.iter().map(|extent| extent.as_ref().map(|extent| telling.value_of(extent))).collect();
+        let of_all = best.iter().copied().min_by(|a, b| telling.order(*a, *b)).flatten();
+        let cell = |value: &Option<f64>| match value {
+            Some(number) if *value == of_all => Cell::styled(format!("{} *", words::number(*number)), Style::Strong),
+            Some(number) => Cell::plain(words::number(*number)),
+            None => none(),
+        };
+        rows.push((format!("{name}@best"), best.iter().map(cell).collect()));
+    }
+    rows
+}
+
 /// A row a metric, a column a run.
-fn values_of(comparison: &Comparison, shown: &[&(String, Vec<Option<Extent>>)], text: impl Fn(&Extent) -> String) -> Table {
-    let cell = |extent: &Option<Extent>| extent.as_ref().map_or(Cell::styled("-", Style::Faint), |extent| Cell::plain(text(extent)));
-    let rows = shown.iter().map(|(name, extents)| [Cell::plain(name)].into_iter().chain(extents.iter().map(cell)).collect());
+fn values_of(comparison: &Comparison, metrics: &[OfRuns]) -> Table {
+    let rows = metrics.iter().map(|(name, cells)| [Cell::plain(name)].into_iter().chain(cells.iter().cloned()).collect());
     let columns = comparison.runs.iter().map(|run| Column::left(format!("run {run}")).whole());
     Table { columns: [Column::left("name")].into_iter().chain(columns).collect(), rows: rows.collect() }
 }
 
 /// A row a run, a column a metric.
-fn last_values(comparison: &Comparison, shown: &[&(String, Vec<Option<Extent>>)]) -> Table {
-    let cell = |extent: &Option<Extent>| match extent {
-        Some(extent) => Cell::plain(words::number(extent.last)),
-        None => Cell::styled("-", Style::Faint),
-    };
-    let row =
-        |(at, run): (usize, &RunId)| [Cell::plain(run.to_string())].into_iter().chain(shown.iter().map(|(_, of)| cell(&of[at]))).collect();
-    let columns = shown.iter().map(|(name, _)| Column::right(name));
-    Table {
-        columns: [Column::right("run")].into_iter().chain(columns).collect(),
-        rows: comparison.runs.iter().enumerate().map(row).collect(),
+fn last_values(comparison: &Comparison, metrics: Vec<OfRuns>) -> Table {
+    let columns = metrics.iter().map(|(name, _)| Column::right(name));
+    let columns = [Column::right("run")].into_iter().chain(columns).collect();
+    let mut rows: Vec<Vec<Cell>> = comparison.runs.iter().map(|run| vec![Cell::plain(run.to_string())]).collect();
+    for (_, cells) in metrics {
+        rows.iter_mut().zip(cells).for_each(|(row, cell)| row.push(cell));
     }
+    Table { columns, rows }
 }
 
 fn code(page: &mut Page<'_>, changes: &[CodeChange]) {

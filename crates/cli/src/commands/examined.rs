@@ -10,11 +10,13 @@ use neronet_capture::secrets::mask_text;
 use neronet_home::filling::Filling;
 use neronet_home::inputs::Seen;
 use neronet_home::preflight::outside::{self, Depth, Report};
+use neronet_home::submit::Foreseen;
 use neronet_home::{HomeError, code, configure, inputs, masked, port, preflight, same, submit};
+use neronet_model::settings::Match;
 use neronet_model::{Params, RunId, Settings};
 use neronet_spec::render::{self, Mode};
 use neronet_spec::rows::Rows;
-use neronet_spec::{Plan, Problems};
+use neronet_spec::{Experiment, Plan, Planned, Problems};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -101,6 +103,51 @@ impl<'s> Examined<'s> {
             }
         }
         Ok(found)
+    }
+
+    /// What all runs of an experiment have in common, by the parameters of the first.
+    pub(crate) fn fixed(&self, experiment: &Experiment, params: &Params) -> Params {
+        let varying = experiment.varying();
+        let params = shown(params, &varying, &self.known);
+        let fixed = params.iter().filter(|(name, _)| !varying.iter().any(|varying| varying == name));
+        fixed.map(|(name, value)| (name.to_string(), value.clone())).collect()
+    }
+
+    /// Of each run what varies in the runs that it goes on from, called `pretrain.lr`. What is matched it has itself.
+    pub(crate) fn before(&self, experiment: &Experiment, planned: &[Planned]) -> Vec<Params> {
+        let none = || vec![Params::default(); planned.len()];
+        let Some(stage) = &experiment.settings.stage else { return none() };
+        let Some(before) = self.plan.experiments.iter().find(|known| known.name == stage.after) else { return none() };
+        let matched: &[String] = match &stage.match_on {
+            Match::Params(names) => names,
+            _ => &[],
+        };
+        let mut theirs = Vec::new();
+        let mut all = self.plan.runs(before).enumerate();
+        let mut last: Option<(usize, Planned)> = None;
+        // Those that go on from the same run stand together, in the order of these.
+        for at in planned.iter().map(|run| run.after) {
+            let Some(at) = at else { return none() };
+            if last.as_ref().is_none_or(|(known, _)| *known != at) {
+                last = all.find(|(known, _)| *known == at);
+            }
+            let Some((_, run)) = &last else { return none() };
+            theirs.push(run.clone());
+        }
+        let varying = before.varying();
+        let named = |run: &Planned, earlier: &Params| {
+            let params = shown(&run.params, &varying, &self.known);
+            let own =
+                params.iter().filter(|(name, _)| varying.iter().any(|known| known == name) && matched.iter().all(|known| known != name));
+            let own = own.map(|(name, value)| (format!("{}.{name}", before.name), value.clone()));
+            own.chain(earlier.iter().map(|(name, value)| (name.to_string(), value.clone()))).collect()
+        };
+        theirs.iter().zip(self.before(before, &theirs)).map(|(run, earlier)| named(run, &earlier)).collect()
+    }
+
+    /// What `submit` would make of it, where that is known at little cost.
+    pub(crate) fn submitted(&self) -> Result<Option<Foreseen>, HomeError> {
+        submit::foreseen(&self.session.context, &self.plan, &self.codes, &self.inputs)
     }
 
     /// The specification's folder.

@@ -66,7 +66,7 @@ impl Followed {
         }
     }
 
-    fn take(&mut self, row: Row) {
+    fn take(&mut self, mut row: Row) {
         self.step = self.steps.of(&row).or(self.step);
         for (name, value) in &row.m.0 {
             self.last.insert(name.clone(), *value);
@@ -75,9 +75,19 @@ impl Followed {
             self.first = Some((row.t, done));
         }
         // A summary at the end must not hide how far the training is.
-        if row.step.is_some() || row.epoch.is_some() || self.row.is_none() {
-            self.row = Some(row);
+        let Some(last) = self.row.as_ref().filter(|_| row.step.is_some() || row.epoch.is_some()) else {
+            self.row.get_or_insert(row);
+            return;
+        };
+        // A file of metrics tells of the epoch that the output told of with its total and its steps.
+        let same_or_coarser = last.epochs.is_some() && row.epochs.is_none() && row.step.is_none();
+        if same_or_coarser && (last.step.is_some() || row.epoch <= last.epoch) {
+            return;
         }
+        if row.epoch.is_some() {
+            row.epochs = row.epochs.or(last.epochs);
+        }
+        self.row = Some(row);
     }
 
     /// What its line of the table says of it.
@@ -224,5 +234,26 @@ fn total(row: &Row) -> Option<f64> {
         (Some(epochs), _) => Some(epochs),
         (None, Some(steps)) => Some(steps as f64),
         (None, None) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_without_a_total_leaves_the_total_that_is_known() {
+        let shown = |rows: &[(u64, f64, Option<f64>)]| {
+            let mut followed = Followed::new(PathBuf::new(), false);
+            for (t, epoch, epochs) in rows {
+                followed.take(Row { t: Millis(*t), epoch: Some(*epoch), epochs: *epochs, ..Row::default() });
+            }
+            followed.fields(&[]).into_iter().map(|(_, text)| text).collect::<Vec<_>>().join(", ")
+        };
+        assert_eq!(
+            shown(&[(1000, 1.0, Some(5.0)), (1001, 1.0, None), (3000, 2.0, Some(5.0)), (3001, 2.0, None)]),
+            "epoch 2/5, 0.5/s, ETA 6 s"
+        );
+        assert_eq!(shown(&[(1000, 1.0, Some(5.0)), (3000, 2.0, None)]), "epoch 2/5, 0.5/s, ETA 6 s");
     }
 }

@@ -10,6 +10,7 @@ use neronet_home::HomeError;
 use neronet_home::drive::Progress;
 use neronet_home::masked;
 use neronet_model::journal::HomeState;
+use neronet_model::outcome::Cause;
 use neronet_model::run::KnownEnd;
 use neronet_model::{AttemptNo, Millis, Outcome, RunId, SweepId};
 use neronet_report::words;
@@ -32,6 +33,8 @@ pub(crate) struct Live<'a> {
     /// The runs are of more than one, so that each is named with its own.
     several_experiments: bool,
     /// Lines of the table on the screen, to be drawn over.
+    /// Why runs could not be started, as far as that was told.
+    told: BTreeSet<String>,
     drawn: usize,
     drawn_at: Option<Instant>,
     began: Instant,
@@ -73,6 +76,7 @@ impl<'a> Live<'a> {
             announced: 0,
             total: runs.len(),
             several_experiments,
+            told: BTreeSet::new(),
             drawn: 0,
             drawn_at: None,
             began: Instant::now(),
@@ -122,7 +126,13 @@ impl<'a> Live<'a> {
     pub(crate) fn finish(&mut self, ended: &BTreeMap<RunId, KnownEnd>) {
         self.clear();
         match self.manner {
-            Manner::Quiet => {}
+            // Who wants no output wants to know what failed all the same.
+            Manner::Quiet => {
+                for (run, end) in ended.iter().filter(|(_, end)| end.outcome == Outcome::Failed) {
+                    let verdict = self.verdict(*run, end);
+                    output::notice(&verdict);
+                }
+            }
             Manner::Output => {
                 for followed in self.followed.values_mut() {
                     // All of it now, however long it is and however slowly it is taken.
@@ -173,8 +183,15 @@ impl<'a> Live<'a> {
         sweep.is_some_and(|sweep| !sweep.settings.secrets.is_empty())
     }
 
-    fn verdict(&self, run: RunId, end: &KnownEnd) -> String {
-        let reason = end.attempt.reason().map(|reason| words::one_line(&reason, 300));
+    fn verdict(&mut self, run: RunId, end: &KnownEnd) -> String {
+        let mut reason = end.attempt.reason().map(|reason| words::one_line(&reason, 300));
+        let cause = end.attempt.end.as_ref().and_then(|end| end.cause.as_ref());
+        // A build that fails ends all runs of its sweep.
+        if let (Some(Cause::NotStarted(_)), Some(why)) = (cause, &mut reason)
+            && !self.told.insert(why.clone())
+        {
+            *why = "for the same reason".to_string();
+        }
         let mut text = format!("{} {}", self.name(run), with_reason(&end.outcome.to_string(), reason.as_deref()));
         if let Some(lasted) = end.attempt.lasted {
             text += &format!(" after {}", words::duration(lasted));

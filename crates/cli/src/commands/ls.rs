@@ -10,6 +10,7 @@ use neronet_home::listing::{self, assignment, duration, varying};
 use neronet_home::objective::{self, Telling, telling};
 use neronet_home::view::View;
 use neronet_home::{HomeError, json, select};
+use neronet_model::settings::Objective;
 use neronet_model::{Outcome, State, UnixMs};
 use neronet_report::{Align, Cell, Column, Style, Table, words};
 use std::collections::BTreeSet;
@@ -65,6 +66,7 @@ pub(crate) fn ls(session: &Session, words: &Ls) -> Result<ExitCode, HomeError> {
         output::json(&serde_json::Value::Array(listed));
         return Ok(ExitCode::SUCCESS);
     }
+    let sorted_by_metric = sorted_by.is_some();
     let (mut table, told) = if words.fields.is_empty() {
         let told = told(&views, sorted_by);
         (usual(session, &views, &told, &varying, sort.map(|(name, _)| name), words.trash), told)
@@ -77,7 +79,9 @@ pub(crate) fn ls(session: &Session, words: &Ls) -> Result<ExitCode, HomeError> {
     if !left_out.is_empty() {
         below.push(format!("not shown: {} (--fields)", left_out.join(", ")));
     }
-    below.extend(told.first().filter(|_| !words.trash).and_then(|first| best(first, &views, &varying)));
+    if !words.trash {
+        below.extend(best_of_each(told.first(), sorted_by_metric, &views, &varying));
+    }
     if views.len() < found {
         below.push(format!("{} of {} shown", views.len(), count(found, "run")));
     }
@@ -108,6 +112,30 @@ fn told(views: &[&View<'_>], sorted_by: Option<Telling>) -> Vec<Telling> {
         told.insert(0, first);
     }
     told
+}
+
+/// Objectives that have a line of their own.
+const OBJECTIVES: usize = 5;
+
+/// The best run; where experiments have objectives of their own, that of each.
+fn best_of_each(first: Option<&Telling>, sorted: bool, views: &[&View<'_>], varying: &[String]) -> Vec<String> {
+    let objective = |view: &View<'_>| view.sweep.settings.objectives.first().cloned();
+    let mut objectives: Vec<Objective> = Vec::new();
+    for own in views.iter().filter_map(|view| objective(view)) {
+        if !objectives.contains(&own) {
+            objectives.push(own);
+        }
+    }
+    let Some(first) = first else { return Vec::new() };
+    if sorted || objectives.len() < 2 {
+        return best(first, views, varying).into_iter().collect();
+    }
+    let of = |own: Objective| {
+        let of_this: Vec<&View<'_>> = views.iter().copied().filter(|view| objective(view).as_ref() == Some(&own)).collect();
+        let telling = Telling { metric: own.metric, goal: Some(own.goal), guessed: false };
+        best(&telling, &of_this, varying)
+    };
+    objectives.into_iter().take(OBJECTIVES).filter_map(of).collect()
 }
 
 /// Which run is best, by what, and whether that is a guess.
@@ -247,6 +275,7 @@ fn field(session: &Session, views: &[&View<'_>], view: &View<'_>, name: &str) ->
         "project" => text(view.sweep.project.clone()),
         "experiment" => text(view.run.experiment.clone()),
         "sweep" => (view.run.sweep.to_string(), true),
+        "after" => (view.after.map(|run| run.to_string()).unwrap_or_default(), true),
         "state" => text(view.status()),
         "outcome" => text(view.outcome.map(|outcome| outcome.to_string()).unwrap_or_default()),
         "reason" => text(view.reason.clone().unwrap_or_default()),

@@ -2,6 +2,7 @@
 
 pub(crate) mod again;
 pub(crate) mod check;
+pub(crate) mod check_json;
 pub(crate) mod clone;
 pub(crate) mod compare;
 pub(crate) mod examined;

@@ -32,7 +32,7 @@ pub(crate) fn report(session: &Session, words: &Words) -> Result<ExitCode, HomeE
     if let Some(first) = told.first() {
         chosen.sort_by(|a, b| first.order(first.value(a), first.value(b)));
     }
-    let comparison = compare(&session.context, &chosen)?;
+    let comparison = compare(&session.context, &snapshot, &chosen)?;
     let mut sections = vec![runs(session, &chosen, &told), curves(session, &chosen, &told)?];
     sections.extend(by_device(session, &chosen, told.first()));
     sections.push(common(&comparison));

@@ -15,13 +15,14 @@ use neronet_home::view::Snapshot;
 use neronet_home::{HomeError, json};
 use neronet_model::journal::Entry;
 use neronet_model::run::Decision;
-use neronet_model::{AttemptNo, Outcome, RunId};
+use neronet_model::{AttemptNo, Outcome, RunId, SweepId};
 use neronet_spec::Plan;
 use neronet_supervise::Nursery;
 use neronet_supervise::os::process;
 use neronet_supervise::start;
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
+use std::collections::BTreeMap;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -221,10 +222,33 @@ fn detach(session: &Session, tasks: &[Task], manner: &Manner) -> Result<ExitCode
     if manner.json {
         print_json(session, &runs)?;
     } else if !manner.quiet {
+        by_experiment(session, &runs)?.iter().for_each(|line| output::print_line(line));
         let noun = if runs.len() == 1 { "run" } else { "runs" };
         output::print_line(&format!("{noun} {} detached; `neronet ls` lists, `neronet logs -f` follows", listed(&runs)));
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Sweeps that are told one by one.
+const SWEEPS: usize = 20;
+
+/// `fine: 4 runs (11-14), after pre`, where there are several experiments.
+fn by_experiment(session: &Session, runs: &[RunId]) -> Result<Vec<String>, HomeError> {
+    let state = session.context.home.read()?.state;
+    let mut sweeps: BTreeMap<SweepId, Vec<RunId>> = BTreeMap::new();
+    for run in runs.iter().filter_map(|run| state.runs.get(run)) {
+        sweeps.entry(run.sweep).or_default().push(run.id);
+    }
+    let more = sweeps.len().saturating_sub(SWEEPS);
+    let line = |(sweep, runs): (&SweepId, &Vec<RunId>)| {
+        let sweep = state.sweeps.get(sweep)?;
+        let after = sweep.settings.stage.as_ref().map(|stage| format!(", after {}", stage.after)).unwrap_or_default();
+        let noun = if runs.len() == 1 { "run" } else { "runs" };
+        Some(format!("{}: {} {noun} ({}){after}", sweep.experiment, grouped(runs.len() as u64), listed(runs)))
+    };
+    let several = sweeps.len() > 1;
+    let lines = sweeps.iter().take(SWEEPS).filter(|_| several).filter_map(line);
+    Ok(lines.chain((more > 0).then(|| format!("and {more} more"))).collect())
 }
 
 /// Waits until the process that starts the runs from now on is on record: so long, nobody else is there to start them.

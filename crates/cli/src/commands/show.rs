@@ -12,11 +12,12 @@ use neronet_home::listing::{assignment, duration};
 use neronet_home::select::spans;
 use neronet_home::submit::World;
 use neronet_home::view::View;
-use neronet_home::{HomeError, inputs, json, masked, stages, steer};
+use neronet_home::{HomeError, inputs, json, masked, steer};
 use neronet_model::event::{By, Extent};
 use neronet_model::left::Artifact;
 use neronet_model::outcome::Cause;
 use neronet_model::run::run_outcome;
+use neronet_model::settings::Resume;
 use neronet_model::{Attempt, AttemptNo, Millis, Outcome, RunId, State, UnixMs};
 use neronet_report::{Cell, Column, Style, Table, words};
 use neronet_store::{files, spool};
@@ -67,7 +68,7 @@ fn what(session: &Session, page: &mut Page<'_>, view: &View<'_>) {
         ("project", view.sweep.project.clone()),
         ("experiment", view.run.experiment.clone()),
         ("sweep", format!("{} (`neronet ls sweep:{}`)", view.run.sweep, view.run.sweep)),
-        ("goes on from", after(session, view)),
+        ("goes on from", after(view)),
         ("submitted", when(session, Some(view.run.created))),
         ("by", format!("{} on {}", view.sweep.user, view.sweep.host)),
         ("tags", view.run.tags.iter().map(|tag| format!("@{tag}")).collect::<Vec<_>>().join(" ")),
@@ -87,16 +88,14 @@ fn what(session: &Session, page: &mut Page<'_>, view: &View<'_>) {
 }
 
 /// The run of another experiment that it goes on from, or is to.
-fn after(session: &Session, view: &View<'_>) -> String {
+fn after(view: &View<'_>) -> String {
     let best_of = &view.sweep.best_of;
     let named = |run: RunId, of: &str| format!("run {run}{of} (`neronet show {run}`)");
-    match view.run.after {
-        Some(run) => named(run, ""),
-        None if best_of.is_empty() => String::new(),
-        None => match stages::chosen(&session.context, view.run.id) {
-            Some(run) => named(run, &format!(", the best of {}", spans(best_of))),
-            None => format!("the best of {}", spans(best_of)),
-        },
+    match (view.after, best_of.is_empty()) {
+        (Some(run), true) => named(run, ""),
+        (Some(run), false) => named(run, &format!(", the best of {}", spans(best_of))),
+        (None, true) => String::new(),
+        (None, false) => format!("the best of {}", spans(best_of)),
     }
 }
 
@@ -114,14 +113,15 @@ fn state_of(session: &Session, page: &mut Page<'_>, view: &View<'_>, attempts: &
         page.block(&last_lines[last_lines.len().saturating_sub(SOME)..].iter().map(|line| format!("| {line}\n")).collect::<String>());
     }
     let step = attempts.last().and_then(Attempt::first_step_left);
-    let commands =
-        hints(view, step.is_some()).into_iter().map(|(command, does)| (format!("neronet {command} {}", view.run.id), does.to_string()));
+    let commands = hints(session, view, step.is_some())
+        .into_iter()
+        .map(|(command, does)| (format!("neronet {command} {}", view.run.id), does.to_string()));
     let commands: Vec<(String, String)> = commands.collect();
     page.facts(&commands.iter().map(|(command, does)| (command.as_str(), does.clone())).collect::<Vec<_>>());
 }
 
 /// What can be done about it: commands, and what they do.
-fn hints(view: &View<'_>, step_left: bool) -> Vec<(&'static str, &'static str)> {
+fn hints(session: &Session, view: &View<'_>, step_left: bool) -> Vec<(&'static str, &'static str)> {
     let resume = view.sweep.settings.resume.as_ref();
     let goes_on = match resume.is_some_and(steer::names_the_best_alone) {
         true => "goes on from its best checkpoint",
@@ -131,9 +131,17 @@ fn hints(view: &View<'_>, step_left: bool) -> Vec<(&'static str, &'static str)> 
     match (view.state, view.outcome) {
         (State::Running | State::Starting, _) => vec![("logs -f", "follows it"), ("stop", "asks it to stop")],
         (State::Ended, Some(Outcome::Finished) | None) | (State::Queued, _) => Vec::new(),
-        (State::Ended, _) if resume.is_some() && !step_left => vec![("resume", goes_on), ("retry", retry)],
+        (State::Ended, _) if !step_left && resume.is_some_and(|resume| can_resume(session, view, resume)) => {
+            vec![("resume", goes_on), ("retry", retry)]
+        }
         (State::Ended, _) => vec![("logs", "prints all of its output"), ("retry", retry)],
     }
+}
+
+/// Whether there is something to go on from. Where the script looks for that itself, nobody else knows.
+fn can_resume(session: &Session, view: &View<'_>, resume: &Resume) -> bool {
+    let found = || steer::find_checkpoints(&session.context, view).ok();
+    *resume == Resume::Automatic || found().is_some_and(|found| steer::handed_over(&found, resume).is_some())
 }
 
 fn params(page: &mut Page<'_>, view: &View<'_>) {

@@ -14,6 +14,7 @@ fn a_listing_has_these_keys() {
     assert_eq!(listed.as_array().unwrap().len(), 4);
     let run = &listed[0];
     let expected = [
+        "after",
         "attempts",
         "created",
         "ended",
@@ -90,8 +91,11 @@ fn a_check_lists_runs_and_findings() {
     assert_eq!(checked["count"], 4);
     assert_eq!(
         checked["runs"][0],
-        json!({"experiment": "toy", "params": {"lr": 0.1, "act": "relu", "unused": 1}, "command": "sh train.sh 0.1 relu"})
+        json!({"experiment": "toy", "params": {"lr": 0.1, "act": "relu", "unused": 1}, "command": "sh train.sh 0.1 relu", "after": null})
     );
+    let experiment = &checked["experiments"][0];
+    assert_eq!((&experiment["varying"], &experiment["fixed"]["unused"]), (&json!(["lr", "act"]), &json!(1)));
+    assert!(checked["submit"]["new"].is_u64() && checked["preflight"]["memory"].is_object(), "{checked:#}");
     let finding = &checked["findings"][0];
     assert_eq!(finding["severity"], "warning");
     assert!(finding["message"].as_str().unwrap().contains("unused"), "{finding}");

@@ -71,6 +71,7 @@ fn settle(context: &Context, folder: &Path) -> Result<(Context, Flock<File>), Ho
         user_home: context.user_home.clone(),
         cache: context.cache.clone(),
         user: context.user.clone(),
+        passing: true,
         say: context.say,
     };
     // A home once it was locked: where it lies below the code, it is no part of that.

@@ -109,7 +109,8 @@ impl Supervisor<'_> {
             return (Outcome::Unknown, Some(Cause::MachineRestarted));
         }
         let (outcome, cause) = attempt.verdict();
-        (outcome, cause::refine(outcome, cause, &self.last_lines()))
+        let of_errors = self.streams.last().is_some_and(|stream| !stream.last_lines().is_empty());
+        (outcome, cause::refine(outcome, cause, &self.last_lines(), of_errors))
     }
 
     /// What was said last: on standard error, else on standard output.
