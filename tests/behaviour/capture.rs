@@ -48,7 +48,10 @@ fn a_large_file_of_the_work_tree_is_not_written_by_a_run() {
     }
     std::fs::create_dir(world.project().join("out")).expect("made");
     let said = world.run_spec("command = 'python3 train.py'\n[checkpoints]\npaths = ['ckpt/*.pt']\n").with_code(0);
-    assert!(said.err.contains("linked to where they lie, as they are too large to be copied: huge.bin; a run that writes"), "{said:#?}");
+    assert!(
+        said.err.contains("linked to where they lie, as they are too large to be copied: huge.bin (200 MB); a run that writes"),
+        "{said:#?}"
+    );
     assert!(said.err.contains("ckpt/best.pt is not in the snapshot: runs save it: [checkpoints] paths names it"), "{said:#?}");
     assert_eq!(std::fs::metadata(world.project().join("model.pt")).expect("there").len(), 11_000_000);
     assert_eq!(std::fs::read_to_string(world.home().join("runs/1/work/model.pt")).expect("kept"), "trained");

@@ -7,6 +7,7 @@ mod files;
 mod filling;
 mod malformed;
 mod malformed_commands;
+mod malformed_files;
 mod malformed_keys;
 mod malformed_stages;
 mod malformed_sweeps;

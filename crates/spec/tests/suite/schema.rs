@@ -143,7 +143,12 @@ fn every_example_is_good_for_the_reader_and_for_the_schema() {
 
 /// The texts that the tests of malformed specifications hand to `refused`, by the name of the test.
 fn malformed() -> BTreeMap<String, Vec<String>> {
-    let sources = [include_str!("malformed.rs"), include_str!("malformed_commands.rs"), include_str!("malformed_keys.rs")];
+    let sources = [
+        include_str!("malformed.rs"),
+        include_str!("malformed_commands.rs"),
+        include_str!("malformed_files.rs"),
+        include_str!("malformed_keys.rs"),
+    ];
     let mut texts: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for test in sources.iter().flat_map(|source| source.split("#[test]\nfn ").skip(1)) {
         let name = test.split('(').next().unwrap_or("").to_string();
