@@ -65,11 +65,12 @@ const UNSEEN: &[(&str, &[&str])] = &[
             "a_secret_that_is_a_variable_too",
             "an_edit_of_another_kind_of_file",
             "an_edit_of_the_users_own_file",
+            "parameters_that_cannot_be_handed_over",
             "two_files_in_one_place",
             "what_keep_may_not_delete",
         ],
     ),
-    ("whether an experiment has inherited it", &["an_experiment_without_a_command"]),
+    ("whether an experiment has inherited it, or another one has it", &["an_experiment_without_a_command", "experiments"]),
 ];
 
 struct Checker {
@@ -148,6 +149,8 @@ fn malformed() -> BTreeMap<String, Vec<String>> {
         include_str!("malformed_commands.rs"),
         include_str!("malformed_files.rs"),
         include_str!("malformed_keys.rs"),
+        include_str!("malformed_stages.rs"),
+        include_str!("malformed_sweeps.rs"),
     ];
     let mut texts: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for test in sources.iter().flat_map(|source| source.split("#[test]\nfn ").skip(1)) {
