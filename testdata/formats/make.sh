@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Makes a small home by the real binary, one sample of each format: `make.sh NERONET FOLDER`, once for a version of the formats.
+# Makes a small home by the real binary, one sample of each format: `make.sh NERONET FOLDER [language]`, once for a version of the
+# formats; with `language` one that holds what a specification may say beyond parameters (testdata/formats/1-language).
 # What it holds is checked by crates/store/tests/formats.rs. Run it under a neutral host name and user, as
 #   unshare --uts sh -c 'hostname host; setpriv --reuid 65534 --regid 65534 --clear-groups testdata/formats/make.sh …'
 set -euo pipefail
@@ -12,6 +13,54 @@ for program in sh sleep cat mv git; do ln -s "$(command -v "$program")" "$SCRATC
 neronet() { /usr/bin/env -i HOME="$SCRATCH" PATH="$SCRATCH/bin" NERONET_HOME="$SCRATCH/home" LC_ALL=C.UTF-8 "$BINARY" "$@"; }
 
 cd "$SCRATCH/project"
+language() {
+    mkdir "$SCRATCH/set"
+    echo one >"$SCRATCH/set/train.txt"
+    cat >train.sh <<'END'
+cat conf.ini "$2/train.txt"
+echo "epoch 1/1 loss $1"
+echo "$1" >model.new
+mv model.new model.ckpt
+echo "acc,$1" >preds.csv
+echo kept by nobody >scratch.txt
+END
+    printf '[train]\nlr = 1\nbits = 8\n' >conf.ini
+    cat >neronet.toml <<'END'
+command = "sh train.sh {lr} {inputs.set}"
+objective = "loss min"
+[params]
+lr = [0.5, 25e-2]
+bits = 0xff
+[inputs.set]
+path = "../set"
+fingerprint = "hash"
+[[file]]
+edit = "conf.ini"
+set = { "train.lr" = "{lr}", "train.bits" = "{bits}" }
+[checkpoints]
+paths = ["model.ckpt"]
+[outputs]
+keep = ["*.csv"]
+
+[[experiment]]
+name = "pre"
+[[experiment.then]]
+name = "evaluate"
+command = "printf 'test_acc 9'; cat {checkpoint.best}"
+[[experiment]]
+name = "fine"
+after = "pre"
+match = "best"
+command = "cat {pre.checkpoint.best} && echo 'fine: no such data' >&2 && exit 2"
+END
+    printf 'lr,comments,phase\n0.125,"by hand",first\n' >rows.csv
+    printf 'command = "echo loss {lr}"\n' >rows.toml
+    # Runs 1 and 2 with a step each, run 3 after the better one; run 4 is a row.
+    neronet run --quiet || [ $? = 1 ]
+    neronet run --quiet rows.csv
+}
+
+runs() {
 # A virtual environment by the files that tell it, with one package.
 mkdir -p .venv/bin .venv/lib/python3.11/site-packages/numpy-1.24.2.dist-info
 printf 'home = /usr/bin\nversion = 3.11.2\n' >.venv/pyvenv.cfg
@@ -92,6 +141,9 @@ neronet note 1 "the better one"
 neronet rm --yes 5 6
 neronet rm --yes --purge 5
 neronet restore 6
+}
+
+"${3:-runs}"
 
 mkdir -p "$OUT"
 cp -r "$SCRATCH/home/." "$OUT/"

@@ -2,6 +2,7 @@
 //! `testdata/formats/make.sh`; each test here says what it holds.
 
 use neronet_model::event::{Event, Stamped};
+use neronet_model::left::Left;
 use neronet_model::outcome::Cause;
 use neronet_model::run::Again;
 use neronet_model::settings::{Command, Resume};
@@ -10,8 +11,12 @@ use neronet_store::journal::Replayed;
 use neronet_store::{Home, series, spool};
 use std::path::{Path, PathBuf};
 
+fn sample(name: &str) -> Home {
+    Home::at(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata/formats").join(name)).expect("a home of format 1")
+}
+
 fn home() -> Home {
-    Home::at(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata/formats/1")).expect("a home of format 1")
+    sample("1")
 }
 
 fn journal() -> Replayed {
@@ -144,4 +149,43 @@ fn the_end_record_of_format_1_names_every_other_segment_with_its_length() {
             assert_eq!(bytes, segment.bytes, "run {run}: {}", segment.name);
         }
     }
+}
+
+/// What a specification may say beyond parameters: stages, steps, inputs, configuration files, outputs, rows of a sheet.
+#[test]
+fn the_language_of_format_1_reads_as_it_was_written() {
+    let home = sample("1-language");
+    let Replayed { state, damage, .. } = home.read().expect("its journal reads");
+    assert!(damage.is_empty(), "{damage:?}");
+    let run = |id: u64| &state.runs[&RunId(id)];
+    let sweep = |id: u64| &state.sweeps[&SweepId(id)];
+    // A word without quotes keeps its form and its meaning.
+    let bits = run(1).params.get("bits").expect("a parameter");
+    assert_eq!((bits.to_string(), bits.meaning().into_owned()), ("0xff".to_string(), Value::Int(255)));
+    assert_eq!(run(2).params.get("lr").map(Value::to_string), Some("25e-2".into()));
+    let pre = &sweep(1).settings;
+    assert_eq!(
+        (pre.then[0].name.as_str(), pre.inputs[0].name.as_str(), pre.outputs.keep.as_slice()),
+        ("evaluate", "set", &["*.csv".to_string()][..])
+    );
+    assert_eq!((pre.files.len(), pre.files[0].destination()), (1, "conf.ini"));
+    let fine = sweep(2);
+    assert_eq!(
+        (fine.settings.stage.as_ref().map(|stage| stage.after.as_str()), fine.best_of.as_slice()),
+        (Some("pre"), &[RunId(1), RunId(2)][..])
+    );
+    assert_eq!((run(5).note.as_deref(), run(5).tags.iter().next().map(String::as_str)), (Some("by hand"), Some("phase=first")));
+    let attempt = |id: u64| spool::attempt(&home.attempt(RunId(id), AttemptNo(1)), AttemptNo(1)).expect("its spool reads");
+    let step = &attempt(2).steps[0];
+    assert_eq!((step.name.as_str(), step.exit_code), ("evaluate", Some(0)));
+    assert!(step.best.as_ref().is_some_and(|path| path.ends_with("model.ckpt")), "{step:?}");
+    let failed = attempt(3).end.expect("an end");
+    assert_eq!((failed.outcome, failed.cause), (Outcome::Failed, Some(Cause::Said { line: "fine: no such data".into(), code: 2 })));
+    let left = spool::left(&home.attempt(RunId(1), AttemptNo(1))).expect("the list reads");
+    let [Left::Artifact(artifact), Left::Other { path, bytes: 15 }] = &left[..] else { panic!("{left:?}") };
+    assert_eq!((artifact.path.as_str(), artifact.bytes, path.as_str()), ("preds.csv", 8, "scratch.txt"));
+    assert!(artifact.sha256.starts_with("e08f46b56d70"));
+    let launch = spool::launch(&home.attempt(RunId(1), AttemptNo(1))).expect("it reads").expect("it is there");
+    assert_eq!((launch.outputs.keep.len(), launch.steps[0].name.as_str()), (1, "evaluate"));
+    assert!(launch.code.is_some_and(|code| code.ends_with("/files")));
 }
