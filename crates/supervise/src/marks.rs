@@ -84,15 +84,20 @@ impl Marks {
         self.marks.iter().rev().find(|marked| marked.moment <= moment).map(|marked| marked.mark).unwrap_or_default()
     }
 
-    /// What was known of a file that was saved somewhere between two moments, and whether its epoch is certain. Of several epochs
-    /// it is the first that told its results meanwhile; one that only began did so after the save, as scripts go on at once.
+    /// What was known of a file that was saved somewhere between two moments, and whether its epoch is certain. It is that of the
+    /// epoch that told its results meanwhile; one that only began did so after the save, as scripts go on at once. Where several
+    /// told theirs, as epochs of milliseconds do, nobody knows.
     pub(crate) fn between(&self, since: Moment, until: Moment) -> (Mark, bool) {
         let (epoch, last) = (self.at(since).epoch, self.at(until));
         if last.epoch == epoch {
             return (last, true);
         }
-        let mut meanwhile = self.marks.iter().filter(|marked| marked.moment > since && marked.moment <= until);
-        let ended = meanwhile.find(|marked| marked.ended && marked.mark.epoch != epoch);
+        let meanwhile = self.marks.iter().filter(|marked| marked.moment > since && marked.moment <= until);
+        let mut ended = meanwhile.filter(|marked| marked.ended && marked.mark.epoch != epoch);
+        let (ended, another) = (ended.next(), ended.next());
+        if another.is_some() {
+            return (Mark::default(), false);
+        }
         let of_epoch = || self.marks.iter().rev().find(|marked| marked.moment <= until && epoch.is_some() && marked.mark.epoch == epoch);
         (ended.or_else(of_epoch).map_or(last, |marked| marked.mark), false)
     }
@@ -149,5 +154,6 @@ mod tests {
         assert_eq!(marks.between(1, 2), (epoch(2.0), false));
         marks.add(UnixMs(3), epoch(3.0), false, None);
         assert_eq!(marks.between(2, 3), (epoch(2.0), false), "announced only");
+        assert_eq!(marks.between(0, 3), (Mark::default(), false), "one of two");
     }
 }
