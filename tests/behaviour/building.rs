@@ -40,12 +40,17 @@ fn a_build_that_fails_ends_its_runs_and_says_why() {
     for run in 1..=3 {
         let shown = world.show(run);
         let reason = shown["reason"].as_str().unwrap_or_default().to_string();
-        assert!(shown["outcome"] == "failed" && reason.contains("the build failed (exit status: 1; all that it said is in "), "{shown:#}");
+        assert!(
+            shown["outcome"] == "failed"
+                && reason.contains("the build failed (exit status: 1): ")
+                && reason.contains("all that it said is in "),
+            "{shown:#}"
+        );
         assert!(reason.contains("nowhere.c"), "{reason}");
     }
     assert_eq!(folders(&world), 0);
     let tried = world.say(&["check", "--smoke", "20s"]).with_code(1);
-    assert!(tried.out.contains("could not be started") || tried.out.contains("the build failed (exit status: 1)\n"), "{tried:#?}");
+    assert!(tried.out.contains("could not be started") || tried.out.contains("the build failed (exit status: 1): "), "{tried:#?}");
     assert!(tried.out.contains("nowhere.c") && !(tried.out + &tried.err).contains(".log"));
     world.write("nowhere.c", "int main() { return 0; }\n");
     world.say(&["run", "--quiet"]).with_code(0);
@@ -160,6 +165,24 @@ fn builds_are_made_one_at_a_time_and_only_for_what_may_start() {
     let all = [experiment("a", ""), experiment("b", ""), experiment("c", "after = 'b'\n")];
     world.write("fails-b", "").run_spec(&all.concat()).with_code(1);
     assert!(["a\na\nb\nb\n", "b\nb\na\na\n"].map(Some).contains(&world.told("builds").as_deref()), "{:?}", world.told("builds"));
+}
+
+#[test]
+fn a_build_is_carried_out_again_for_what_steers_it_and_when_its_folder_is_gone() {
+    let world = world("echo built >> $WORLD/builds; echo $CC $WANTED > sim; chmod +x sim");
+    let run = |variables: &[(&str, &str)]| {
+        let mut command = world.neronet(&["run", "--quiet"]);
+        command.envs(variables.iter().copied()).output().expect("neronet starts");
+        world.told("builds").unwrap_or_default().lines().count()
+    };
+    assert_eq!(run(&[("KRB5CCNAME", "1")]), 1);
+    assert_eq!(run(&[("KRB5CCNAME", "2"), ("SLURM_JOB_ID", "7")]), 1);
+    assert_eq!(run(&[("CC", "clang")]), 2);
+    assert_eq!(run(&[("CC", "clang"), ("WANTED", "named by the build")]), 3);
+    for path in all_below(&world.home().join("builds")).into_iter().filter(|path| path.is_dir()) {
+        std::fs::remove_dir_all(path).ok();
+    }
+    assert_eq!(run(&[("KRB5CCNAME", "1")]), 4);
 }
 
 #[test]

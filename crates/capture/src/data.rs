@@ -3,6 +3,7 @@
 use crate::sign::hex;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use std::collections::{BTreeSet, HashSet};
 use std::fs::{File, Metadata};
 use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
@@ -34,18 +35,28 @@ pub struct Data {
 const MOST: usize = 2_000_000;
 
 /// Looks at a file or a folder with all that is in it, and says whether that is all of it: after `patience` it stops, and gives what it
-/// has without a fingerprint.
-/// Links count as what they lead to; those that lead back to where they stand are passed over.
+/// has without a fingerprint. Links count as what they lead to, each folder once; what only a link leads to and cannot be read is a
+/// name.
 pub fn look(path: &Path, closely: Closely, patience: Duration) -> io::Result<(Data, bool)> {
     let until = Instant::now() + patience;
-    let mut walk = Walk { top: path, closely, until, data: Data::default(), listing: Vec::new() };
+    let mut walk = Walk { top: path, closely, data: Data::default(), listing: Vec::new(), been: HashSet::new(), links: BTreeSet::new() };
     let top = std::fs::metadata(path)?;
-    let whole = if top.is_dir() {
-        walk.folder(Path::new(""), &top, &mut Vec::new())?
+    if top.is_dir() {
+        walk.been.insert((top.dev(), top.ino()));
     } else {
         walk.file(PathBuf::new(), Some(&top));
-        true
-    };
+    }
+    let mut folders: Vec<PathBuf> = top.is_dir().then(PathBuf::new).into_iter().collect();
+    let (mut whole, mut linked) = (true, false);
+    while whole {
+        // Links last and in order: which of several names a folder has must not depend on the disk.
+        let Some(folder) = folders.pop().or_else(|| walk.next_link().inspect(|_| linked = true)) else { break };
+        match walk.folder(&folder, &mut folders, until) {
+            Ok(all) => whole = all,
+            Err(_) if linked => {}
+            Err(e) => return Err(io::Error::new(e.kind(), format!("{}: {e}", path.join(folder).display()))),
+        }
+    }
     let Walk { mut data, mut listing, .. } = walk;
     if whole && closely != Closely::Amount {
         listing.sort_unstable();
@@ -57,38 +68,49 @@ pub fn look(path: &Path, closely: Closely, patience: Duration) -> io::Result<(Da
 struct Walk<'p> {
     top: &'p Path,
     closely: Closely,
-    until: Instant,
     data: Data,
     /// Name, size and time of each file.
     listing: Vec<(PathBuf, u64, i64, i64)>,
+    /// Folders that were looked at.
+    been: HashSet<(u64, u64)>,
+    /// Links to folders that are still to be looked at.
+    links: BTreeSet<PathBuf>,
 }
 
 impl Walk<'_> {
-    /// False when there is more than is looked at. `above` are the folders around it.
-    fn folder(&mut self, folder: &Path, meta: &Metadata, above: &mut Vec<(u64, u64)>) -> io::Result<bool> {
-        let id = (meta.dev(), meta.ino());
-        if above.contains(&id) {
-            return Ok(true);
-        }
-        above.push(id);
+    /// False when there is more than is looked at.
+    fn folder(&mut self, folder: &Path, folders: &mut Vec<PathBuf>, until: Instant) -> io::Result<bool> {
         for entry in std::fs::read_dir(self.top.join(folder))? {
             let entry = entry?;
             let name = folder.join(entry.file_name());
+            let is_link = entry.file_type()?.is_symlink();
             // A link that leads nowhere is a name.
             match std::fs::metadata(entry.path()) {
+                Ok(meta) if meta.is_dir() && is_link => drop(self.links.insert(name)),
                 Ok(meta) if meta.is_dir() => {
-                    if !self.folder(&name, &meta, above)? {
-                        return Ok(false);
+                    if self.been.insert((meta.dev(), meta.ino())) {
+                        folders.push(name);
                     }
                 }
                 meta => self.file(name, meta.ok().filter(Metadata::is_file).as_ref()),
             }
-            if self.data.files.is_multiple_of(1000) && (self.listing.len() >= MOST || Instant::now() >= self.until) {
+            let looked_at = self.data.files as usize + self.been.len();
+            if looked_at.is_multiple_of(1000) && (self.listing.len() >= MOST || Instant::now() >= until) {
                 return Ok(false);
             }
         }
-        above.pop();
         Ok(true)
+    }
+
+    /// The first link that leads to a folder that nothing has led to so far.
+    fn next_link(&mut self) -> Option<PathBuf> {
+        while let Some(link) = self.links.pop_first() {
+            let meta = std::fs::metadata(self.top.join(&link));
+            if meta.is_ok_and(|meta| self.been.insert((meta.dev(), meta.ino()))) {
+                return Some(link);
+            }
+        }
+        None
     }
 
     fn file(&mut self, name: PathBuf, meta: Option<&Metadata>) {
@@ -161,6 +183,7 @@ mod tests {
         std::fs::write(elsewhere.path().join("c.bin"), b"789").expect("written");
         std::os::unix::fs::symlink(elsewhere.path(), at("train")).expect("linked");
         std::os::unix::fs::symlink(folder.path(), elsewhere.path().join("back")).expect("linked");
+        std::os::unix::fs::symlink(elsewhere.path(), at("deep/again")).expect("linked");
         let all = look(Closely::Bytes);
         assert_eq!((all.files, all.bytes), (4, 9));
         assert!(all.fingerprint.is_some_and(|fingerprint| Some(fingerprint) != bytes.fingerprint));

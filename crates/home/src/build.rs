@@ -31,16 +31,17 @@ use std::time::Instant;
 const LAST_LINES: usize = 10;
 /// Which process belongs to which build.
 const VARIABLE: &str = "NERONET_BUILD";
-/// Variables that differ from one session of the same user to the next, and what those begin with that do.
+/// Variables that tell compilers and interpreters what to do. All others differ from one login or job to the next, and a build would be
+/// carried out again for each of them.
 #[rustfmt::skip]
-const OF_A_SESSION: [&str; 18] = [
-    "PWD", "OLDPWD", "SHLVL", "_", "COLUMNS", "LINES", "DISPLAY", "WAYLAND_DISPLAY", "XAUTHORITY", "STY", "WINDOW", "WINDOWID",
-    "XDG_RUNTIME_DIR", "XDG_SEAT", "XDG_VTNR", "GPG_TTY", "INVOCATION_ID", "JOURNAL_STREAM",
+const STEERING: [&str; 25] = [
+    "PATH", "CC", "CXX", "CPP", "FC", "F77", "LD", "AR", "NVCC", "CUDACXX", "CUDA_HOME", "CUDA_PATH", "CUDA_ROOT", "TORCH_CUDA_ARCH_LIST",
+    "LD_LIBRARY_PATH", "LIBRARY_PATH", "CPATH", "C_INCLUDE_PATH", "CPLUS_INCLUDE_PATH", "PKG_CONFIG_PATH", "CONDA_PREFIX",
+    "VIRTUAL_ENV", "LOADEDMODULES", "MAKEFLAGS", "RUSTFLAGS",
 ];
-#[rustfmt::skip]
-const OF_A_SESSION_BEGIN: [&str; 13] = [
-    "NERONET_", "TERM", "COLORTERM", "TMUX", "SSH_", "DBUS_", "XDG_SESSION_", "VTE_", "VSCODE_", "KONSOLE_", "KITTY_", "ITERM_", "GNOME_TERMINAL_",
-];
+/// The longest line of what a build prints, and as much as is read of it at once.
+const LONGEST_LINE: usize = 64 << 10;
+const AT_ONCE: u64 = 4 << 20;
 
 /// How far the build of a sweep has come.
 pub(crate) enum Build {
@@ -99,9 +100,11 @@ pub(crate) fn place(context: &Context, sweep: &Sweep) -> Option<PathBuf> {
     let (snapshot, _) = sweep.code.snapshot.as_ref().zip(sweep.settings.code.build.as_ref())?;
     let given = environment(context, sweep);
     let argv = argv(sweep, &given)?;
-    let lasting: Vec<_> = given.iter().filter(|(name, _)| !is_of_a_session(name)).collect();
+    let own = neronet_spec::variables(&sweep.settings);
+    let steers = |name: &OsStr| own.iter().any(|(own, _)| name == own.as_str()) || steers(name, &argv);
+    let lasting: Vec<_> = given.iter().filter(|(name, _)| steers(name)).collect();
     let code = &sweep.settings.code;
-    let what = serde_json::to_vec(&(snapshot, argv, lasting, &code.directory, &code.link, &sweep.code.below)).ok()?;
+    let what = serde_json::to_vec(&(snapshot, &argv, lasting, &code.directory, &code.link, &sweep.code.below)).ok()?;
     Some(folder(context).join(&neronet_capture::hash(&what)[..32]))
 }
 
@@ -109,14 +112,21 @@ fn folder(context: &Context) -> PathBuf {
     context.home.root().join("builds")
 }
 
-fn is_of_a_session(name: &OsStr) -> bool {
+/// Whether a variable can change what is built: one that compilers know, or that the build itself names.
+fn steers(name: &OsStr, argv: &[String]) -> bool {
     let name = name.to_string_lossy();
-    OF_A_SESSION.contains(&&*name) || OF_A_SESSION_BEGIN.iter().any(|begin| name.starts_with(begin))
+    let known = STEERING.contains(&&*name) || name.ends_with("FLAGS") || name.starts_with("PYTHON") || name.starts_with("CMAKE_");
+    known || (name.len() > 2 && argv.iter().any(|word| word.contains(&*name)))
 }
 
 /// Says that a build is done: it is there in whole, also after a power cut.
 fn done(place: &Path) -> PathBuf {
     place.with_extension("done")
+}
+
+/// Somebody may have taken the folder away and left the mark.
+fn is_done(place: &Path) -> bool {
+    done(place).is_file() && place.is_dir()
 }
 
 fn argv(sweep: &Sweep, given: &[(OsString, OsString)]) -> Option<Vec<String>> {
@@ -144,12 +154,12 @@ fn environment(context: &Context, sweep: &Sweep) -> Vec<(OsString, OsString)> {
 /// Begins the build of a sweep, if it needs one that is not there.
 pub(crate) fn begin(context: &Context, sweep: &Sweep) -> Result<Build, HomeError> {
     let Some(place) = place(context, sweep) else { return Ok(Build::Ready) };
-    if done(&place).is_file() {
+    if is_done(&place) {
         return Ok(Build::Ready);
     }
     files::make_folder(&folder(context))?;
     let Some(lock) = lock(&place)? else { return Ok(Build::Elsewhere) };
-    if done(&place).is_file() {
+    if is_done(&place) {
         return Ok(Build::Ready);
     }
     if place.exists() {
@@ -221,16 +231,22 @@ impl Said {
         Ok((Said { printed, rest: Vec::new(), log, known }, print))
     }
 
-    /// Puts what was printed since into the log, in whole lines while more may come.
-    fn read(&mut self, more: bool) -> io::Result<()> {
-        self.printed.read_to_end(&mut self.rest)?;
-        let end = if more { self.rest.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1) } else { self.rest.len() };
+    /// Puts what was printed since into the log, in whole lines while more may come. False when there is more to read at once.
+    fn read(&mut self, more: bool) -> io::Result<bool> {
+        let got = (&self.printed).take(AT_ONCE).read_to_end(&mut self.rest)? as u64;
+        let more = more || got == AT_ONCE;
+        let ends = |byte: &u8| matches!(byte, b'\n' | b'\r');
+        let end = match self.rest.iter().rposition(ends) {
+            Some(at) if more => at + 1,
+            None if more && self.rest.len() < LONGEST_LINE => 0,
+            _ => self.rest.len(),
+        };
         let lines: Vec<u8> = self.rest.drain(..end).collect();
-        if lines.is_empty() {
-            return Ok(());
+        if !lines.is_empty() {
+            let masked = mask_text(&String::from_utf8_lossy(&lines), &self.known);
+            OpenOptions::new().append(true).open(&self.log)?.write_all(masked.as_bytes())?;
         }
-        let masked = mask_text(&String::from_utf8_lossy(&lines), &self.known);
-        OpenOptions::new().append(true).open(&self.log)?.write_all(masked.as_bytes())
+        Ok(got < AT_ONCE)
     }
 }
 
@@ -239,7 +255,7 @@ impl Running {
     pub(crate) fn look(mut self: Box<Running>, context: &Context) -> Result<Build, HomeError> {
         let ended = self.child.try_wait().map_err(|e| HomeError::Failed(format!("the build cannot be watched: {e}")))?;
         // A log that cannot be written is no reason to fail.
-        self.said.read(ended.is_none()).ok();
+        while matches!(self.said.read(ended.is_none()), Ok(false)) {}
         match ended {
             None => return Ok(Build::Running(self)),
             Some(status) if !status.success() => return Err(HomeError::Failed(failed(context, &status.to_string(), &self.said.log))),
@@ -254,13 +270,17 @@ impl Running {
     }
 }
 
+/// Its first line is for listings; what it said last stands below.
 fn failed(context: &Context, how: &str, log: &Path) -> String {
     let text = String::from_utf8_lossy(&std::fs::read(log).unwrap_or_default()).into_owned();
     let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
-    let last = lines[lines.len().saturating_sub(LAST_LINES)..].join("\n");
-    let said = if last.is_empty() { String::new() } else { format!(":\n{last}") };
-    let place = if context.passing { String::new() } else { format!("; all that it said is in {}", log.display()) };
-    format!("the build failed ({how}{place}){said}")
+    let last = &lines[lines.len().saturating_sub(LAST_LINES)..];
+    let tells =
+        |line: &&&str| ["error", "fatal", "no such", "not found", "cannot", "failed"].iter().any(|word| line.to_lowercase().contains(word));
+    let telling = last.iter().rfind(tells).or(last.last()).map(|line| format!(": {}", line.trim())).unwrap_or_default();
+    let below = if last.len() > 1 { format!("\n{}", last.join("\n")) } else { String::new() };
+    let place = if context.passing { String::new() } else { format!("\nall that it said is in {}", log.display()) };
+    format!("the build failed ({how}){telling}{below}{place}")
 }
 
 /// A build that no run has any more. Nobody can begin it anew until this is dropped.
@@ -276,7 +296,8 @@ pub(crate) fn unused(context: &Context, state: &HomeState) -> Vec<Unused> {
     let used: BTreeSet<PathBuf> = used.collect();
     let there = std::fs::read_dir(folder(context)).into_iter().flatten().flatten();
     let there = there.filter(|entry| !entry.file_name().to_string_lossy().starts_with('.'));
-    let there: BTreeSet<PathBuf> = there.map(|entry| entry.path().with_extension("")).collect();
+    let there: BTreeSet<PathBuf> =
+        there.map(|entry| folder(context).join(entry.file_name().to_string_lossy().split('.').next().unwrap_or_default())).collect();
     let take = |place: PathBuf| {
         let lock = lock(&place).ok()??;
         std::fs::remove_file(done(&place)).ok();

@@ -41,8 +41,8 @@ const MOST_PLACES: usize = 100;
 const PATIENCE: Duration = Duration::from_secs(20);
 /// Bytes take longer than names, and whoever asks for them knows.
 const PATIENCE_FOR_BYTES: Duration = Duration::from_secs(600);
-/// A start does not wait for longer.
-const A_MOMENT: Duration = Duration::from_secs(1);
+/// A start does not wait for longer, and there may be hundreds.
+const A_MOMENT: Duration = Duration::from_millis(50);
 /// Earlier sweeps in which the same input is looked for.
 const LOOK_BACK: usize = 20;
 

@@ -152,14 +152,15 @@ pub(crate) fn look(
     let snapshot = Snapshot::read(context)?;
     there.seen = snapshot.state.last_run;
     let known = known(&snapshot.state, project);
-    let keys = planned.iter().flat_map(|runs| &runs.all).filter_map(|run| run.key.as_ref());
-    let same: Vec<(Key, RunId)> = keys.filter_map(|key| Some((key.clone(), *known.get(key)?))).collect();
-    let planned: usize = planned.iter().map(|runs| runs.all.len()).sum();
+    // Two experiments may ask for the same run.
+    let keys: HashSet<&Key> = planned.iter().flat_map(|runs| &runs.all).filter_map(|run| run.key.as_ref()).collect();
+    let same: HashMap<Key, RunId> = keys.iter().filter_map(|key| Some(((*key).clone(), *known.get(*key)?))).collect();
+    let planned = keys.len();
     if same.is_empty() {
         there.new = planned;
         return Ok(there);
     }
-    let ids: BTreeSet<RunId> = same.iter().map(|(_, run)| *run).collect();
+    let ids: BTreeSet<RunId> = same.values().copied().collect();
     let standing = Standing::of(context, &snapshot, &ids);
     if repeats == Repeats::OnlyNew
         && let Some(other) = other_code(context, &snapshot, plan, (survey, inputs), &ids)

@@ -93,6 +93,10 @@ fn check(format: Format, written: &Written, read: impl Fn(&str) -> Seen, picks: 
     for (index, new) in picks {
         let place = index.get(&written.places);
         let new = if place.list { Value::List(vec![new.clone(), Value::Int(1)]) } else { new.clone() };
+        // In an INI file quotes around a text may be its own or the file's.
+        if format == Format::Ini && new.to_string().starts_with(['"', '\'']) && ini::meaning(&new.to_string()) != new.to_string() {
+            continue;
+        }
         let path = place.path.clone();
         let after = match set(text, format, &[(path.clone(), new.clone())]) {
             Ok(after) => after,
