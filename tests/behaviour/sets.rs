@@ -106,6 +106,27 @@ fn of_two_who_submit_the_same_at_once_one_is_told_that_it_is_there() {
 }
 
 #[test]
+fn a_run_that_two_experiments_ask_for_is_one() {
+    let world = world("lr = 1");
+    let spec = |of_b: &str| {
+        let text = format!(
+            "command = \"python3 train.py {{flags}}\"\n[[experiment]]\nname = \"a\"\nparams.lr = [1, 2]\n[[experiment]]\nname = \"b\"\nparams.lr = {of_b}\n"
+        );
+        world.write("neronet.toml", text);
+    };
+    spec("[2, 3]");
+    submit(&world, &[]).with_code(0);
+    assert_eq!(runs(&world), 3);
+    let said = submit(&world, &[]).with_code(0);
+    assert!(said.err.contains("nothing is new: 3 runs are there already: 3 finished"), "{said:#?}");
+    spec("[2, 3, 4]");
+    let checked = world.say(&["check", "--json"]).with_code(0).json();
+    assert_eq!((&checked["submit"]["there"], &checked["submit"]["new"]), (&3.into(), &1.into()), "{checked:#}");
+    let said = submit(&world, &[]).with_code(0);
+    assert!(said.err.contains("1 new of 4; 3 runs are there already: 3 finished"), "{said:#?}");
+}
+
+#[test]
 fn without_waiting_the_runs_go_on_in_the_background() {
     let world = world("lr = [0.1, 0.2]");
     let said = world.say(&["submit"]).with_code(0);
