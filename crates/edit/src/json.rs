@@ -176,7 +176,7 @@ fn is_word(word: &str) -> bool {
 }
 
 /// What Python reads and writes, and JSON has not.
-fn is_odd(word: &str) -> bool {
+pub(crate) fn is_odd(word: &str) -> bool {
     ["NaN", "Infinity", "-Infinity"].contains(&word)
 }
 

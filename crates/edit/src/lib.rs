@@ -77,17 +77,21 @@ impl Format {
         }
     }
 
-    /// What a word without quotes becomes: the boolean or number that it means, or itself where the format has such a word.
-    fn of_word(self, value: &Value) -> Value {
+    /// What a word without quotes becomes in place of `old`: the boolean or number that it means, or itself where the format has such
+    /// a word.
+    fn of_word(self, value: &Value, old: &str) -> Value {
         match value {
             Value::Word(word) => match (self, word.meaning()) {
                 (Format::Ini, _) => value.clone(),
+                (Format::Json, Some(Value::Float(number))) if !number.value().is_finite() && !json::is_odd(old) => {
+                    Value::Str(word.text().to_string())
+                }
                 (_, Some(meaning)) => meaning,
                 (Format::Yaml, None) => value.clone(),
                 (Format::Json, None) if word.text() == "null" => value.clone(),
                 _ => Value::Str(word.text().to_string()),
             },
-            Value::List(items) => Value::List(items.iter().map(|item| self.of_word(item)).collect()),
+            Value::List(items) => Value::List(items.iter().map(|item| self.of_word(item, old)).collect()),
             value => value.clone(),
         }
     }
@@ -134,7 +138,7 @@ impl Format {
 ///   hold it. Instead of a date, a text that is a date is written bare, so that it stays one. INI has no quotes: what would
 ///   not come through as it is (line breaks, blanks at the ends, comment signs) is a mistake.
 /// - A word that stood without quotes is the boolean or number that it means (`True`, `.5`, `1_000`); `null` and its likes are
-///   written without quotes where the format has them.
+///   written without quotes where the format has them. What the format cannot say is a text, as `inf` in JSON.
 /// - A list takes the place of a list or of a scalar, on one line; comments between the elements of the old one go with
 ///   them, those around it stay. In an INI file it is the text that a command would get, `[1, 2]`. A table is never replaced.
 /// - A YAML anchor stays with the value that it names, so what refers to it changes along. A path that leads through an
@@ -145,11 +149,12 @@ impl Format {
 pub fn set(text: &str, format: Format, changes: &[(String, Value)]) -> Result<String, Vec<Mistake>> {
     let (bom, body) = opened(text, changes.len())?;
     let root = format.read(body).map_err(|mistake| vec![mistake])?;
-    let changes: Vec<(String, Value)> = changes.iter().map(|(path, value)| (path.clone(), format.of_word(value))).collect();
     let paths: Vec<&str> = changes.iter().map(|(path, _)| path.as_str()).collect();
     let (nodes, mut mistakes) = targets(body, &root, &paths);
+    let old = |node: &Option<&Node>| node.map_or("", |node| &body[node.slot.clone()]);
+    let values: Vec<Value> = nodes.iter().zip(changes).map(|(node, (_, value))| format.of_word(value, old(node))).collect();
     let mut splices = Vec::new();
-    for (node, (path, value)) in nodes.into_iter().zip(&changes) {
+    for ((node, path), value) in nodes.into_iter().zip(paths).zip(&values) {
         let Some(node) = node.filter(|_| mistakes.len() < MOST_MISTAKES) else { continue };
         match suits(node, value, path).and_then(|()| format.write(value, node, body)) {
             Ok(written) => splices.push(Splice { node, path, value, written }),

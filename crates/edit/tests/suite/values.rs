@@ -138,6 +138,9 @@ fn booleans_and_lists() {
 fn words_without_quotes_are_what_the_format_reads_them_as() {
     let words = ["True", "null", "~", "no", ".5", "1_000", "+5", "0xff", "1e-3"].map(Value::as_word);
     insta::assert_snapshot!(table("1", &words));
+    let odd = Value::List(["inf", "-inf", "nan"].map(Value::as_word).to_vec());
+    assert_eq!(written(Json, "1", odd), r#"["inf", "-inf", "nan"]"#);
+    assert_eq!([("1", "inf"), ("NaN", "-inf")].map(|(old, word)| written(Json, old, Value::as_word(word))), ["\"inf\"", "-Infinity"]);
 }
 
 #[test]
