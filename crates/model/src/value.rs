@@ -168,6 +168,14 @@ impl Value {
         }
     }
 
+    /// The whole number that this is or means, if it is one.
+    pub fn int(&self) -> Option<i64> {
+        match *self.meaning() {
+            Value::Int(int) => Some(int),
+            _ => None,
+        }
+    }
+
     /// What a word means to somebody who searches: `.5` and `+5` are numbers too; what is no number or boolean is text.
     pub fn from_word(word: &str) -> Value {
         match word {

@@ -77,13 +77,14 @@ pub(crate) fn templates(read: &Read, given: &[Given], found: &mut Found<'_>) {
 
 /// What a derived one comes to is known only for each run.
 fn no_seed(given: &[Given]) -> Option<String> {
-    let is_whole = |value: &&Value| matches!(*value.meaning(), Value::Int(_));
     match given.iter().find(|param| param.name == "seed").map(|param| &param.values) {
         None => Some("there is none".to_string()),
-        Some(Values::Listed(values)) => match values.iter().find(|value| !is_whole(value))? {
-            Value::Str(text) => Some(format!("the text {} is no integer", quoted(text))),
-            other => Some(format!("{} is no integer", quoted(&other.to_string()))),
-        },
+        Some(Values::Listed(values) | Values::Drawn(Distribution::Choice(values))) => {
+            match values.iter().find(|value| value.int().is_none())? {
+                Value::Str(text) => Some(format!("the text {} is no integer", quoted(text))),
+                other => Some(format!("{} is no integer", quoted(&other.to_string()))),
+            }
+        }
         Some(Values::Drawn(Distribution::IntUniform(..)) | Values::Derived(..) | Values::Wrong) => None,
         Some(Values::Drawn(_)) => Some("its draws are no integers".to_string()),
     }
@@ -172,10 +173,21 @@ fn one(template: &Written, known: &Known<'_>, ansi: bool, found: &mut Found<'_>)
             continue;
         }
         if let Part::Literal(key) = part {
-            if fill::resolve(name, Part::Resume, params, settings).is_ok() {
-                let message = format!("{{{name}}} cannot stand in '{key}', which takes no placeholders");
-                refuse(Refusal { at: hole.clone(), message, hint: Some(literal::instead(key, text, hole, params)) }, found);
+            if fill::resolve(name, Part::Resume, params, settings).is_err() {
+                continue;
             }
+            let hint = Some(literal::instead(key, text, hole, params));
+            if *key == literal::SETUP {
+                // To the shell they may mean something, in the body of a function or what awk gets.
+                let is_comment = scan::scan(text, &tokens, ansi).is_ok_and(|scan| scan.places.iter().all(|place| place.hole != *hole));
+                if !is_comment {
+                    let message = format!("{{{name}}} stands for nothing in '{key}', which takes no placeholders: it is left as it is");
+                    found.warning(found.sources.inside(*span, hole.clone()), message, hint);
+                }
+                continue;
+            }
+            let message = format!("{{{name}}} cannot stand in '{key}', which takes no placeholders");
+            refuse(Refusal { at: hole.clone(), message, hint }, found);
             continue;
         }
         match fill::resolve(name, *part, params, settings) {

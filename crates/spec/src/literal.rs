@@ -14,7 +14,9 @@ const GLOBS: [(&str, &str, &str); 4] = [
     ("metrics", "tensorboard", "metrics.tensorboard"),
     ("outputs", "keep", "outputs.keep"),
 ];
-const SETUP: &str = "environment.setup";
+/// What a run is told of itself in its environment.
+const OWN: [(&str, &str); 3] = [("run.id", "NERONET_RUN"), ("run.dir", "NERONET_RUN_DIR"), ("run.seed", "NERONET_SEED")];
+pub(crate) const SETUP: &str = "environment.setup";
 const OTHERS: [(&str, &str, &str); 4] = [
     ("environment", "setup", SETUP),
     ("environment", "python", "environment.python"),
@@ -42,10 +44,14 @@ pub(crate) fn written(table: &Table) -> Vec<Written> {
 pub(crate) fn instead(key: &str, text: &str, hole: &Range<usize>, params: &[&str]) -> String {
     let name = template::name(text, hole);
     if GLOBS.iter().any(|(.., glob)| *glob == key) {
-        return format!("write \"{}*{}\"", &text[..hole.start], &text[hole.end..]);
+        return format!("write \"{}*{}\"", text[..hole.start].trim_end_matches('*'), text[hole.end..].trim_start_matches('*'));
     }
-    if key == SETUP && params.contains(&name) {
-        return format!("write ${}, which every run has in its environment", variable(name));
+    let own = OWN.iter().find(|(known, _)| *known == name).map(|(_, variable)| variable.to_string());
+    let variable = own.or_else(|| params.contains(&name).then(|| variable(name)));
+    if key == SETUP
+        && let Some(variable) = variable
+    {
+        return format!("write ${variable}, which every run has in its environment");
     }
     "it is the same for all runs; what depends on a run belongs in the command".to_string()
 }

@@ -95,6 +95,18 @@ pub(crate) fn given(entries: &[Entry], found: &mut Found<'_>) -> Vec<Given> {
             );
             continue;
         }
+        if let Tree::Table(table) = &entry.node.tree
+            && let Some(Slip::Empty) = table.slip()
+        {
+            let hint = format!("leave it out, or write {0} = 0.1, or a list: {0} = [0.1, 0.01]", entry.name);
+            let hint = found.sources.spoken(entry.node.span, &hint);
+            found.warning(
+                entry.node.span,
+                format!("nothing stands in the braces of {}, so this is no parameter", quoted(&entry.name)),
+                hint,
+            );
+            continue;
+        }
         lone_word(entries, entry, found);
         let values = values(entry, found);
         let overrides = entry.span != entry.place;
@@ -108,11 +120,9 @@ fn values(entry: &Entry, found: &mut Found<'_>) -> Values {
     match &entry.node.tree {
         Tree::List(items) => {
             if items.is_empty() {
-                found.error(
-                    entry.node.span,
-                    format!("parameter {} has no values, so there is no run", quoted(&entry.name)),
-                    format!("an empty list as its one value is {} = {{ value = [] }}", entry.name),
-                );
+                let hint = format!("an empty list as its one value is {} = {{ value = [] }}", entry.name);
+                let hint = found.sources.spoken(entry.node.span, &hint);
+                found.error(entry.node.span, format!("parameter {} has no values, so there is no run", quoted(&entry.name)), hint);
                 return Values::Wrong;
             }
             let values: Vec<Value> = items.iter().filter_map(|item| scalar(item, &entry.name, found)).collect();
@@ -155,16 +165,11 @@ fn one_text(entry: &Entry, text: &str, found: &mut Found<'_>) {
 
 /// `{ repeat = 5 }`: 0 to 4.
 fn repeat(node: &Node, name: &str, found: &mut Found<'_>) -> Values {
-    let times = match &node.tree {
-        Tree::Scalar(Value::Int(times)) => Some(*times),
-        Tree::Word(word) => word.parse().ok(),
-        _ => None,
-    };
-    match times.filter(|times| (1..=MOST_REPEATS).contains(times)) {
+    match node.int().filter(|times| (1..=MOST_REPEATS).contains(times)) {
         Some(times) => Values::Listed((0..times).map(Value::Int).collect()),
         None => {
             let shown = found.sources.slice(node.span).to_string();
-            let hint = format!("{name} = {{ repeat = 5 }} stands for [0, 1, 2, 3, 4]");
+            let hint = found.sources.spoken(node.span, &format!("{name} = {{ repeat = 5 }} stands for [0, 1, 2, 3, 4]"));
             found.error(node.span, format!("expected a whole number from 1 to {MOST_REPEATS} for 'repeat', found {shown}"), hint);
             Values::Wrong
         }
@@ -175,7 +180,7 @@ fn derive(node: &Node, name: &str, found: &mut Found<'_>) -> Values {
     let text = match &node.tree {
         Tree::Scalar(Value::Str(text)) | Tree::Word(text) => text,
         _ => {
-            let hint = format!("write it in quotes: {name} = {{ derive = \"width * 4\" }}");
+            let hint = found.sources.spoken(node.span, &format!("write it in quotes: {name} = {{ derive = \"width * 4\" }}"));
             found.error(node.span, format!("expected an expression for 'derive', found {}", node.kind()), hint);
             return Values::Wrong;
         }
@@ -199,10 +204,6 @@ pub(crate) fn expression(text: &str, span: Span, found: &mut Found<'_>) -> Optio
 fn slip(entry: &Entry, table: &Table, found: &mut Found<'_>) {
     let name = &entry.name;
     match table.slip() {
-        Some(Slip::Empty) => {
-            let hint = format!("write {name} = 0.1, or a list: {name} = [0.1, 0.01]");
-            found.error(entry.node.span, format!("nothing stands in the braces of parameter {}", quoted(name)), hint);
-        }
         Some(Slip::Beside { word, other }) => {
             let (word, key) = (&word.name, &other.name);
             let hint = match (word.as_str(), key.as_str()) {
@@ -221,16 +222,17 @@ fn slip(entry: &Entry, table: &Table, found: &mut Found<'_>) {
                 quoted(name),
                 quoted(key)
             );
-            found.error(other.span, message, hint);
+            found.error(other.span, message, found.sources.spoken(other.span, &hint));
         }
         Some(Slip::NoWord(key, near)) => {
             let hint = near.map_or_else(
                 || format!("values are a list: {name} = [ … ]; a parameter of that name is written {name}.{} = …", key.name),
                 |near| format!("did you mean {}?", quoted(near)),
             );
+            let hint = found.sources.spoken(key.span, &hint);
             found.error(key.span, format!("{} does not say how parameter {} gets its values", quoted(&key.name), quoted(name)), hint);
         }
-        None => {}
+        Some(Slip::Empty) | None => {}
     }
 }
 

@@ -145,9 +145,8 @@ impl Reader<'_, '_> {
     }
 
     pub(crate) fn flag(&mut self, node: &Node, key: &str) -> Option<bool> {
-        match &node.tree {
-            Tree::Scalar(Value::Bool(on)) => Some(*on),
-            Tree::Word(word) if word == "true" || word == "false" => Some(word == "true"),
+        match node.meaning() {
+            Some(Value::Bool(on)) => Some(on),
             _ => {
                 self.wrong(node, "true or false", key, None);
                 None
@@ -157,15 +156,7 @@ impl Reader<'_, '_> {
 
     /// A whole number of at least `least`.
     pub(crate) fn whole(&mut self, node: &Node, key: &str, least: u64) -> Option<u64> {
-        let number = match &node.tree {
-            Tree::Scalar(value) => match *value.meaning() {
-                Value::Int(int) => Some(int),
-                _ => None,
-            },
-            Tree::Word(word) => word.parse().ok(),
-            _ => None,
-        };
-        let Some(number) = number else {
+        let Some(number) = node.int() else {
             self.wrong(node, "a whole number", key, None);
             return None;
         };

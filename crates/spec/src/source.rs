@@ -97,6 +97,11 @@ impl<'a> Sources<'a> {
         syntax::is_yaml(self.path(source))
     }
 
+    /// Keys with values that are written for TOML, in the language of the file.
+    pub(crate) fn spoken(&self, span: Span, toml: &str) -> String {
+        if self.is_yaml(span.source) { toml.replace(" = ", ": ") } else { toml.to_string() }
+    }
+
     pub(crate) fn slice(&self, span: Span) -> &str {
         self.0.get(span.source).and_then(|source| source.text.get(span.start..span.end)).unwrap_or("")
     }

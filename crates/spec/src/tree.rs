@@ -228,6 +228,21 @@ pub(crate) const SLIPS: [&str; 12] = [
     "derived",
 ];
 
+/// What other programs have beside their words for what is drawn.
+const BESIDE: [&str; 13] =
+    ["log", "samples", "num_samples", "n", "scale", "distribution", "seed", "steps", "step", "q", "base", "min", "max"];
+
+/// Whether that can stand behind this word.
+fn is_of_word(word: &str, node: &Node) -> bool {
+    match (word, &node.tree) {
+        ("repeat", _) => node.int().is_some(),
+        ("derive", tree) => matches!(tree, Tree::Scalar(Value::Str(_)) | Tree::Word(_)),
+        ("choice", tree) => matches!(tree, Tree::List(_)),
+        (_, Tree::List(items)) => items.len() == 2 && items.iter().all(|item| item.meaning().is_some_and(|value| value.number().is_some())),
+        _ => false,
+    }
+}
+
 impl Table {
     /// `{ value = […] }`, `{ uniform = […] }`, …: the one key in the braces, if it is one of these.
     pub(crate) fn special(&self) -> Option<&(Key, Node)> {
@@ -242,7 +257,7 @@ impl Table {
         }
         if let Some((word, _)) = self.entries.iter().find(|(key, _)| says_how(&key.name)) {
             let (other, _) = self.entries.iter().find(|(key, _)| key.name != word.name)?;
-            return Some(Slip::Beside { word, other });
+            return self.means_a_word().then_some(Slip::Beside { word, other });
         }
         if self.style != Style::Braces {
             return None;
@@ -255,6 +270,15 @@ impl Table {
             [(key, _), _] if is(&["min", "max"]) => Some(Slip::NoWord(key, None)),
             _ => None,
         }
+    }
+
+    /// Whether a word for how a parameter gets its values is one beside other keys too: by what stands behind it, or by a key of
+    /// other programs' beside it. `{ normal = 0.02, bias = 0 }` are two parameters.
+    fn means_a_word(&self) -> bool {
+        let mut drawn = self.entries.iter().filter(|(key, _)| DRAWN.contains(&key.name.as_str()));
+        let mut words = self.entries.iter().filter(|(key, _)| says_how(&key.name) && key.name != "value").peekable();
+        let with_slip = self.entries.iter().any(|(key, _)| BESIDE.contains(&key.name.as_str())) && drawn.next().is_some();
+        with_slip || words.peek().is_some() && words.all(|(key, node)| is_of_word(&key.name, node))
     }
 
     fn is_one_value(&self) -> bool {
@@ -298,6 +322,23 @@ impl Node {
             Tree::Scalar(Value::Str(text)) | Tree::Word(text) => vec![(text, self.span)],
             Tree::List(items) => items.iter().filter(|item| !matches!(item.tree, Tree::List(_))).flat_map(Node::texts).collect(),
             _ => Vec::new(),
+        }
+    }
+
+    /// The boolean, number or text that it is or, without quotes, means.
+    pub(crate) fn meaning(&self) -> Option<Value> {
+        match &self.tree {
+            Tree::Scalar(value) => Some(value.meaning().into_owned()),
+            Tree::Word(word) => Some(Value::as_word(word).meaning().into_owned()),
+            _ => None,
+        }
+    }
+
+    /// The whole number, `007` among them.
+    pub(crate) fn int(&self) -> Option<i64> {
+        match &self.tree {
+            Tree::Word(word) => word.parse().ok().or_else(|| Value::as_word(word).int()),
+            _ => self.meaning()?.int(),
         }
     }
 

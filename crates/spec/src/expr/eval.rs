@@ -122,15 +122,22 @@ fn number(value: &Value) -> Result<f64, Failure> {
     value.number().ok_or_else(|| format!("expected a number, found {}", shown(value)))
 }
 
-fn holds(comparison: Comparison, left: &Value, right: &Value) -> Result<bool, Failure> {
-    let equal = |a: &Value, b: &Value| match (&*a.meaning(), &*b.meaning(), a.number(), b.number()) {
+fn equal(a: &Value, b: &Value) -> bool {
+    match (a, b) {
         // Where it is compared with a text, a word is what was written.
-        (Value::Str(_), ..) | (_, Value::Str(_), ..) => a.to_string() == b.to_string(),
+        (Value::Word(word), Value::Str(text)) | (Value::Str(text), Value::Word(word)) => return word.text() == text,
+        (Value::List(a), Value::List(b)) => return a.len() == b.len() && a.iter().zip(b).all(|(a, b)| equal(a, b)),
+        _ => {}
+    }
+    match (&*a.meaning(), &*b.meaning(), a.number(), b.number()) {
         // As floats, large whole numbers would be equal to their neighbours.
         (Value::Int(a), Value::Int(b), ..) => a == b,
         (.., Some(a), Some(b)) => a == b,
         (a, b, ..) => a == b,
-    };
+    }
+}
+
+fn holds(comparison: Comparison, left: &Value, right: &Value) -> Result<bool, Failure> {
     let order = || match (&*left.meaning(), &*right.meaning()) {
         (Value::Str(a), Value::Str(b)) => Ok(a.cmp(b)),
         (Value::Int(a), Value::Int(b)) => Ok(a.cmp(b)),

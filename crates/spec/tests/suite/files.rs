@@ -52,6 +52,7 @@ env:
 fn words_without_quotes_keep_their_text_and_have_a_meaning() {
     let text = "command: t {flags}\nparams:\n  amp: [True, False]\n  id: 1_000\n  k: .5\n  quoted: 'True'\nsweep:\n  only_if:\n";
     let conditions = ["amp == True", "not (amp == false)", "id == 1000", "id == '1_000'", "k < 1", "quoted == 'True'", "amp in [True]"];
+    let conditions = [&conditions[..], &["quoted != True", "not (quoted in [True])", "id in [1000]", "not ([k] != [0.5])"]].concat();
     let list: String = conditions.iter().map(|one| format!("  - {one}\n")).collect();
     assert_eq!(lines(&yaml(&format!("{text}{list}")), 0), ["amp=True id=1_000 k=.5 quoted=True"]);
     let shown = |flags: &str, set: &[&str]| {
@@ -71,6 +72,36 @@ fn words_without_quotes_keep_their_text_and_have_a_meaning() {
         shown("params.n = { derive = \"k + 1\" }\nparams.m = { int_uniform = [0x1, 0b10] }\nsweep.samples = 1\n", &["on='True'"]),
         "t --on True --k 0xff --n 256 --m 1"
     );
+}
+
+#[test]
+fn keys_of_the_language_take_words_without_quotes_too() {
+    let text = "command: t {flags}\nparams: {a: {repeat: 0x2}}\nflags: {dashes: True}\nsweep: {parallel: +2}\ncode: {in_place: False}\ncheckpoints: {paths: x, keep: {last: 0x3}}\n";
+    let plan = yaml(text);
+    let experiment = &plan.experiments[0];
+    assert_eq!((experiment.count(), experiment.parallel), (2, Some(2)));
+    assert!(experiment.settings.flags.dashes && !experiment.settings.code.in_place);
+}
+
+#[test]
+fn tables_of_parameters_may_have_any_names() {
+    let text = "command: t {flags}\nparams:\n  clip: {value: 1.0, norm: 2.0}\n  init: {normal: 0.02, bias: 0}\n  aug: {choice: random, repeat: 3}\n  none: {}\n";
+    let plan = yaml(text);
+    assert_eq!(lines(&plan, 0), ["clip.value=1.0 clip.norm=2.0 init.normal=0.02 init.bias=0 aug.choice=random aug.repeat=3"]);
+    let warned = plan.warnings.iter().map(ToString::to_string).collect::<String>();
+    insta::assert_snapshot!(warned);
+    let refused = [
+        "lr: {uniform: [0, 1], bias: 0}",
+        "lr: {log: True, uniform: 3}",
+        "lr: {repeat: 3, x: 1}",
+        "lr: {min: 0, max: 1}",
+        "lr: {repeat: x}",
+    ];
+    let said = refused.map(|param| {
+        let text = format!("command: t {{flags}}\nparams:\n  {param}\n");
+        parse(&text, "neronet.yaml", None, &[]).expect_err("refused").to_string()
+    });
+    insta::assert_snapshot!(said.join("\n"));
 }
 
 #[test]

@@ -463,9 +463,9 @@ fn a_placeholder_where_none_is_filled_in() {
         r#"command = "t {flags}"
 params.seed = [1, 2]
 [environment]
-setup = ["export CACHE=/tmp/{seed}", "awk '{print}' x", "echo ${seed} {other}"]
+setup = ["export CACHE=/tmp/{seed}", "awk '{print}' x", "echo ${seed} {other}", "f() { echo {run.dir}; } # {seed}"]
 [checkpoints]
-paths = ["ckpt-{seed}/*.{pt,ckpt}"]
+paths = ["ckpt-{seed}/*.{pt,ckpt}", "ckpt/{seed}*.pt"]
 [metrics]
 files = ["{seed}.csv", "{a,b}.csv"]
 [outputs]

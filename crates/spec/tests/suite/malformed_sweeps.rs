@@ -37,7 +37,6 @@ fn distributions() {
         ("a word and the samples", sampled("lr = { log_uniform = [1e-6, 1e-2], samples = 3 }")),
         ("a word and the scale", sampled("lr = { log = true, uniform = [1e-6, 1e-2] }")),
         ("two words", sampled("lr = { value = 3, repeat = 2 }")),
-        ("nothing in the braces", params("lr = {}")),
         ("further apart than any number", sampled("lr = { uniform = [-1e308, 1e308] }")),
         ("larger than any number", sampled("lr = { normal = [1e308, 1e308] }")),
         ("no samples at all", params("lr = { uniform = [0, 1] }\n[sweep]\nsamples = 0")),

@@ -29,6 +29,7 @@ fn draws_are_the_same_for_every_combination_and_for_every_reading() {
 #[test]
 fn a_repeated_parameter_counts_from_0() {
     let runs = grid("command = \"t {flags} {run.seed}\"\nparams.seed = { repeat = 3 }\nparams.a = [1, 2]\n", &[]);
+    assert_eq!(grid("command = \"t {run.seed}\"\nparams.seed = { choice = [3] }\nsweep.samples = 1\n", &[]), ["seed=3"]);
     assert_eq!(runs, ["seed=0 a=1", "seed=0 a=2", "seed=1 a=1", "seed=1 a=2", "seed=2 a=1", "seed=2 a=2"]);
 }
 
@@ -134,6 +135,19 @@ only_if = 'optimizer == "sgd" or momentum == 0'
 fn a_condition_guards_a_derived_value_and_may_ask_for_one() {
     let text = "command = \"t {flags}\"\n[params]\nheads = [0, 2, 4]\ndim = { derive = \"64 / heads\" }\n[sweep]\nonly_if = [\"heads > 0\", \"dim < 32\"]\n";
     assert_eq!(grid(text, &[]), ["heads=4 dim=16"]);
+}
+
+#[test]
+fn a_text_equals_no_number_and_no_boolean() {
+    for (params, condition, expected) in [
+        ("k = [\"1\", \"2\"]", "k != 1", "k=1 k=2"),
+        ("k = [\"1\", 1.0, 1]", "k == 1", "k=1.0 k=1"),
+        ("k = [\"true\", true]", "k == true", "k=true"),
+        ("k = [\"1\", \"2\"]", "k in [1, '2']", "k=2"),
+    ] {
+        let text = format!("command = \"t {{flags}}\"\n[params]\n{params}\n[sweep]\nonly_if = \"{condition}\"\n");
+        assert_eq!(grid(&text, &[]).join(" "), expected, "{params} {condition}");
+    }
 }
 
 #[test]
