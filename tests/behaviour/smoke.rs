@@ -118,7 +118,7 @@ fn runs_that_compare_seeds_end_when_they_have_told_enough() {
                   tries = world = os.environ['WORLD'] + '/tries'\nopen(tries, 'a').write(seed + ' ')\n\
                   if open(tries).read().count(' ') > 1: time.sleep(3600)\n";
     world.write("train.py", script);
-    let smoke = first(&check(&world, "command = 'python3 train.py'\nparams.seed = 0\n", "10min").with_code(0));
+    let smoke = first(&check(&world, "command = 'python3 train.py'\nparams.seed = 0x0\n", "10min").with_code(0));
     assert_eq!(smoke["seed"]["effect"], "changes", "{smoke:#}");
     assert_eq!(world.told("tries").as_deref(), Some("0 1 0 "));
 }

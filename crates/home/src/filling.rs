@@ -62,10 +62,7 @@ impl Filling {
         run: RunId,
         start: &Path,
     ) -> Result<Filling, String> {
-        let seed = params.get("seed").and_then(|seed| match *seed.meaning() {
-            Value::Int(seed) => Some(seed),
-            _ => None,
-        });
+        let seed = params.get("seed").and_then(Value::int);
         let run_directory = context.home.run(run).display().to_string();
         let target = if names_target(settings) { targets::variables(context).map_err(|e| e.to_string())? } else { Vec::new() };
         let stage = settings.stage.as_ref().map(|stage| Stage::named(&stage.after)).unwrap_or_default();

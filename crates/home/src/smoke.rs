@@ -289,7 +289,7 @@ impl Test<'_> {
 
     /// Two more runs at most, each no longer than the first.
     fn seed(&mut self, experiment: &Experiment, params: &Params, trial: &Trial, first: Option<&First>) -> Result<Seed, HomeError> {
-        let Some(Value::Int(seed)) = params.get("seed") else { return Ok(Seed::None) };
+        let Some(seed) = params.get("seed").and_then(Value::int) else { return Ok(Seed::None) };
         if let Ended::Crashed(_) = trial.ended {
             return Ok(unknown("it crashed"));
         }
@@ -302,8 +302,8 @@ impl Test<'_> {
         }
         let known = trial.firsts.get(&first.metric).map(Vec::as_slice).unwrap_or_default();
         let mut compare = |params: &Params, seed: i64| -> Result<Result<(usize, bool), Seed>, HomeError> {
-            let one =
-                experiment.one(params).filter(|one| one.runs().next().is_some_and(|params| params.get("seed") == Some(&Value::Int(seed))));
+            let is_it = |params: Params| params.get("seed").and_then(Value::int) == Some(seed);
+            let one = experiment.one(params).filter(|one| one.runs().next().is_some_and(is_it));
             let Some(one) = one else { return Ok(Err(unknown("other parameters decide on it"))) };
             let trial = self.run(one, Some(&Compared { seed, metric: &first.metric, values: known.len() }))?;
             if let Ended::Crashed(why) = trial.ended {
@@ -315,9 +315,8 @@ impl Test<'_> {
             Ok(if compared > 0 { Ok((compared, same)) } else { Err(unknown(&format!("with seed = {seed} no {} came", first.metric))) })
         };
         // One that will be run, if there are others.
-        let seeds = experiment.runs().take(LOOKED_AT).filter_map(|params| params.get("seed").cloned());
-        let mut others = seeds.filter_map(|value| if let Value::Int(other) = value { Some(other) } else { None });
-        let other = others.find(|other| other != seed).unwrap_or(seed.wrapping_add(1));
+        let seeds = experiment.runs().take(LOOKED_AT).filter_map(|params| params.get("seed").and_then(Value::int));
+        let other = seeds.into_iter().find(|other| *other != seed).unwrap_or(seed.wrapping_add(1));
         let mut changed = params.clone();
         changed.set("seed", Value::Int(other));
         match compare(&changed, other)? {
@@ -325,7 +324,7 @@ impl Test<'_> {
             Ok((values, true)) => return Ok(Seed::Same { values, other }),
             Ok(_) => {}
         }
-        Ok(match compare(params, *seed)? {
+        Ok(match compare(params, seed)? {
             Err(seed) => seed,
             Ok((values, true)) => Seed::Changes { values },
             Ok((values, false)) => Seed::NotReproducible { values },

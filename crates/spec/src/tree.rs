@@ -275,9 +275,9 @@ impl Table {
     /// Whether a word for how a parameter gets its values is one beside other keys too: by what stands behind it, or by a key of
     /// other programs' beside it. `{ normal = 0.02, bias = 0 }` are two parameters.
     fn means_a_word(&self) -> bool {
-        let mut drawn = self.entries.iter().filter(|(key, _)| DRAWN.contains(&key.name.as_str()));
+        let is_drawn = |(key, _): &(Key, Node)| key.name != "choice" && DRAWN.contains(&key.name.as_str());
         let mut words = self.entries.iter().filter(|(key, _)| says_how(&key.name) && key.name != "value").peekable();
-        let with_slip = self.entries.iter().any(|(key, _)| BESIDE.contains(&key.name.as_str())) && drawn.next().is_some();
+        let with_slip = self.entries.iter().any(|(key, _)| BESIDE.contains(&key.name.as_str())) && self.entries.iter().any(is_drawn);
         with_slip || words.peek().is_some() && words.all(|(key, node)| is_of_word(&key.name, node))
     }
 

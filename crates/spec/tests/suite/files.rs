@@ -85,9 +85,9 @@ fn keys_of_the_language_take_words_without_quotes_too() {
 
 #[test]
 fn tables_of_parameters_may_have_any_names() {
-    let text = "command: t {flags}\nparams:\n  clip: {value: 1.0, norm: 2.0}\n  init: {normal: 0.02, bias: 0}\n  aug: {choice: random, repeat: 3}\n  none: {}\n";
+    let text = "command: t {flags}\nparams:\n  clip: {value: 1.0, norm: 2.0}\n  init: {normal: 0.02, bias: 0}\n  aug: {choice: random, repeat: 3, n: 2}\n  none: {}\n";
     let plan = yaml(text);
-    assert_eq!(lines(&plan, 0), ["clip.value=1.0 clip.norm=2.0 init.normal=0.02 init.bias=0 aug.choice=random aug.repeat=3"]);
+    assert_eq!(lines(&plan, 0), ["clip.value=1.0 clip.norm=2.0 init.normal=0.02 init.bias=0 aug.choice=random aug.repeat=3 aug.n=2"]);
     let warned = plan.warnings.iter().map(ToString::to_string).collect::<String>();
     insta::assert_snapshot!(warned);
     let refused = [
