@@ -103,6 +103,29 @@ fn a_configuration_file_whose_name_tells_nothing_is_what_its_format_says() {
 }
 
 #[test]
+fn a_configuration_file_that_the_build_makes_is_read_when_the_run_starts() {
+    let world = World::new();
+    let spec = "command = \"cat gen.yaml out.txt {flags}\"\nparams.lr = 3\n\
+                [[file]]\nedit = \"gen.yaml\"\nset = { lr = \"{lr}\" }\n\
+                [[file]]\ntemplate = \"gen.txt\"\nto = \"out.txt\"\n";
+    let build = "[code]\nbuild = \"echo 'lr: 9' > gen.yaml; cp gen.in gen.txt\"\n";
+    world.write("gen.in", "rate {lr}\n").write("neronet.toml", format!("{spec}{build}"));
+    let said = world.say(&["check"]).with_code(0);
+    for file in ["gen.yaml", "gen.txt"] {
+        assert!(said.out.contains(&format!("{file} is not there yet: the build has to make it")), "{said:#?}");
+    }
+    world.say(&["check", "--json"]).with_code(0);
+    world.say(&["run", "--quiet"]).with_code(0);
+    assert_eq!(world.output(1, 1), "lr: 3\nrate 3\n");
+    // Where it does not, the run says so.
+    world.write("neronet.toml", format!("{spec}[code]\nbuild = \"true\"\n"));
+    assert!(world.say(&["run", "--quiet"]).with_code(1).err.contains("gen.yaml is not there"));
+    let world = World::new();
+    world.write("neronet.toml", spec);
+    refused(&world, "gen.yaml is not there");
+}
+
+#[test]
 fn configuration_files_that_cannot_be_made_stop_everything() {
     let world = World::new();
     world.write("in.txt", "lr: {lr}\nwd: {wdd}\n").write("c.yaml", "optim:\n  lr: 1\n").write("broken.yaml", "a: [1\n");

@@ -217,4 +217,6 @@ fn where_no_cause_is_known_the_last_line_of_the_errors_is_the_reason() {
     assert!(said.err.contains(&format!("run 1 failed: {reason}")) && said.out.is_empty(), "{said:#?}");
     world.say(&["run", "--quiet", "--", "sh", "-c", "echo loss 1; exit 3"]).with_code(1);
     assert_eq!(world.show(2)["reason"], "exit code 3");
+    world.say(&["run", "--quiet", "--", "sh", "-c", "echo 'INFO: epoch 9, error 0.1' >&2; exit 3"]).with_code(1);
+    assert_eq!(world.show(3)["reason"], "exit code 3");
 }

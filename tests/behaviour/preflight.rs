@@ -221,7 +221,7 @@ fn builds_and_steps_are_shown_and_looked_at_as_the_command_is() {
     world.write("neronet.toml", "command = 'python3 train.py'\n[[then]]\ncommand = 'no-such-eval {checkpoint}'\n");
     refused(&world, &["neronet.toml:3:12: there is no program 'no-such-eval' in PATH"]);
     world.write("neronet.toml", "command = 'python3 train.py'\n[[then]]\ncommand = ['python3', 'evaal.py', '{run.id}']\n");
-    refused(&world, &["neronet.toml:3:12: there is no script evaal.py"]);
+    assert_eq!(found(&world), [("warning".into(), "there is no script evaal.py".into())], "the training may write it");
     // Who knows what such a command leaves.
     world
         .write("neronet.toml", "command = 'true'\ncode.build = 'true'\n\n[[then]]\nname = 'late'\ncommand = 'python3 evaal.py {run.id}'\n");
@@ -235,8 +235,33 @@ fn builds_and_steps_are_shown_and_looked_at_as_the_command_is() {
     assert!(programs.iter().any(|program| program["name"] == "python3") && said["preflight"]["disk"]["free"].is_u64(), "{said:#}");
     world.write("neronet.toml", "command = 'true {flags}'\n");
     assert_eq!(world.say(&["check", "--json"]).with_code(0).json()["runs"][0]["command"], "true", "without a blank behind it");
+    // What the training writes is there when its steps begin.
+    world.write("gen.py", "open('made.py', 'w').close()\nimport os, shutil\nos.mkdir('out')\nshutil.copy('/bin/true', 'out/plot')\n");
+    let steps = ["python3 made.py", "python3 -m made", "./out/plot", "cd out; ./plot"];
+    let step = |(at, step): (usize, &&str)| format!("[[then]]\nname = 's{at}'\ncommand = '{step}'\n");
+    let steps: String = steps.iter().enumerate().map(step).collect();
+    world.run_spec(&format!("command = 'python3 gen.py'\n{steps}")).with_code(0);
+    // So is a folder that a build or a command makes and goes to.
+    let into = "mkdir -p build && cd build && ../configure";
+    world.script("configure", "#!/bin/sh\ntouch made\n").run_spec(&format!("command = '{into}'\n")).with_code(0);
+    world.run_spec(&format!("command = 'test -e build/made'\ncode.build = '{into}'\n")).with_code(0);
     // What a build makes is not there yet, and neither is what its end decides.
     world.run_spec("command = './made && python3 later.py'\ncode.build = 'cp /bin/true made; touch later.py'\n").with_code(0);
+}
+
+#[test]
+fn a_program_that_the_shell_does_without_stops_nothing() {
+    let world = World::new();
+    for (command, told) in
+        [("no-such-tool || true", true), ("no-such-tool; true", true), ("cd -- sub && ./x.sh", false), ("PATH+=:$PWD/sub; x.sh", false)]
+    {
+        world.script("sub/x.sh", "#!/bin/sh\n").run_spec(&format!("command = '{command}'\n")).with_code(0);
+        let wanted = ("warning".to_string(), "there is no program 'no-such-tool' in PATH".to_string());
+        assert_eq!(found(&world), if told { vec![wanted] } else { Vec::new() }, "{command}");
+    }
+    let world = World::new();
+    world.write("neronet.toml", "command = 'set -e; no-such-tool; true'\n");
+    refused(&world, &["there is no program 'no-such-tool' in PATH"]);
 }
 
 #[test]

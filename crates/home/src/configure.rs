@@ -22,6 +22,11 @@ pub struct Made {
     pub text: String,
 }
 
+/// Whether `[code] build` has to make this file first.
+pub(crate) fn is_to_come(settings: &Settings, code: &[&Path], name: &str) -> bool {
+    settings.code.build.is_some() && !code.iter().any(|place| place.join(name).exists())
+}
+
 /// Reads a configuration file from the first of the places that has it. The error continues a sentence that begins with its name.
 pub(crate) fn read(places: &[&Path], name: &str) -> Result<String, String> {
     let path = places.iter().map(|place| place.join(name)).find(|path| path.exists());
@@ -54,16 +59,40 @@ struct Unfit {
 
 /// All configuration files of a run, from what lies in `code`: places of the specification's folder, the first that has a file counts.
 pub fn made(settings: &Settings, params: &Params, context: &render::Context<'_>, code: &[&Path]) -> Result<Vec<Made>, String> {
-    all(settings, params, context, code).map_err(|unfit| {
-        let said = |unfit: &Unfit| format!("{}{}", unfit.message, unfit.hint.as_ref().map(|hint| format!(" ({hint})")).unwrap_or_default());
-        unfit.iter().map(said).collect::<Vec<_>>().join("; ")
-    })
+    all(&settings.files, settings, params, context, code).map_err(|unfit| in_words(&unfit))
 }
 
-fn all(settings: &Settings, params: &Params, context: &render::Context<'_>, code: &[&Path]) -> Result<Vec<Made>, Vec<Unfit>> {
+/// The same from code that is not built yet, without the files that the build has to make.
+pub fn foreseen(settings: &Settings, params: &Params, context: &render::Context<'_>, code: &[&Path]) -> Result<Vec<Made>, String> {
+    all(&there(settings, code).0, settings, params, context, code).map_err(|unfit| in_words(&unfit))
+}
+
+fn in_words(unfit: &[Unfit]) -> String {
+    let said = |unfit: &Unfit| format!("{}{}", unfit.message, unfit.hint.as_ref().map(|hint| format!(" ({hint})")).unwrap_or_default());
+    unfit.iter().map(said).collect::<Vec<_>>().join("; ")
+}
+
+/// The files that can be made now, and those that wait for the build.
+fn there(settings: &Settings, code: &[&Path]) -> (Vec<FileEdit>, Vec<FileEdit>) {
+    let (mut now, mut later): (Vec<FileEdit>, Vec<FileEdit>) = (Vec::new(), Vec::new());
+    for file in &settings.files {
+        let made = now.iter().any(|before| before.destination() == file.source());
+        let list = if made || !is_to_come(settings, code, file.source()) { &mut now } else { &mut later };
+        list.push(file.clone());
+    }
+    (now, later)
+}
+
+fn all(
+    files: &[FileEdit],
+    settings: &Settings,
+    params: &Params,
+    context: &render::Context<'_>,
+    code: &[&Path],
+) -> Result<Vec<Made>, Vec<Unfit>> {
     let mut all: Vec<Made> = Vec::new();
     let mut wrong: Vec<Unfit> = Vec::new();
-    for file in &settings.files {
+    for file in files {
         let source = file.source();
         // A file that was made just now may be set values in.
         let before = all.iter().find(|made| made.path == source).map(|made| Ok(made.text.clone()));
@@ -120,9 +149,9 @@ fn one(file: &FileEdit, text: &str, settings: &Settings, params: &Params, contex
     }
 }
 
-/// What is wrong with the configuration files of a plan, seen in the code as it lies.
-pub fn check(context: &Context, plan: &Plan, survey: &Survey) -> Vec<Problem> {
-    let mut problems: Vec<Problem> = Vec::new();
+/// What is wrong with the configuration files of a plan, seen in the code as it lies; else what deserves a word.
+pub fn check(context: &Context, plan: &Plan, survey: &Survey) -> Result<Vec<Problem>, Vec<Problem>> {
+    let (mut problems, mut warnings): (Vec<Problem>, Vec<Problem>) = (Vec::new(), Vec::new());
     let start = survey.top.join(&survey.below);
     let code: &Path = &survey.place().join(&survey.below);
     for experiment in plan.experiments.iter().filter(|experiment| !experiment.settings.files.is_empty()) {
@@ -145,8 +174,16 @@ pub fn check(context: &Context, plan: &Plan, survey: &Survey) -> Vec<Problem> {
         let Some(params) = experiment.runs().next() else { continue };
         let filling =
             Filling::without_files(context, &experiment.settings, &params, RunId(0), &start).map(|filling| filling.with_port(Some(0)));
+        let (now, later) = there(&experiment.settings, &[code]);
+        for file in later {
+            let at = named(file.source()).unwrap_or(first);
+            let warning = at.warning(format!("{} is not there yet: the build has to make it", file.source()), None);
+            if !warnings.contains(&warning) {
+                warnings.push(warning);
+            }
+        }
         let unfit = match filling {
-            Ok(filling) => all(&experiment.settings, &params, &filling.context(), &[code]).err().unwrap_or_default(),
+            Ok(filling) => all(&now, &experiment.settings, &params, &filling.context(), &[code]).err().unwrap_or_default(),
             Err(why) => {
                 problems.push(first.error(why, None));
                 continue;
@@ -161,7 +198,7 @@ pub fn check(context: &Context, plan: &Plan, survey: &Survey) -> Vec<Problem> {
             }
         }
     }
-    problems
+    if problems.is_empty() { Ok(warnings) } else { Err(problems) }
 }
 
 /// Where a file is to be put, seen in the code as it lies.

@@ -47,7 +47,8 @@ impl Filling {
         start: &Path,
     ) -> Result<Filling, String> {
         let mut filling = Filling::without_files(context, settings, params, run, start)?;
-        for template in templates(settings) {
+        // What is still absent when the run starts is told where it is to be written.
+        for template in templates(settings).filter(|template| !configure::is_to_come(settings, code, template)) {
             let text = configure::read(code, template).map_err(|why| format!("{template} {why}"))?;
             filling.in_files.extend(render::parameters_in(&text, settings, params).map_err(|why| format!("{template}, {why}"))?);
         }

@@ -183,10 +183,7 @@ fn survey(context: &Context, request: &Request<'_>, parts: &[Part<'_>]) -> Resul
         let plan: &Plan = &part.plan;
         let survey = crate::code::survey(context, plan, request.start)?;
         let mut warnings = preflight::check(plan, &survey, &context.environment)?;
-        let unfit = configure::check(context, plan, &survey);
-        if !unfit.is_empty() {
-            return Err(HomeError::Spec(Problems(unfit)));
-        }
+        warnings.extend(configure::check(context, plan, &survey).map_err(|unfit| HomeError::Spec(Problems(unfit)))?);
         let project = project(request, &survey);
         let inputs = inputs::look(context, plan, &survey, &project)?;
         warnings.extend(inputs.warnings);

@@ -37,7 +37,7 @@ pub enum Cause {
         line: String,
         code: i32,
     },
-    /// The same; the last line that it said on standard error.
+    /// The same; the last line on standard error that looks like an error.
     Said {
         line: String,
         code: i32,

@@ -34,7 +34,7 @@ pub struct Call {
     pub variables: Vec<(String, Option<String>)>,
     /// Where the command is by then, relative to where it starts; `None` where only the run knows.
     pub folder: Option<String>,
-    /// It is called whatever happens, and nothing before it can have made what it needs.
+    /// It is called whatever happens, nothing before it can have made what it needs, and nothing behind it goes on without it.
     pub sure: bool,
     /// A shell looks for it, which knows words of its own.
     pub by_shell: bool,
@@ -218,6 +218,8 @@ struct Walk {
     variables: Vec<(String, Option<String>)>,
     folder: Option<String>,
     sure: bool,
+    /// `set -e`: what fails ends the shell.
+    ends: bool,
     /// Folders may have been made.
     made: bool,
     /// Nothing is known any more.
@@ -235,6 +237,7 @@ impl Walk {
             variables: Vec::new(),
             folder: Some(String::new()),
             sure: true,
+            ends: false,
             made: false,
             lost: false,
             installs: false,
@@ -261,7 +264,8 @@ impl Walk {
             return;
         };
         let mut after = "";
-        for command in simple::commands(text, &scan) {
+        let commands = simple::commands(text, &scan);
+        for (at, command) in commands.iter().enumerate() {
             // `name() {`
             self.lost |= command.joined == "(" || self.found.len() >= MOST;
             if self.lost {
@@ -270,7 +274,7 @@ impl Walk {
             // What stands behind `||` runs when something went wrong, what stands behind that in any case.
             let sure = self.sure;
             self.sure &= after != "||";
-            self.command(&command, told);
+            self.command(command, told.then_some(&commands[at..]));
             self.sure = self.sure || (sure && after == "||" && HARMLESS.contains(&command.name()));
             // What a subshell did to itself.
             if command.joined == ")" {
@@ -280,7 +284,8 @@ impl Walk {
         }
     }
 
-    fn command(&mut self, command: &Simple<'_>, told: bool) {
+    /// `told`: this one and all behind it, where its program is wanted.
+    fn command(&mut self, command: &Simple<'_>, told: Option<&[Simple<'_>]>) {
         let raw: Vec<&str> = command.words.iter().map(|(word, _)| *word).collect();
         let before = simple::before_program(&raw);
         if raw[..before].iter().any(|word| matches!(*word, "then" | "else" | "elif" | "do")) {
@@ -295,8 +300,10 @@ impl Walk {
             }
             "unset" => return self.assign(raw[before + 1..].iter().map(|name| (name.to_string(), Some(String::new())))),
             "cd" | "pushd" => {
-                self.reaches(command, before, true);
-                return self.go_to(raw.get(before + 1).map_or(Some("~"), |word| Some(*word)));
+                let options = raw[before + 1..].iter().take_while(|word| matches!(**word, "--" | "-L" | "-P")).count();
+                let to = before + 1 + options;
+                self.reaches(command, to, true);
+                return self.go_to(raw.get(to).map_or(Some("~"), |word| Some(*word)));
             }
             "for" | "while" | "until" | "select" => {
                 self.sure = false;
@@ -305,7 +312,7 @@ impl Walk {
             _ if CHANGING.contains(&name) => {
                 // Without a slash it is looked for in PATH.
                 if matches!(name, "source" | ".") && raw.get(before + 1).is_some_and(|word| word.contains('/')) {
-                    self.reaches(command, before, false);
+                    self.reaches(command, before + 1, false);
                 }
                 self.lost = true;
                 return;
@@ -320,10 +327,16 @@ impl Walk {
         }
         let words: Vec<Option<String>> = raw[before..].iter().map(|word| literal(word)).collect();
         let places = command.words[before..].iter().map(|(_, place)| place.clone()).collect();
-        if told {
+        if name == "set" {
+            self.ends = ends_with_errors(&raw[before + 1..]).unwrap_or(self.ends);
+        }
+        if let Some(list) = told {
+            let asked = raw[..before].iter().any(|word| matches!(*word, "if" | "elif" | "!"));
+            // What is there on every system and decides nothing may be missing on this one.
+            let sure = self.sure && !asked && !HARMLESS.contains(&name) && decides(list, self.ends);
             let kept = self.variables.clone();
             self.assign(assigned);
-            self.words(&words, places, true);
+            self.words(&words, places, (sure, true));
             self.variables = kept;
         }
         self.sure &= HARMLESS.contains(&name);
@@ -333,10 +346,10 @@ impl Walk {
         self.lost |= self.installs;
     }
 
-    /// The path that a `cd` or a `source` names. One that is asked for, or that has something to be done in its place, need not be
+    /// The path that a `cd` or a `source` names, its word `at`. One that is asked for, or that has something to be done in its place, need not be
     /// there.
-    fn reaches(&mut self, command: &Simple<'_>, before: usize, is_folder: bool) {
-        let (Some((word, place)), Some(from)) = (command.words.get(before + 1), self.folder.clone()) else { return };
+    fn reaches(&mut self, command: &Simple<'_>, at: usize, is_folder: bool) {
+        let (Some((word, place)), Some(from)) = (command.words.get(at), self.folder.clone()) else { return };
         let home = word.strip_prefix("~/");
         let path = literal(home.unwrap_or(word)).map(|path| if home.is_some() { format!("~/{path}") } else { path });
         let Some(path) = path.filter(|path| !path.starts_with('-')) else { return };
@@ -352,7 +365,7 @@ impl Walk {
         }
         let places = (0..words.len()).map(|at| at..at + 1).collect();
         let words: Vec<Option<String>> = words.iter().map(|word| filled(word)).collect();
-        self.words(&words, places, false);
+        self.words(&words, places, (self.sure, false));
     }
 
     fn assign(&mut self, assigned: impl IntoIterator<Item = (String, Option<String>)>) {
@@ -366,7 +379,7 @@ impl Walk {
     }
 
     fn go_to(&mut self, folder: Option<&str>) {
-        let to = folder.and_then(literal).filter(|to| to != "-");
+        let to = folder.and_then(literal).filter(|to| !to.starts_with('-'));
         self.folder = match (self.folder.take(), to) {
             (_, Some(to)) if to.starts_with('/') => Some(to),
             (Some(from), Some(to)) => Some(if from.is_empty() { to } else { format!("{from}/{to}") }),
@@ -375,8 +388,8 @@ impl Walk {
     }
 
     /// The program of these words, and those that it hands over to.
-    fn words(&mut self, words: Words<'_>, places: Vec<Range<usize>>, mut by_shell: bool) {
-        let (mut from, mut sure) = (0, self.sure);
+    fn words(&mut self, words: Words<'_>, places: Vec<Range<usize>>, (mut sure, mut by_shell): (bool, bool)) {
+        let mut from = 0;
         let mut variables = self.variables.clone();
         while let Some(Some(program)) = words.get(from).filter(|_| !self.lost) {
             let (entries, options) = launcher::entries(&words[from..]);
@@ -412,11 +425,38 @@ impl Walk {
     }
 }
 
-/// `NAME=VALUE`
+/// A variable and its value, where that is known.
 fn assignment(word: &str) -> Option<(String, Option<String>)> {
-    let (name, value) = word.split_once('=')?;
-    let is_name = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-    is_name.then(|| (name.to_string(), if value.is_empty() { Some(String::new()) } else { literal(value) }))
+    let (name, value) = simple::assignment(word)?;
+    Some((name.to_string(), value.and_then(|value| if value.is_empty() { Some(String::new()) } else { literal(value) })))
+}
+
+/// Whether the first of these cannot be missing without the whole text going wrong: only `&&` and pipes join it to the end, or the
+/// shell `ends` with what fails.
+fn decides(list: &[Simple<'_>], ends: bool) -> bool {
+    for (at, command) in list.iter().enumerate() {
+        match command.joined {
+            "&&" | "|" | "|&" => {}
+            "" => return true,
+            ";" | "\n" => return at + 1 == list.len() || ends && at == 0,
+            ")" => return at + 1 == list.len(),
+            _ => return false,
+        }
+    }
+    true
+}
+
+/// What `set` with these words says of `-e`, if anything.
+fn ends_with_errors(words: &[&str]) -> Option<bool> {
+    let of = |(at, word): (usize, &&str)| {
+        let (on, letters) = match word.strip_prefix('-') {
+            Some(letters) => (true, letters),
+            None => (false, word.strip_prefix('+')?),
+        };
+        let named = letters.ends_with('o') && words.get(at + 1) == Some(&"errexit");
+        (named || letters.contains('e')).then_some(on)
+    };
+    words.iter().enumerate().filter_map(of).next_back()
 }
 
 /// A word of a list: as it is, without placeholders.

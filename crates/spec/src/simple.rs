@@ -129,13 +129,19 @@ pub(crate) fn commands<'t>(text: &'t str, scan: &Scan) -> Vec<Simple<'t>> {
     found
 }
 
+/// `NAME=VALUE`; of `NAME+=VALUE` and `NAME[i]=VALUE` the name, as the value is only a part.
+pub(crate) fn assignment(word: &str) -> Option<(&str, Option<&str>)> {
+    let (left, value) = word.split_once('=')?;
+    let name = left.strip_suffix('+').unwrap_or(left);
+    let name = name.split_once('[').filter(|_| name.ends_with(']')).map_or(name, |(name, _)| name);
+    let is_name = !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || c == '_');
+    is_name.then_some((name, (name == left).then_some(value)))
+}
+
 /// How many keywords of the shell and assignments stand before the program.
 pub(crate) fn before_program(words: &[&str]) -> usize {
-    let passed_over = |word: &str| {
-        let name = word.split_once('=').map(|(name, _)| name);
-        name.is_some_and(|name| !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || c == '_'))
-            || matches!(word, "!" | "{" | "}" | "if" | "then" | "else" | "elif" | "fi" | "do")
-    };
+    let passed_over =
+        |word: &str| assignment(word).is_some() || matches!(word, "!" | "{" | "}" | "if" | "then" | "else" | "elif" | "fi" | "do");
     words.iter().take_while(|word| passed_over(word)).count()
 }
 

@@ -18,9 +18,35 @@ const OUT_OF_MEMORY: [&str; 9] = [
 /// What the line behind each line of `[environment] setup` says when that failed (`spec::render`).
 const SETUP_FAILED: &str = "neronet: setup failed, the command was not started: ";
 
-/// Says more of a failure than its exit code, where the output does. `lines` are the last ones, oldest first, and of standard error
-/// where that said anything.
-pub fn refine(outcome: Outcome, cause: Option<Cause>, lines: &[String], of_errors: bool) -> Option<Cause> {
+/// What is in a line that tells of an error, in small letters.
+const OF_ERRORS: [&str; 19] = [
+    "abort",
+    "assertion",
+    "can't",
+    "cannot",
+    "could not",
+    "denied",
+    "error",
+    "exception",
+    "failed",
+    "failure",
+    "fatal",
+    "invalid",
+    "missing",
+    "no such",
+    "not found",
+    "panicked",
+    "unknown",
+    "unrecognized",
+    "usage:",
+];
+
+/// Levels that loggers put before what is no error.
+const LEVELS: [&str; 5] = ["DEBUG", "INFO", "NOTE", "WARN", "WARNING"];
+
+/// Says more of a failure than its exit code, where the output does. `lines` are the last ones, oldest first. `called` is the command
+/// that said them on standard error; what was said on standard output was meant for a reader.
+pub fn refine(outcome: Outcome, cause: Option<Cause>, lines: &[String], called: Option<&str>) -> Option<Cause> {
     let mut backwards = lines.iter().rev().map(|line| line.trim());
     let code = match (outcome, &cause) {
         (Outcome::Failed, Some(Cause::ExitCode(code))) => code,
@@ -41,9 +67,40 @@ pub fn refine(outcome: Outcome, cause: Option<Cause>, lines: &[String], of_error
             return found;
         }
     }
-    // The last state of a progress bar says nothing.
-    let said = lines.iter().rev().map(|line| line.trim()).find(|line| !line.is_empty() && !line.contains("%|")).filter(|_| of_errors);
+    // Above that a signal ended it, whatever was said last.
+    let said = called.filter(|_| *code <= 128).and_then(|called| said(lines, called));
     said.map(|line| Cause::Said { line: shortened(line), code: *code }).or(cause)
+}
+
+/// The last of these lines that looks like an error.
+fn said<'l>(lines: &'l [String], called: &str) -> Option<&'l str> {
+    let is_of_warning = |at: usize| at > 0 && lines[at - 1].contains("Warning:");
+    let found = (0..lines.len()).rev().find(|at| !is_of_warning(*at) && is_error(&lines[*at], called));
+    found.map(|at| lines[at].trim())
+}
+
+fn is_error(line: &str, called: &str) -> bool {
+    let bar = ["%|", "it/s]", "s/it]"].iter().any(|sign| line.contains(sign));
+    // Source that is shown, what `set -x` shows, a state of a progress bar.
+    if bar || line.starts_with([' ', '\t']) || line.starts_with("+ ") || line.contains("Warning:") {
+        return false;
+    }
+    let words: Vec<&str> = line.split(|c: char| !c.is_alphabetic()).filter(|word| !word.is_empty()).take(3).collect();
+    // The level stands first, or behind a time and a name.
+    let first = words.first().map(|word| word.to_uppercase());
+    if words.iter().copied().chain(first.as_deref()).any(|word| LEVELS.contains(&word)) {
+        return false;
+    }
+    let small = line.to_lowercase();
+    let program = line.split_once(": ").map(|(program, _)| program);
+    OF_ERRORS.iter().any(|sign| small.contains(sign)) || program.is_some_and(|program| calls(called, program))
+}
+
+/// Whether a program or script of this name is in the command.
+fn calls(called: &str, program: &str) -> bool {
+    let words = called.split(|c: char| c.is_whitespace() || "'\";&|()".contains(c));
+    let name = |word: &str| word.rsplit('/').next().map(str::to_string);
+    words.filter(|word| !word.is_empty()).any(|word| name(word) == name(program))
 }
 
 fn out_of_memory(line: &str) -> Option<Cause> {
@@ -115,7 +172,7 @@ mod tests {
     use super::*;
 
     fn cause(code: i32, line: &str) -> Option<Cause> {
-        refine(Outcome::Failed, Some(Cause::ExitCode(code)), &["Traceback …".into(), line.into()], false)
+        refine(Outcome::Failed, Some(Cause::ExitCode(code)), &["Traceback …".into(), line.into()], None)
     }
 
     #[test]
@@ -138,37 +195,61 @@ mod tests {
         let setup = "setup failed: module load cuda (exit code 127)";
         let line = "neronet: setup failed, the command was not started: module load cuda (exit code 127)";
         assert_eq!(cause(127, line), Some(Cause::NotStarted(setup.into())));
-        let abort = refine(Outcome::Failed, Some(Cause::Signal(6)), &["what():  std::bad_alloc".into()], true);
+        let abort = refine(Outcome::Failed, Some(Cause::Signal(6)), &["what():  std::bad_alloc".into()], None);
         assert_eq!(abort, Some(Cause::FrameworkOutOfMemory("what():  std::bad_alloc".into())));
     }
 
     #[test]
     fn what_came_before_the_last_exception_is_not_the_cause() {
         let lines = ["ModuleNotFoundError: No module named 'apex'", "going on without", "ValueError: bad lr"].map(String::from);
-        let found = refine(Outcome::Failed, Some(Cause::ExitCode(1)), &lines, true);
+        let found = refine(Outcome::Failed, Some(Cause::ExitCode(1)), &lines, Some("python3 t.py"));
         assert_eq!(found, Some(Cause::Exception { line: "ValueError: bad lr".into(), code: 1 }));
         let lines = ["RuntimeError: CUDA out of memory", "torch.distributed.elastic.multiprocessing.errors.ChildFailedError: "];
-        let found = refine(Outcome::Failed, Some(Cause::ExitCode(1)), &lines.map(String::from), true);
+        let found = refine(Outcome::Failed, Some(Cause::ExitCode(1)), &lines.map(String::from), Some("python3 t.py"));
         assert_eq!(found, Some(Cause::FrameworkOutOfMemory("RuntimeError: CUDA out of memory".into())));
     }
 
     #[test]
-    fn where_nothing_is_known_the_last_line_of_the_errors_is_told() {
-        let said = |lines: &[&str], of_errors| {
+    fn where_nothing_is_known_the_last_line_that_looks_like_an_error_is_told() {
+        let refined = |lines: &[&str], code: i32, called: Option<&str>| {
             let lines: Vec<String> = lines.iter().map(ToString::to_string).collect();
-            refine(Outcome::Failed, Some(Cause::ExitCode(2)), &lines, of_errors).map(|cause| cause.to_string()).unwrap_or_default()
+            refine(Outcome::Failed, Some(Cause::ExitCode(code)), &lines, called).map(|cause| cause.to_string()).unwrap_or_default()
         };
+        let said = |lines: &[&str]| refined(lines, 2, Some("cd src && python3 'bin/train.py' --lr 1"));
         let lines =
             ["usage: train.py [-h]", "train.py: error: unrecognized arguments: --machine gpu1", " 40%|####      | 4/10 [00:01<00:02]", ""];
-        assert_eq!(said(&lines, true), "exit code 2: train.py: error: unrecognized arguments: --machine gpu1");
-        assert_eq!(said(&lines, false), "exit code 2", "what was meant for a reader is no reason");
-        assert_eq!(said(&[], true), "exit code 2");
+        assert_eq!(said(&lines), "exit code 2: train.py: error: unrecognized arguments: --machine gpu1");
+        assert_eq!(refined(&lines, 2, None), "exit code 2", "what was meant for a reader is no reason");
+        assert_eq!(refined(&lines, 130, Some("x")), "exit code 130", "it was told to end");
+        assert_eq!(said(&[]), "exit code 2");
+        assert_eq!(said(&["cannot read data", "INFO: finished epoch 9", ""]), "exit code 2: cannot read data");
+        assert_eq!(said(&["train.py: give two folders"]), "exit code 2: train.py: give two folders");
+        assert_eq!(
+            said(&["thread 'main' panicked at src/main.rs:3:5:", "epoch 4"]),
+            "exit code 2: thread 'main' panicked at src/main.rs:3:5:"
+        );
+        for harmless in [
+            "INFO: could not be better: epoch 9 failed never",
+            "INFO:root:error 0.3",
+            "WARNING: using CPU, no such GPU",
+            "[2026-01-02 10:11:12,345][train][INFO] - error 0.1",
+            "t.py:3: UserWarning: foo failed",
+            "  warnings.warn('an error')",
+            "3it [00:01, 9.5it/s]",
+            " 40%|####      | 4/10 [00:01<00:02]",
+            "+ false # failed",
+            "Done in 3 s, see https://example.org/",
+            "epoch 3",
+        ] {
+            assert_eq!(said(&[harmless]), "exit code 2", "{harmless}");
+        }
+        assert_eq!(said(&["t.py:3: FutureWarning: is old", "foo = invalid()"]), "exit code 2");
     }
 
     #[test]
     fn what_is_known_better_is_left_alone() {
         let lines = ["No module named 'x'".to_string()];
-        assert_eq!(refine(Outcome::Failed, Some(Cause::TimeLimit), &lines, true), Some(Cause::TimeLimit));
-        assert_eq!(refine(Outcome::Finished, None, &lines, true), None);
+        assert_eq!(refine(Outcome::Failed, Some(Cause::TimeLimit), &lines, Some("x")), Some(Cause::TimeLimit));
+        assert_eq!(refine(Outcome::Finished, None, &lines, Some("x")), None);
     }
 }

@@ -130,7 +130,7 @@ impl Examined<'_> {
         let settings = &experiment.settings;
         let filling = self.filling(settings, of_first, self.first)?;
         page.block(&self.command(settings, of_first, &filling)?);
-        let made = configure::made(settings, of_first, &filling.context(), &[&self.code(settings)]).map_err(HomeError::Failed)?;
+        let made = configure::foreseen(settings, of_first, &filling.context(), &[&self.code(settings)]).map_err(HomeError::Failed)?;
         let fixed: Vec<String> = self.fixed(experiment, of_first).iter().map(|(name, value)| format!("{name}={value}")).collect();
         let objectives = settings.objectives.iter();
         let objectives = objectives.map(|objective| format!("{} {}", objective.metric, neronet_home::objective::word(objective.goal)));

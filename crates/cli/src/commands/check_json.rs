@@ -90,7 +90,7 @@ impl Examined<'_> {
         let steps = self.steps(settings, params, &filling)?;
         said["fixed"] = json!(self.fixed(experiment, params));
         said["then"] = steps.into_iter().map(|(name, command)| json!({"name": name, "command": command})).collect();
-        let made = configure::made(settings, params, &filling.context(), &[&self.code(settings)]).map_err(HomeError::Failed)?;
+        let made = configure::foreseen(settings, params, &filling.context(), &[&self.code(settings)]).map_err(HomeError::Failed)?;
         said["files"] = made.iter().map(|file| json!({"path": file.path, "text": mask_text(&file.text, &self.known)})).collect();
         Ok(said)
     }

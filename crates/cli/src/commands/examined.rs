@@ -63,9 +63,9 @@ impl<'s> Examined<'s> {
         for part in code::parts(&plan) {
             let survey = code::survey(context, &part.plan, start)?;
             let mut more = preflight::check(&part.plan, &survey, &context.environment)?;
-            let unfit = configure::check(context, &part.plan, &survey);
-            if !unfit.is_empty() {
-                return Err(HomeError::Spec(Problems(unfit.into_iter().chain(warnings).chain(more).collect())));
+            match configure::check(context, &part.plan, &survey) {
+                Ok(notes) => more.extend(notes),
+                Err(unfit) => return Err(HomeError::Spec(Problems(unfit.into_iter().chain(warnings).chain(more).collect()))),
             }
             let project = plan.project.clone().unwrap_or_else(|| submit::project_of(&survey.top));
             let found = inputs::look(context, &part.plan, &survey, &project)?;

@@ -34,7 +34,8 @@ pub(super) fn look<'s>(scene: &'s Scene<'s>, report: &mut Report) -> Vec<Script<
             _ => continue,
         };
         let folder = call.folder.as_deref().map(|below| plain(&scene.folder.join(below)));
-        let relative = call.program.contains('/') && !call.program.starts_with('/');
+        let is_path = call.program.contains('/');
+        let relative = is_path && !call.program.starts_with('/');
         // A PATH that a parameter decides, or a folder that only the run knows.
         if scene.unknown.iter().any(|name| name == "PATH") || (relative && folder.is_none()) {
             continue;
@@ -45,7 +46,16 @@ pub(super) fn look<'s>(scene: &'s Scene<'s>, report: &mut Report) -> Vec<Script<
             env: &scene.env,
         };
         let sure = call.sure && !may_be_changed(scene, call);
-        match interpreter::resolve(&call.program, &search) {
+        // A step may need what the command wrote: nothing but what it finds in PATH was there before.
+        let of_step = matches!(call.text, Text::Step(_));
+        // The command makes the folder: until then the system finds no `..` of it.
+        let to_come = relative && !search.folder.is_dir();
+        let program = match to_come {
+            true => plain(&search.folder.join(&call.program)).display().to_string(),
+            false => call.program.clone(),
+        };
+        let program_sure = sure && !to_come && !(of_step && is_path);
+        match interpreter::resolve(&program, &search) {
             Ok(found) => {
                 let python = match &found.kind {
                     Kind::Python(python) => Some(python.clone()),
@@ -56,13 +66,13 @@ pub(super) fn look<'s>(scene: &'s Scene<'s>, report: &mut Report) -> Vec<Script<
                     report.programs.push(program);
                 }
                 // A run has its own copy of what lies in the code.
-                if sure && !relative && call.text == Text::Command {
+                if program_sure && !relative && call.text == Text::Command {
                     report.needed.entry(scene.experiment.name.clone()).or_insert_with(|| found.path.clone());
                 }
-                scripts.extend(folder.and_then(|folder| script(scene, call, place, found, folder, sure)));
+                scripts.extend(folder.and_then(|folder| script(scene, call, place, found, folder, sure && !of_step)));
             }
-            Err(trouble) if !is_of_shell(scene, call, &trouble) && (sure || !relative) => {
-                report.add(problem(scene, call, place, &search, &trouble, sure));
+            Err(trouble) if !is_of_shell(scene, call, &trouble) && (program_sure || !relative) => {
+                report.add(problem(scene, call, place, &search, &trouble, program_sure));
             }
             Err(_) => {}
         }

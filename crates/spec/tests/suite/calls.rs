@@ -67,19 +67,43 @@ fn launchers_hand_over_to_what_they_start() {
 
 #[test]
 fn the_shell_is_followed_as_far_as_it_can_be() {
-    assert_eq!(line("cd src && mkdir -p out; python t.py {flags}"), "mkdir in src, python t.py in src");
+    assert_eq!(line("cd src && mkdir -p out; python t.py {flags}"), "mkdir in src?, python t.py in src");
     assert_eq!(line("cd $X && python t.py {flags}"), "python t.py in ?");
     assert_eq!(line("export PYTHONPATH=a:b; PYTHONPATH=$HOME python t.py {flags}"), "python t.py PYTHONPATH=?");
     assert_eq!(line("export PYTHONPATH=a; python t.py {flags} && python e.py"), "python t.py PYTHONPATH=a, python e.py PYTHONPATH=a?");
-    assert_eq!(line("python t.py {flags} || ./mend"), "python t.py, ./mend?");
+    assert_eq!(line("python t.py {flags} || ./mend"), "python t.py?, ./mend?");
     assert_eq!(line("cd src || exit 1; python t.py {flags}"), "python t.py in src");
     assert_eq!(line("test -f x && python t.py {flags}"), "python t.py?");
     assert_eq!(line("command -v tool && python t.py {flags}"), "python t.py?");
-    assert_eq!(line("if grep -q x y; then python t.py {flags}; fi"), "grep, python t.py?");
+    assert_eq!(line("if grep -q x y; then python t.py {flags}; fi"), "grep?, python t.py?");
     assert_eq!(line("python t.py {flags} 2>&1 | tee log"), "python t.py, tee?");
     assert_eq!(line("pip install x && python t.py {flags}"), "pip");
     assert_eq!(line("python -m pip install x && python t.py {flags}"), "python -m pip");
-    for lost in ["source a; python t.py {flags}", "PATH=x:$PATH; t {flags}", "f() {{ x; }}; f {flags}", "eval x; y {flags}", "$X {flags}"] {
+    // What the shell does without is never sure.
+    assert_eq!(line("nvidia-smi || true; ./run {flags}"), "nvidia-smi?, ./run");
+    assert_eq!(line("x {flags} || true"), "x?");
+    assert_eq!(line("x {flags}; y"), "x?, y?");
+    assert_eq!(line("x {flags}\n"), "x");
+    assert_eq!(line("x {flags} && y || z"), "x?, y?, z?");
+    assert_eq!(line("x {flags} && y; z"), "x?, y?, z?");
+    assert_eq!(line("! x {flags}"), "x?");
+    assert_eq!(line("(cd src && x {flags})"), "x in src");
+    assert_eq!(line("(x {flags}) || true"), "x?");
+    assert_eq!(line("set -euo pipefail; x {flags}; y"), "x, y?");
+    assert_eq!(line("set -o errexit; x {flags} && y; z"), "x?, y?, z?");
+    assert_eq!(line("set -e; set +e; x {flags}; y"), "x?, y?");
+    assert_eq!(line("cd -- sub && ./x {flags}"), "./x in sub");
+    assert_eq!(line("cd -P sub && ./x {flags}"), "./x in sub");
+    assert_eq!(line("cd sub && cd - && ./x {flags}"), "./x in ?");
+    assert_eq!(line("PYTHONPATH+=:x A[0]=1 python t.py {flags}"), "python t.py PYTHONPATH=?");
+    for lost in [
+        "PATH+=:$PWD/sub; x {flags}",
+        "source a; python t.py {flags}",
+        "PATH=x:$PATH; t {flags}",
+        "f() {{ x; }}; f {flags}",
+        "eval x; y {flags}",
+        "$X {flags}",
+    ] {
         assert_eq!(line(lost), "", "{lost}");
     }
 }

@@ -110,7 +110,9 @@ impl Supervisor<'_> {
         }
         let (outcome, cause) = attempt.verdict();
         let of_errors = self.streams.last().is_some_and(|stream| !stream.last_lines().is_empty());
-        (outcome, cause::refine(outcome, cause, &self.last_lines(), of_errors))
+        let shown: Vec<&str> =
+            [&self.launch.shown].into_iter().chain(self.launch.steps.iter().map(|step| &step.shown)).map(String::as_str).collect();
+        (outcome, cause::refine(outcome, cause, &self.last_lines(), of_errors.then_some(shown.join(" ").as_str())))
     }
 
     /// What was said last: on standard error, else on standard output.
