@@ -292,6 +292,26 @@ fn runs_are_written_to_sheets_and_read_back_as_they_were() {
 }
 
 #[test]
+fn words_of_a_sheet_are_what_they_are_elsewhere() {
+    let world = world();
+    world.say(&["run", "--quiet", "--set", "params.lr=.5,1_000,null,True"]).with_code(0);
+    world.say(&["export", "-o", "out.csv", "--fields", "experiment,lr"]).with_code(0);
+    let said = submit(&world, &["out.csv"]).with_code(0);
+    assert!(said.err.contains("nothing is new"), "{said:#?}");
+    // They arrive as they are written.
+    world.write("neronet.toml", "command = \"python3 train.py {lr} {flags}\"\n");
+    world.write("out.csv", "lr,amp\nTrue,FALSE\n.5,true\n");
+    submit(&world, &["out.csv", "--keep"]).with_code(0);
+    let (first, second) = (printed(&world, 5), printed(&world, 6));
+    assert!(first.starts_with("args True") && second.starts_with("args .5"), "{first}, {second}");
+    // A row that may be a header starts nothing.
+    world.write("out.csv", "lr,n\n0.1,3\n\nwidth,depth\n64,3\n");
+    let said = submit(&world, &["out.csv"]).with_code(2);
+    assert!(said.err.contains("out.csv: row 4 looks like the header of a second table"), "{said:#?}");
+    assert_eq!(world.list().len(), 6);
+}
+
+#[test]
 fn secrets_are_masked_in_what_is_written() {
     let world = world();
     world.write("neronet.toml", "command = \"true {flags}\"\n[params]\ntoken = \"abcdef123456\"\nlr = [1, 2]\n");

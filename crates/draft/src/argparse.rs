@@ -33,7 +33,7 @@ pub(crate) fn draft(text: &str, program: &[String], source: &str, secret: IsSecr
     for option in options.iter_mut().filter(|option| !option.is_switch()) {
         let Some(declared) = declared.get(&option.name) else { continue };
         option.kind = declared.kind.clone();
-        option.default = option.default.take().or_else(|| declared.default.clone());
+        option.declared = declared.default.clone().filter(|_| option.default.is_none());
     }
     if positionals.is_empty() {
         positionals = usage.positionals.iter().map(|name| Entry::positional(name)).collect();
@@ -200,6 +200,9 @@ impl Drafting<'_> {
                 self.page.note(format!("--{name} is required: give it its value below [params]"));
                 let comment = comment(entry, &format!("required: write yours here, {}", entry.wants()));
                 self.page.top.set("params", name, NO_VALUE.to_string(), &comment);
+            }
+            None if let Some(value) = entry.declared.as_deref().and_then(|declared| value(entry, declared)) => {
+                self.page.top.propose("params", name, value, &comment(entry, "the script's own default"));
             }
             None => {
                 let example = entry.default.as_ref().or(entry.choices.first());

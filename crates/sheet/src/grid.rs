@@ -12,8 +12,6 @@ pub(crate) enum Raw {
     Text(String),
     /// A cell of a text file, which may mean a number.
     Typed(String),
-    /// The same, of a file in which numbers have decimal commas: `0,001`.
-    Comma(String),
     Number(f64),
     /// A formula's number: people see at most 15 digits of it.
     Computed(f64),
@@ -42,6 +40,8 @@ pub(crate) struct Grid {
     pub(crate) merges: Vec<Area>,
     /// The numbers of rows that are hidden, or filtered away.
     pub(crate) hidden: BTreeSet<u32>,
+    /// What separates the cells of a text file.
+    pub(crate) separator: Option<char>,
     cells: usize,
     text: usize,
     unsorted: bool,
@@ -69,14 +69,14 @@ impl Raw {
     pub(crate) fn words(&self) -> Option<&str> {
         match self {
             Raw::Text(text) => Some(text),
-            Raw::Typed(text) | Raw::Comma(text) if crate::value::is_words(text) => Some(text),
+            Raw::Typed(text) if crate::value::is_words(text) => Some(text),
             _ => None,
         }
     }
 
     fn written(&self) -> Option<&str> {
         match self {
-            Raw::Text(text) | Raw::Typed(text) | Raw::Comma(text) | Raw::Moment(text) | Raw::Faulty(Fault::Error(text)) => Some(text),
+            Raw::Text(text) | Raw::Typed(text) | Raw::Moment(text) | Raw::Faulty(Fault::Error(text)) => Some(text),
             _ => None,
         }
     }

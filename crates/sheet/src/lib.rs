@@ -6,6 +6,7 @@
 //! (`limits`).
 
 mod between;
+mod commas;
 mod format;
 mod grid;
 mod header;

@@ -38,7 +38,7 @@ pub fn read_runs(bytes: &[u8], name: &str, chosen: Option<&str>, is_param: &dyn 
                 return Err(place.mistake("a text file has no sheets to choose from", "leave the sheet out"));
             }
             let (grid, mut notes) = text::grid(bytes, place, tabs)?;
-            let made = table::make(grid, place).map_err(Unfit::mistake)?;
+            let made = table::make(grid, place, is_param).map_err(Unfit::mistake)?;
             notes.extend(made.notes);
             Ok(Sheet { name: stem(name), columns: made.columns, rows: made.rows, notes, others: Vec::new() })
         }
@@ -58,7 +58,7 @@ fn pick(book: &mut dyn Workbook, file: &str, chosen: Option<&str>, is_param: &dy
     let whole = Place { file, sheet: None };
     let Some(chosen) = chosen else { return of_runs(book, file, is_param) };
     let index = find(book.sheets(), whole, chosen)?;
-    let mut sheet = one(book, file, index).map_err(Unfit::mistake)?;
+    let mut sheet = one(book, file, index, is_param).map_err(Unfit::mistake)?;
     for other in (0..book.sheets().len()).filter(|other| *other != index) {
         // What is wrong with another sheet does not matter here.
         if !book.sheets()[other].hidden && book.has_values(other).unwrap_or(true) {
@@ -68,10 +68,10 @@ fn pick(book: &mut dyn Workbook, file: &str, chosen: Option<&str>, is_param: &dy
     Ok(sheet)
 }
 
-fn one(book: &mut dyn Workbook, file: &str, index: usize) -> Result<Sheet, Unfit> {
+fn one(book: &mut dyn Workbook, file: &str, index: usize, is_param: &dyn Fn(&str) -> bool) -> Result<Sheet, Unfit> {
     let grid = book.grid(index).map_err(Unfit::Wrong)?;
     let name = book.sheets()[index].name.clone();
-    let made = table::make(grid, Place { file, sheet: Some(&name) })?;
+    let made = table::make(grid, Place { file, sheet: Some(&name) }, is_param)?;
     Ok(Sheet { name, columns: made.columns, rows: made.rows, notes: made.notes, others: Vec::new() })
 }
 
@@ -100,7 +100,7 @@ fn of_runs(book: &mut dyn Workbook, file: &str, is_param: &dyn Fn(&str) -> bool)
             continue;
         }
         let name = name.clone();
-        let found = one(book, file, index);
+        let found = one(book, file, index, is_param);
         if !matches!(found, Err(Unfit::Empty(_))) {
             filled.push(name.clone());
         }

@@ -1,6 +1,7 @@
 //! From the cells of a sheet to named columns and rows.
 
 use crate::between::{self, Kind};
+use crate::commas::Commas;
 use crate::grid::{Fault, Grid, GridRow, too_many_rows, too_much};
 use crate::header::{self, Header};
 use crate::limits;
@@ -37,7 +38,7 @@ struct Named {
     group: Option<String>,
 }
 
-pub(crate) fn make(grid: Grid, place: Place) -> Result<Table, Unfit> {
+pub(crate) fn make(grid: Grid, place: Place, is_param: &dyn Fn(&str) -> bool) -> Result<Table, Unfit> {
     if grid.rows.is_empty() {
         return Err(Unfit::Empty(
             place.mistake("there is nothing in it", "write the names of the parameters in the first row, a run in each row below"),
@@ -47,7 +48,7 @@ pub(crate) fn make(grid: Grid, place: Place) -> Result<Table, Unfit> {
         let message = "no row looks like a header: one with a short text over most of the columns";
         return Err(Unfit::NoHeader(place.mistake(message, "write the names of the parameters in a row above the values")));
     };
-    let kinds = between::kinds(&grid, header);
+    let kinds = between::kinds(&grid, header, place, is_param).map_err(Unfit::Wrong)?;
     let mut notes = notes(&kinds, &grid, place);
     let mut table = Columns::default();
     // The first row below each header, and in which columns its cells go.
@@ -67,7 +68,8 @@ pub(crate) fn make(grid: Grid, place: Place) -> Result<Table, Unfit> {
             ));
         }
     }
-    let rows = rows(grid, &kinds, &places, table.0.len(), place).map_err(Unfit::Wrong)?;
+    let commas = Commas::of(&grid, &kinds, &places, &table.0, place, &mut notes).map_err(Unfit::Wrong)?;
+    let rows = rows(grid, &kinds, &places, &commas, place).map_err(Unfit::Wrong)?;
     if rows.is_empty() {
         notes.push(place.mistake("there are no rows below the header", "write a run in each row"));
     }
@@ -117,8 +119,12 @@ fn notes(kinds: &[Kind], grid: &Grid, place: Place) -> Vec<Mistake> {
         }
     };
     say(Kind::Header, "another table begins, with names of its own", "");
-    say(Kind::Title, "a text that is alone in its row is a title, and passed over", "");
-    say(Kind::Units, "texts over numbers are taken for units, and passed over", "a run in this row needs a number in one of these columns");
+    say(
+        Kind::Title,
+        "a text that is alone in its row, behind a blank one, is a title, and passed over",
+        "a run in this row needs a number too, or no blank row above it",
+    );
+    say(Kind::Units, "units below the header are passed over", "a run in this row needs a value that is no unit");
     notes
 }
 
@@ -213,7 +219,7 @@ pub fn is_usual(name: &str) -> bool {
 }
 
 /// What a usual name means, and the word for it.
-fn role(name: &str) -> (Role, &'static str) {
+pub(crate) fn role(name: &str) -> (Role, &'static str) {
     match name.to_lowercase().as_str() {
         "date" => (Role::Date, "date"),
         "status" => (Role::Status, "status"),
@@ -225,7 +231,8 @@ fn role(name: &str) -> (Role, &'static str) {
     }
 }
 
-fn rows(grid: Grid, kinds: &[Kind], places: &[(usize, Vec<(u16, usize)>)], columns: usize, place: Place) -> Result<Vec<Row>, Mistake> {
+fn rows(grid: Grid, kinds: &[Kind], places: &[(usize, Vec<(u16, usize)>)], commas: &Commas, place: Place) -> Result<Vec<Row>, Mistake> {
+    let columns = commas.0.len();
     let mut rows = Vec::new();
     let mut places = places.iter().peekable();
     let mut into: &[(u16, usize)] = &[];
@@ -237,7 +244,7 @@ fn rows(grid: Grid, kinds: &[Kind], places: &[(usize, Vec<(u16, usize)>)], colum
             continue;
         }
         let hidden = grid.hidden.contains(&row.number);
-        let read = self::row(row, hidden, into, columns, place);
+        let read = self::row(row, hidden, into, commas, place);
         if read.cells.iter().all(Option::is_none) && read.mistakes.is_empty() {
             continue;
         }
@@ -252,14 +259,14 @@ fn rows(grid: Grid, kinds: &[Kind], places: &[(usize, Vec<(u16, usize)>)], colum
     Ok(rows)
 }
 
-fn row(row: GridRow, hidden: bool, into: &[(u16, usize)], columns: usize, place: Place) -> Row {
+fn row(row: GridRow, hidden: bool, into: &[(u16, usize)], commas: &Commas, place: Place) -> Row {
     let mut mistakes = Vec::new();
-    let mut cells: Vec<Option<Cell>> = vec![None; columns];
+    let mut cells: Vec<Option<Cell>> = vec![None; commas.0.len()];
     let mut filled = row.cells.into_iter().peekable();
     for (column, into) in into {
         while filled.next_if(|(at, _)| at < column).is_some() {}
         let Some((at, raw)) = filled.next_if(|(at, _)| at == column) else { continue };
-        match value::cell(raw) {
+        match value::cell(raw, commas.0[*into]) {
             Ok(cell) => cells[*into] = Some(cell),
             Err(fault) => {
                 let (message, hint) = explained(fault);

@@ -2,9 +2,8 @@
 
 use crate::grid::{Grid, Raw};
 use crate::limits;
-use crate::place::{Place, quoted};
+use crate::place::Place;
 use crate::sheet::Mistake;
-use crate::value;
 use crate::write_csv::is_guarded;
 use std::borrow::Cow;
 use std::cmp::Reverse;
@@ -19,8 +18,8 @@ pub(crate) fn grid(bytes: &[u8], place: Place, tabs: bool) -> Result<(Grid, Vec<
     let mut notes = Vec::new();
     let text = decoded(bytes, place, &mut notes)?;
     let (separator, text) = separator(&text, tabs);
-    let commas = separator != ',' && has_decimal_commas(text, separator, place, &mut notes);
     let mut grid = Grid::default();
+    grid.separator = Some(separator);
     for field in Fields::of(text, separator) {
         let Field { row, column, text, open, .. } = field;
         if text.trim().is_empty() {
@@ -40,30 +39,11 @@ pub(crate) fn grid(bytes: &[u8], place: Place, tabs: bool) -> Result<(Grid, Vec<
         let raw = match text.strip_prefix('\'') {
             // So that no spreadsheet program takes it for a formula.
             Some(guarded) if is_guarded(guarded) => Raw::Text(guarded.to_string()),
-            _ if commas => Raw::Comma(text.into_owned()),
             _ => Raw::Typed(text.into_owned()),
         };
         grid.push(place, row, column, raw)?;
     }
     Ok((grid.finish(place)?, notes))
-}
-
-/// Whether a comma is the decimal sign: where no number of the file has a point.
-fn has_decimal_commas(text: &str, separator: char, place: Place, notes: &mut Vec<Mistake>) -> bool {
-    let cells = || Fields::of(text, separator);
-    let Some(comma) = cells().find(|field| value::is_decimal_comma(field.text.trim())) else { return true };
-    let shown = |field: &Field| format!("{} (row {})", quoted(field.text.trim()), field.row);
-    match cells().find(|field| !field.quoted && value::is_decimal_point(field.text.trim())) {
-        Some(point) => {
-            let message = format!("numbers have a decimal point, as {} shows: {} is text", shown(&point), shown(&comma));
-            notes.push(place.mistake(message, "write all numbers with the same decimal sign"));
-            false
-        }
-        None => {
-            notes.push(place.mistake(format!("the comma is taken for the decimal sign, as in {}", shown(&comma)), ""));
-            true
-        }
-    }
 }
 
 /// UTF-8 or UTF-16, else the characters of Western Windows.
@@ -155,7 +135,6 @@ struct Field<'t> {
     text: Cow<'t, str>,
     /// A quotation mark opened it and none closed it.
     open: bool,
-    quoted: bool,
     /// There are quotation marks where they do not belong.
     odd: bool,
 }
@@ -215,7 +194,6 @@ impl<'t> Iterator for Fields<'t> {
             return None;
         }
         self.more = false;
-        let opened = self.rest.trim_start_matches(' ').starts_with('"');
         let (text, open, odd) = match self.rest.trim_start_matches(' ').strip_prefix('"') {
             Some(rest) => {
                 self.rest = rest;
@@ -226,7 +204,7 @@ impl<'t> Iterator for Fields<'t> {
                 (Cow::Borrowed(text), false, text.contains('"'))
             }
         };
-        let field = Field { row: self.row, column: self.column, text, open, quoted: opened, odd };
+        let field = Field { row: self.row, column: self.column, text, open, odd };
         if let Some(rest) = self.rest.strip_prefix(self.separator) {
             (self.rest, self.column, self.more) = (rest, self.column.saturating_add(1), true);
         } else {

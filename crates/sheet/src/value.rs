@@ -4,15 +4,15 @@ use crate::grid::{Fault, Raw};
 use crate::sheet::Cell;
 use neronet_model::Value;
 
-/// The cell, or why it has none.
-pub(crate) fn cell(raw: Raw) -> Result<Cell, Fault> {
+/// The cell, or why it has none. Of a text file, numbers have decimal commas where `commas` says so: `0,001`.
+pub(crate) fn cell(raw: Raw, commas: bool) -> Result<Cell, Fault> {
     let (text, value) = match raw {
         Raw::Text(text) => {
             let value = Value::Str(text.trim().to_string());
             (text, value)
         }
+        Raw::Typed(text) if commas => typed(text, |word| decimal(word).unwrap_or_else(|| meaning(word)))?,
         Raw::Typed(text) => typed(text, meaning)?,
-        Raw::Comma(text) => typed(text, |word| decimal(word).unwrap_or_else(|| meaning(word)))?,
         Raw::Number(number) => shown(number),
         Raw::Computed(number) => shown(fifteen_digits(number)),
         Raw::Percent(number) => (format!("{}%", plain(fifteen_digits(number * 100.0))), plain(fifteen_digits(number))),
@@ -25,7 +25,7 @@ pub(crate) fn cell(raw: Raw) -> Result<Cell, Fault> {
 
 /// The text of a header cell, or of a row that may repeat it.
 pub(crate) fn title(raw: &Raw) -> String {
-    let text = match cell(raw.clone()) {
+    let text = match cell(raw.clone(), false) {
         Ok(cell) => cell.text,
         Err(Fault::Error(text)) => text,
         Err(_) => String::new(),
@@ -36,20 +36,21 @@ pub(crate) fn title(raw: &Raw) -> String {
 /// Whether a cell of a text file is neither number nor boolean, whichever its decimal sign.
 pub(crate) fn is_words(text: &str) -> bool {
     let word = text.trim();
-    matches!(Value::from_word(word), Value::Str(_)) && matches!(meaning(word), Value::Str(_)) && !is_decimal_comma(word)
+    matches!(Value::from_word(word), Value::Str(_)) && matches!(*meaning(word).meaning(), Value::Str(_)) && !is_decimal_comma(word)
 }
 
-/// What a cell of a text file means; spreadsheet programs write `TRUE` and `10%`.
+/// What a cell of a text file means; spreadsheet programs write `TRUE` and `10%`, and what
+/// stands otherwise is what YAML would make of it.
 fn meaning(word: &str) -> Value {
     let percent = || word.strip_suffix('%').map(|number| number.trim_end().replace(',', ".")).and_then(|number| plain_number(&number));
     match word {
-        "TRUE" | "True" => Value::Bool(true),
-        "FALSE" | "False" => Value::Bool(false),
+        "TRUE" => Value::Bool(true),
+        "FALSE" => Value::Bool(false),
         // No integer of a specification is so large.
         _ if word.trim_start_matches('-').bytes().all(|b| b.is_ascii_digit()) && word.parse::<i64>().is_err() => {
             Value::Str(word.to_string())
         }
-        _ => percent().map_or_else(|| Value::as_typed(word), |number| plain(fifteen_digits(number / 100.0))),
+        _ => percent().map_or_else(|| Value::as_word(word), |number| plain(fifteen_digits(number / 100.0))),
     }
 }
 

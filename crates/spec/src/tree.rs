@@ -390,6 +390,10 @@ fn placed(source: usize, range: std::ops::Range<usize>) -> Span {
 pub(crate) fn of_value(value: &DeValue<'_>, span: Span, source: usize, found: &mut Found<'_>) -> Node {
     let written = found.sources.slice(span);
     let tree = match value {
+        // As a sheet's words are written down: to other readers it is the same text.
+        DeValue::String(text) if written.starts_with("\"\\u00") && text.starts_with(|c: char| c.is_ascii_graphic()) => {
+            Tree::Scalar(Value::as_word(text))
+        }
         DeValue::String(text) => Tree::Scalar(Value::Str(text.to_string())),
         DeValue::Boolean(bool) => Tree::Scalar(Value::Bool(*bool)),
         DeValue::Integer(int) => match i64::from_str_radix(int.as_str(), int.radix()) {

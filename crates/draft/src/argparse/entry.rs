@@ -10,6 +10,8 @@ pub(super) struct Entry {
     pub(super) metavars: Vec<String>,
     pub(super) choices: Vec<String>,
     pub(super) default: Option<String>,
+    /// What the source says of it where the help says nothing.
+    pub(super) declared: Option<String>,
     pub(super) required: bool,
     /// The function that reads its value, as the script names it.
     pub(super) kind: Option<String>,

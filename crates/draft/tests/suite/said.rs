@@ -109,12 +109,36 @@ fn the_script_says_what_its_help_does_not() {
     let draft = help(
         "usage: t.py [-h] [--lr LR] [--n N] [--opt OPT] [--flag FLAG] --data DATA\n\noptions:\n  --lr LR\n  --n N\n  --opt OPT\n  --flag FLAG  (default: False)\n  --data DATA\n",
         "p.add_argument('--lr', '-l', type=float, default=1e-3,\n  help='a, b (c)')\np.add_argument(\"--n\", type=int)\n\
-         p.add_argument('--opt', default=make('x'))\np.add_argument('--flag', type=str2bool, default=False)\n",
+         p.add_argument('--opt', default=make('x'))\np.add_argument('--flag', type=str2bool, default=False)\n\
+         # p.add_argument('--n', default=99)\n'\'#'\n\"\"\"p.add_argument('--n', default=98)\"\"\"\nprint(\"add_argument('--n', default=97)\")\n",
     );
-    says(&draft, &["lr = 1e-3", "# n =", "# a whole number", "# opt =", "flag = \"False\"", "--data is required", "data = []"]);
-    assert!(!draft.text.contains("# flag") && !draft.text.contains("# lr"), "{}", draft.text);
+    says(
+        &draft,
+        &[
+            "# lr = 1e-3",
+            "the script's own default",
+            "# n =",
+            "# a whole number",
+            "# opt =",
+            "flag = \"False\"",
+            "--data is required",
+            "data = []",
+        ],
+    );
+    assert!(!draft.text.contains("# flag") && !["97", "98", "99"].iter().any(|other| draft.text.contains(other)), "{}", draft.text);
     let refused = neronet_spec::parse(&draft.text, "neronet.toml", None, &[]).expect_err("a value is missing").to_string();
     assert!(refused.contains("parameter 'data' has no values"), "{refused}");
+}
+
+#[test]
+fn an_option_that_several_parsers_declare_has_no_default_of_one_of_them() {
+    let draft = help(
+        "usage: t.py [-h] [--depth DEPTH] [--width WIDTH]\n\noptions:\n  --depth DEPTH\n  --width WIDTH\n",
+        "p.add_argument('--depth', type=int)\nq.add_argument('--depth', type=int, default=77)\n\
+         p.add_argument('--width', default=8)\nq.add_argument('--width', default=8)\n",
+    );
+    says(&draft, &["# width = 8"]);
+    assert!(!draft.text.contains("77"), "{}", draft.text);
 }
 
 #[test]

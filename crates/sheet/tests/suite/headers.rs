@@ -1,6 +1,7 @@
 //! Where the names of columns are, and what they mean.
 
 use crate::files::{shown, xlsx};
+use neronet_sheet::{read, read_runs};
 use rust_xlsxwriter::Format;
 
 fn csv(text: &str) -> String {
@@ -134,17 +135,78 @@ fn names_in_several_lines() {
 
 #[test]
 fn another_table_has_names_of_its_own() {
-    insta::assert_snapshot!(csv("lr,n\n0.1,3\n\nwidth,depth\n64,3\n32,2\n\n0.5,7\n"));
+    insta::assert_snapshot!(csv("lr,n\n0.1,3\n\nwidth,N\n64,3\n32,2\n\n0.5,7\n"));
     // The same names in other columns, all of it texts, under a title and groups.
     insta::assert_snapshot!(csv("status,lr,act\nTODO,0.1,relu\n\nact,status\ntanh,TODO\n"));
     insta::assert_snapshot!(csv("lr,n\n0.1,3\n\nSecond batch\n,model,\nlr,width,depth\n0.2,64,3\n\nlr,n\n0.3,4\n"));
-    insta::assert_snapshot!(csv("lr,n\n0.1,3\n\nwidth\n64\n"));
+    // A name that the specification beside the sheet knows.
+    let known = read_runs(b"lr,n\n0.1,3\n\nwidth\n64\n", "runs.csv", None, &|name| name == "width").expect("a sheet");
+    assert_eq!((known.columns.len(), known.rows.len()), (3, 2));
+}
+
+#[test]
+fn a_row_that_may_be_a_header_and_may_be_none_is_a_mistake() {
+    let refused = |text: &str| read(text.as_bytes(), "runs.csv", None).expect_err("refused").to_string();
+    insta::assert_snapshot!(refused("lr,n\n0.1,3\n\nwidth,depth\n64,3\n"), @r"
+    runs.csv: row 4 looks like the header of a second table
+     = name one of its columns as a table above does, or put the table on a sheet of its own; if the row is a run, remove the blank row above it
+    ");
+    insta::assert_snapshot!(refused("lr,act,n\nauto,relu,\n0.1,relu,2\n\nSecond batch\nlr,m,n\n3,2,1\n"), @r"
+    runs.csv: row 5 may be a run, or a title of the table below
+     = remove the title, or leave a blank row below a run
+    ");
+    insta::assert_snapshot!(refused("lr,time\n,h\n0.1,\n"), @r"
+    runs.csv: row 2 may be a run, or name units
+     = put the units into the header, or a value into one of its columns
+    ");
+    for text in [
+        "lr,n\n0.1,3\n\nwidth\n64\n",
+        "lr,n\n0.1,3\n\nwidth,act\n64,relu\n",
+        "act,n\nrelu,3\n\nwidth,depth\n64,3\n",
+        "lr,n\n\nauto,auto\n0.1,3\n",
+        "lr,n\n0.1,3\n\nauto,auto\n\n0.2,4\n",
+        "status,lr\nTODO,1\n\nwidth,depth\n64,3\n",
+        "lr\n0.1\n\nauto\n0.2\n",
+        "lr,time\n-,h\n0.1,3\n\nwidth,depth\n64,3\n",
+    ] {
+        assert!(refused(text).contains("looks like the header of a second table"), "{text}");
+    }
+}
+
+#[test]
+fn a_row_is_a_run_unless_there_is_strong_evidence() {
+    let rows = |text: &str| read(text.as_bytes(), "runs.csv", None).expect("a sheet").rows.len();
+    for (text, count) in [
+        ("opt,n\nadam,1\n\nsgd,auto\nadam,3\n", 3),
+        ("lr,depth\nauto,auto\n0.1,2\n0.2,3\n", 3),
+        ("lr,depth\n?,none\n0.1,2\n", 2),
+        ("lr,depth\n-,-\n0.1,2\n", 2),
+        ("lr,depth,n\n0.1,2,3\nauto,,\n0.2,2,3\n", 3),
+        ("command,lr\npython a.py,0.1\n\npython b.py,\n\npython c.py,1\n", 3),
+        ("prompt,k\nsay this,1\n\nsay that,\nand this,2\n", 3),
+        ("name,k\na,1\n\nthe second,\nb,2\n", 3),
+        // A name that stands for a value elsewhere in its column.
+        ("opt,metric\nadam,name\n\nsgd,name\nadam,lr\n", 3),
+        ("status,lr\nTODO,1\n\nTODO,auto\nTODO,2\n", 3),
+        ("size,reg\ns,-\nm,l2\n", 2),
+    ] {
+        assert_eq!(rows(text), count, "{text}");
+    }
+}
+
+#[test]
+fn very_many_tables_cost_little() {
+    let tables = |names: &dyn Fn(usize) -> String| (0..5000).map(|n| format!("lr,{}\n0.1,2\n\n", names(n))).collect::<String>();
+    assert_eq!(read(tables(&|n| format!("n{}", n % 7)).as_bytes(), "runs.csv", None).expect("a sheet").rows.len(), 5000);
+    let said = read(tables(&|n| format!("n{n}")).as_bytes(), "runs.csv", None).expect_err("refused").to_string();
+    assert!(said.contains("more than 1000 columns have names"), "{said}");
 }
 
 #[test]
 fn titles_and_units_are_no_rows() {
-    insta::assert_snapshot!(csv("lr,time,mem\n-,h,GB\n0.1,3,4\nSecond batch,,\n0.2,3,4\n\n* best so far\n"));
-    insta::assert_snapshot!(csv("act,lr,time\n,,[h]\nrelu,0.1,3\n\nSecond batch\ntanh,0.2,3\n"));
+    insta::assert_snapshot!(csv("lr,time,mem\n-,h,GB\n0.1,3,4\n\nSecond batch,,\n0.2,3,4\n0.3,auto,\n,auto,\n"));
+    insta::assert_snapshot!(csv("act,lr,time\n,,[h]\nrelu,0.1,3\n\nlr,time\n-,(min)\n0.2,3\n\n* best so far\n"));
+    insta::assert_snapshot!(csv("status,lr\ndone,0.1\n\nSecond batch,\nTODO,0.2\n"));
 }
 
 #[test]

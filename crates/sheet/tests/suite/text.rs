@@ -9,7 +9,9 @@ fn csv(text: &str) -> String {
 
 #[test]
 fn cells_keep_their_written_form() {
-    insta::assert_snapshot!(csv("a,b,c,d,e,f\n1e-3,007,0.10,true,True,-0.5\n 0.1 ,+5,1_000,\"1,5\",10%,#REF!\n"));
+    insta::assert_snapshot!(csv(
+        "a,b,c,d,e,f\n1e-3,007,0.10,true,True,-0.5\n 0.1 ,+5,1_000,\"1,5\",10%,#REF!\n.5,null,FALSE,False,nan,on\n"
+    ));
 }
 
 #[test]
@@ -29,13 +31,18 @@ fn a_cell_that_never_ends() {
 
 #[test]
 fn semicolons_and_decimal_commas() {
-    insta::assert_snapshot!(csv("lr;decay;note\n0,001;-1,5e-3;1,2,3\n0.01;,5;a, b\n"));
+    insta::assert_snapshot!(csv("lr;decay;note\n0,001;-1,5e-3;1,2,3\n0,01;,5;a, b\n"));
+    // Versions and results are written as they are.
+    insta::assert_snapshot!(csv("lr;version;loss@best;decay\n0,1;2.0;0.31;0,5\n"));
+    insta::assert_snapshot!(csv("lr;n\n0,001;1\n0.01;2\n"));
 }
 
 #[test]
 fn a_number_with_a_point_says_what_commas_are_not() {
     insta::assert_snapshot!(csv("lr;layers;k\n0.1;64,32;1,000\n"));
-    insta::assert_snapshot!(shown(b"lr\tk\n0,001\t1\n", "runs.tsv"));
+    insta::assert_snapshot!(shown(b"lr\tk\n0,001\t1\n0,1\t2\n", "runs.tsv"));
+    // Between tabs it may be a list.
+    insta::assert_snapshot!(shown(b"devices\tk\n1,2\t1\n0,1\t2\n", "runs.tsv"));
 }
 
 #[test]

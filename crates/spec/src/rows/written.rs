@@ -57,7 +57,7 @@ impl Written {
         for at in &group.key.params {
             let name = columns.param(*at);
             let key = if base.is_some_and(|base| base.quoted.contains(name)) { text(&name.to_string()) } else { key(name) };
-            let values = rows.iter().filter_map(|row| Some((row.line.number, toml(&row.line.cells[*at].as_ref()?.value))));
+            let values = rows.iter().filter_map(|row| Some((row.line.number, exactly(&row.line.cells[*at].as_ref()?.value))));
             match rows.len() {
                 1 => values.for_each(|(number, value)| written.line(Place::Cell(*at, number), &format!("{key} = {value}"))),
                 _ => {
@@ -104,6 +104,15 @@ impl Written {
             Place::Cell(at, number) | Place::Value(at, number) => format!("{place}, {}{number}", letter(at, number)),
         };
         Some(Problem { path, line: 0, column: 0, excerpt: None, ..problem })
+    }
+}
+
+/// A value that reads back as it was: the first character of a word is written as an escape, as the journal does it.
+fn exactly(value: &Value) -> String {
+    let text = toml(value);
+    match (value, text.chars().nth(1)) {
+        (Value::Word(_), Some(first)) => format!("\"\\u{:04x}{}", u32::from(first), &text[1 + first.len_utf8()..]),
+        _ => text,
     }
 }
 

@@ -90,7 +90,9 @@ fn rows_become_runs_and_blank_cells_leave_what_the_base_says() {
 
 #[test]
 fn what_was_recorded_of_a_group_makes_the_same_runs() {
-    let plan = rows("lr,act,größe.x y\n0.10,none,32\n1e-3,\"a \"\"b\"\"\\\",64\n-0,true,007\n5,+5,\n").plan.expect("a plan");
+    let plan = rows("lr,act,größe.x y\n0.10,none,32\n1e-3,\"a \"\"b\"\"\\\",64\n-0,true,007\n5,+5,\n.5,True,null\n1_000,no,0xff\n")
+        .plan
+        .expect("a plan");
     for experiment in &plan.experiments {
         let again = recorded(experiment.source.as_ref().expect("recorded"), None, &[]).expect("a plan");
         let shown = |plan: &neronet_spec::Experiment| plan.runs().map(|params| format!("{params:?}")).collect::<Vec<_>>();
@@ -101,6 +103,8 @@ fn what_was_recorded_of_a_group_makes_the_same_runs() {
     2: train lr=0.10 act=none größe.x_y=32
     3: train lr=1e-3 act=a "b"\ größe.x_y=64
     4: train lr=-0 act=true größe.x_y=007
+    6: train lr=.5 act=True größe.x_y=null
+    7: train lr=1_000 act=no größe.x_y=0xff
     5: train lr=5 act=+5
     "#);
 }
