@@ -58,7 +58,7 @@ pub(crate) fn look(folder: &Path, launch: &Launch, checkpoints: &BTreeSet<&str>)
     let (mut kept, mut beyond) = (0, (0u64, 0u64));
     let mut artifacts: BTreeSet<PathBuf> = BTreeSet::new();
     for path in named {
-        let Some(meta) = places.left_by_this_attempt(&path) else { continue };
+        let Some(meta) = fs::symlink_metadata(&path).ok().filter(|meta| places.left_by_this_attempt(&path, meta)) else { continue };
         if kept + meta.len() > most {
             beyond = (beyond.0 + 1, beyond.1 + meta.len());
             continue;
@@ -108,12 +108,15 @@ fn others(places: &Places, artifacts: &BTreeSet<PathBuf>, checkpoints: &BTreeSet
         }
         let mut inner = Vec::new();
         for entry in names.into_values() {
+            // Relative to its folder, which is what thousands of them cost least.
+            let Ok(meta) = entry.metadata() else { continue };
+            if !meta.is_dir() && !places.may_be_left(&meta) {
+                continue;
+            }
             let path = entry.path();
-            if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            if meta.is_dir() {
                 inner.push(path);
-            } else if !artifacts.contains(&path)
-                && let Some(meta) = places.left_by_this_attempt(&path)
-            {
+            } else if !artifacts.contains(&path) && places.left_by_this_attempt(&path, &meta) {
                 let name = places.name(&path);
                 if checkpoints.contains(name.as_str()) {
                     continue;
@@ -135,6 +138,10 @@ fn others(places: &Places, artifacts: &BTreeSet<PathBuf>, checkpoints: &BTreeSet
     others
 }
 
+fn changed(meta: &Metadata) -> (i64, i64) {
+    (meta.ctime(), meta.ctime_nsec())
+}
+
 /// Where an attempt may leave files, and since when.
 struct Places {
     directory: PathBuf,
@@ -150,20 +157,21 @@ impl Places {
     fn of(folder: &Path, launch: &Launch) -> Places {
         let run = PathBuf::from(&launch.run_directory);
         let put_there = launch.code.iter().map(PathBuf::from).chain([run.join("files")]).collect();
-        let since = fs::metadata(folder.join(spool::LAUNCH)).map(|meta| (meta.ctime(), meta.ctime_nsec())).ok();
+        let since = fs::metadata(folder.join(spool::LAUNCH)).map(|meta| changed(&meta)).ok();
         Places { directory: PathBuf::from(&launch.directory), work: run.join("work"), run, put_there, since }
     }
 
     /// A regular file that was written, moved there or changed since the attempt began. Links are not followed: what they lead to
     /// is not the run's.
-    fn left_by_this_attempt(&self, path: &Path) -> Option<Metadata> {
-        let meta = fs::symlink_metadata(path).ok().filter(Metadata::is_file)?;
-        let Some(since) = self.since else { return Some(meta) };
+    fn left_by_this_attempt(&self, path: &Path, meta: &Metadata) -> bool {
         // The clock of a disk ticks some hundred times a second: within the tick of the start, what was put there was.
-        let changed = (meta.ctime(), meta.ctime_nsec());
         let below = path.strip_prefix(&self.work);
         let put_there = || below.is_ok_and(|below| self.put_there.iter().any(|from| from.join(below).symlink_metadata().is_ok()));
-        (changed > since || (changed == since && !put_there())).then_some(meta)
+        self.may_be_left(meta) && (self.since != Some(changed(meta)) || !put_there())
+    }
+
+    fn may_be_left(&self, meta: &Metadata) -> bool {
+        meta.is_file() && self.since.is_none_or(|since| changed(meta) >= since)
     }
 
     /// As checkpoints are called: relative to where the command started, or absolute.
