@@ -100,8 +100,10 @@ proptest! {
         compare(&rows, &file, "out.xlsx", Value::clone)?;
     }
 
+    /// But for percentages: a text file has no texts that look like them.
     #[test]
     fn csv_is_read_back((columns, rows) in table()) {
+        prop_assume!(!rows.iter().flatten().flatten().any(|value| value.to_string().ends_with('%')));
         let file = write_csv(&columns, rows.clone().into_iter());
         compare(&rows, &file, "out.csv", Value::clone)?;
     }
