@@ -25,7 +25,8 @@ pub(crate) fn warp(value: f64, log: bool) -> f64 {
 
 fn unwarp(place: f64, log: bool) -> f64 {
     let value = if log { 10f64.powf(place) } else { place * 2.0 };
-    value.clamp(if log { f64::MIN_POSITIVE } else { f64::MIN }, f64::MAX)
+    // The smallest number that there is: between two below the smallest normal one there is a span as well.
+    value.clamp(if log { f64::from_bits(1) } else { f64::MIN }, f64::MAX)
 }
 
 impl Axis {
@@ -223,6 +224,14 @@ mod tests {
                 assert!(axis.low < value && value <= axis.high, "{value}: {axis:?}");
                 assert!(!axis.ticks(4).is_empty(), "{value}: {axis:?}");
             }
+        }
+    }
+
+    #[test]
+    fn numbers_below_the_smallest_normal_one_have_a_span_too() {
+        for values in [[f64::MIN_POSITIVE, 5e-324], [5e-324, 5e-324]] {
+            let axis = Axis::around(values.into_iter(), true, 0.05).expect("values");
+            assert!(warp(axis.low, true) < warp(axis.high, true), "{axis:?}");
         }
     }
 }
