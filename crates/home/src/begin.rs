@@ -55,6 +55,13 @@ pub struct Frozen {
     pub inputs: Vec<(String, String)>,
 }
 
+impl Frozen {
+    /// Of a run that was begun.
+    pub fn of(context: &Context, run: RunId) -> Option<Frozen> {
+        files::read_json(&context.home.run(run).join("run.json")).ok().flatten()
+    }
+}
+
 /// Starts attempt `n` of a run that goes on from the run `after`, if from one. `again` says how, for all but the first. The
 /// nursery has the sweep's environment; the secrets are those that the sweep names.
 pub fn begin(

@@ -13,6 +13,7 @@ use neronet_spec::plain;
 use neronet_spec::render;
 use neronet_store::StoreError;
 use neronet_store::files::{self, Durability};
+use neronet_supervise::cause;
 use neronet_supervise::os::process;
 use nix::fcntl::{Flock, FlockArg};
 use nix::sys::signal::{Signal, kill, killpg};
@@ -275,9 +276,8 @@ fn failed(context: &Context, how: &str, log: &Path) -> String {
     let text = String::from_utf8_lossy(&std::fs::read(log).unwrap_or_default()).into_owned();
     let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
     let last = &lines[lines.len().saturating_sub(LAST_LINES)..];
-    let tells =
-        |line: &&&str| ["error", "fatal", "no such", "not found", "cannot", "failed"].iter().any(|word| line.to_lowercase().contains(word));
-    let telling = last.iter().rfind(tells).or(last.last()).map(|line| format!(": {}", line.trim())).unwrap_or_default();
+    let telling =
+        last.iter().rfind(|line| cause::names_an_error(line)).or(last.last()).map(|line| format!(": {}", line.trim())).unwrap_or_default();
     let below = if last.len() > 1 { format!("\n{}", last.join("\n")) } else { String::new() };
     let place = if context.passing { String::new() } else { format!("\nall that it said is in {}", log.display()) };
     format!("the build failed ({how}){telling}{below}{place}")

@@ -144,7 +144,7 @@ fn facts(context: &Context, view: &View<'_>, world: &World) -> Vec<(String, Stri
         ("driver", world.devices.drivers.join(", ")),
         ("modules", world.environment.modules.join(", ")),
     ];
-    let frozen: Option<Frozen> = files::read_json(&context.home.run(view.run.id).join("run.json")).ok().flatten();
+    let frozen = Frozen::of(context, view.run.id);
     let inputs =
         inputs::of_run(frozen.as_ref(), world).into_iter().map(|input| (format!("input {}", input.name), inputs::described(input)));
     if let Some(git) = &view.sweep.code.git {

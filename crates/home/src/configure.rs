@@ -217,8 +217,8 @@ impl Destination<'_> {
         if place.is_dir() {
             return Err(format!("{} is a folder, where a file is to be written", self.path));
         }
-        let above = place.ancestors().skip(1).take_while(|folder| folder.starts_with(self.code));
-        if let Some(file) = above.into_iter().find(|folder| folder.is_file()) {
+        let mut above = place.ancestors().skip(1).take_while(|folder| folder.starts_with(self.code));
+        if let Some(file) = above.find(|folder| folder.is_file()) {
             return Err(format!("{} cannot be written: {} is a file", self.path, file.display()));
         }
         let linked = |link: &&String| Path::new(self.path).starts_with(plain(Path::new(link)));

@@ -77,8 +77,7 @@ pub fn limited(listed: Value, fields: &[String]) -> Value {
 
 /// `show --json`: the listing and all else.
 pub fn shown(context: &Context, view: &View<'_>) -> Value {
-    let folder = context.home.run(view.run.id);
-    let frozen: Option<Frozen> = files::read_json(&folder.join("run.json")).ok().flatten();
+    let frozen = Frozen::of(context, view.run.id);
     let world: World = files::read_json(&world_file(context, view.run.sweep)).ok().flatten().unwrap_or_default();
     let attempts = attempts(context, view);
     let left = left(context, view);

@@ -8,7 +8,6 @@ use crate::select::spans;
 use crate::view::{Snapshot, View};
 use neronet_model::journal::{HomeState, Sweep};
 use neronet_model::{Outcome, Run, RunId, State};
-use neronet_store::files;
 
 /// How a run stands that another one waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,8 +85,7 @@ fn ended_so(outcome: Outcome) -> &'static str {
 
 /// The run that another one was begun with.
 pub fn chosen(context: &Context, run: RunId) -> Option<RunId> {
-    let frozen: Option<Frozen> = files::read_json(&context.home.run(run).join("run.json")).ok().flatten();
-    frozen?.after
+    Frozen::of(context, run)?.after
 }
 
 fn best(context: &Context, run: RunId, finished: &[RunId], all: &[RunId]) -> Result<May, HomeError> {

@@ -19,7 +19,7 @@ use neronet_model::journal::{Code, Entry, Member, Submitted, Sweep};
 use neronet_model::{RunId, SweepId, Uid};
 use neronet_spec::rows::SheetRow;
 use neronet_spec::{Experiment, Plan, Problem, Problems};
-use neronet_store::files::{self, Durability};
+use neronet_store::files;
 use neronet_supervise::os::process;
 use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
@@ -390,7 +390,6 @@ pub fn world_file(context: &Context, sweep: SweepId) -> PathBuf {
 fn write_world(context: &Context, sweep: &Sweep, world: &World) -> Result<(), HomeError> {
     let path = world_file(context, sweep.id);
     files::make_folder(path.parent().unwrap_or(context.home.root()))?;
-    files::replace_json(&path, world, Durability::Synced)?;
     files::make_folder(&context.home.private())?;
     let secrets = Place::of(context, sweep).known(&sweep.settings);
     let kept = context.environment.iter().filter(|(name, value)| !is_kept_out(&sweep.settings, &secrets, (name, value)));
@@ -398,7 +397,8 @@ fn write_world(context: &Context, sweep: &Sweep, world: &World) -> Result<(), Ho
     for (name, value) in kept {
         bytes.extend([name.as_bytes(), b"=", value.as_bytes(), b"\0"].concat());
     }
-    files::replace(&context.home.environment_of(sweep.id), &bytes, Durability::Synced)?;
+    let world = files::json_bytes(&path, world)?;
+    files::write_ahead(&[(&path, &world), (&context.home.environment_of(sweep.id), &bytes)])?;
     Ok(())
 }
 

@@ -79,6 +79,12 @@ fn said<'l>(lines: &'l [String], called: &str) -> Option<&'l str> {
     found.map(|at| lines[at].trim())
 }
 
+/// Whether a line has a word of an error in it.
+pub fn names_an_error(line: &str) -> bool {
+    let small = line.to_lowercase();
+    OF_ERRORS.iter().any(|sign| small.contains(sign))
+}
+
 fn is_error(line: &str, called: &str) -> bool {
     let bar = ["%|", "it/s]", "s/it]"].iter().any(|sign| line.contains(sign));
     // Source that is shown, what `set -x` shows, a state of a progress bar.
@@ -91,9 +97,8 @@ fn is_error(line: &str, called: &str) -> bool {
     if words.iter().copied().chain(first.as_deref()).any(|word| LEVELS.contains(&word)) {
         return false;
     }
-    let small = line.to_lowercase();
     let program = line.split_once(": ").map(|(program, _)| program);
-    OF_ERRORS.iter().any(|sign| small.contains(sign)) || program.is_some_and(|program| calls(called, program))
+    names_an_error(line) || program.is_some_and(|program| calls(called, program))
 }
 
 /// Whether a program or script of this name is in the command.

@@ -172,7 +172,7 @@ impl<'a> Plan<'a> {
             let place = draft.join(path);
             move |error: io::Error| CaptureError::io("make the run's copy of the code", &place, &error)
         };
-        make_folders(draft, self.paths()).map_err(failed(""))?;
+        make_folders(draft, self.links.keys().map(String::as_str)).map_err(failed(""))?;
         for folder in &self.folders {
             std::fs::create_dir_all(draft.join(folder)).map_err(failed(folder))?;
         }
@@ -181,8 +181,17 @@ impl<'a> Plan<'a> {
         let folder = |file: &super::Entry| file.path.rfind('/').map_or(0, |end| end);
         let together = |a: &&super::Entry, b: &&super::Entry| a.path[..folder(a)] == b.path[..folder(b)];
         let shares: Vec<&[&super::Entry]> = self.files.chunk_by(together).collect();
-        let copied =
-            read::in_shares(&shares, |file| cloner.copy(&stored.join(&file.path), &draft.join(&file.path), file.size, file.executable));
+        let copied = read::in_shares(&shares, |file| {
+            let (from, to) = (stored.join(&file.path), draft.join(&file.path));
+            cloner.copy(&from, &to, file.size, file.executable).or_else(|error| match (error.kind(), to.parent()) {
+                // Folders are made by whoever needs them first, while others copy.
+                (io::ErrorKind::NotFound, Some(folder)) => {
+                    std::fs::create_dir_all(folder)?;
+                    cloner.copy(&from, &to, file.size, file.executable)
+                }
+                _ => Err(error),
+            })
+        });
         for (file, copied) in self.files.iter().zip(copied) {
             copied.map_err(failed(&file.path))?;
         }

@@ -20,7 +20,7 @@ use neronet_model::run::run_outcome;
 use neronet_model::settings::Resume;
 use neronet_model::{Attempt, AttemptNo, Millis, Outcome, RunId, State, UnixMs};
 use neronet_report::{Cell, Column, Style, Table, words};
-use neronet_store::{files, spool};
+use neronet_store::spool;
 use std::process::ExitCode;
 
 /// Lines, packages, files that are shown of a long list.
@@ -38,7 +38,7 @@ pub(crate) fn show(session: &Session, words: &Show) -> Result<ExitCode, HomeErro
     }
     let attempts = json::attempts(&session.context, view);
     let world = world(&session.context, view);
-    let frozen: Option<Frozen> = files::read_json(&session.context.home.run(view.run.id).join("run.json")).ok().flatten();
+    let frozen = Frozen::of(&session.context, view.run.id);
     let mut page = Page::new(session);
     what(session, &mut page, view);
     state_of(session, &mut page, view, &attempts);
