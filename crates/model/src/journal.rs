@@ -4,6 +4,7 @@
 use crate::event::Process;
 use crate::id::{RunId, SweepId, Uid};
 use crate::params::Params;
+use crate::queue::{Grant, Place, Quota, Wishes};
 use crate::run::{Decision, KnownEnd, Run};
 use crate::settings::Settings;
 use crate::time::{Millis, UnixMs};
@@ -51,6 +52,52 @@ pub enum Entry {
         sweep: SweepId,
         driver: Process,
     },
+    /// A queued run was given what it needs, and is being started. Not synced: what a power cut takes with it no longer runs.
+    Started {
+        at: UnixMs,
+        run: RunId,
+        attempt: AttemptNo,
+        grant: Box<Grant>,
+        /// The process that starts it.
+        driver: Process,
+    },
+    /// It was not started after all, and is queued as before.
+    Returned {
+        run: RunId,
+        attempt: AttemptNo,
+    },
+    /// Not to be started until they are released.
+    Held {
+        at: UnixMs,
+        runs: Vec<RunId>,
+        /// Who or what holds them.
+        by: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        why: Option<String>,
+    },
+    Released {
+        runs: Vec<RunId>,
+    },
+    Prioritised {
+        runs: Vec<RunId>,
+        priority: i64,
+    },
+    /// In their order among themselves.
+    Moved {
+        runs: Vec<RunId>,
+        to: Place,
+    },
+    /// Without a quota a project may have what there is.
+    Limited {
+        project: String,
+        quota: Option<Quota>,
+    },
+    /// An entry that somebody may ask for twice, not knowing whether the first time was heard.
+    Keyed {
+        at: UnixMs,
+        key: String,
+        entry: Box<Entry>,
+    },
 }
 
 /// One experiment's part of a submission.
@@ -70,7 +117,9 @@ pub struct Sweep {
     pub settings: Settings,
     /// Names that vary between the runs.
     pub varying: Vec<String>,
-    pub parallel: u64,
+    /// So many at a time at most.
+    #[serde(default)]
+    pub parallel: Option<u64>,
     /// The process that starts the runs; when it is gone, what is still queued waits for somebody to ask.
     pub driver: Process,
     pub detached: bool,
@@ -82,6 +131,8 @@ pub struct Sweep {
     /// Each run goes on from the best of these.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub best_of: Vec<RunId>,
+    #[serde(default, skip_serializing_if = "Wishes::is_default")]
+    pub wishes: Wishes,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -158,6 +209,7 @@ impl HomeState {
                     run.attempts = run.attempts.max(decision.attempt.0);
                     let lasted = run.known_end.take().and_then(|end| end.attempt.lasted).unwrap_or_default();
                     run.earlier = Millis(run.earlier.0.saturating_add(lasted.0));
+                    decision.changes.iter().for_each(|(name, value)| run.changes.set(name, value.clone()));
                     self.decisions.insert(decision.run, decision);
                 }
             }
@@ -208,6 +260,7 @@ impl HomeState {
                 sweep: sweep.id,
                 experiment: sweep.experiment.clone(),
                 params,
+                changes: Params::new(),
                 after,
                 created: sweep.at,
                 tags: tags.into_iter().collect(),

@@ -12,6 +12,7 @@ pub mod left;
 pub mod number;
 pub mod outcome;
 pub mod params;
+pub mod queue;
 pub mod row;
 pub mod run;
 pub mod settings;

@@ -17,6 +17,8 @@ pub struct Run {
     pub sweep: SweepId,
     pub experiment: String,
     pub params: Params,
+    /// Those that a retry changed; the run is still known by those it was submitted with.
+    pub changes: Params,
     /// The run of another experiment that it goes on from.
     pub after: Option<RunId>,
     pub created: UnixMs,
@@ -70,12 +72,20 @@ pub enum Again {
 }
 
 /// An attempt that was decided on.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Decision {
     pub run: RunId,
     pub attempt: AttemptNo,
     pub again: Again,
-    /// The process that starts it.
+    /// The process that starts it; without one the daemon does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub driver: Option<Process>,
+    /// Nobody asked for it: why neronet decided on it by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub because: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_before: Option<UnixMs>,
+    /// Parameters that have other values from now on.
+    #[serde(default, skip_serializing_if = "Params::is_empty", serialize_with = "crate::params::exactly")]
+    pub changes: Params,
 }

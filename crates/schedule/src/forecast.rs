@@ -1,0 +1,58 @@
+//! When what is queued will probably start: the queue itself, carried on with what earlier runs took.
+
+use crate::queue::Queue;
+use crate::room::World;
+use neronet_model::{Outcome, RunId, SweepId, UnixMs};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap};
+
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Forecast {
+    /// When runs will start, of those for which that can be said.
+    pub starts: BTreeMap<RunId, UnixMs>,
+    /// When the last of them will have ended; nothing where that cannot be said of all.
+    pub done: Option<UnixMs>,
+}
+
+impl Queue {
+    /// The next `most` starts, as things stand. Runs whose length is not known are taken to go on for ever.
+    pub fn forecast(&self, world: &World, now: UnixMs, most: usize, mine: impl Fn(SweepId) -> bool) -> Forecast {
+        let mut then = self.clone();
+        let mut ends: BinaryHeap<Reverse<(UnixMs, RunId)>> = BinaryHeap::new();
+        // One that takes longer than expected may end at any moment.
+        ends.extend(self.granted.keys().filter_map(|run| Some(Reverse((self.end_of(*run)?.max(now), *run)))));
+        let mut forecast = Forecast::default();
+        let mut at = now;
+        while forecast.starts.len() < most {
+            let decided = then.decide(world, at, &mine);
+            for start in &decided.starts {
+                then.started(at, start.run, start.attempt, &start.grant);
+                forecast.starts.insert(start.run, at);
+                ends.extend(then.end_of(start.run).map(|end| Reverse((end.max(at), start.run))));
+            }
+            if let Some(due) = decided.look_again.filter(|due| ends.peek().is_none_or(|Reverse((end, _))| due < end)) {
+                at = due.max(at);
+                continue;
+            }
+            let Some(Reverse((end, run))) = ends.pop() else { break };
+            at = end;
+            forecast.done = Some(end);
+            then.let_end(run, end);
+            while let Some(Reverse((_, run))) = ends.peek().filter(|Reverse((next, _))| *next == end).copied() {
+                ends.pop();
+                then.let_end(run, end);
+            }
+        }
+        let left = then.counts();
+        forecast.done = forecast.done.max(ends.into_iter().map(|Reverse((end, _))| end).max()).filter(|_| left.0 == 0);
+        forecast
+    }
+
+    fn let_end(&mut self, run: RunId, at: UnixMs) {
+        if let Some(granted) = self.granted.get(&run).cloned() {
+            self.release(run, &granted, at);
+            self.leave_order(run);
+            self.end_as(run, Outcome::Finished);
+        }
+    }
+}
