@@ -40,6 +40,7 @@ mod syntax;
 mod template;
 mod tree;
 mod wanted;
+mod worked;
 mod yaml;
 
 pub use called::{Call, Reached, Text, calls, variables};
@@ -51,6 +52,7 @@ pub use schema::schema;
 pub use stages::Planned;
 pub use template::{Piece, is_name, template};
 pub use wanted::{Wanted, What};
+pub use worked::{gpus, smaller};
 
 use neronet_model::journal::SpecSource;
 use neronet_model::settings::Command;

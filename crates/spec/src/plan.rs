@@ -8,7 +8,7 @@ use crate::set::{self, Change};
 use crate::source::{Found, Sources, Span};
 use crate::suggest::did_you_mean;
 use crate::tree::{Key, Node, Table, Tree};
-use crate::{Experiment, Plan, Problems, check, keys, name, settings, stages, sweep, syntax, template};
+use crate::{Experiment, Plan, Problems, check, keys, name, settings, stages, sweep, syntax, template, worked};
 use neronet_model::Value;
 use neronet_model::journal::SpecSource;
 use neronet_model::settings::Command;
@@ -293,6 +293,7 @@ fn carry_out(drafts: &[Draft<'_>], all: &Drafts<'_>, changes: &[Change], adds: b
         let space = sweep::space(&given, &sweep, found);
         let Some(read) = read else { continue };
         check::templates(&read, &given, found);
+        worked::check(&read, &space, found);
         let name = renamed.clone().or_else(|| draft.name.clone());
         let name = name.unwrap_or_else(|| name::of_command(&read.settings.command));
         // At the top of the file it is refused.

@@ -35,6 +35,7 @@ pub fn schema() -> Value {
     definitions.insert("value".to_string(), value());
     definitions.insert("values".to_string(), values());
     definitions.insert("params".to_string(), params());
+    definitions.insert("expressions".to_string(), expressions());
     definitions.insert("parameter".to_string(), parameter());
     let mut schema = json!({
         "$schema": "http://json-schema.org/draft-07/schema#",
@@ -150,6 +151,7 @@ fn of_kind(kind: &Kind, definitions: &mut Map<String, Value>) -> Value {
         }),
         Kind::Values => refer("values"),
         Kind::Params => refer("params"),
+        Kind::Expressions => refer("expressions"),
         Kind::Table(below) => section(below, definitions),
         Kind::Tables(below) => json!({"type": "array", "items": section(below, definitions)}),
         Kind::Named(below) => json!({"type": "object", "additionalProperties": section(below, definitions)}),
@@ -188,6 +190,12 @@ fn value() -> Value {
 fn values() -> Value {
     let any = json!({"anyOf": [{"$ref": "#/definitions/value"}, {"$ref": "#/definitions/values"}]});
     json!({"type": "object", "minProperties": 1, "additionalProperties": any})
+}
+
+/// Expressions by the names of parameters, tables for dotted ones.
+fn expressions() -> Value {
+    let any = json!({"anyOf": [{"type": ["number", "boolean"]}, text(), {"$ref": "#/definitions/expressions"}]});
+    json!({"type": "object", "propertyNames": {"pattern": PARAMETER}, "additionalProperties": any})
 }
 
 fn params() -> Value {

@@ -76,7 +76,7 @@ pub(crate) static TOP: Section = section("", &[
     key("outputs", Kind::Table(&OUTPUTS), "Other files that a run leaves and that are kept"),
     key("then", Kind::Tables(&THEN), "Further steps of the same run, after its command has ended well"),
     key("rule", Kind::Tables(&RULE), "Conditions on metrics, each with an action").later(When::Rules, "judges no rule"),
-    key("retry", Kind::Table(&RETRY), "Whether a failed run is tried again by itself").later(When::Queue, "does not retry"),
+    key("retry", Kind::Table(&RETRY), "Whether a failed run is tried again by itself"),
     key("notify", Kind::Table(&NOTIFY), "Who is told what").later(When::Notifications, "tells nobody"),
     key("on", Kind::Targets, "Keys that hold only for runs on the target of this name").of_run().later(When::Queue, "runs everything on this machine"),
     key("experiment", Kind::Experiments, "An experiment. It has everything above it, and overrides what it names").of_run(),
@@ -211,6 +211,8 @@ static RULE: Section = Section { ways: &[(&["when"], &[]), (&["after"], &[])], .
 static RETRY: Section = section("[retry]", &[
     key("times", Kind::Whole(0), "So many times at most; slots, preemptions and lost nodes never count"),
     key("on", Kind::Words(RETRY_ON), "After which ends. Default: any"),
+    key("backoff", Kind::Duration, "Before the first retry; doubled before each further one. Default: none"),
+    key("on_oom", Kind::Expressions, "Parameters that a retry after \"oom\" changes: batch_size = \"batch_size / 2\""),
 ]);
 
 #[rustfmt::skip]

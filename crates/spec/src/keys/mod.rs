@@ -82,6 +82,8 @@ pub(crate) enum Kind {
     /// Any names, with texts, numbers and lists.
     Values,
     Params,
+    /// Names of parameters, with expressions.
+    Expressions,
     /// `[NAME]`
     Table(&'static Section),
     /// `[[NAME]]`

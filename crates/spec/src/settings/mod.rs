@@ -55,7 +55,7 @@ pub(crate) fn read(table: &Table, header: Span, reader: &mut Reader<'_, '_>) -> 
         stop: resources::stop(table, reader),
         stage: queue::stage(table, reader),
         target: queue::target(table, reader),
-        retry: queue::retry(table, reader),
+        retry: queue::retry(table, reader, &mut written),
         notify: queue::notify(table, reader),
         rules: queue::rules(table, reader),
         environment,

@@ -86,7 +86,7 @@ fn gpus(node: &Node, reader: &mut Reader<'_, '_>, written: &mut Vec<Written>) ->
         reader.found.error(node.span, format!("expected a number of GPUs for '{KEY}', found {}", quoted(text)), hint);
         return None;
     }
-    written.push(Written::new(Part::Expression, Style::Word, text, node.span));
+    written.push(Written::new(Part::Gpus, Style::Word, text, node.span));
     Some(Gpus::Expression(text.to_string()))
 }
 

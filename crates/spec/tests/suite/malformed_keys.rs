@@ -221,6 +221,10 @@ resources.gpus = "0-4"
 [[experiment]]
 name = "g"
 resources.gpus = "$(nproc)"
+[[experiment]]
+name = "h"
+resources.gpus = "world / 2"
+params.world = [2, 3]
 "#
     ));
 }
@@ -310,6 +314,26 @@ times = -1
 on = ["crash", "oops", "omm"]
 "#
     ));
+}
+
+#[test]
+fn retries_with_less_that_go_wrong() {
+    let names = r#"command = "t {flags}"
+[params]
+batch_size = [64, 32]
+opt = "sgd"
+optim.steps = 4
+[retry]
+times = 1
+backoff = "soon"
+on_oom = { batchsize = "batch_size / 2", batch_size = "batch_siz // 2", opt = "opt / 2", optim.steps = "str(batch_size)" }
+"#;
+    let unread = "command = \"t {flags}\"\nparams.batch_size = 4\n[retry]\ntimes = 1\non_oom = { batch_size = \"batch_size /\" }\n";
+    let never = "command = \"t {flags}\"\nparams.a = 4\n[retry]\non_oom = { a = \"a / 2\" }\n";
+    let other = "command = \"t {flags}\"\nparams.a = 4\n[retry]\ntimes = 1\non = \"crash\"\non_oom = { a = [2, 1] }\n";
+    let excluded = "command = \"t {flags}\"\nparams.a = 4\n[retry]\ntimes = 1\non = \"crash\"\non_oom = { a = \"a / 2\" }\n";
+    let text = "command = \"t\"\n[retry]\ntimes = 1\non_oom = \"batch_size / 2\"\n";
+    insta::assert_snapshot!([names, unread, never, other, excluded, text].map(refused).join("\n"));
 }
 
 #[test]

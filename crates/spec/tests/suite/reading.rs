@@ -258,6 +258,8 @@ do = "checkpoint-and-stop"
 [retry]
 times = 2
 on = ["crash", "oom", "lost"]
+backoff = "30s"
+on_oom = { seed = "seed + 1" }
 [notify]
 email = "me@example.org"
 on = ["finished", "failed", "problem"]

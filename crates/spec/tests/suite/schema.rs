@@ -259,6 +259,7 @@ fn the_patterns_of_the_schema_take_what_the_reader_takes() {
     for (key, good, bad) in [
         ("inputs.a.path = \"d\"\ninputs.a.needs", "1 file", "x files"),
         ("retry.on", "oom", "oops"),
+        ("retry.times = 1\nretry.on_oom.world", "world / 2", ""),
         ("secrets.A", "env:B_1", "env:B-1"),
         ("secrets.A", "file:~/key", "file"),
         ("objective", "val error minimize", "val_error low"),
