@@ -13,6 +13,11 @@ const DURATION: &str = concat!(
     r"^\s*(([0-9]+\s*-\s*)?[0-9]+(\s*:\s*[0-9]+){1,2}|[0-9]*\.?[0-9]+|",
     r"([0-9]*\.?[0-9]+\s*(ms|s|secs?|seconds?|m|mins?|minutes?|h|hours?|d|days?|w|weeks?)\s*)+)\s*$"
 );
+/// A day, a time, or both; or a duration from now.
+const MOMENT: &str = concat!(
+    r"^\s*([0-9]{4}-[0-9]{1,2}-[0-9]{1,2}([ Tt]\s*[0-9]{1,2}:[0-9]{1,2}(:[0-9]{1,2})?)?|[0-9]{1,2}:[0-9]{1,2}(:[0-9]{1,2})?|",
+    r"in\s+[0-9.].*)\s*$"
+);
 const SIZE: &str = r"^\s*[0-9]+(\.[0-9]+)?\s*([bB]|[bB]ytes|[kKmMgGtTpP]([iI]?[bB]?))\s*$";
 /// Not only blanks.
 const FILLED: &str = r"\S";
@@ -126,6 +131,9 @@ fn of_kind(kind: &Kind, definitions: &mut Map<String, Value>) -> Value {
         Kind::Flag => json!({"type": "boolean"}),
         Kind::True => json!({"type": "boolean", "enum": [true]}),
         Kind::Whole(least) => json!({"type": "integer", "minimum": least}),
+        Kind::Integer => json!({"type": "integer"}),
+        Kind::Positive => json!({"type": "number", "exclusiveMinimum": 0}),
+        Kind::Moment => json!({"type": "string", "pattern": MOMENT}),
         Kind::Duration => json!({"anyOf": [{"type": "number", "exclusiveMinimum": 0}, {"type": "string", "pattern": DURATION}]}),
         Kind::Grace => json!({"anyOf": [{"type": "number", "minimum": 0}, {"type": "string", "pattern": DURATION}]}),
         Kind::Size => json!({"type": "string", "pattern": SIZE}),
@@ -150,6 +158,11 @@ fn of_kind(kind: &Kind, definitions: &mut Map<String, Value>) -> Value {
             "additionalProperties": {"type": "string", "pattern": pattern},
         }),
         Kind::Values => refer("values"),
+        Kind::Amounts => json!({
+            "type": "object",
+            "propertyNames": {"pattern": NAME},
+            "additionalProperties": {"type": "integer", "minimum": 1},
+        }),
         Kind::Params => refer("params"),
         Kind::Expressions => refer("expressions"),
         Kind::Table(below) => section(below, definitions),

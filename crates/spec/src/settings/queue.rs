@@ -10,6 +10,7 @@ use crate::read::Reader;
 use crate::template;
 use crate::tree::{Node, Table, Tree};
 use neronet_model::Millis;
+use neronet_model::queue::Wishes;
 use neronet_model::settings::{Match, Notify, Retry, RetryOn, Rule, Stage};
 use std::collections::BTreeSet;
 
@@ -87,6 +88,17 @@ fn matched(node: &Node, reader: &mut Reader<'_, '_>) -> Option<Match> {
         }
     }
     Some(Match::Params(names.into_iter().map(|(name, _)| name).collect()))
+}
+
+/// What `[sweep]` says of the place of its runs in the queue.
+pub(super) fn wishes(sweep: &Table, reader: &mut Reader<'_, '_>) -> Wishes {
+    let hours = sweep.get("gpu_hours").and_then(|node| reader.positive(node, "sweep.gpu_hours"));
+    Wishes {
+        priority: sweep.get("priority").and_then(|node| reader.integer(node, "sweep.priority")).unwrap_or_default(),
+        gpu_time: hours.map(|hours| Millis((hours * 3_600_000.0).round() as u64)),
+        hold_after: sweep.get("hold_after").and_then(|node| reader.count(node, "sweep.hold_after", 1)),
+        ..Wishes::default()
+    }
 }
 
 pub(super) fn retry(table: &Table, reader: &mut Reader<'_, '_>, written: &mut Vec<Written>) -> Retry {

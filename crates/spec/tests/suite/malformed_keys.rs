@@ -317,6 +317,24 @@ on = ["crash", "oops", "omm"]
 }
 
 #[test]
+fn wishes_that_nobody_can_grant() {
+    let sweep = |moment: &str| format!("command = \"t\"\n[sweep]\nnot_before = {moment}\n");
+    let moments =
+        ["\"2h\"", "\"25:00\"", "\"2026-02-29 22:00\"", "\"2026-11-23T22:00:00Z\"", "22", "\"in a while\"", "\"22:00:\"", "\"tomorrow\""];
+    let text = r#"command = "t"
+[sweep]
+priority = "high"
+gpu_hours = 0
+hold_after = 0
+[resources]
+named = { matlab = 0, "a b" = 1, cplex = "two" }
+"#;
+    let more = "command = \"t\"\n[sweep]\npriority = 1.5\ngpu_hours = \"10h\"\nhold_afer = 1\n[resources]\nnamed = \"matlab\"\n";
+    let moments: Vec<String> = moments.iter().map(|moment| refused(&sweep(moment))).collect();
+    insta::assert_snapshot!([refused(text), refused(more), moments.join("\n")].join("\n"));
+}
+
+#[test]
 fn retries_with_less_that_go_wrong() {
     let names = r#"command = "t {flags}"
 [params]
