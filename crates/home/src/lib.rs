@@ -42,6 +42,7 @@ pub mod submit;
 pub mod targets;
 pub mod view;
 mod waiting;
+pub mod wishes;
 pub mod world;
 
 pub use context::Context;
