@@ -25,5 +25,6 @@ mod steps;
 mod stopping;
 mod together;
 mod variables;
+mod wishes;
 mod words;
 mod world;

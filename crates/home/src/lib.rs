@@ -43,6 +43,7 @@ pub mod submit;
 pub mod targets;
 pub mod view;
 pub mod waiting;
+pub mod wishes;
 pub mod world;
 
 pub use context::Context;

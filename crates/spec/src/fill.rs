@@ -42,7 +42,11 @@ pub(crate) enum Part {
     /// `[code] build`, which takes no placeholders.
     Build,
     /// `[resources] gpus` of parameters, which is no template.
-    Expression,
+    Gpus,
+    /// What `[retry] on_oom` makes of a parameter, which is no template either.
+    OnOom,
+    /// A parameter that is named, by this key.
+    Named(&'static str),
     /// The value of this key, which is the same for all runs.
     Literal(&'static str),
 }

@@ -1,6 +1,7 @@
 //! `neronet show`: everything about a run.
 
 use crate::args::Show;
+use crate::commands::check::wishes;
 use crate::commands::ls::state_style;
 use crate::commands::page::{Page, count, with_reason};
 use crate::commands::read;
@@ -69,6 +70,7 @@ fn what(session: &Session, page: &mut Page<'_>, view: &View<'_>) {
         ("experiment", view.run.experiment.clone()),
         ("sweep", format!("{} (`neronet ls sweep:{}`)", view.run.sweep, view.run.sweep)),
         ("goes on from", after(view)),
+        ("asked for", wishes(&view.sweep.wishes, view.sweep.wishes.not_before.map(words::local_time))),
         ("submitted", when(session, Some(view.run.created))),
         ("by", format!("{} on {}", view.sweep.user, view.sweep.host)),
         ("tags", view.run.tags.iter().map(|tag| format!("@{tag}")).collect::<Vec<_>>().join(" ")),
