@@ -103,7 +103,7 @@ pub(crate) enum Command {
     #[command(hide = true)]
     Reference,
     #[command(hide = true)]
-    Drive(Drive),
+    Drive,
 }
 
 /// Of every command that takes runs.
@@ -445,10 +445,4 @@ pub(crate) struct Clone {
     pub(crate) folder: PathBuf,
     #[command(flatten)]
     pub(crate) reach: Reach,
-}
-
-#[derive(Debug, Words)]
-pub(crate) struct Drive {
-    /// RUN:ATTEMPT of each
-    pub(crate) tasks: Vec<String>,
 }
