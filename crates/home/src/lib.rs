@@ -15,7 +15,7 @@ pub mod estimate;
 pub mod export;
 pub mod filling;
 pub mod filter;
-mod follow;
+pub mod follow;
 mod follow_up;
 mod granted;
 pub mod inputs;
