@@ -9,6 +9,7 @@ mod declared;
 mod detached;
 mod disks;
 mod endings;
+mod granted;
 mod metrics;
 mod mounts;
 mod output;

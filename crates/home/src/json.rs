@@ -242,6 +242,7 @@ fn attempt_json(attempt: &Attempt) -> Value {
         "notices": attempt.notices,
         "tags": attempt.tags,
         "peak_memory_kb": attempt.peak_memory_kb,
+        "peak_gpu_memory": attempt.peak_gpu_memory,
         "cpu_ms": attempt.cpu_ms,
     })
 }

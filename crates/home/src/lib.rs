@@ -17,6 +17,7 @@ pub mod filling;
 pub mod filter;
 pub mod follow;
 mod follow_up;
+mod granted;
 pub mod inputs;
 pub mod json;
 mod length;

@@ -302,11 +302,17 @@ fn attempt_row(attempt: &Attempt) -> Vec<Cell> {
         attempt.begun.map(words::local_time).unwrap_or_default(),
         attempt.lasted.map(words::duration).unwrap_or_default(),
         attempt.cpu_ms.map(|ms| words::duration(Millis(ms))).unwrap_or_default(),
-        attempt.peak_memory_kb.map(|kb| words::bytes(kb * 1024)).unwrap_or_default(),
+        memory(attempt),
         how.join(", "),
     ]
     .map(Cell::plain)
     .to_vec()
+}
+
+fn memory(attempt: &Attempt) -> String {
+    let held = attempt.peak_memory_kb.map(|kb| words::bytes(kb * 1024));
+    let of_gpus = attempt.peak_gpu_memory.map(|bytes| format!("{} of GPUs", words::bytes(bytes)));
+    held.into_iter().chain(of_gpus).collect::<Vec<_>>().join(", ")
 }
 
 fn steps(page: &mut Page<'_>, attempts: &[Attempt]) {

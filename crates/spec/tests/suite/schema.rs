@@ -39,7 +39,7 @@ const UNSEEN: &[(&str, &[&str])] = &[
             "an_unknown_placeholder_on_the_second_line",
             "flags_glued_in_a_list",
             "flags_in_quotes",
-            "the_number_of_gpus_where_it_is_not_fixed",
+            "the_number_of_gpus_where_nobody_says_it",
         ],
     ),
     (
