@@ -125,7 +125,7 @@ impl<'a> Drive<'a> {
                 queues.entry(run.sweep).or_default().push_back(task);
             }
         }
-        let at_once = queues.keys().filter_map(|sweep| state.sweeps.get(sweep)).map(|sweep| sweep.parallel).max().unwrap_or(1);
+        let at_once = queues.keys().filter_map(|sweep| state.sweeps.get(sweep)).map(|sweep| sweep.parallel.unwrap_or(1)).max().unwrap_or(1);
         let needs_build = |sweep: &SweepId| state.sweeps.get(sweep).is_some_and(|sweep| sweep.settings.code.build.is_some());
         let built = queues.keys().copied().filter(|sweep| !needs_build(sweep)).collect();
         Ok(Drive {
@@ -231,7 +231,7 @@ impl<'a> Drive<'a> {
     fn next_of(&mut self, sweep: SweepId) -> Option<(Task, Option<RunId>)> {
         let at_work = self.running.iter().filter(|live| live.sweep == sweep).count() as u64;
         let short = self.short_until.is_some_and(|until| Instant::now() < until);
-        if short || at_work >= self.state.sweeps.get(&sweep)?.parallel || self.running.len() as u64 >= self.at_once {
+        if short || at_work >= self.state.sweeps.get(&sweep)?.parallel.unwrap_or(1) || self.running.len() as u64 >= self.at_once {
             return None;
         }
         let waits = self.state.sweeps.get(&sweep)?.settings.stage.is_some();

@@ -231,6 +231,7 @@ impl Test<'_> {
             project: None,
             detached: false,
             parallel: Some(1),
+            wishes: Default::default(),
             repeats: Repeats::Start,
             preflight: false,
         };

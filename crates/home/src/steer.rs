@@ -126,7 +126,7 @@ pub fn again(context: &Context, run: RunId, again: Again) -> Result<Task, HomeEr
     may_begin_again(&view)?;
     let started = context.home.attempt(run, AttemptNo(view.run.attempts)).exists();
     let attempt = AttemptNo(if started { view.run.attempts + 1 } else { view.run.attempts });
-    let decision = Decision { run, attempt, again: again.clone(), driver: Some(process::myself()) };
+    let decision = Decision::new(run, attempt, again.clone(), Some(process::myself()));
     home.decide(Entry::Decided { at: context.now(), decision })?;
     Ok(Task { run, attempt, again: Some(again) })
 }

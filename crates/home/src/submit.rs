@@ -16,6 +16,7 @@ use neronet_capture::code::{self, Survey};
 use neronet_capture::devices::{self, Devices};
 use neronet_capture::environment::{self, Environment};
 use neronet_model::journal::{Code, Entry, Member, Submitted, Sweep};
+use neronet_model::queue::Wishes;
 use neronet_model::{RunId, SweepId, Uid};
 use neronet_spec::rows::SheetRow;
 use neronet_spec::{Experiment, Plan, Problem, Problems};
@@ -35,6 +36,7 @@ pub struct Request<'a> {
     pub detached: bool,
     /// Overrides `[sweep] parallel`.
     pub parallel: Option<u64>,
+    pub wishes: Wishes,
     /// What becomes of runs that are there already.
     pub repeats: Repeats,
     /// Ask the system first whether the runs can start.
@@ -330,7 +332,7 @@ fn record(context: &Context, request: &Request<'_>, surveyed: &Surveyed, mut wor
             own.push(Some(id));
             known.extend(run.key.clone().filter(|_| staged).map(|key| (key, id)));
             let (tags, note) = labels(experiment.rows.get(n));
-            members.push(Member { id, uid, params: run.params.clone(), after: run.after.and_then(before), tags, note });
+            members.push(Member { id, uid, params: run.params.clone(), after: run.after.and_then(before), gpus: None, tags, note });
         }
         ids.push(own);
         if as_set && members.is_empty() {
@@ -344,7 +346,7 @@ fn record(context: &Context, request: &Request<'_>, surveyed: &Surveyed, mut wor
             experiment: experiment.name.clone(),
             settings: experiment.settings.clone(),
             varying: experiment.varying(),
-            parallel: parallel(request, experiment),
+            parallel: request.parallel.or(experiment.parallel),
             driver: driver.clone(),
             detached: request.detached,
             code: if experiment.settings.code.in_place { Code { snapshot: None, ..code.clone() } } else { code.clone() },
@@ -352,6 +354,7 @@ fn record(context: &Context, request: &Request<'_>, surveyed: &Surveyed, mut wor
             user: context.user.clone(),
             spec: experiment.source.clone().or_else(|| request.plan.source.clone()),
             best_of,
+            wishes: request.wishes.clone(),
         };
         let submitted = Submitted { members, sweep };
         receipt.sweeps.push(submitted.sweep.id);
@@ -371,10 +374,6 @@ fn record(context: &Context, request: &Request<'_>, surveyed: &Surveyed, mut wor
         home.decide(Entry::Submitted(all))?;
     }
     Ok(())
-}
-
-fn parallel(request: &Request<'_>, experiment: &Experiment) -> u64 {
-    request.parallel.or(experiment.parallel).unwrap_or(1)
 }
 
 /// The work tree's name, without which the folder's.

@@ -175,7 +175,7 @@ fn look(context: &Context, state: &HomeState, view: &mut View<'_>) {
 }
 
 fn waits_for(sweep: &Sweep) -> String {
-    let at_a_time = if sweep.parallel == 1 { "one".to_string() } else { sweep.parallel.to_string() };
+    let at_a_time = sweep.parallel.filter(|n| *n > 1).map_or_else(|| "one".to_string(), |n| n.to_string());
     format!("waits for its turn: {at_a_time} at a time in sweep {}", sweep.id)
 }
 

@@ -28,6 +28,9 @@ pub struct Attempt {
     pub signal: Option<i32>,
     pub out_of_memory: bool,
     pub peak_memory_kb: Option<u64>,
+    /// Bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peak_gpu_memory: Option<u64>,
     pub cpu_ms: Option<u64>,
     pub keeper_lost: bool,
     pub supervisors_died: u32,
@@ -69,6 +72,7 @@ impl Attempt {
             signal: None,
             out_of_memory: false,
             peak_memory_kb: None,
+            peak_gpu_memory: None,
             cpu_ms: None,
             keeper_lost: false,
             supervisors_died: 0,

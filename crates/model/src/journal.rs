@@ -2,7 +2,7 @@
 //! `HomeState::apply` is the only place where home's state changes: live and on replay.
 
 use crate::event::Process;
-use crate::id::{RunId, SweepId, Uid};
+use crate::id::{AttemptNo, RunId, SweepId, Uid};
 use crate::params::Params;
 use crate::queue::{Grant, Place, Quota, Wishes};
 use crate::run::{Decision, KnownEnd, Run};
@@ -92,6 +92,8 @@ pub enum Entry {
         project: String,
         quota: Option<Quota>,
     },
+    /// All of them or none.
+    Together(Vec<Entry>),
     /// An entry that somebody may ask for twice, not knowing whether the first time was heard.
     Keyed {
         at: UnixMs,
@@ -182,6 +184,9 @@ pub struct Member {
     /// The run that it goes on from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<RunId>,
+    /// What `[resources] gpus` comes to, where it is an expression of parameters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gpus: Option<u32>,
     /// What a spreadsheet's row says of it beside the parameters.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<String>,
@@ -241,6 +246,16 @@ impl HomeState {
                     sweep.driver = driver;
                 }
             }
+            Entry::Together(all) => all.into_iter().for_each(|entry| self.apply(entry)),
+            Entry::Keyed { entry, .. } => self.apply(*entry),
+            // What the queue makes of these is in `schedule`.
+            Entry::Started { .. }
+            | Entry::Returned { .. }
+            | Entry::Held { .. }
+            | Entry::Released { .. }
+            | Entry::Prioritised { .. }
+            | Entry::Moved { .. }
+            | Entry::Limited { .. } => {}
         }
     }
 
@@ -252,7 +267,7 @@ impl HomeState {
 
     fn submitted(&mut self, Submitted { sweep, members }: Submitted) {
         self.last_sweep = self.last_sweep.max(sweep.id.0);
-        for Member { id, uid, params, after, tags, note } in members {
+        for Member { id, uid, params, after, tags, note, gpus: _ } in members {
             self.last_run = self.last_run.max(id.0);
             let run = Run {
                 id,

@@ -89,3 +89,10 @@ pub struct Decision {
     #[serde(default, skip_serializing_if = "Params::is_empty", serialize_with = "crate::params::exactly")]
     pub changes: Params,
 }
+
+impl Decision {
+    /// One that somebody asked for, with the parameters as they are.
+    pub fn new(run: RunId, attempt: AttemptNo, again: Again, driver: Option<Process>) -> Decision {
+        Decision { run, attempt, again, driver, because: None, not_before: None, changes: Params::new() }
+    }
+}

@@ -8,7 +8,8 @@ use neronet_model::queue::Grant;
 use neronet_model::time::Millis;
 use neronet_model::{AttemptNo, RunId, SweepId, UnixMs};
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
+use std::ops::Bound;
 use std::sync::Arc;
 
 #[derive(Debug, Clone, PartialEq)]
@@ -28,6 +29,15 @@ pub struct Decided {
     pub look_again: Option<UnixMs>,
 }
 
+/// Whose runs are decided on.
+#[derive(Debug, Clone, Copy)]
+pub enum Mine<'r> {
+    /// All that were submitted to whoever keeps the queue.
+    Detached,
+    /// Those that wait for the process that somebody looks at.
+    These(&'r BTreeSet<RunId>),
+}
+
 /// Runs of one sweep with needs of their own that are passed over for one that fits.
 const PASSED: usize = 100;
 
@@ -44,7 +54,7 @@ struct Reserved<'w> {
 
 impl Queue {
     /// What is to be started of the sweeps that are `mine`.
-    pub fn decide(&self, world: &World, now: UnixMs, mine: impl Fn(SweepId) -> bool) -> Decided {
+    pub fn decide(&self, world: &World, now: UnixMs, mine: Mine<'_>) -> Decided {
         let mut rooms: Vec<Room<'_>> = world.places.iter().map(|place| Room::new(place, self.used.get(&place.machine.name))).collect();
         let mut decided = Decided::default();
         let mut begun: BTreeMap<SweepId, u64> = BTreeMap::new();
@@ -53,13 +63,23 @@ impl Queue {
         // What did not fit once does not fit later: rooms only become smaller here.
         let mut too_large: Vec<(Arc<Needs>, Reason)> = Vec::new();
         let mut heads: BinaryHeap<Reverse<(Key, SweepId)>> = BinaryHeap::new();
-        for (id, lane) in self.lanes.iter().filter(|(id, lane)| !lane.ready.is_empty() && mine(**id)) {
-            heads.extend(lane.ready.first().map(|first| Reverse((*first, *id))));
-        }
+        let is_mine = |lane: &Lane, run: RunId| match mine {
+            Mine::Detached => lane.detached || self.runs.get(&run).is_some_and(|item| item.handed_over),
+            Mine::These(runs) => runs.contains(&run),
+        };
+        let next_of = |id: SweepId, lane: &Lane, behind: Option<Key>| {
+            let from = behind.map_or(Bound::Unbounded, Bound::Excluded);
+            lane.ready.range((from, Bound::Unbounded)).find(|(.., run)| is_mine(lane, *run)).map(|next| Reverse((*next, id)))
+        };
+        heads.extend(self.lanes.iter().filter_map(|(id, lane)| next_of(*id, lane, None)));
         let mut passed: BTreeMap<SweepId, usize> = BTreeMap::new();
         while let Some(Reverse((head, id))) = heads.pop() {
             let Some((lane, item)) = self.lanes.get(&id).zip(self.runs.get(&head.2)) else { continue };
-            let next = || lane.ready.range((std::ops::Bound::Excluded(head), std::ops::Bound::Unbounded)).next().map(|next| Reverse((*next, id)));
+            let next = || next_of(id, lane, Some(head));
+            if let Some(why) = world.not_yet.get(&id) {
+                decided.blocked.entry(id).or_insert(Reason::NotYet(why.clone()));
+                continue;
+            }
             let ahead = begun.get(&id).copied().unwrap_or(0);
             if let Some(reason) = self.lane_blocked(id, lane, ahead, &in_use) {
                 decided.blocked.entry(id).or_insert(reason);
@@ -82,7 +102,9 @@ impl Queue {
             match fits {
                 Ok((place, grant)) => {
                     rooms[place].used.take(&grant);
-                    if let Some(reserved) = reserved.as_mut().filter(|reserved| reserved.place == place && !ends_by(self.longest(lane), now, reserved.at)) {
+                    if let Some(reserved) =
+                        reserved.as_mut().filter(|reserved| reserved.place == place && !ends_by(self.longest(lane), now, reserved.at))
+                    {
                         reserved.room.used.take(&grant);
                     }
                     *begun.entry(id).or_default() += 1;

@@ -31,31 +31,33 @@ pub enum FollowUp {
 const DOUBLED: u32 = 10;
 
 impl Queue {
-    /// What is to be decided once it is on record that a run ended so.
+    /// What is to be decided together with the end of a run that is not on record yet.
     pub fn follow_up(&self, run: RunId, end: &KnownEnd, policy: Policy<'_>) -> Vec<FollowUp> {
-        let Some(item) = self.runs.get(&run).filter(|item| matches!(item.stand, Stand::Ended(_)) && item.attempt == end.attempt.n) else {
+        let Some(item) = self.runs.get(&run).filter(|item| !matches!(item.stand, Stand::Ended(_)) && item.attempt == end.attempt.n) else {
             return Vec::new();
         };
+        let failures = item.failures + 1;
         let mut all = Vec::new();
         if let Some(on) = matching(end, policy.retry)
-            && item.failures <= policy.retry.times
+            && failures <= policy.retry.times
         {
             let times = policy.retry.times;
             let wait = policy.retry.backoff.filter(|wait| wait.0 > 0).map(|wait| {
-                let doubled = item.failures.saturating_sub(1).min(DOUBLED);
+                let doubled = failures.saturating_sub(1).min(DOUBLED);
                 Millis(wait.0.saturating_mul(1 << doubled))
             });
             let ended = end.attempt.end.as_ref().map(|end| end.at);
-            let because = format!("{}, retry {} of {times}", kind_of(end), item.failures);
+            let because = format!("{}, retry {failures} of {times}", kind_of(end));
             let smaller = on == RetryOn::Oom && !policy.retry.on_oom.is_empty();
             all.push(FollowUp::Again { not_before: ended.zip(wait).map(|(at, wait)| at.plus(wait)), because, smaller });
         }
         let lane = self.lanes.get(&item.lane).filter(|_| end.outcome == Outcome::Failed);
         if let Some((lane, most)) = lane.zip(policy.hold_after) {
             let kind = kind_of(end);
-            let failed = lane.causes.get(&kind).map_or(0, |runs| runs.len()) as u32;
+            let before = lane.causes.get(&kind);
+            let failed = 1 + before.map_or(0, |runs| runs.iter().filter(|other| **other != run).count()) as u32;
             let queued: Vec<RunId> = self.of_lane(item.lane).filter(|run| self.stand(*run) == Some(Stand::Queued)).collect();
-            if failed == most && !queued.is_empty() {
+            if failed == most && before.is_none_or(|runs| !runs.contains(&run)) && !queued.is_empty() {
                 all.push(FollowUp::Hold { sweep: item.lane, runs: queued, why: format!("{failed} of its runs failed: {kind}") });
             }
         }
@@ -76,7 +78,9 @@ fn matching(end: &KnownEnd, retry: &Retry) -> Option<RetryOn> {
         (Outcome::Failed, Some(Cause::OutOfMemory | Cause::FrameworkOutOfMemory(_))) => RetryOn::Oom,
         (Outcome::Failed, Some(Cause::TimeLimit)) => RetryOn::Time,
         // What is not there is not there the next time either.
-        (Outcome::Failed, Some(Cause::NotFound(_) | Cause::NotExecutable(_) | Cause::MissingModule(_) | Cause::NotStarted(_))) => return None,
+        (Outcome::Failed, Some(Cause::NotFound(_) | Cause::NotExecutable(_) | Cause::MissingModule(_) | Cause::NotStarted(_))) => {
+            return None;
+        }
         (Outcome::Failed, _) => RetryOn::Crash,
         _ => return None,
     };

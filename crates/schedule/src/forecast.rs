@@ -1,8 +1,9 @@
 //! When what is queued will probably start: the queue itself, carried on with what earlier runs took.
 
+use crate::decide::Mine;
 use crate::queue::Queue;
 use crate::room::World;
-use neronet_model::{Outcome, RunId, SweepId, UnixMs};
+use neronet_model::{Outcome, RunId, UnixMs};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 
@@ -16,7 +17,7 @@ pub struct Forecast {
 
 impl Queue {
     /// The next `most` starts, as things stand. Runs whose length is not known are taken to go on for ever.
-    pub fn forecast(&self, world: &World, now: UnixMs, most: usize, mine: impl Fn(SweepId) -> bool) -> Forecast {
+    pub fn forecast(&self, world: &World, now: UnixMs, most: usize, mine: Mine<'_>) -> Forecast {
         let mut then = self.clone();
         let mut ends: BinaryHeap<Reverse<(UnixMs, RunId)>> = BinaryHeap::new();
         // One that takes longer than expected may end at any moment.
@@ -24,7 +25,7 @@ impl Queue {
         let mut forecast = Forecast::default();
         let mut at = now;
         while forecast.starts.len() < most {
-            let decided = then.decide(world, at, &mine);
+            let decided = then.decide(world, at, mine);
             for start in &decided.starts {
                 then.started(at, start.run, start.attempt, &start.grant);
                 forecast.starts.insert(start.run, at);

@@ -12,11 +12,11 @@ mod queue;
 mod reason;
 mod room;
 
-pub use decide::{Decided, Start};
+pub use decide::{Decided, Mine, Start};
 pub use follow_up::{FollowUp, Policy};
 pub use forecast::Forecast;
 pub use learned::Learned;
-pub use needs::{Cpus, Gpus, Needs};
+pub use needs::{Cpus, Gpus, Needs, Part};
 pub use queue::{Queue, Stand};
 pub use reason::{Lack, Reason};
 pub use room::{Limits, Place, World};

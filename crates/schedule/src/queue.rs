@@ -30,7 +30,7 @@ pub struct Queue {
     pub(crate) projects: BTreeMap<String, InUse>,
     pub(crate) learned: BTreeMap<(String, String), Learned>,
     /// The order of all that may still start.
-    order: BTreeMap<i128, RunId>,
+    pub(crate) order: BTreeMap<i128, RunId>,
 }
 
 /// How a run stands.
@@ -56,6 +56,8 @@ pub(crate) struct Item {
     pub(crate) needs: Option<Arc<Needs>>,
     /// Attempts that failed, since somebody last asked for one.
     pub(crate) failures: u32,
+    /// Whoever keeps the queue starts it, whatever its sweep was.
+    pub(crate) handed_over: bool,
     trashed: bool,
 }
 
@@ -126,6 +128,7 @@ impl Queue {
                 None => drop(self.quotas.remove(project)),
             },
             Entry::Keyed { entry, .. } => self.apply(entry),
+            Entry::Together(all) => all.iter().for_each(|entry| self.apply(entry)),
             Entry::Tagged { .. } | Entry::Noted { .. } | Entry::Driven { .. } => {}
         }
     }
@@ -250,6 +253,7 @@ impl Queue {
             after: member.after,
             needs: member.gpus.map(|gpus| Arc::new(Needs::of(sweep, Some(gpus)))),
             failures: 0,
+            handed_over: false,
             trashed: false,
         };
         if let Some(after) = member.after {
@@ -266,14 +270,15 @@ impl Queue {
 
     fn decided(&mut self, at: UnixMs, decision: &Decision) {
         let Some(item) = self.runs.get(&decision.run).filter(|item| decision.attempt >= item.attempt) else { return };
+        let before = item.position;
         let by_itself = decision.because.is_some();
         if let Some(granted) = self.granted.get(&decision.run).cloned() {
             self.release(decision.run, &granted, at);
         }
         // Whoever was in the queue keeps his place; whoever had left it comes last, but a retry that nobody asked for goes first.
-        let known = self.order.get(&item.position) == Some(&decision.run);
+        let known = self.order.get(&before) == Some(&decision.run);
         let position = match (known, by_itself) {
-            (true, _) => item.position,
+            (true, _) => before,
             (false, true) => self.order.first_key_value().map_or(0, |(first, _)| *first) - GAP,
             (false, false) => self.last_position() + GAP,
         };
@@ -284,6 +289,7 @@ impl Queue {
             item.position = position;
             item.not_before = decision.not_before;
             item.failures = if by_itself { item.failures } else { 0 };
+            item.handed_over = decision.driver.is_none();
         });
         self.tell_who_waits_for(decision.run);
     }
@@ -327,6 +333,12 @@ impl Queue {
         }
         self.order.remove(&position);
         self.end_as(run, end.outcome);
+    }
+
+    pub(crate) fn leave_order(&mut self, run: RunId) {
+        if let Some(item) = self.runs.get(&run) {
+            self.order.remove(&item.position);
+        }
     }
 
     pub(crate) fn end_as(&mut self, run: RunId, outcome: Outcome) {

@@ -2,6 +2,7 @@
 
 use crate::needs::{Cpus, Gpus, Needs, Part};
 use crate::reason::Lack;
+use neronet_model::SweepId;
 use neronet_model::queue::{Gpu, GpuShare, Grant, Machine, WHOLE};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,6 +10,8 @@ use std::collections::{BTreeMap, BTreeSet};
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct World {
     pub places: Vec<Place>,
+    /// Sweeps of which nothing can start yet, and why: their code is being built.
+    pub not_yet: BTreeMap<SweepId, String>,
 }
 
 /// One machine, what others use of it, and what is to be left free.

@@ -5,6 +5,7 @@ use crate::files::{self, Durability};
 use crate::journal::{Journal, Replayed};
 use neronet_model::journal::{Entry, HomeState};
 use neronet_model::{AttemptNo, FORMAT, RunId, SweepId, Uid};
+use neronet_schedule::Queue;
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 use serde::{Deserialize, Serialize};
@@ -147,6 +148,10 @@ impl Locked {
         &self.replayed.state
     }
 
+    pub fn queue(&self) -> &Queue {
+        &self.replayed.queue
+    }
+
     /// Decides: durable before it counts.
     pub fn decide(&mut self, entry: Entry) -> Result<(), StoreError> {
         self.journal.append(&entry)?;
@@ -162,7 +167,7 @@ impl Locked {
     }
 
     fn apply(&mut self, entry: Entry) {
-        Arc::make_mut(&mut self.replayed.state).apply(entry);
+        self.replayed.fold(entry);
         self.journal.known_to(&mut self.replayed);
     }
 }

@@ -85,7 +85,16 @@ fn start(session: &Session, words: &What, repeats: Repeats, manner: &Manner) -> 
     // Executed now, it is ready when the submission is.
     let nursery = if manner.detach { None } else { Some(Nursery::open(&session.context.neronet, &session.context.environment)?) };
     let preflight = !words.no_preflight;
-    let request = Request { plan: &plan, start: &start, project, detached: manner.detach, parallel: words.parallel, repeats, preflight };
+    let request = Request {
+        plan: &plan,
+        start: &start,
+        project,
+        detached: manner.detach,
+        parallel: words.parallel,
+        wishes: Default::default(),
+        repeats,
+        preflight,
+    };
     let receipt = submit::submit(&session.context, &request)?;
     for note in &receipt.notes {
         output::notice(&if note.starts_with("warning:") || note.starts_with("note:") { note.clone() } else { format!("note: {note}") });
@@ -292,7 +301,7 @@ pub(crate) fn drive(session: &Session, words: &DriveWords) -> Result<ExitCode, H
     for task in tasks.iter().filter(|task| home.state().runs.get(&task.run).is_some_and(|run| run.known_end.is_none())).collect::<Vec<_>>()
     {
         if let Some(again) = &task.again {
-            let decision = Decision { run: task.run, attempt: task.attempt, again: again.clone(), driver: Some(process::myself()) };
+            let decision = Decision::new(task.run, task.attempt, again.clone(), Some(process::myself()));
             home.decide(Entry::Decided { at: session.context.now(), decision })?;
         }
     }

@@ -93,6 +93,7 @@ pub(super) fn retry(table: &Table, reader: &mut Reader<'_, '_>) -> Retry {
     Retry {
         times: section.get("times").and_then(|node| reader.count(node, "retry.times", 0)).unwrap_or_default(),
         on: section.get("on").map(|node| reader.words(node, "retry.on", RETRY_ON)).unwrap_or_default(),
+        ..Retry::default()
     }
 }
 

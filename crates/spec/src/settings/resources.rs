@@ -38,6 +38,7 @@ pub(super) fn resources(
         memory,
         disk,
         slot: slot.map(|(slot, _)| slot),
+        ..Resources::default()
     };
     if resources.gpus == Some(Gpus::Count(0))
         && let Some(node) = section.get("gpu_memory")
