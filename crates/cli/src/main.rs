@@ -76,6 +76,10 @@ fn run(args: Args) -> Result<ExitCode, HomeError> {
         Command::Restore(words) => commands::rm::restore(&session, &words),
         Command::Clone(words) => commands::clone::clone(&session, &words),
         Command::Schema => commands::schema::schema(),
+        Command::Serve(words) => commands::serve::serve(&session, &words),
+        Command::Down => commands::serve::down(&session),
+        Command::Token(words) => commands::token::token(&session, &words),
+        Command::Openapi => commands::serve::openapi(),
         Command::Reference => commands::reference::reference(),
     }
 }

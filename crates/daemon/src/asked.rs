@@ -30,11 +30,16 @@ impl Words {
         let of_path = self.path.iter().map(|(name, value)| Some((name.to_string(), decoded(value, false)?)));
         for pair in of_query.chain(of_path) {
             let Some((name, value)) = pair else {
-                return Err(Refusal::new(400, "the address is not percent-encoded UTF-8", "encode what is not a letter or a number as %XX"));
+                return Err(Refusal::new(
+                    400,
+                    "the address is not percent-encoded UTF-8",
+                    "encode what is not a letter or a number as %XX",
+                ));
             };
             add(&mut all, schema, name, value)?;
         }
-        serde_json::from_value(Value::Object(all)).map_err(|e| Refusal::new(400, e.to_string(), "GET /v1/openapi.json says what each address takes"))
+        serde_json::from_value(Value::Object(all))
+            .map_err(|e| Refusal::new(400, e.to_string(), "GET /v1/openapi.json says what each address takes"))
     }
 }
 

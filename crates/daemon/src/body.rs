@@ -45,8 +45,11 @@ pub(crate) async fn read(body: Incoming) -> Result<(Vec<u8>, Option<SemaphorePer
 
 /// An answer's body.
 pub(crate) enum Body {
-    /// Counted until it is out.
-    Whole(Bytes, Option<Counted>),
+    Whole {
+        bytes: Bytes,
+        /// Counted until it is out.
+        _answering: Counted,
+    },
     Events(mpsc::Receiver<Bytes>),
 }
 
@@ -56,19 +59,19 @@ impl HttpBody for Body {
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         match self.get_mut() {
-            Body::Whole(bytes, _) if bytes.is_empty() => Poll::Ready(None),
-            Body::Whole(bytes, _) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
+            Body::Whole { bytes, .. } if bytes.is_empty() => Poll::Ready(None),
+            Body::Whole { bytes, .. } => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
             Body::Events(events) => Poll::Ready(ready!(events.poll_recv(cx)).map(|bytes| Ok(Frame::data(bytes)))),
         }
     }
 
     fn is_end_stream(&self) -> bool {
-        matches!(self, Body::Whole(bytes, _) if bytes.is_empty())
+        matches!(self, Body::Whole { bytes, .. } if bytes.is_empty())
     }
 
     fn size_hint(&self) -> SizeHint {
         match self {
-            Body::Whole(bytes, _) => SizeHint::with_exact(bytes.len() as u64),
+            Body::Whole { bytes, .. } => SizeHint::with_exact(bytes.len() as u64),
             Body::Events(_) => SizeHint::default(),
         }
     }

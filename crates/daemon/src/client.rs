@@ -27,7 +27,11 @@ pub struct Client {
 pub enum Unanswered {
     /// Nobody is there, or it went away.
     Gone(io::Error),
-    Refused { status: u16, error: String, hint: Option<String> },
+    Refused {
+        status: u16,
+        error: String,
+        hint: Option<String>,
+    },
 }
 
 impl fmt::Display for Unanswered {
@@ -101,7 +105,8 @@ impl Client {
         if status == 200 {
             return serde_json::from_slice(&text).map_err(|e| io::Error::new(io::ErrorKind::InvalidData, e).into());
         }
-        let Said { error, hint } = serde_json::from_slice(&text).unwrap_or_else(|_| Said { error: format!("it answers {status}"), hint: None });
+        let Said { error, hint } =
+            serde_json::from_slice(&text).unwrap_or_else(|_| Said { error: format!("it answers {status}"), hint: None });
         Err(Unanswered::Refused { status, error, hint })
     }
 

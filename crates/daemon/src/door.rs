@@ -34,7 +34,9 @@ pub(crate) fn may_enter(served: &Served, door: Door, headers: &HeaderMap, change
     let given = only(headers, AUTHORIZATION)?.and_then(|given| given.strip_prefix("Bearer "));
     match given.and_then(|given| token::role(&served.context.home, given.trim().as_bytes())) {
         None => Err(Refusal::new(401, "this takes a token", "send `Authorization: Bearer TOKEN`; `neronet token NAME` makes one")),
-        Some(Role::Viewer) if changes => Err(Refusal::new(403, "this token may look and change nothing", "take one that `neronet token` made without --viewer")),
+        Some(Role::Viewer) if changes => {
+            Err(Refusal::new(403, "this token may look and change nothing", "take one that `neronet token` made without --viewer"))
+        }
         Some(_) => Ok(()),
     }
 }
@@ -69,7 +71,16 @@ mod tests {
         for host in ["127.0.0.1:8080", "localhost:8080", "LOCALHOST:8080", "[::1]:8080", "192.168.1.7:8080"] {
             assert!(is_ours(host, address), "{host}");
         }
-        for host in ["", "evil.example:8080", "127.0.0.1", "127.0.0.1:80", "localhost.evil.example:8080", "a@127.0.0.1:8080", "127.0.0.1:8080/x", "\u{0}"] {
+        for host in [
+            "",
+            "evil.example:8080",
+            "127.0.0.1",
+            "127.0.0.1:80",
+            "localhost.evil.example:8080",
+            "a@127.0.0.1:8080",
+            "127.0.0.1:8080/x",
+            "\u{0}",
+        ] {
             assert!(!is_ours(host, address), "{host}");
         }
     }

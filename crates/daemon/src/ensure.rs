@@ -108,7 +108,11 @@ pub fn down(home: &Home) -> Result<Option<(i32, u64)>, HomeError> {
     let began = Instant::now();
     gone(&there.process, began);
     if process::alive(&there.process) == Alive::Yes {
-        return Err(HomeError::Daemon(format!("process {} was told to leave and is still there after {} seconds", there.process.pid, PATIENCE.as_secs())));
+        return Err(HomeError::Daemon(format!(
+            "process {} was told to leave and is still there after {} seconds",
+            there.process.pid,
+            PATIENCE.as_secs()
+        )));
     }
     let running = serde_json::from_value::<Leaving>(answer).map_or(0, |leaving| leaving.running);
     Ok(Some((there.process.pid, running)))

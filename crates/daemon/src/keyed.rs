@@ -38,9 +38,14 @@ impl Drop for Taken<'_> {
 
 /// The key of a request, which must be for the same as when it was first heard.
 pub(crate) fn key(header: &[u8], verb: &str, address: &str, body: &[u8]) -> Result<Key, Refusal> {
-    let text = std::str::from_utf8(header).ok().filter(|text| (1..=LONGEST).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic()));
+    let text =
+        std::str::from_utf8(header).ok().filter(|text| (1..=LONGEST).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic()));
     let Some(text) = text else {
-        return Err(Refusal::new(400, "the Idempotency-Key cannot be used", format!("make it of 1 to {LONGEST} letters, numbers and signs, such as a UUID")));
+        return Err(Refusal::new(
+            400,
+            "the Idempotency-Key cannot be used",
+            format!("make it of 1 to {LONGEST} letters, numbers and signs, such as a UUID"),
+        ));
     };
     let mut hash = Sha256::new();
     for part in [verb.as_bytes(), address.as_bytes(), body] {
@@ -70,7 +75,8 @@ pub(crate) fn once(served: &Served, key: Option<Key>, act: impl FnOnce(&Context)
     let answer = serde_json::to_string(&done).ok();
     let at = context.now();
     let entry = Box::new(Entry::Together(Vec::new()));
-    let home = context.lock().and_then(|mut home| Ok(home.decide(Entry::Keyed { at, key: key.key, request: key.request, answer, entry })?));
+    let home =
+        context.lock().and_then(|mut home| Ok(home.decide(Entry::Keyed { at, key: key.key, request: key.request, answer, entry })?));
     home.map(|()| done).map_err(Refusal::from)
 }
 

@@ -47,7 +47,6 @@ impl Notice {
     pub(crate) fn remove(home: &Home) {
         std::fs::remove_file(Notice::path(home)).ok();
     }
-
 }
 
 pub(crate) fn is_older(version: &str, than: &str) -> bool {

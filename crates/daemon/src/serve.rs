@@ -9,16 +9,17 @@ use neronet_home::control::Control;
 use neronet_home::{Context, HomeError};
 use neronet_store::Home;
 use neronet_store::follow::Watch;
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use std::net::{SocketAddr, TcpListener};
+use std::os::fd::AsFd;
 use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant};
-use tokio::io::Interest;
-use tokio::io::unix::AsyncFd;
 use tokio::time::{sleep, timeout};
 
 /// For one that is leaving to be gone, or one that is coming to answer.
@@ -84,9 +85,9 @@ where
             keep_on(&served, keep);
             served.leave.notify_one();
         };
-        std::thread::Builder::new().name("queue".into()).spawn(work)
+        thread("queue", work)
     };
-    let run = keeper.map_err(|e| HomeError::Daemon(format!("no thread can be started: {e}"))).and_then(|_| {
+    let run = keeper.and_then(|()| {
         ready(&served.notice);
         answer(&served, listener, tcp.map(|(listener, _)| listener), signals, &wanted)
     });
@@ -181,6 +182,8 @@ fn answer(
     wanted: &Wanted,
 ) -> Result<(), HomeError> {
     let watch = Watch::of(&served.context.home.root().join("journal"))?;
+    let waker = Arc::clone(served);
+    thread("wake", move || wake(&waker, &watch, &signals))?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .max_blocking_threads(THREADS)
@@ -188,7 +191,7 @@ fn answer(
         .thread_keep_alive(Duration::from_secs(5))
         .build();
     let runtime = runtime.map_err(|e| HomeError::Daemon(format!("waiting for requests cannot begin: {e}")))?;
-    let failed = |e: std::io::Error| HomeError::Daemon(format!("the socket cannot be waited on: {e}"));
+    let failed = |e: std::io::Error| HomeError::Daemon(format!("requests cannot be waited for: {e}"));
     let left = runtime.block_on(async {
         let listener = tokio::net::UnixListener::from_std(listener).map_err(failed)?;
         tokio::spawn(server::of_socket(Arc::clone(served), listener));
@@ -196,8 +199,6 @@ fn answer(
             let tcp = tokio::net::TcpListener::from_std(tcp).map_err(failed)?;
             tokio::spawn(server::of_tcp(Arc::clone(served), tcp));
         }
-        tokio::spawn(watch_journal(Arc::clone(served), AsyncFd::with_interest(watch, Interest::READABLE).map_err(failed)?));
-        tokio::spawn(heed(Arc::clone(served), AsyncFd::with_interest(signals, Interest::READABLE).map_err(failed)?));
         if let Some(idle) = wanted.until_idle {
             tokio::spawn(leave_when_idle(Arc::clone(served), idle));
         }
@@ -219,18 +220,30 @@ fn answer(
     left
 }
 
-async fn watch_journal(served: Arc<Served>, watch: AsyncFd<Watch>) {
-    while let Ok(mut ready) = watch.readable().await {
-        watch.get_ref().drain();
-        ready.clear_ready();
-        served.changes.send_modify(|times| *times += 1);
-        sleep(TOGETHER).await;
+/// Wakes whoever listens when the journal changes, and has us leave on a signal: one thread that only waits.
+fn wake(served: &Served, watch: &Watch, signals: &SignalFd) {
+    let control = &served.control;
+    loop {
+        let mut awaited = [signals.as_fd(), control.told(), watch.as_fd()].map(|fd| PollFd::new(fd, PollFlags::POLLIN));
+        match poll(&mut awaited, PollTimeout::NONE) {
+            Ok(_) | Err(Errno::EINTR) => {}
+            Err(_) => return served.leave.notify_one(),
+        }
+        let [signalled, left, changed] = awaited.map(|fd| fd.any().unwrap_or(true));
+        if signalled || left {
+            return served.leave.notify_one();
+        }
+        if changed {
+            watch.drain();
+            served.changes.send_modify(|times| *times += 1);
+            std::thread::sleep(TOGETHER);
+        }
     }
 }
 
-async fn heed(served: Arc<Served>, signals: AsyncFd<SignalFd>) {
-    signals.readable().await.map(drop).ok();
-    served.leave.notify_one();
+fn thread(name: &str, work: impl FnOnce() + Send + 'static) -> Result<(), HomeError> {
+    let started = std::thread::Builder::new().name(name.into()).spawn(work);
+    started.map(drop).map_err(|e| HomeError::Daemon(format!("no thread can be started: {e}")))
 }
 
 async fn leave_when_idle(served: Arc<Served>, idle: Duration) {
@@ -250,4 +263,3 @@ async fn keep_small(path: PathBuf) {
         sleep(Duration::from_secs(600)).await;
     }
 }
-

@@ -80,7 +80,7 @@ async fn answer(served: &Arc<Served>, door: Door, full: bool, request: Request<I
     };
     let mut response = match answered {
         Ok(Answered::Whole(reply)) => {
-            let mut response = Response::new(Body::Whole(reply.body.into(), Some(answering)));
+            let mut response = Response::new(Body::Whole { bytes: reply.body.into(), _answering: answering });
             response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(reply.media));
             response
         }
@@ -90,7 +90,7 @@ async fn answer(served: &Arc<Served>, door: Door, full: bool, request: Request<I
             response
         }
         Err(Refused { refusal, verbs }) => {
-            let mut response = Response::new(Body::Whole(Reply::json(&refusal.said).body.into(), Some(answering)));
+            let mut response = Response::new(Body::Whole { bytes: Reply::json(&refusal.said).body.into(), _answering: answering });
             *response.status_mut() = StatusCode::from_u16(refusal.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
             response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(JSON));
             if let Ok(verbs) = HeaderValue::from_str(&verbs.join(", "))
@@ -147,7 +147,9 @@ async fn found(served: &Arc<Served>, door: Door, request: Request<Incoming>) -> 
         Verb::Get => (Vec::new(), None),
         Verb::Post => {
             // A form of a page cannot send this, so it is no page's form.
-            let is_json = |media: &[u8]| media.split(|b| *b == b';').next().is_some_and(|media| media.trim_ascii().eq_ignore_ascii_case(JSON.as_bytes()));
+            let is_json = |media: &[u8]| {
+                media.split(|b| *b == b';').next().is_some_and(|media| media.trim_ascii().eq_ignore_ascii_case(JSON.as_bytes()))
+            };
             if header("content-type").is_some_and(|media| !is_json(media)) {
                 return Err(Refusal::new(415, "the body is not said to be JSON", "send `Content-Type: application/json`").into());
             }
@@ -164,8 +166,15 @@ async fn found(served: &Arc<Served>, door: Door, request: Request<Incoming>) -> 
             let working = tokio::task::spawn_blocking(move || handler(&served, words, key));
             match timeout(ANSWER, working).await {
                 Ok(Ok(reply)) => Ok(Answered::Whole(reply?)),
-                Ok(Err(_)) => Err(Refusal::new(500, "this went wrong within neronet", "daemon.log in home says where; please report it").into()),
-                Err(_) => Err(Refusal::new(503, "home was not free in time", "see whether it was done before asking again, or ask with an Idempotency-Key").into()),
+                Ok(Err(_)) => {
+                    Err(Refusal::new(500, "this went wrong within neronet", "daemon.log in home says where; please report it").into())
+                }
+                Err(_) => Err(Refusal::new(
+                    503,
+                    "home was not free in time",
+                    "see whether it was done before asking again, or ask with an Idempotency-Key",
+                )
+                .into()),
             }
         }
         Answer::Events => {

@@ -15,7 +15,8 @@ const LONGEST: usize = 107;
 /// Where the daemon of the home with this uid answers. The folder is made where needed.
 pub(crate) fn place(context: &Context, home: &Uid) -> Result<PathBuf, HomeError> {
     let name = format!("{home}.sock");
-    let runtime = context.variable("XDG_RUNTIME_DIR").filter(|folder| folder.starts_with('/')).map(|folder| Path::new(&folder).join("neronet"));
+    let runtime =
+        context.variable("XDG_RUNTIME_DIR").filter(|folder| folder.starts_with('/')).map(|folder| Path::new(&folder).join("neronet"));
     let fits = |folder: &PathBuf| folder.join(&name).as_os_str().len() <= LONGEST;
     if let Some(folder) = runtime.filter(fits)
         && private(&folder).is_ok()
@@ -30,7 +31,10 @@ pub(crate) fn place(context: &Context, home: &Uid) -> Result<PathBuf, HomeError>
 /// Makes a folder that nobody else may look into, or finds that it is one.
 fn private(folder: &Path) -> Result<(), HomeError> {
     let refused = |why: String| {
-        Err(HomeError::Daemon(format!("the socket cannot be put into {}: {why}; set XDG_RUNTIME_DIR to a folder of your own", folder.display())))
+        Err(HomeError::Daemon(format!(
+            "the socket cannot be put into {}: {why}; set XDG_RUNTIME_DIR to a folder of your own",
+            folder.display()
+        )))
     };
     match std::fs::DirBuilder::new().mode(0o700).create(folder) {
         Err(e) if e.kind() != ErrorKind::AlreadyExists => return refused(e.to_string()),

@@ -12,7 +12,8 @@ const UNIT: &str = "neronet.service";
 fn place(context: &Context) -> Result<PathBuf, HomeError> {
     let config = context.variable("XDG_CONFIG_HOME").filter(|folder| folder.starts_with('/')).map(PathBuf::from);
     let config = config.or_else(|| context.user_home.as_ref().map(|home| home.join(".config")));
-    let config = config.ok_or_else(|| HomeError::Words("neither $XDG_CONFIG_HOME nor $HOME is set: nobody knows where units are".into()))?;
+    let config =
+        config.ok_or_else(|| HomeError::Words("neither $XDG_CONFIG_HOME nor $HOME is set: nobody knows where units are".into()))?;
     Ok(config.join("systemd/user").join(UNIT))
 }
 
@@ -32,7 +33,10 @@ pub fn install(context: &Context) -> Result<PathBuf, HomeError> {
     if let Ok(there) = std::fs::read_to_string(&path)
         && !there.contains(&quoted(&format!("NERONET_HOME={}", home.display())))
     {
-        return Err(HomeError::Failed(format!("{} serves another home; take it away there first: neronet --home FOLDER serve --uninstall", path.display())));
+        return Err(HomeError::Failed(format!(
+            "{} serves another home; take it away there first: neronet --home FOLDER serve --uninstall",
+            path.display()
+        )));
     }
     std::fs::create_dir_all(path.parent().unwrap_or(Path::new("/"))).map_err(StoreError::io("make the folder of", &path))?;
     files::replace(&path, unit.as_bytes(), Durability::Synced)?;

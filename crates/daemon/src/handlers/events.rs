@@ -74,7 +74,7 @@ pub(crate) async fn tell(served: Arc<Served>, mut place: u64, listener: mpsc::Se
             let read = tokio::task::spawn_blocking(move || follow::behind(&folder, place).map(|entries| told(place, &entries))).await;
             match read {
                 Ok(Ok((text, reached))) if !text.is_empty() => break (text, reached),
-                Ok(Ok(_)) => {}
+                Ok(Ok((_, reached))) => place = reached,
                 Ok(Err(_)) | Err(_) => return,
             }
             match timeout(HEARTBEAT, changes.changed()).await {

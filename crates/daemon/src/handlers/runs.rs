@@ -44,7 +44,8 @@ impl JsonSchema for Listed {
         "Runs".into()
     }
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        let properties: Map<String, Value> = FIELDS.iter().filter(|name| **name != "duration").map(|name| (name.to_string(), json!(true))).collect();
+        let properties: Map<String, Value> =
+            FIELDS.iter().filter(|name| **name != "duration").map(|name| (name.to_string(), json!(true))).collect();
         json_schema!({"type": "array", "items": {"type": "object", "properties": properties}})
     }
 }
@@ -105,7 +106,12 @@ impl Gives for Object {
 }
 
 /// Calls `then` with the one run that the words name.
-fn with_one<T>(served: &Served, run: &str, project: Option<&str>, then: impl FnOnce(&View<'_>) -> Result<T, Refusal>) -> Result<T, Refusal> {
+fn with_one<T>(
+    served: &Served,
+    run: &str,
+    project: Option<&str>,
+    then: impl FnOnce(&View<'_>) -> Result<T, Refusal>,
+) -> Result<T, Refusal> {
     let context = &served.context;
     let (snapshot, _) = Snapshot::current(context)?;
     // Most ask for a run by its number: the others need not be looked at.

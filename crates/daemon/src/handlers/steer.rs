@@ -49,7 +49,12 @@ impl Gives for Done {
 }
 
 /// Calls `act` with the runs that the words name.
-fn with<T>(context: &Context, words: &[String], project: Option<&str>, act: impl FnOnce(&[&View<'_>]) -> Result<T, HomeError>) -> Result<T, Refusal> {
+fn with<T>(
+    context: &Context,
+    words: &[String],
+    project: Option<&str>,
+    act: impl FnOnce(&[&View<'_>]) -> Result<T, HomeError>,
+) -> Result<T, Refusal> {
     let (snapshot, _) = Snapshot::current(context)?;
     let views = snapshot.views(context);
     Ok(act(&chosen(context, &snapshot, &views, words, project)?)?)
