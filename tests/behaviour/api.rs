@@ -251,7 +251,7 @@ fn malformed_and_huge_requests_end_no_more_than_their_connection() {
         ("\0\0\0\0\r\n\r\n".to_string(), Some(400)),
         ("hello\r\n\r\n".into(), Some(400)),
         ("GET /v1/about HTTP/9.9\r\n\r\n".into(), Some(400)),
-        (format!("GET /{huge} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"), Some(431)),
+        (format!("GET /{huge} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"), Some(414)),
         (format!("GET /v1/about HTTP/1.1\r\nX: {huge}\r\n\r\n"), Some(431)),
         (format!("GET /v1/about HTTP/1.1\r\n{many}\r\n"), Some(431)),
         ("POST /v1/runs/stop HTTP/1.1\r\nContent-Length: -1\r\n\r\n".into(), Some(400)),

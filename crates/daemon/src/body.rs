@@ -125,3 +125,38 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
         self.connection.is_write_vectored()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::future::poll_fn;
+    use tokio::net::UnixStream;
+    use tokio::time::Instant;
+
+    #[test]
+    fn a_connection_that_takes_nothing_is_given_up_and_a_slow_one_is_not() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().expect("a runtime");
+        runtime.block_on(async {
+            let (ours, theirs) = UnixStream::pair().expect("a pair");
+            let mut ours = Patient::new(ours);
+            let bytes = [0; 1 << 16];
+            let began = Instant::now();
+            let reader = tokio::spawn(async move {
+                let mut into = [0; 1 << 16];
+                for _ in 0..10 {
+                    sleep(PATIENCE * 2 / 3).await;
+                    while theirs.try_read(&mut into).is_ok() {}
+                }
+                theirs
+            });
+            let gave_up = loop {
+                if let Err(e) = poll_fn(|cx| Pin::new(&mut ours).poll_write(cx, &bytes)).await {
+                    break e;
+                }
+            };
+            assert_eq!(gave_up.kind(), io::ErrorKind::TimedOut);
+            assert!(began.elapsed() > PATIENCE * 6, "{:?}", began.elapsed());
+            drop(reader);
+        });
+    }
+}

@@ -53,10 +53,11 @@ fn ready(context: &Context, words: &[&str], suits: impl Fn(&Notice) -> bool) -> 
                     false => client.get("/v1/about").map(|_| true),
                 };
                 match answer {
-                    Ok(true) if suits(&there) || started.is_some() => return Ok(there),
+                    Ok(true) if suits(&there) => return Ok(there),
                     // It leaves: whoever comes next is waited for.
                     Ok(false) => gone(&there.process, began),
-                    Ok(true) => started = Some(start(context, words)?),
+                    Ok(true) if started.is_none() => started = Some(start(context, words)?),
+                    Ok(true) => {}
                     Err(e) => why = e.to_string(),
                 }
             }

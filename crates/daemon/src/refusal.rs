@@ -44,7 +44,7 @@ impl From<HomeError> for Refusal {
         };
         let text = e.to_string();
         // Messages say what to do behind what was wrong.
-        let (error, hint) = match text.split_once("; ") {
+        let (error, hint) = match text.split_once('\n').or_else(|| text.split_once("; ")) {
             Some((error, hint)) => (error.to_string(), Some(hint.to_string())),
             None => (text, None),
         };

@@ -102,11 +102,7 @@ fn of<T: JsonSchema, G: Gives>(verb: Verb, path: &'static str, name: &'static st
     Route { verb, path, name, about, takes: T::json_schema, gives: |all| all.subschema_for::<G>(), media: G::MEDIA, changes: false, answer }
 }
 
-fn reading<T: JsonSchema + DeserializeOwned, G: Gives>(handler: fn(&Served, T) -> Result<G, Refusal>) -> Handler
-where
-    T: 'static,
-    G: 'static,
-{
+fn reading<T: JsonSchema + DeserializeOwned + 'static, G: Gives + 'static>(handler: fn(&Served, T) -> Result<G, Refusal>) -> Handler {
     let schema = schema_of::<T>();
     Box::new(move |served, words, _| Ok(handler(served, words.read(&schema)?)?.reply()))
 }

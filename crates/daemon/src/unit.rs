@@ -28,7 +28,7 @@ pub fn install(context: &Context) -> Result<PathBuf, HomeError> {
          [Service]\nEnvironment={}\nExecStart={} serve\nRestart=on-failure\nRestartPreventExitStatus=3\nKillMode=process\n\n\
          [Install]\nWantedBy=default.target\n",
         quoted(&format!("NERONET_HOME={}", home.display())),
-        quoted(&context.neronet.display().to_string()),
+        quoted(&context.neronet.display().to_string()).replace('$', "$$"),
     );
     if let Ok(there) = std::fs::read_to_string(&path)
         && !there.contains(&quoted(&format!("NERONET_HOME={}", home.display())))
@@ -62,7 +62,7 @@ pub fn uninstall(context: &Context) -> Result<bool, HomeError> {
 
 /// As systemd reads words: its own signs taken as they are.
 fn quoted(word: &str) -> String {
-    format!("\"{}\"", word.replace('\\', "\\\\").replace('"', "\\\"").replace('%', "%%").replace('$', "$$"))
+    format!("\"{}\"", word.replace('\\', "\\\\").replace('"', "\\\"").replace('%', "%%"))
 }
 
 fn systemctl(words: &[&str]) -> Result<(), HomeError> {

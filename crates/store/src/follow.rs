@@ -28,8 +28,8 @@ pub fn behind(folder: &Path, from: u64) -> Result<Vec<(u64, Entry)>, StoreError>
     };
     let length = file.metadata().map_err(StoreError::io("read", &path))?.len();
     let mut wanted = AT_A_TIME;
-    while from < length {
-        let mut bytes = vec![0; (length - from).min(wanted) as usize];
+    loop {
+        let mut bytes = vec![0; length.saturating_sub(from).min(wanted) as usize];
         match file.read_exact_at(&mut bytes, from) {
             // A frame that was never finished went away meanwhile.
             Err(e) if e.kind() == ErrorKind::UnexpectedEof => return Ok(Vec::new()),
@@ -39,12 +39,11 @@ pub fn behind(folder: &Path, from: u64) -> Result<Vec<(u64, Entry)>, StoreError>
         let placed = scan.ends.iter().zip(&scan.payloads);
         let entries: Vec<(u64, Entry)> =
             placed.filter_map(|(end, payload)| Some((from + *end as u64, serde_json::from_slice(payload).ok()?))).collect();
-        if !entries.is_empty() || from + bytes.len() as u64 == length {
+        if !entries.is_empty() || from + bytes.len() as u64 >= length {
             return Ok(entries);
         }
         wanted = wanted.saturating_mul(4);
     }
-    Ok(Vec::new())
 }
 
 /// Where the journal ends at this moment.
