@@ -114,8 +114,6 @@ pub(crate) enum Command {
     /// Print what the daemon answers to, as an OpenAPI document
     #[command(hide = true)]
     Openapi,
-    #[command(hide = true)]
-    Drive(Drive),
 }
 
 /// Of every command that takes runs.
@@ -457,12 +455,6 @@ pub(crate) struct Clone {
     pub(crate) folder: PathBuf,
     #[command(flatten)]
     pub(crate) reach: Reach,
-}
-
-#[derive(Debug, Words)]
-pub(crate) struct Drive {
-    /// RUN:ATTEMPT of each
-    pub(crate) tasks: Vec<String>,
 }
 
 #[derive(Debug, Words)]

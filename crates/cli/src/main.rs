@@ -55,7 +55,6 @@ fn run(args: Args) -> Result<ExitCode, HomeError> {
     match args.command {
         Command::Run(words) => commands::run::run(&session, &words),
         Command::Submit(words) => commands::run::submit(&session, &words),
-        Command::Drive(words) => commands::run::drive(&session, &words),
         Command::Init(words) => commands::init::init(&session, &words),
         Command::Check(words) => commands::check::check(&session, &words),
         Command::Ls(words) => commands::ls::ls(&session, &words),

@@ -6,12 +6,7 @@ use neronet_model::{FORMAT, UnixMs};
 use neronet_store::files::{self, Durability};
 use neronet_store::{Home, StoreError};
 use neronet_supervise::os::process::{self, Alive};
-use nix::errno::Errno;
-use nix::fcntl::{Flock, FlockArg};
 use serde::{Deserialize, Serialize};
-use std::fs::OpenOptions;
-use std::io::{Read, Seek, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 
 /// This version, which a newer one replaces.
@@ -77,44 +72,6 @@ pub fn find(home: &Home) -> Found {
             Alive::ElsewhereUnknown => Found::Elsewhere(notice),
         },
         Ok(None) | Err(_) => Found::Nobody,
-    }
-}
-
-/// `daemon.lock`, held by the daemon for as long as it lives; by nobody else.
-#[derive(Debug)]
-pub(crate) struct Held {
-    _lock: Flock<std::fs::File>,
-}
-
-impl Held {
-    /// Nothing when somebody else holds it.
-    pub(crate) fn take(home: &Home) -> Result<Option<Held>, StoreError> {
-        files::make_folder(home.root())?;
-        let path = home.root().join("daemon.lock");
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(&path)
-            .map_err(StoreError::io("open", &path))?;
-        match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
-            Ok(mut lock) => {
-                // For people who wonder; of no other use, so a failure costs nothing.
-                lock.set_len(0).and_then(|()| lock.rewind()).and_then(|()| write!(lock, "{}", std::process::id())).ok();
-                Ok(Some(Held { _lock: lock }))
-            }
-            Err((_, Errno::EWOULDBLOCK)) => Ok(None),
-            Err((_, errno)) => Err(StoreError::io("lock", &path)(errno.into())),
-        }
-    }
-
-    /// The process that was the last to take it.
-    pub(crate) fn holder(home: &Home) -> String {
-        let mut holder = String::new();
-        std::fs::File::open(home.root().join("daemon.lock")).and_then(|mut file| file.read_to_string(&mut holder)).ok();
-        holder.trim().to_string()
     }
 }
 

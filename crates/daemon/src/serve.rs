@@ -2,13 +2,15 @@
 //! of it: they go on whatever becomes of the daemon.
 
 use crate::client::Client;
-use crate::notice::{self, Found, Held, Notice};
+use crate::notice::{self, Found, Notice};
 use crate::served::Served;
 use crate::{log, server, socket, token};
 use neronet_home::control::Control;
+use neronet_home::seat::{self, Seat};
 use neronet_home::{Context, HomeError};
-use neronet_store::Home;
+use neronet_store::files;
 use neronet_store::follow::Watch;
+use neronet_store::{Home, StoreError};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SigSet, Signal};
@@ -60,8 +62,8 @@ pub fn serve<K>(context: Context, wanted: Wanted, keep: K, ready: impl FnOnce(&N
 where
     K: Fn(&Context, &Control) -> Result<(), HomeError> + Send + 'static,
 {
-    let held = match take(&context.home, wanted.until_idle.is_none())? {
-        Ok(held) => held,
+    let seat = match take(&context.home, wanted.until_idle.is_none())? {
+        Ok(seat) => seat,
         Err(there) => return Ok(Ended::There(there)),
     };
     drop(context.lock()?);
@@ -98,16 +100,18 @@ where
     if left.recv_timeout(LEAVING) == Err(RecvTimeoutError::Timeout) {
         log::say("the queue was not left in time; whatever it was doing is found again by the next daemon");
     }
-    drop(held);
+    drop(seat);
     run.map(|()| Ended::Left)
 }
 
 /// Becomes the daemon, or finds out who is. One that would leave by itself makes way for one that `stays`.
-fn take(home: &Home, stays: bool) -> Result<Result<Held, Notice>, HomeError> {
+fn take(home: &Home, stays: bool) -> Result<Result<Seat, Notice>, HomeError> {
+    files::make_folder(home.root())?;
+    let lock = home.root().join("daemon.lock");
     let began = Instant::now();
     loop {
-        if let Some(held) = Held::take(home)? {
-            return Ok(Ok(held));
+        if let Some(seat) = seat::take(home).map_err(StoreError::io("lock", &lock))? {
+            return Ok(Ok(seat));
         }
         match notice::find(home) {
             Found::Elsewhere(there) => return Err(notice::elsewhere(&there)),
@@ -123,10 +127,9 @@ fn take(home: &Home, stays: bool) -> Result<Result<Held, Notice>, HomeError> {
             Found::Nobody => {}
         }
         if began.elapsed() > PATIENCE {
-            let (lock, holder) = (home.root().join("daemon.lock"), Held::holder(home));
+            let lock = lock.display();
             return Err(HomeError::Daemon(format!(
-                "{} is held by process {holder}, which does not answer; end that process, its runs go on",
-                lock.display()
+                "{lock} is held by a process that does not answer; end it (fuser {lock} names it), its runs go on"
             )));
         }
         std::thread::sleep(POLL);

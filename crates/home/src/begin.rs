@@ -15,6 +15,7 @@ use neronet_capture::code;
 use neronet_capture::secrets::mask_text;
 use neronet_model::journal::{Code, Sweep};
 use neronet_model::launch::{self, Awaited, Launch, Limits};
+use neronet_model::queue::Grant;
 use neronet_model::run::Again;
 use neronet_model::settings::Step;
 use neronet_model::{AttemptNo, FORMAT, Params, Run, RunId, SweepId, Uid, UnixMs};
@@ -71,6 +72,7 @@ pub fn begin(
     (run, after): (&Run, Option<RunId>),
     n: AttemptNo,
     again: Option<&Again>,
+    _grant: &Grant,
     secrets: &Secrets,
 ) -> Result<Started, HomeError> {
     preflight::start::may(context, sweep)?;

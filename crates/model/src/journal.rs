@@ -11,6 +11,7 @@ use crate::settings::Settings;
 use crate::time::{Millis, UnixMs};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// One record of the journal. Externally tagged: values keep their written form only that way.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -260,7 +261,7 @@ pub struct Member {
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct HomeState {
     pub runs: BTreeMap<RunId, Run>,
-    pub sweeps: BTreeMap<SweepId, Sweep>,
+    pub sweeps: BTreeMap<SweepId, Arc<Sweep>>,
     /// The last decision on each run that has more than one attempt.
     pub decisions: BTreeMap<RunId, Decision>,
     pub last_run: u64,
@@ -307,7 +308,7 @@ impl HomeState {
             }
             Entry::Driven { sweep, driver } => {
                 if let Some(sweep) = self.sweeps.get_mut(&sweep) {
-                    sweep.driver = driver;
+                    Arc::make_mut(sweep).driver = driver;
                 }
             }
             Entry::Together(all) => all.into_iter().for_each(|entry| self.apply(entry)),
@@ -354,7 +355,7 @@ impl HomeState {
             };
             self.runs.insert(id, run);
         }
-        self.sweeps.insert(sweep.id, sweep);
+        self.sweeps.insert(sweep.id, Arc::new(sweep));
     }
 
     fn each(&mut self, ids: &[RunId], mut change: impl FnMut(&mut Run)) {

@@ -36,6 +36,8 @@ pub enum Mine<'r> {
     Detached,
     /// Those that wait for the process that somebody looks at.
     These(&'r BTreeSet<RunId>),
+    /// Whoever starts them.
+    All,
 }
 
 /// Runs of one sweep with needs of their own that are passed over for one that fits.
@@ -66,6 +68,7 @@ impl Queue {
         let is_mine = |lane: &Lane, run: RunId| match mine {
             Mine::Detached => lane.detached || self.runs.get(&run).is_some_and(|item| item.handed_over),
             Mine::These(runs) => runs.contains(&run),
+            Mine::All => true,
         };
         let next_of = |id: SweepId, lane: &Lane, behind: Option<Key>| {
             let from = behind.map_or(Bound::Unbounded, Bound::Excluded);

@@ -3,6 +3,7 @@
 use crate::decide::Mine;
 use crate::queue::Queue;
 use crate::room::World;
+use neronet_model::event::Process;
 use neronet_model::{Outcome, RunId, UnixMs};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
@@ -22,12 +23,13 @@ impl Queue {
         let mut ends: BinaryHeap<Reverse<(UnixMs, RunId)>> = BinaryHeap::new();
         // One that takes longer than expected may end at any moment.
         ends.extend(self.granted.keys().filter_map(|run| Some(Reverse((self.end_of(*run)?.max(now), *run)))));
+        let nobody = Process { host: String::new(), boot: String::new(), pid_namespace: 0, pid: 0, start: 0 };
         let mut forecast = Forecast::default();
         let mut at = now;
         while forecast.starts.len() < most {
             let decided = then.decide(world, at, mine);
             for start in &decided.starts {
-                then.started(at, start.run, start.attempt, &start.grant);
+                then.started(at, start.run, start.attempt, &start.grant, &nobody);
                 forecast.starts.insert(start.run, at);
                 ends.extend(then.end_of(start.run).map(|end| Reverse((end.max(at), start.run))));
             }

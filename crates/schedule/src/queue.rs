@@ -1,9 +1,11 @@
 //! The queue as a fold over the journal. The same `apply` serves live and on replay.
 
+use crate::decide::Mine;
 use crate::learned::Learned;
 use crate::needs::Needs;
 use crate::reason::Reason;
 use crate::room::Used;
+use neronet_model::event::Process;
 use neronet_model::journal::{Entry, Member, Submitted, Sweep};
 use neronet_model::queue::{Dependency, Grant, Place, Quota, Wishes};
 use neronet_model::run::{Decision, KnownEnd};
@@ -93,6 +95,7 @@ pub(crate) struct Lane {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Granted {
     pub(crate) at: UnixMs,
+    pub(crate) starter: Process,
     pub(crate) grant: Grant,
 }
 
@@ -108,7 +111,7 @@ impl Queue {
         match entry {
             Entry::Submitted(all) => all.iter().for_each(|submitted| self.submitted(submitted)),
             Entry::Decided { at, decision } => self.decided(*at, decision),
-            Entry::Started { at, run, attempt, grant, .. } => self.started(*at, *run, *attempt, grant),
+            Entry::Started { at, run, attempt, grant, driver } => self.started(*at, *run, *attempt, grant, driver),
             Entry::Returned { run, attempt } => self.returned(*run, *attempt),
             Entry::Ended { run, end } => self.ended(*run, end),
             Entry::Held { runs, by, why, .. } => self.each(runs, |item| {
@@ -153,6 +156,40 @@ impl Queue {
         all.retain(|(.., run)| self.runs.get(run).is_some_and(|item| item.stand == Stand::Queued && !item.trashed));
         all.sort_unstable();
         all.into_iter().map(|(.., run)| run).collect()
+    }
+
+    /// Of those that are `mine` all that are queued, in no particular order.
+    pub fn queued_of(&self, mine: Mine<'_>) -> Vec<RunId> {
+        let of_lane = |item: &Item| self.lanes.get(&item.lane).is_some_and(|lane| lane.detached);
+        let is_mine = |run: &RunId, item: &Item| match mine {
+            Mine::Detached => item.handed_over || of_lane(item),
+            Mine::These(runs) => runs.contains(run),
+            Mine::All => true,
+        };
+        let all = self.order.values().filter_map(|run| Some((*run, self.runs.get(run)?)));
+        all.filter(|(run, item)| item.stand == Stand::Queued && is_mine(run, item)).map(|(run, _)| run).collect()
+    }
+
+    /// Whether something of a sweep is left that may start.
+    pub fn may_start(&self, sweep: SweepId) -> bool {
+        self.lanes.get(&sweep).is_some_and(|lane| !lane.ready.is_empty())
+    }
+
+    /// Whoever keeps the queue starts it; else a process that somebody looks at.
+    pub fn is_detached(&self, run: RunId) -> bool {
+        let item = self.runs.get(&run);
+        item.is_some_and(|item| item.handed_over || self.lanes.get(&item.lane).is_some_and(|lane| lane.detached))
+    }
+
+    /// The process that was to start what a run was granted for.
+    pub fn starter(&self, run: RunId) -> Option<&Process> {
+        self.granted.get(&run).map(|granted| &granted.starter)
+    }
+
+    /// Why a run cannot start whatever is free.
+    pub fn own_reason_of(&self, run: RunId, now: UnixMs) -> Option<Reason> {
+        let item = self.runs.get(&run)?;
+        self.own_reason(item, self.lanes.get(&item.lane)?, now)
     }
 
     pub fn counts(&self) -> (usize, usize) {
@@ -294,7 +331,7 @@ impl Queue {
         self.tell_who_waits_for(decision.run);
     }
 
-    pub(crate) fn started(&mut self, at: UnixMs, run: RunId, attempt: AttemptNo, grant: &Grant) {
+    pub(crate) fn started(&mut self, at: UnixMs, run: RunId, attempt: AttemptNo, grant: &Grant, starter: &Process) {
         let Some(item) = self.runs.get(&run).filter(|item| item.stand == Stand::Queued && item.attempt == attempt) else { return };
         let lane = item.lane;
         self.used.entry(grant.machine.clone()).or_default().take(grant);
@@ -304,7 +341,7 @@ impl Queue {
             project.runs += 1;
             project.gpus += gpus(grant);
         }
-        self.granted.insert(run, Granted { at, grant: grant.clone() });
+        self.granted.insert(run, Granted { at, starter: starter.clone(), grant: grant.clone() });
         self.change(run, |item| item.stand = Stand::Granted);
     }
 
@@ -320,6 +357,10 @@ impl Queue {
 
     fn ended(&mut self, run: RunId, end: &KnownEnd) {
         let Some(item) = self.runs.get(&run).filter(|item| end.attempt.n >= item.attempt) else { return };
+        // It may be learned by several.
+        if matches!(item.stand, Stand::Ended(_)) && end.attempt.n == item.attempt {
+            return;
+        }
         let (lane, position) = (item.lane, item.position);
         if let Some(granted) = self.granted.get(&run).cloned() {
             let at = end.attempt.end.as_ref().map_or(granted.at, |end| end.at);
@@ -351,7 +392,7 @@ impl Queue {
     }
 
     /// Takes back what a run had.
-    pub(crate) fn release(&mut self, run: RunId, Granted { at, grant }: &Granted, until: UnixMs) {
+    pub(crate) fn release(&mut self, run: RunId, Granted { at, grant, .. }: &Granted, until: UnixMs) {
         self.granted.remove(&run);
         if let Some(used) = self.used.get_mut(&grant.machine) {
             used.give_back(grant);

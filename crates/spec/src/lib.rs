@@ -300,3 +300,8 @@ pub fn recorded(spec: &SpecSource, only: Option<&str>, set: &[String]) -> Result
 pub fn of_command(words: &[String], set: &[String]) -> Result<Plan, Problems> {
     plan::of_words(words, set)
 }
+
+/// What `[retry] on_oom` makes of a run's parameters: those that change.
+pub fn smaller(_settings: &neronet_model::Settings, _params: &neronet_model::Params) -> Result<neronet_model::Params, String> {
+    Err("there is no [retry] on_oom".into())
+}

@@ -58,6 +58,9 @@ impl Home {
     pub fn root(&self) -> &Path {
         &self.root
     }
+    pub fn journal(&self) -> PathBuf {
+        self.root.join("journal")
+    }
     pub fn runs(&self) -> PathBuf {
         self.root.join("runs")
     }
@@ -85,7 +88,7 @@ impl Home {
     /// What the journal says, read without the lock.
     pub fn read(&self) -> Result<Replayed, StoreError> {
         let mut known = self.known();
-        known.catch_up(&self.root.join("journal"))?;
+        known.catch_up(&self.journal())?;
         Ok(known.clone())
     }
 
@@ -113,7 +116,7 @@ impl Home {
             let identity = Identity { format: FORMAT, uid: Uid::new(unix_ms, random) };
             files::replace_json(&self.root.join("home.json"), &identity, Durability::Synced)?;
         }
-        let folder = self.root.join("journal");
+        let folder = self.journal();
         // Taken, so that it is ours alone to change; who reads meanwhile reads everything.
         let mut replayed = std::mem::take(&mut *self.known());
         replayed.catch_up(&folder)?;
@@ -151,6 +154,11 @@ pub struct Locked {
 impl Locked {
     pub fn state(&self) -> &HomeState {
         &self.replayed.state
+    }
+
+    /// All that is known, as `Home::read` gives it to others.
+    pub fn replayed(&self) -> Replayed {
+        self.replayed.clone()
     }
 
     pub fn queue(&self) -> &Queue {

@@ -99,6 +99,28 @@ pub fn adopt(neronet: &Path, folder: &Path, secrets: &Secrets) -> Result<Started
     Ok(Started { gone, child: Some(child) })
 }
 
+/// Watches an attempt that somebody else started, until its keeper is gone, or else its supervisor.
+pub fn attend(folder: &Path, attempt: &Attempt) -> Result<Started, StoreError> {
+    let seen_to = [&attempt.keeper, &attempt.supervisor].into_iter().flatten().find(|process| process::alive(process) == Alive::Yes);
+    let gone = match seen_to.and_then(process::end_of) {
+        Some(gone) => gone,
+        // Readable at once, as nobody holds its other end: whoever waits looks by himself.
+        None => nix::unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC).map_err(|e| StoreError::io("watch", folder)(e.into()))?.0,
+    };
+    Ok(Started { gone, child: None })
+}
+
+/// Takes the folder away of an attempt that no keeper has begun. False where one has: of us and a keeper that is late, one makes
+/// the file that says so.
+pub fn take_back(folder: &Path) -> Result<bool, StoreError> {
+    let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(folder.join(spool::KEEPER));
+    match made {
+        Ok(_) => files::remove_folder(folder).map(|()| true),
+        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+        Err(e) => Err(StoreError::io("take back", folder)(e)),
+    }
+}
+
 /// A session of its own: no terminal can hang it up, no Ctrl-C reaches it.
 #[expect(unsafe_code, reason = "setsid between fork and exec has no other form; it is async-signal-safe")]
 pub(crate) fn detach(command: &mut Command) {

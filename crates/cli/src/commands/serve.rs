@@ -6,6 +6,7 @@ use crate::output;
 use crate::session::Session;
 use neronet_daemon::{Ended, Notice, Wanted, unit};
 use neronet_home::control::Control;
+use neronet_home::drive::{Drive, Whose, Wish};
 use neronet_home::{Context, HomeError};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -58,12 +59,12 @@ pub(crate) fn serve(session: &Session, words: &Serve) -> Result<ExitCode, HomeEr
     })
 }
 
-/// Until there is a queue to be kept.
-fn keep(_: &Context, control: &Control) -> Result<(), HomeError> {
-    while !control.leaving() {
-        control.wait(Duration::from_secs(3600));
-    }
-    Ok(())
+/// The queue, by whoever serves.
+fn keep(context: &Context, control: &Control) -> Result<(), HomeError> {
+    Drive::new(context, Whose::Detached, None)?.keep(control.told(), |progress| {
+        control.status.count(progress.queued as u64, progress.running.len() as u64);
+        if control.leaving() { Wish::Leave } else { Wish::GoOn }
+    })
 }
 
 fn serves(session: &Session, notice: &Notice) -> String {
