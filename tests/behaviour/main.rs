@@ -2,8 +2,10 @@
 //! a full disk or a damaged home come to. Each test has a home of its own and waits for events, never for time to pass.
 
 mod adversity;
+mod api;
 mod building;
 mod capture;
+mod daemon;
 mod data;
 mod declared;
 mod detached;

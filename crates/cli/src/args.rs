@@ -113,13 +113,23 @@ pub(crate) enum Command {
     Restore(Which),
     /// Copy the code and the specification of a run into a new folder
     Clone(Clone),
+    /// Serve home: keep the queue, and answer on a socket
+    ///
+    /// Commands that need a daemon start one by themselves, which leaves when there has been nothing to do for ten minutes. This one
+    /// stays until Ctrl-C or `neronet down`. Runs go on without it.
+    Serve(Serve),
+    /// End the daemon; runs go on
+    Down,
+    /// Make a token for --listen, list or take them back
+    Token(Token),
     /// Print the JSON Schema of specifications, by which an editor completes and checks them
     Schema,
     /// Print this reference as Markdown
     #[command(hide = true)]
     Reference,
+    /// Print what the daemon answers to, as an OpenAPI document
     #[command(hide = true)]
-    Drive,
+    Openapi,
 }
 
 /// Of every command that takes runs.
@@ -543,4 +553,38 @@ pub(crate) struct Quota {
     /// No limit
     #[arg(long, conflicts_with_all = ["runs", "gpus"])]
     pub(crate) none: bool,
+}
+
+#[derive(Debug, Words)]
+pub(crate) struct Serve {
+    /// Answer by TCP, too, whoever has a token: 127.0.0.1:8080
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub(crate) listen: Option<String>,
+    /// Return as soon as the daemon answers
+    #[arg(long, conflicts_with = "listen")]
+    pub(crate) background: bool,
+    /// Have systemd start the daemon for this user, now and from login on
+    #[arg(long, conflicts_with_all = ["listen", "background"])]
+    pub(crate) install: bool,
+    /// Take that back; runs go on
+    #[arg(long, conflicts_with_all = ["listen", "background", "install"])]
+    pub(crate) uninstall: bool,
+    /// It is the background
+    #[arg(long, hide = true)]
+    pub(crate) detached: bool,
+    /// Leave when there has been nothing to do for so long
+    #[arg(long, hide = true, value_name = "DURATION", value_parser = |word: &str| Millis::parse(word).ok_or("it is no duration"))]
+    pub(crate) until_idle: Option<Millis>,
+}
+
+#[derive(Debug, Words)]
+pub(crate) struct Token {
+    /// What to call it; without a name the tokens are listed
+    pub(crate) name: Option<String>,
+    /// It may look, and change nothing
+    #[arg(long, requires = "name", conflicts_with = "revoke")]
+    pub(crate) viewer: bool,
+    /// Take this token back
+    #[arg(long, requires = "name")]
+    pub(crate) revoke: bool,
 }

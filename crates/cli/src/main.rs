@@ -55,7 +55,6 @@ fn run(args: Args) -> Result<ExitCode, HomeError> {
     match args.command {
         Command::Run(words) => commands::run::run(&session, &words),
         Command::Submit(words) => commands::run::submit(&session, &words),
-        Command::Drive => commands::run::drive(&session),
         Command::Init(words) => commands::init::init(&session, &words),
         Command::Check(words) => commands::check::check(&session, &words),
         Command::Ls(words) => commands::ls::ls(&session, &words),
@@ -82,6 +81,10 @@ fn run(args: Args) -> Result<ExitCode, HomeError> {
         Command::Restore(words) => commands::rm::restore(&session, &words),
         Command::Clone(words) => commands::clone::clone(&session, &words),
         Command::Schema => commands::schema::schema(),
+        Command::Serve(words) => commands::serve::serve(&session, &words),
+        Command::Down => commands::serve::down(&session),
+        Command::Token(words) => commands::token::token(&session, &words),
+        Command::Openapi => commands::serve::openapi(),
         Command::Reference => commands::reference::reference(),
     }
 }

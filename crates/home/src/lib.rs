@@ -8,6 +8,7 @@ pub mod code;
 pub mod compare;
 pub mod configure;
 pub mod context;
+pub mod control;
 pub mod devices;
 pub mod drive;
 pub mod error;

@@ -166,11 +166,11 @@ pub fn tag(context: &Context, runs: &[RunId], add: Vec<String>, remove: Vec<Stri
             return Err(HomeError::Words(format!("'{}' is no tag: a tag is one word without @", tag.escape_debug())));
         }
     }
-    Ok(context.lock()?.decide(Entry::Tagged { runs: runs.to_vec(), add, remove })?)
+    Ok(context.lock()?.decide(context.keyed(Entry::Tagged { runs: runs.to_vec(), add, remove }))?)
 }
 
 pub fn note(context: &Context, run: RunId, note: Option<String>) -> Result<(), HomeError> {
-    Ok(context.lock()?.decide(Entry::Noted { run, note })?)
+    Ok(context.lock()?.decide(context.keyed(Entry::Noted { run, note }))?)
 }
 
 /// Puts runs in the trash. Refused while one of them runs, or is about to.
@@ -184,7 +184,7 @@ pub fn trash(context: &Context, views: &[&View<'_>]) -> Result<(), HomeError> {
         }
     }
     let runs = views.iter().map(|view| view.run.id).collect();
-    Ok(home.decide(Entry::Trashed { at: context.now(), runs })?)
+    Ok(home.decide(context.keyed(Entry::Trashed { at: context.now(), runs }))?)
 }
 
 /// Refuses runs that run or are about to.
@@ -206,7 +206,7 @@ fn just_claimed(context: &Context, view: &View<'_>) -> bool {
 }
 
 pub fn restore(context: &Context, runs: Vec<RunId>) -> Result<(), HomeError> {
-    Ok(context.lock()?.decide(Entry::Restored { runs })?)
+    Ok(context.lock()?.decide(context.keyed(Entry::Restored { runs }))?)
 }
 
 /// Takes trashed runs from the disk for good: the journal first, so that a run is never half there.

@@ -3,6 +3,7 @@
 use crate::context::Context;
 use crate::error::HomeError;
 use crate::masked;
+use crate::reconcile::reconcile;
 use crate::select;
 use crate::stages;
 use crate::waiting;
@@ -68,6 +69,20 @@ impl Snapshot {
 
     fn new(Replayed { state, queue, damage, .. }: Replayed) -> Snapshot {
         Snapshot { state, queue, damage, secrets: RefCell::default(), alive: RefCell::default(), decided: RefCell::default() }
+    }
+
+    /// The same, brought up to date where a run may have ended unseen. Where that fails, as on a full disk, what is known can still be
+    /// read, and the reason comes with it.
+    pub fn current(context: &Context) -> Result<(Snapshot, Option<HomeError>), HomeError> {
+        let snapshot = Snapshot::read(context)?;
+        if snapshot.state.runs.values().all(|run| run.known_end.is_some()) {
+            return Ok((snapshot, None));
+        }
+        match reconcile(context) {
+            Ok(0) => Ok((snapshot, None)),
+            Ok(_) => Ok((Snapshot::read(context)?, None)),
+            Err(e) => Ok((snapshot, Some(e))),
+        }
     }
 
     /// Every run that is not in the trash, by id.

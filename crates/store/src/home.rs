@@ -50,6 +50,11 @@ impl Home {
         files::read_json(&self.root.join("home.json"))
     }
 
+    /// Which home it is, once it has been written to.
+    pub fn uid(&self) -> Result<Option<Uid>, StoreError> {
+        Ok(self.identity()?.map(|identity| identity.uid))
+    }
+
     pub fn root(&self) -> &Path {
         &self.root
     }
@@ -160,8 +165,13 @@ impl Locked {
         &self.replayed.queue
     }
 
-    /// Decides: durable before it counts.
+    /// Decides: durable before it counts. What is asked for once more under the same key has been decided.
     pub fn decide(&mut self, entry: Entry) -> Result<(), StoreError> {
+        if let Entry::Keyed { key, .. } = &entry
+            && self.state().keys.get(key).is_some()
+        {
+            return Ok(());
+        }
         self.journal.append(&entry)?;
         self.apply(entry);
         Ok(())

@@ -234,7 +234,7 @@ pub(crate) fn signal_all(pids: &[i32], signal: Signal) {
 }
 
 /// Starts neronet with these words, detached from us and our terminal; what it says goes to `log`.
-pub fn detached(neronet: &Path, words: &[String], environment: &[(&str, &Path)], log: &Path) -> Result<(), StoreError> {
+pub fn detached(neronet: &Path, words: &[String], environment: &[(&str, &Path)], log: &Path) -> Result<Child, StoreError> {
     let said = OpenOptions::new().append(true).create(true).mode(0o600).open(log).map_err(StoreError::io("open", log))?;
     let also = said.try_clone().map_err(StoreError::io("open", log))?;
     let mut command = Command::new(neronet);
@@ -242,5 +242,5 @@ pub fn detached(neronet: &Path, words: &[String], environment: &[(&str, &Path)],
     // Of a run that it is started from within: its processes are known by that.
     command.env_remove(METRICS_VARIABLE).stdin(Stdio::null()).stdout(said).stderr(also);
     detach(&mut command);
-    command.spawn().map(drop).map_err(|source| StoreError::Io { doing: "start", path: neronet.to_path_buf(), source })
+    command.spawn().map_err(|source| StoreError::Io { doing: "start", path: neronet.to_path_buf(), source })
 }

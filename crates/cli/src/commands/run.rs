@@ -15,13 +15,12 @@ use neronet_home::same::Repeats;
 use neronet_home::submit::{self, Request};
 use neronet_home::view::Snapshot;
 use neronet_home::wishes::Asked;
-use neronet_home::{HomeError, json, seat};
+use neronet_home::{HomeError, json};
 use neronet_model::queue::Dependency;
 use neronet_model::run::KnownEnd;
 use neronet_model::{Outcome, RunId, SweepId};
 use neronet_spec::Plan;
 use neronet_supervise::Nursery;
-use neronet_supervise::start;
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use std::collections::BTreeMap;
@@ -247,7 +246,7 @@ fn print_json(session: &Session, runs: &[RunId]) -> Result<(), HomeError> {
 
 /// Leaves runs to whoever keeps the queue, and stays only if that is wished.
 fn hand_over(session: &Session, runs: &[RunId], manner: &Manner) -> Result<ExitCode, HomeError> {
-    keeper(session)?;
+    neronet_daemon::ensure(&session.context)?;
     if manner.wait {
         return watched(session, runs, manner, |signals, watch| follow(&session.context, runs, signals, watch));
     }
@@ -259,16 +258,6 @@ fn hand_over(session: &Session, runs: &[RunId], manner: &Manner) -> Result<ExitC
         output::print_line(&format!("{noun} {} queued; `neronet queue` shows when they start, `neronet logs -f` follows", listed(runs)));
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// Sees to it that somebody keeps the queue.
-fn keeper(session: &Session) -> Result<(), HomeError> {
-    let home = &session.context.home;
-    if seat::is_taken(home) {
-        return Ok(());
-    }
-    start::detached(&session.context.neronet, &["drive".into()], &[("NERONET_HOME", home.root())], &home.root().join("daemon.log"))?;
-    Ok(())
 }
 
 /// Sweeps that are told one by one.
@@ -291,18 +280,4 @@ fn by_experiment(session: &Session, runs: &[RunId]) -> Result<Vec<String>, HomeE
     let several = sweeps.len() > 1;
     let lines = sweeps.iter().take(SWEEPS).filter(|_| several).filter_map(line);
     Ok(lines.chain((more > 0).then(|| format!("and {more} more"))).collect())
-}
-
-/// Keeps the queue until nothing is left of it.
-pub(crate) fn drive(session: &Session) -> Result<ExitCode, HomeError> {
-    let Some(_seat) = seat::take(&session.context.home).map_err(|e| HomeError::Failed(format!("daemon.lock: {e}")))? else {
-        return Ok(ExitCode::SUCCESS);
-    };
-    let (_set, signals) = signals()?;
-    Drive::new(&session.context, Whose::Detached, None)?.keep(signals.as_fd(), |progress| match signals.read_signal() {
-        Ok(Some(_)) => Wish::Leave,
-        _ if progress.queued == 0 && progress.running.is_empty() => Wish::Leave,
-        _ => Wish::GoOn,
-    })?;
-    Ok(ExitCode::SUCCESS)
 }

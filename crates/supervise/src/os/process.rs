@@ -115,12 +115,11 @@ fn stat(pid: i32) -> Option<Stat> {
     Some(Stat { state, parent, start })
 }
 
-/// A sweep that was detached from within a run: it goes on without whoever started it.
+/// A sweep that was detached from within a run, or the daemon: it goes on without whoever started it.
 fn is_detached(pid: i32) -> bool {
     let binary = |pid: &str| fs::metadata(format!("/proc/{pid}/exe")).ok().map(|meta| (meta.dev(), meta.ino()));
     let words = || kernel_file::read(&format!("/proc/{pid}/cmdline")).unwrap_or_default();
-    ["neronet\0drive\0", "neronet\0serve\0"].iter().any(|word| words().starts_with(word))
-        && binary("self").is_some_and(|own| binary(&pid.to_string()) == Some(own))
+    words().starts_with("neronet\0serve\0") && binary("self").is_some_and(|own| binary(&pid.to_string()) == Some(own))
 }
 
 /// Every living descendant of `root`, those that changed session or group included, but for detached sweeps and what they run.
