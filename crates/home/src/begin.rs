@@ -73,7 +73,7 @@ pub fn begin(
     (run, after): (&Run, Option<RunId>),
     n: AttemptNo,
     again: Option<&Again>,
-    grant: &Grant,
+    (grant, courtesy): (&Grant, Courtesy),
     secrets: &Secrets,
 ) -> Result<Started, HomeError> {
     preflight::start::may(context, sweep)?;
@@ -159,7 +159,7 @@ pub fn begin(
         files_found: if n.0 > 1 { files_found(&directory, &sweep.settings.metrics.files) } else { Default::default() },
         limits: limits(&environment),
         grant: Some(grant.clone()),
-        courtesy: Courtesy::default(),
+        courtesy,
         notices,
     };
     Ok(start::start(nursery, &attempt, &launch, secrets)?)

@@ -1,5 +1,6 @@
 //! What people say to the queue: hold, release, move, give priority, limit; and how it stands.
 
+use crate::bulletin;
 use crate::context::Context;
 use crate::error::HomeError;
 use crate::select::spans;
@@ -70,7 +71,8 @@ pub struct Standing {
 }
 
 pub fn standing(context: &Context, snapshot: &Snapshot) -> Standing {
-    let forecast = snapshot.queue.forecast(&world::local(context), context.now(), AHEAD, Mine::All);
+    let world = bulletin::read(context).map_or_else(|| world::local(context), |told| told.world);
+    let forecast = snapshot.queue.forecast(&world, context.now(), AHEAD, Mine::All);
     let queued = snapshot.queue.queued().into_iter().map(|run| (run, forecast.starts.get(&run).copied())).collect();
     Standing { running: snapshot.queue.granted().map(|(run, _)| run).collect(), queued, done: forecast.done }
 }

@@ -7,6 +7,7 @@ use crate::error::HomeError;
 use crate::secrets::{self, Place};
 use crate::submit::environment_of;
 use neronet_model::journal::Sweep;
+use neronet_model::launch::Courtesy;
 use neronet_model::queue::Grant;
 use neronet_model::run::Again;
 use neronet_model::{AttemptNo, Run, RunId, SweepId};
@@ -88,24 +89,29 @@ impl<'a> Starter<'a> {
         }
     }
 
-    pub(crate) fn start(&mut self, sweep: &Sweep, attempt: &Attempt) -> Result<Started, HomeError> {
-        let started = self.begin(sweep, attempt);
+    pub(crate) fn start(&mut self, sweep: &Sweep, attempt: &Attempt, courtesy: Courtesy) -> Result<Started, HomeError> {
+        let started = self.begin(sweep, attempt, courtesy);
         if started.as_ref().is_err_and(|e| errno_of(e) == Some(Errno::EPIPE)) {
             // The nursery was killed; it is replaced as a supervisor is.
             self.nurseries.remove(&sweep.id);
-            return self.begin(sweep, attempt);
+            return self.begin(sweep, attempt, courtesy);
         }
         started
     }
 
-    fn begin(&mut self, sweep: &Sweep, Attempt { run, after, n, again, grant }: &Attempt) -> Result<Started, HomeError> {
+    fn begin(
+        &mut self,
+        sweep: &Sweep,
+        Attempt { run, after, n, again, grant }: &Attempt,
+        courtesy: Courtesy,
+    ) -> Result<Started, HomeError> {
         let secrets = self.secrets.entry(sweep.id).or_insert_with(|| secrets::resolve(self.context, sweep));
         let secrets = secrets.as_ref().map_err(|why| HomeError::Failed(why.clone()))?;
         let nursery = match self.nurseries.entry(sweep.id) {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(place) => place.insert(Nursery::open(&self.context.neronet, &environment_of(self.context, sweep.id))?),
         };
-        begin(self.context, nursery, sweep, (run, *after), *n, again.as_ref(), grant, secrets)
+        begin(self.context, nursery, sweep, (run, *after), *n, again.as_ref(), (grant, courtesy), secrets)
     }
 
     /// Of the secrets of a sweep those that are known: to whoever started its runs all, to others what lies in the environment.
