@@ -13,6 +13,9 @@ ONLY_IN = {
     "quick-xml": (["sheet"], "only spreadsheets are XML"),
     "rust_xlsxwriter": (["sheet"], "only spreadsheets are written with it"),
     "zip": (["sheet"], "only spreadsheets are archives; opening them takes care that is written once"),
+    "hyper": (["daemon"], "only the daemon answers requests"),
+    "tokio": (["daemon"], "only the daemon waits for many at once; all else is plain threads and files"),
+    "schemars": (["daemon"], "only what the daemon takes and gives is described by its types"),
     "clap": (["cli"], "only the binary has a command line; libraries take values"),
 }
 

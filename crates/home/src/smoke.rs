@@ -10,7 +10,7 @@ mod scratch;
 pub use pace::{Axis, Forecast, Speed, Total};
 
 use crate::context::Context;
-use crate::drive::{Drive, Task, Wish};
+use crate::drive::{Drive, Whose, Wish};
 use crate::error::HomeError;
 use crate::same::Repeats;
 use crate::submit::{self, Request};
@@ -236,11 +236,10 @@ impl Test<'_> {
             preflight: false,
         };
         let receipt = submit::submit(self.scratch, &request)?;
-        let tasks: Vec<Task> = receipt.runs.iter().map(|run| Task { run: *run, attempt: AttemptNo(1), again: None }).collect();
-        let Some(task) = tasks.first() else { return Err(HomeError::Failed(format!("no run was made of {name}"))) };
-        let folder = self.scratch.home.attempt(task.run, task.attempt);
+        let Some(run) = receipt.runs.first() else { return Err(HomeError::Failed(format!("no run was made of {name}"))) };
+        let folder = self.scratch.home.attempt(*run, AttemptNo(1));
         let mut probe = Probe::new();
-        let drive = Drive::new(self.scratch, tasks, None)?;
+        let drive = Drive::new(self.scratch, Whose::These(receipt.runs.iter().copied().collect()), None)?;
         let (watch, interrupted) = (&mut self.watch, &mut self.interrupted);
         let ended = drive.carry_out(Some(self.wake), |progress| {
             let runs = !progress.running.is_empty();

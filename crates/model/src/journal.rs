@@ -3,6 +3,7 @@
 
 use crate::event::Process;
 use crate::id::{AttemptNo, RunId, SweepId, Uid};
+use crate::keyed::Keys;
 use crate::params::Params;
 use crate::queue::{Grant, Place, Quota, Wishes};
 use crate::run::{Decision, KnownEnd, Run};
@@ -10,6 +11,7 @@ use crate::settings::Settings;
 use crate::time::{Millis, UnixMs};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// One record of the journal. Externally tagged: values keep their written form only that way.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -98,8 +100,69 @@ pub enum Entry {
     Keyed {
         at: UnixMs,
         key: String,
+        /// What was asked for, as a hash.
+        #[serde(default)]
+        request: String,
+        /// What was answered, where the runs of the entry do not say it all.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        answer: Option<String>,
         entry: Box<Entry>,
     },
+}
+
+impl Entry {
+    /// The runs that it touches, in their order.
+    pub fn runs(&self) -> Vec<RunId> {
+        match self {
+            Entry::Submitted(all) => all.iter().flat_map(|submitted| &submitted.members).map(|member| member.id).collect(),
+            Entry::Decided { decision, .. } => vec![decision.run],
+            Entry::Ended { run, .. } | Entry::Noted { run, .. } | Entry::Started { run, .. } | Entry::Returned { run, .. } => vec![*run],
+            Entry::Tagged { runs, .. }
+            | Entry::Trashed { runs, .. }
+            | Entry::Restored { runs }
+            | Entry::Purged { runs }
+            | Entry::Held { runs, .. }
+            | Entry::Released { runs }
+            | Entry::Prioritised { runs, .. }
+            | Entry::Moved { runs, .. } => runs.clone(),
+            Entry::Driven { .. } | Entry::Limited { .. } => Vec::new(),
+            Entry::Together(all) => all.iter().flat_map(Entry::runs).collect(),
+            Entry::Keyed { entry, .. } => entry.runs(),
+        }
+    }
+
+    /// The entries that it is made of.
+    pub fn parts(&self) -> Vec<&Entry> {
+        match self {
+            Entry::Together(all) => all.iter().flat_map(Entry::parts).collect(),
+            Entry::Keyed { entry, .. } => entry.parts(),
+            single => vec![single],
+        }
+    }
+
+    /// As it is called in the journal.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Entry::Submitted(_) => "submitted",
+            Entry::Decided { .. } => "decided",
+            Entry::Ended { .. } => "ended",
+            Entry::Tagged { .. } => "tagged",
+            Entry::Noted { .. } => "noted",
+            Entry::Trashed { .. } => "trashed",
+            Entry::Restored { .. } => "restored",
+            Entry::Purged { .. } => "purged",
+            Entry::Driven { .. } => "driven",
+            Entry::Started { .. } => "started",
+            Entry::Returned { .. } => "returned",
+            Entry::Held { .. } => "held",
+            Entry::Released { .. } => "released",
+            Entry::Prioritised { .. } => "prioritised",
+            Entry::Moved { .. } => "moved",
+            Entry::Limited { .. } => "limited",
+            Entry::Together(_) => "together",
+            Entry::Keyed { .. } => "keyed",
+        }
+    }
 }
 
 /// One experiment's part of a submission.
@@ -198,11 +261,13 @@ pub struct Member {
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct HomeState {
     pub runs: BTreeMap<RunId, Run>,
-    pub sweeps: BTreeMap<SweepId, Sweep>,
+    pub sweeps: BTreeMap<SweepId, Arc<Sweep>>,
     /// The last decision on each run that has more than one attempt.
     pub decisions: BTreeMap<RunId, Decision>,
     pub last_run: u64,
     pub last_sweep: u64,
+    /// What was asked for under a key in the last day.
+    pub keys: Keys,
 }
 
 impl HomeState {
@@ -243,11 +308,14 @@ impl HomeState {
             }
             Entry::Driven { sweep, driver } => {
                 if let Some(sweep) = self.sweeps.get_mut(&sweep) {
-                    sweep.driver = driver;
+                    Arc::make_mut(sweep).driver = driver;
                 }
             }
             Entry::Together(all) => all.into_iter().for_each(|entry| self.apply(entry)),
-            Entry::Keyed { entry, .. } => self.apply(*entry),
+            Entry::Keyed { at, key, request, answer, entry } => {
+                self.keys.remember(key, at, request, answer, &entry);
+                self.apply(*entry);
+            }
             // What the queue makes of these is in `schedule`.
             Entry::Started { .. }
             | Entry::Returned { .. }
@@ -287,7 +355,7 @@ impl HomeState {
             };
             self.runs.insert(id, run);
         }
-        self.sweeps.insert(sweep.id, sweep);
+        self.sweeps.insert(sweep.id, Arc::new(sweep));
     }
 
     fn each(&mut self, ids: &[RunId], mut change: impl FnMut(&mut Run)) {

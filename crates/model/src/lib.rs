@@ -7,6 +7,7 @@ pub mod attempt;
 pub mod event;
 pub mod id;
 pub mod journal;
+pub mod keyed;
 pub mod launch;
 pub mod left;
 pub mod number;

@@ -34,6 +34,20 @@ pub struct Run {
     pub known_end: Option<KnownEnd>,
 }
 
+impl Run {
+    /// The parameters that it has by now.
+    pub fn as_changed(&self) -> Params {
+        let mut params = self.params.clone();
+        self.changes.iter().for_each(|(name, value)| params.set(name, value.clone()));
+        params
+    }
+
+    /// The run as its next attempt has it.
+    pub fn as_changed_run(&self) -> Run {
+        Run { params: self.as_changed(), ..self.clone() }
+    }
+}
+
 /// The part of an ended run that listings show, so that they need not open its folder.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct KnownEnd {

@@ -50,7 +50,13 @@ pub enum Mine<'r> {
     /// All that were submitted to whoever keeps the queue.
     Detached,
     /// Those that wait for the process that somebody looks at. The others among them are for whoever keeps the queue.
-    These(&'r BTreeSet<RunId>),
+    These {
+        runs: &'r BTreeSet<RunId>,
+        /// Of all of them together.
+        at_once: u64,
+    },
+    /// Whoever starts them.
+    All,
 }
 
 /// So many kinds of runs that do not fit are looked at; those behind them wait for their turn.
@@ -96,9 +102,17 @@ impl Queue {
             known: BTreeMap::new(),
             starting: Vec::new(),
         };
-        let kept = matches!(mine, Mine::Detached);
+        let is_mine = |class: &Class| match mine {
+            Mine::Detached => class.kept,
+            Mine::These { .. } => !class.kept,
+            Mine::All => true,
+        };
+        let most = match mine {
+            Mine::These { runs, at_once } => at_once.saturating_sub(self.granted.keys().filter(|run| runs.contains(run)).count() as u64),
+            Mine::Detached | Mine::All => u64::MAX,
+        };
         let (due, later): (Vec<_>, Vec<_>) =
-            self.heads.iter().filter(|(class, _)| class.kept == kept).partition(|(class, _)| class.not_before.is_none_or(|at| at <= now));
+            self.heads.iter().filter(|(class, _)| is_mine(class)).partition(|(class, _)| class.not_before.is_none_or(|at| at <= now));
         decision.decided.look_again = later.iter().filter_map(|(class, _)| class.not_before).min();
         let mut classes: Vec<Candidates<'_>> = due.into_iter().map(|(class, heads)| Candidates { class, heads, closed: false }).collect();
         let first = |(at, of): (usize, &Candidates<'_>)| of.heads.first().map(|(key, id)| (Reverse((*key, *id, at)), true));
@@ -108,6 +122,9 @@ impl Queue {
             let of = &classes[at];
             if of.closed {
                 continue;
+            }
+            if decision.decided.starts.len() as u64 >= most {
+                break;
             }
             if is_head {
                 let next = of.heads.range((Bound::Excluded((key, id)), Bound::Unbounded)).next();
@@ -194,9 +211,9 @@ fn next_of(queue: &Queue, lane: &Lane, class: &Class, mine: Mine<'_>, behind: Bo
     let ready = lane.ready.get(class)?;
     let mut rest = ready.range((behind, Bound::Unbounded)).copied();
     match mine {
-        Mine::Detached => rest.next(),
-        Mine::These(runs) if ready.len() <= runs.len() => rest.find(|(.., run)| runs.contains(run)),
-        Mine::These(runs) => {
+        Mine::Detached | Mine::All => rest.next(),
+        Mine::These { runs, .. } if ready.len() <= runs.len() => rest.find(|(.., run)| runs.contains(run)),
+        Mine::These { runs, .. } => {
             let keys = runs.iter().filter_map(|run| Some(crate::queue::key(*run, queue.runs.get(run)?)));
             let is_behind = |key: &Key| match behind {
                 Bound::Included(from) => *key >= from,

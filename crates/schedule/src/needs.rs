@@ -59,11 +59,16 @@ pub enum Part {
 impl Needs {
     /// `gpus` is what the run's own parameters make of `[resources] gpus` where that is an expression.
     pub fn of(sweep: &Sweep, gpus: Option<u32>) -> Needs {
-        let Resources { cpus, gpu_memory, memory, named, .. } = &sweep.settings.resources;
+        Needs::asked(&sweep.settings.resources, sweep.detached, sweep.parallel, gpus)
+    }
+
+    /// `detached`: nobody waits for the run at a terminal. `parallel`: how many of its sweep may run at a time.
+    pub fn asked(resources: &Resources, detached: bool, parallel: Option<u64>, gpus: Option<u32>) -> Needs {
+        let Resources { cpus, gpu_memory, memory, named, .. } = resources;
         let part = gpu_memory.map_or(Part::Whole, Part::Memory);
         let count = |n: u32| if n == 0 { Gpus::Hidden } else { Gpus::Count { least: n, most: n, part } };
-        let gpus = match &sweep.settings.resources.gpus {
-            None if sweep.detached || gpu_memory.is_some() => Gpus::OneIfAny(part),
+        let gpus = match &resources.gpus {
+            None if detached || gpu_memory.is_some() => Gpus::OneIfAny(part),
             None => Gpus::Inherited,
             Some(settings::Gpus::Count(n)) => count(*n),
             Some(settings::Gpus::All) => Gpus::All(part),
@@ -77,7 +82,7 @@ impl Needs {
         };
         let cpus = match cpus {
             Some(n) => Cpus::Bound(*n),
-            None if sweep.detached => Cpus::Part { of: sweep.parallel },
+            None if detached => Cpus::Part { of: parallel },
             None => Cpus::Uncounted,
         };
         let named = named.iter().map(|(name, amount)| (name.clone(), *amount)).collect();

@@ -199,7 +199,8 @@ impl Queue {
     pub fn queued_of(&self, mine: Mine<'_>) -> Vec<RunId> {
         let is_mine = |run: &RunId, item: &Item| match mine {
             Mine::Detached => item.kept,
-            Mine::These(runs) => !item.kept && runs.contains(run),
+            Mine::These { runs, .. } => !item.kept && runs.contains(run),
+            Mine::All => true,
         };
         self.all_queued().filter(|(run, item)| is_mine(run, item)).map(|(run, _)| run).collect()
     }
@@ -278,7 +279,8 @@ impl Queue {
         }
         if !lane.waits.is_empty() {
             let best = lane.best_of.iter().any(|run| lane.waits.contains(run));
-            return Some(Reason::After { runs: lane.waits.iter().copied().collect(), best });
+            let runs = if best { lane.best_of.iter().copied().collect() } else { lane.waits.iter().copied().collect() };
+            return Some(Reason::After { runs, best });
         }
         let last = lane.best_of.last().copied().filter(|_| lane.upstream_failed)?;
         Some(Reason::Upstream { run: last, outcome: ended(&last).flatten() })

@@ -94,7 +94,7 @@ impl Replayed {
     }
 }
 
-fn file(folder: &Path) -> PathBuf {
+pub(crate) fn file(folder: &Path) -> PathBuf {
     folder.join("1.log")
 }
 

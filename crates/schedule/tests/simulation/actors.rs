@@ -40,7 +40,7 @@ impl Driver {
     }
 
     pub(crate) fn mine(&self) -> Mine<'_> {
-        self.these.as_ref().map_or(Mine::Detached, Mine::These)
+        self.these.as_ref().map_or(Mine::Detached, |runs| Mine::These { runs, at_once: u64::MAX })
     }
 
     pub(crate) fn is_at_work(&self) -> bool {

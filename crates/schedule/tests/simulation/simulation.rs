@@ -454,7 +454,7 @@ impl Simulation {
         self.told.waiting_at_the_end += queued.len() as u64;
         let here: BTreeSet<RunId> = queued.iter().copied().filter(|run| !queue.is_detached(*run)).collect();
         let mut all = Vec::new();
-        for mine in [Mine::Detached, Mine::These(&here)] {
+        for mine in [Mine::Detached, Mine::These { runs: &here, at_once: u64::MAX }] {
             let decided = queue.decide(&self.world, wall, mine);
             assert!(decided.starts.is_empty(), "{:?} could start and does not", decided.starts);
             let ours = queue.queued_of(mine);

@@ -6,6 +6,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::collections::BTreeMap;
 use std::fs;
+use std::os::fd::{FromRawFd, OwnedFd, RawFd};
 use std::os::unix::fs::MetadataExt;
 use std::sync::OnceLock;
 
@@ -86,6 +87,18 @@ pub fn signal(process: &Process, signal: Signal) -> bool {
     alive(process) == Alive::Yes && kill(Pid::from_raw(process.pid), signal).is_ok()
 }
 
+/// Becomes readable when the process ends. Nothing where it has ended, or the kernel cannot say so (before 5.3).
+#[expect(unsafe_code, reason = "pidfd_open has no safe wrapper; it takes numbers and gives a new descriptor")]
+pub fn end_of(process: &Process) -> Option<OwnedFd> {
+    // SAFETY: no memory of ours is touched, and what is given is ours alone.
+    let fd = unsafe {
+        let fd = libc::syscall(libc::SYS_pidfd_open, process.pid, 0);
+        (fd >= 0).then(|| OwnedFd::from_raw_fd(fd as RawFd))
+    };
+    // Opened first: from now on the number cannot become another process's.
+    fd.filter(|_| alive(process) == Alive::Yes)
+}
+
 struct Stat {
     state: char,
     parent: i32,
@@ -102,11 +115,11 @@ fn stat(pid: i32) -> Option<Stat> {
     Some(Stat { state, parent, start })
 }
 
-/// A sweep that was detached from within a run: it goes on without whoever started it.
+/// A sweep that was detached from within a run, or the daemon: it goes on without whoever started it.
 fn is_detached(pid: i32) -> bool {
     let binary = |pid: &str| fs::metadata(format!("/proc/{pid}/exe")).ok().map(|meta| (meta.dev(), meta.ino()));
     let words = || kernel_file::read(&format!("/proc/{pid}/cmdline")).unwrap_or_default();
-    words().starts_with("neronet\0drive\0") && binary("self").is_some_and(|own| binary(&pid.to_string()) == Some(own))
+    words().starts_with("neronet\0serve\0") && binary("self").is_some_and(|own| binary(&pid.to_string()) == Some(own))
 }
 
 /// Every living descendant of `root`, those that changed session or group included, but for detached sweeps and what they run.
