@@ -92,16 +92,17 @@ fn gpus(grant: Option<&Grant>) -> u64 {
 /// Every queued run has a true reason, and where one is passed over it is for a true reason.
 pub(crate) fn decision(home: &Home, world: &World, mine: Mine<'_>, now: UnixMs, told: &mut Told) {
     let decided = home.queue.decide(world, now, mine);
-    let mut then = home.queue.clone();
+    let mut then = if decided.starts.is_empty() { Queue::default() } else { home.queue.clone() };
+    let with: Vec<&Grant> = decided.starts.iter().map(|start| &start.grant).collect();
     for start in &decided.starts {
         then.apply(&crate::kit::started(start, now.0));
         assert!(then.grant(start.run).is_some(), "run {} cannot be started", start.run);
         let place = world.places.iter().find(|place| place.machine.name == start.grant.machine).expect("it is one of these");
-        given_away(home, place, &start.grant, &decided.starts.iter().map(|start| &start.grant).collect::<Vec<_>>());
+        given_away(home, place, &start.grant, &with);
     }
     let text = serde_json::to_string(&decided).expect("a decision can be written");
     assert_eq!(decided, serde_json::from_str(&text).expect("and read"));
-    let ours = home.queue.queued_of(mine);
+    let ours: BTreeSet<RunId> = home.queue.queued_of(mine).into_iter().collect();
     let started: BTreeSet<RunId> = decided.starts.iter().map(|start| start.run).collect();
     let plain = plain(home);
     let order = home.queue.queued();

@@ -63,6 +63,7 @@ pub(crate) struct Simulation {
     words: Vec<Which>,
     last_run: u64,
     last_sweep: u64,
+    checked: (i32, usize),
     pub(crate) told: Told,
 }
 
@@ -94,6 +95,7 @@ impl Simulation {
             words: Vec::new(),
             last_run: 0,
             last_sweep: 0,
+            checked: (0, 0),
             told: Told::default(),
         }
     }
@@ -109,7 +111,7 @@ impl Simulation {
     }
 
     pub(crate) fn carry_out(mut self) -> Told {
-        let steps = self.chance.within(150, 500);
+        let steps = self.chance.within(100, 350);
         for _ in 0..steps {
             self.now += self.chance.below(3_000) as i64;
             self.step();
@@ -297,13 +299,18 @@ impl Simulation {
     fn act(&mut self, at: usize, what: u64) {
         let (wall, alive) = (self.wall(), self.alive());
         let driver = &mut self.drivers[at];
+        let news = (driver.pid, self.home.entries.len());
         let acted = match what {
             0 => {
                 driver.look(&mut self.home, &alive, wall);
                 Ok(())
             }
             1 | 2 => driver.learn(&mut self.home, wall, &mut self.chance).and_then(|()| {
-                checks::decision(&self.home, &self.world, driver.mine(), wall, &mut self.told);
+                // The same decision as before is checked once in a while.
+                if self.checked != news || self.chance.one_in(20) {
+                    self.checked = news;
+                    checks::decision(&self.home, &self.world, driver.mine(), wall, &mut self.told);
+                }
                 driver.decide(&mut self.home, &self.world, wall, &mut self.chance)
             }),
             3 => {
@@ -418,9 +425,9 @@ impl Simulation {
             self.home.end_what_is_due(self.now, wall);
             self.start_daemon();
             for at in (0..self.drivers.len()).rev() {
-                for what in 0..6 {
+                for what in [0, 1, 5, 5, 5] {
                     let is_there = self.drivers.get(at).map(|driver| driver.pid);
-                    self.act(at, what.min(5));
+                    self.act(at, what);
                     if self.drivers.get(at).map(|driver| driver.pid) != is_there {
                         break;
                     }
@@ -434,7 +441,7 @@ impl Simulation {
             }
             checks::at_every_step(self);
             quiet = if before == self.home.entries.len() && self.home.executing.is_empty() { quiet + 1 } else { 0 };
-            if quiet > 30 {
+            if quiet > 25 {
                 break;
             }
         }
