@@ -73,6 +73,21 @@ pub(crate) enum Command {
     Export(Export),
     /// Show how runs differ: parameters, configuration, metrics, code, packages
     Compare(Compare),
+    /// Show what runs, what waits, why, and when it will probably start
+    ///
+    /// In the order in which runs start if everything fits: by priority, then in the order of submission, which `move` changes. When
+    /// a run will start is told once three runs of its experiment have finished.
+    Queue(Queue),
+    /// Keep queued runs from starting until they are released
+    Hold(Hold),
+    /// Let held runs start; one that waits before it is tried again starts at once
+    Release(Which),
+    /// Change the order of queued runs
+    Move(Move),
+    /// Change the priority of queued runs
+    Priority(Priority),
+    /// Limit what the runs of a project may have at a time
+    Quota(Quota),
     /// Ask runs to stop (they may save a checkpoint first)
     Stop(Which),
     /// End runs at once
@@ -117,7 +132,7 @@ pub(crate) enum Command {
 }
 
 /// Of every command that takes runs.
-#[derive(Debug, Words)]
+#[derive(Debug, Clone, Words)]
 pub(crate) struct Reach {
     /// Runs of all projects, not only of the current one
     #[arg(long, short)]
@@ -489,4 +504,70 @@ pub(crate) struct Token {
     /// Take this token back
     #[arg(long, requires = "name")]
     pub(crate) revoke: bool,
+}
+
+#[derive(Debug, Words)]
+pub(crate) struct Queue {
+    /// Show at most so many queued runs (default: 50)
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    pub(crate) limit: Option<usize>,
+    /// Print JSON: as ls does, with when each will probably start
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Words)]
+pub(crate) struct Hold {
+    #[command(flatten)]
+    pub(crate) which: Which,
+    /// Why; it is shown with the runs
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) because: Option<String>,
+}
+
+#[derive(Debug, Words)]
+pub(crate) struct Move {
+    /// Queued runs
+    #[arg(required = true)]
+    pub(crate) which: Vec<String>,
+    #[command(flatten)]
+    pub(crate) reach: Reach,
+    /// Before all others of the same priority
+    #[arg(long, conflicts_with_all = ["last", "before", "behind"])]
+    pub(crate) first: bool,
+    /// Behind all others of the same priority
+    #[arg(long, conflicts_with_all = ["before", "behind"])]
+    pub(crate) last: bool,
+    /// Directly before this run
+    #[arg(long, value_name = "RUN", conflicts_with = "behind")]
+    pub(crate) before: Option<u64>,
+    /// Directly behind this run
+    #[arg(long, value_name = "RUN")]
+    pub(crate) behind: Option<u64>,
+}
+
+#[derive(Debug, Words)]
+pub(crate) struct Priority {
+    /// Queued runs: one word, such as 3, 40-50, sweep:7, or a filter
+    pub(crate) which: String,
+    /// Higher ones start first; 0 is what runs have by themselves
+    #[arg(allow_negative_numbers = true)]
+    pub(crate) priority: i64,
+    #[command(flatten)]
+    pub(crate) reach: Reach,
+}
+
+#[derive(Debug, Words)]
+pub(crate) struct Quota {
+    /// The project
+    pub(crate) project: String,
+    /// So many runs
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    pub(crate) runs: Option<u64>,
+    /// So many GPUs
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    pub(crate) gpus: Option<u32>,
+    /// No limit
+    #[arg(long, conflicts_with_all = ["runs", "gpus"])]
+    pub(crate) none: bool,
 }

@@ -4,6 +4,7 @@
 use crate::context::Context;
 use crate::error::HomeError;
 use crate::live::{self, Gone, Live};
+use crate::reconcile::reconcile;
 use crate::recover;
 use crate::stages::{self, From};
 use crate::starter::{self, Attempt, Starter};
@@ -46,10 +47,10 @@ pub enum Whose {
 }
 
 impl Whose {
-    fn mine(&self) -> Mine<'_> {
+    fn mine(&self, at_once: u64) -> Mine<'_> {
         match self {
             Whose::Detached => Mine::Detached,
-            Whose::These(runs) => Mine::These(runs),
+            Whose::These(runs) => Mine::These { runs, at_once },
         }
     }
 }
@@ -76,7 +77,6 @@ pub struct Drive<'a> {
     whose: Whose,
     me: Process,
     starter: Starter<'a>,
-    sweeps: BTreeMap<SweepId, Arc<Sweep>>,
     running: Vec<Live>,
     unlearned: Vec<(RunId, Learned)>,
     /// Of those that somebody waits for.
@@ -85,6 +85,8 @@ pub struct Drive<'a> {
     decided: Decided,
     world: World,
     asked: Wish,
+    /// Of the runs that somebody waits for: as many at a time as the sweep that allows most.
+    at_once: u64,
     /// Nothing is started until then: the system was short of something, or home could not be written.
     pause: Option<Instant>,
     /// Runs whose keeper never came to be, and that were tried once more.
@@ -115,12 +117,20 @@ impl<'a> Drive<'a> {
         let journal = Inotify::init(InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK).ok();
         // Without it others' changes are noticed at the next look.
         let watched = journal.as_ref().map(|journal| journal.add_watch(&context.home.journal(), AddWatchFlags::IN_MODIFY));
+        let at_once = match &whose {
+            Whose::Detached => u64::MAX,
+            Whose::These(runs) => {
+                let state = context.home.read()?.state;
+                let sweeps = runs.iter().filter_map(|run| state.sweeps.get(&state.runs.get(run)?.sweep));
+                sweeps.map(|sweep| sweep.parallel.unwrap_or(1)).max().unwrap_or(1)
+            }
+        };
         Ok(Drive {
             context,
+            at_once,
             whose,
             me: process::myself(),
             starter: Starter::new(context, nursery),
-            sweeps: BTreeMap::new(),
             running: Vec::new(),
             unlearned: Vec::new(),
             ended: BTreeMap::new(),
@@ -160,6 +170,11 @@ impl<'a> Drive<'a> {
                 if self.queued == 0 && self.unlearned.is_empty() && self.running.is_empty() {
                     return Ok(self.ended);
                 }
+            }
+            if self.running.is_empty() && self.looked.elapsed() >= AGAIN {
+                // What is waited for may have ended unseen.
+                self.looked = Instant::now();
+                reconcile(self.context).ok();
             }
             let again = self.at_work || !self.unlearned.is_empty();
             self.wait(wake, Some(if again && self.pause.is_none() { Duration::ZERO } else { TICK }));
@@ -233,7 +248,7 @@ impl<'a> Drive<'a> {
         if self.asked != Wish::GoOn {
             return Ok(Vec::new());
         }
-        self.decided = home.queue().decide(&self.world, self.context.now(), self.whose.mine());
+        self.decided = home.queue().decide(&self.world, self.context.now(), self.whose.mine(self.at_once));
         let mut todo = Vec::new();
         for Start { run, attempt, grant } in std::mem::take(&mut self.decided.starts) {
             let state = home.state();
@@ -258,7 +273,7 @@ impl<'a> Drive<'a> {
     fn look(&mut self, known: &Replayed) {
         self.world.not_yet.retain(|sweep, _| known.state.sweeps.get(sweep).is_some_and(|sweep| self.starter.needs_build(sweep)));
         loop {
-            self.decided = known.queue.decide(&self.world, self.context.now(), self.whose.mine());
+            self.decided = known.queue.decide(&self.world, self.context.now(), self.whose.mine(self.at_once));
             let sweeps: BTreeSet<SweepId> =
                 self.decided.starts.iter().filter_map(|start| Some(known.state.runs.get(&start.run)?.sweep)).collect();
             let waiting: Vec<SweepId> = self.world.not_yet.keys().copied().collect();
@@ -276,7 +291,9 @@ impl<'a> Drive<'a> {
                 break;
             }
         }
-        self.starter.keep_only(|sweep| known.queue.may_start(sweep));
+        // Started from within a run, what has lost its nursery would end with that run.
+        let at_work: BTreeSet<SweepId> = self.running.iter().map(|live| live.sweep).collect();
+        self.starter.keep_only(|sweep| at_work.contains(&sweep) || known.queue.may_start(sweep));
     }
 
     fn not_built(&mut self, known: &Replayed, sweep: SweepId, why: &str) {
@@ -309,6 +326,10 @@ impl<'a> Drive<'a> {
                 }
             };
             match known.queue.stand(run) {
+                // Stopped by somebody, and begun again by somebody else.
+                Some(Stand::Queued) if known.state.runs.get(&run).and_then(|run| known.state.driver(run)) != Some(&self.me) => {
+                    not_ours(self)
+                }
                 Some(Stand::Queued) => {
                     queued += 1;
                     self.look_upstream(known, run);
@@ -324,6 +345,7 @@ impl<'a> Drive<'a> {
                     if let Some(end) = known.state.runs.get(&run).and_then(|run| run.known_end.clone()) {
                         self.ended.insert(run, end);
                     }
+                    not_ours(self);
                 }
                 // Purged.
                 None => not_ours(self),
@@ -440,7 +462,6 @@ impl<'a> Drive<'a> {
         }
         match self.starter.start(&sweep, &attempt) {
             Ok(started) => {
-                self.sweeps.insert(sweep.id, sweep);
                 self.running.push(Live::new(self.context, attempt.run, n, started));
             }
             Err(e) if !self.running.is_empty() && starter::is_shortage(&e) => {

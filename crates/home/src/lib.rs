@@ -29,6 +29,7 @@ pub mod objective;
 mod planned;
 pub mod port;
 pub mod preflight;
+pub mod queue;
 pub mod reconcile;
 mod recover;
 pub mod same;
@@ -42,7 +43,7 @@ pub mod steer;
 pub mod submit;
 pub mod targets;
 pub mod view;
-mod waiting;
+pub mod waiting;
 pub mod world;
 
 pub use context::Context;

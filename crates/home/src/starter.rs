@@ -4,7 +4,7 @@ use crate::begin::begin;
 use crate::build::{self, Build, Running};
 use crate::context::Context;
 use crate::error::HomeError;
-use crate::secrets;
+use crate::secrets::{self, Place};
 use crate::submit::environment_of;
 use neronet_model::journal::Sweep;
 use neronet_model::queue::Grant;
@@ -108,9 +108,13 @@ impl<'a> Starter<'a> {
         begin(self.context, nursery, sweep, (run, *after), *n, again.as_ref(), grant, secrets)
     }
 
-    /// Of the secrets of a sweep those that are known.
+    /// Of the secrets of a sweep those that are known: to whoever started its runs all, to others what lies in the environment.
     pub(crate) fn known_secrets(&self, sweep: SweepId) -> Secrets {
-        self.secrets.get(&sweep).and_then(|secrets| secrets.as_ref().ok()).cloned().unwrap_or_default()
+        if let Some(Ok(secrets)) = self.secrets.get(&sweep) {
+            return secrets.clone();
+        }
+        let state = self.context.home.read().map(|known| known.state).unwrap_or_default();
+        state.sweeps.get(&sweep).map(|sweep| Place::of(self.context, sweep).known(&sweep.settings)).unwrap_or_default()
     }
 
     /// A nursery that did not do what it was told is not told again.

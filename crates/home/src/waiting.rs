@@ -17,7 +17,7 @@ pub(crate) fn reason(context: &Context, snapshot: &Snapshot, view: &View<'_>) ->
 }
 
 /// Local time of day, with the date where that is not today.
-pub(crate) fn clock(at: UnixMs, now: UnixMs) -> String {
+pub fn clock(at: UnixMs, now: UnixMs) -> String {
     let local = |at: UnixMs| Some(Timestamp::from_millisecond(at.0).ok()?.to_zoned(TimeZone::system()));
     let Some((then, now)) = local(at).zip(local(now)) else { return "a time that no calendar has".into() };
     let form = if then.date() == now.date() { "%H:%M" } else { "%Y-%m-%d %H:%M" };

@@ -35,7 +35,11 @@ pub enum Mine<'r> {
     /// All that were submitted to whoever keeps the queue.
     Detached,
     /// Those that wait for the process that somebody looks at.
-    These(&'r BTreeSet<RunId>),
+    These {
+        runs: &'r BTreeSet<RunId>,
+        /// Of all of them together.
+        at_once: u64,
+    },
     /// Whoever starts them.
     All,
 }
@@ -67,7 +71,7 @@ impl Queue {
         let mut heads: BinaryHeap<Reverse<(Key, SweepId)>> = BinaryHeap::new();
         let is_mine = |lane: &Lane, run: RunId| match mine {
             Mine::Detached => lane.detached || self.runs.get(&run).is_some_and(|item| item.handed_over),
-            Mine::These(runs) => runs.contains(&run),
+            Mine::These { runs, .. } => runs.contains(&run),
             Mine::All => true,
         };
         let next_of = |id: SweepId, lane: &Lane, behind: Option<Key>| {
@@ -76,7 +80,14 @@ impl Queue {
         };
         heads.extend(self.lanes.iter().filter_map(|(id, lane)| next_of(*id, lane, None)));
         let mut passed: BTreeMap<SweepId, usize> = BTreeMap::new();
+        let most = match mine {
+            Mine::These { runs, at_once } => at_once.saturating_sub(self.granted.keys().filter(|run| runs.contains(run)).count() as u64),
+            _ => u64::MAX,
+        };
         while let Some(Reverse((head, id))) = heads.pop() {
+            if decided.starts.len() as u64 >= most {
+                break;
+            }
             let Some((lane, item)) = self.lanes.get(&id).zip(self.runs.get(&head.2)) else { continue };
             let next = || next_of(id, lane, Some(head));
             if let Some(why) = world.not_yet.get(&id) {

@@ -163,7 +163,7 @@ impl Queue {
         let of_lane = |item: &Item| self.lanes.get(&item.lane).is_some_and(|lane| lane.detached);
         let is_mine = |run: &RunId, item: &Item| match mine {
             Mine::Detached => item.handed_over || of_lane(item),
-            Mine::These(runs) => runs.contains(run),
+            Mine::These { runs, .. } => runs.contains(run),
             Mine::All => true,
         };
         let all = self.order.values().filter_map(|run| Some((*run, self.runs.get(run)?)));
@@ -243,7 +243,7 @@ impl Queue {
         let stands: Vec<(RunId, Option<Stand>)> = lane.best_of.iter().map(|run| (*run, self.stand(*run))).collect();
         waits.extend(stands.iter().filter(|(_, stand)| matches!(stand, Some(Stand::Queued | Stand::Granted))).map(|(run, _)| *run));
         if !waits.is_empty() {
-            return Some(Reason::After { runs: waits, best: true });
+            return Some(Reason::After { runs: lane.best_of.clone(), best: true });
         }
         let finished = stands.iter().any(|(_, stand)| *stand == Some(Stand::Ended(Outcome::Finished)));
         let last = stands.last().filter(|_| !finished)?;

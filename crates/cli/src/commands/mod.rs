@@ -19,6 +19,7 @@ pub(crate) mod note;
 pub(crate) mod page;
 pub(crate) mod plot;
 pub(crate) mod question;
+pub(crate) mod queue;
 pub(crate) mod read;
 pub(crate) mod reference;
 pub(crate) mod report;
