@@ -130,9 +130,10 @@ fn memory_is_that_of_the_whole_tree_and_of_its_gpus() {
     let script = "import os, time\nworld = os.environ['WORLD']\nheld = bytearray(200 << 20)\n\
                   for at in range(0, len(held), 4096): held[at] = 1\n\
                   for _ in range(3):\n    if os.fork() == 0: time.sleep(3600)\n\
-                  open(world + '/gpu', 'w').write(f'{os.getpid()}, 3000\\n1, 70000\\n')\n\
+                  open(world + '/gpu', 'w').write(f'GPU-1, {os.getpid()}, 3000\\nGPU-1, 1, 70000\\n')\n\
                   while not (os.path.exists(world + '/asked') and len(open(world + '/asked').read()) > 5): time.sleep(0.1)\n";
-    let smi = "#!/bin/sh\ncat $WORLD/gpu 2>/dev/null && printf x >> $WORLD/asked\nexit 0\n";
+    let smi = "#!/bin/sh\ncase $1 in\n--query-gpu=*) echo '0, GPU-1, A, 80000, 73000, 99';;\n\
+               *) cat $WORLD/gpu 2>/dev/null && printf x >> $WORLD/asked;;\nesac\nexit 0\n";
     world.write("train.py", script).script("nvidia-smi", smi).write("neronet.toml", "command = 'python3 train.py'\n");
     let scratch = world.path("scratch");
     let mut command = world.neronet(&["check", "--json", "--smoke", "10min"]);

@@ -2,6 +2,7 @@
 
 use clap::{Args as Words, Parser, Subcommand, ValueEnum, value_parser};
 use neronet_model::Millis;
+use neronet_spec::{MOMENTS, Moment};
 use std::path::PathBuf;
 
 /// Runs, watches and explains neural-network training.
@@ -171,6 +172,18 @@ pub(crate) struct What {
     /// How many runs at a time
     #[arg(long, value_name = "N", value_parser = value_parser!(u64).range(1..), allow_negative_numbers = true)]
     pub(crate) parallel: Option<u64>,
+    /// Runs with a higher one start first
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    pub(crate) priority: Option<i64>,
+    /// Start no run before this: 22:00, '2026-11-23 22:00' in local time, or 'in 2h'
+    #[arg(long, value_name = "WHEN", value_parser = moment)]
+    pub(crate) not_before: Option<Moment>,
+    /// Start no run before these runs have ended, however that was; may be repeated
+    #[arg(long, value_name = "RUNS")]
+    pub(crate) after: Vec<String>,
+    /// Start no run before these runs have finished; while one has failed, it is held; may be repeated
+    #[arg(long, value_name = "RUNS")]
+    pub(crate) after_ok: Vec<String>,
     /// The project that the runs belong to (default: the name of the git work tree)
     #[arg(long)]
     pub(crate) project: Option<String>,
@@ -238,14 +251,18 @@ pub(crate) struct Check {
     #[arg(long)]
     pub(crate) no_preflight: bool,
     /// Run one configuration of each experiment for so long (default: 30s), in a place that is removed afterwards
-    #[arg(long, value_name = "DURATION", num_args = 0..=1, default_missing_value = "30s", value_parser = moment, conflicts_with = "learn")]
+    #[arg(long, value_name = "DURATION", num_args = 0..=1, default_missing_value = "30s", value_parser = for_so_long, conflicts_with = "learn")]
     pub(crate) smoke: Option<Millis>,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
 }
 
-fn moment(word: &str) -> Result<Millis, String> {
+fn moment(word: &str) -> Result<Moment, String> {
+    Moment::parse(word).ok_or_else(|| format!("it is no time: {MOMENTS}"))
+}
+
+fn for_so_long(word: &str) -> Result<Millis, String> {
     let time = Millis::parse(word).ok_or("it is no duration, such as 30s or 2min; a specification stands before --smoke")?;
     if time < Millis(1_000) { Err("it must be 1s at least".into()) } else { Ok(time) }
 }
@@ -473,40 +490,6 @@ pub(crate) struct Clone {
 }
 
 #[derive(Debug, Words)]
-pub(crate) struct Serve {
-    /// Answer by TCP, too, whoever has a token: 127.0.0.1:8080
-    #[arg(long, value_name = "ADDRESS:PORT")]
-    pub(crate) listen: Option<String>,
-    /// Return as soon as the daemon answers
-    #[arg(long, conflicts_with = "listen")]
-    pub(crate) background: bool,
-    /// Have systemd start the daemon for this user, now and from login on
-    #[arg(long, conflicts_with_all = ["listen", "background"])]
-    pub(crate) install: bool,
-    /// Take that back; runs go on
-    #[arg(long, conflicts_with_all = ["listen", "background", "install"])]
-    pub(crate) uninstall: bool,
-    /// It is the background
-    #[arg(long, hide = true)]
-    pub(crate) detached: bool,
-    /// Leave when there has been nothing to do for so long
-    #[arg(long, hide = true, value_name = "DURATION", value_parser = |word: &str| Millis::parse(word).ok_or("it is no duration"))]
-    pub(crate) until_idle: Option<Millis>,
-}
-
-#[derive(Debug, Words)]
-pub(crate) struct Token {
-    /// What to call it; without a name the tokens are listed
-    pub(crate) name: Option<String>,
-    /// It may look, and change nothing
-    #[arg(long, requires = "name", conflicts_with = "revoke")]
-    pub(crate) viewer: bool,
-    /// Take this token back
-    #[arg(long, requires = "name")]
-    pub(crate) revoke: bool,
-}
-
-#[derive(Debug, Words)]
 pub(crate) struct Queue {
     /// Show at most so many queued runs (default: 50)
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
@@ -570,4 +553,38 @@ pub(crate) struct Quota {
     /// No limit
     #[arg(long, conflicts_with_all = ["runs", "gpus"])]
     pub(crate) none: bool,
+}
+
+#[derive(Debug, Words)]
+pub(crate) struct Serve {
+    /// Answer by TCP, too, whoever has a token: 127.0.0.1:8080
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub(crate) listen: Option<String>,
+    /// Return as soon as the daemon answers
+    #[arg(long, conflicts_with = "listen")]
+    pub(crate) background: bool,
+    /// Have systemd start the daemon for this user, now and from login on
+    #[arg(long, conflicts_with_all = ["listen", "background"])]
+    pub(crate) install: bool,
+    /// Take that back; runs go on
+    #[arg(long, conflicts_with_all = ["listen", "background", "install"])]
+    pub(crate) uninstall: bool,
+    /// It is the background
+    #[arg(long, hide = true)]
+    pub(crate) detached: bool,
+    /// Leave when there has been nothing to do for so long
+    #[arg(long, hide = true, value_name = "DURATION", value_parser = |word: &str| Millis::parse(word).ok_or("it is no duration"))]
+    pub(crate) until_idle: Option<Millis>,
+}
+
+#[derive(Debug, Words)]
+pub(crate) struct Token {
+    /// What to call it; without a name the tokens are listed
+    pub(crate) name: Option<String>,
+    /// It may look, and change nothing
+    #[arg(long, requires = "name", conflicts_with = "revoke")]
+    pub(crate) viewer: bool,
+    /// Take this token back
+    #[arg(long, requires = "name")]
+    pub(crate) revoke: bool,
 }

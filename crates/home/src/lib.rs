@@ -18,6 +18,7 @@ pub mod filling;
 pub mod filter;
 pub mod follow;
 mod follow_up;
+mod granted;
 pub mod inputs;
 pub mod json;
 mod length;
@@ -44,6 +45,7 @@ pub mod submit;
 pub mod targets;
 pub mod view;
 pub mod waiting;
+pub mod wishes;
 pub mod world;
 
 pub use context::Context;

@@ -33,9 +33,7 @@ const DOUBLED: u32 = 10;
 impl Queue {
     /// What is to be decided together with the end of a run that is not on record yet.
     pub fn follow_up(&self, run: RunId, end: &KnownEnd, policy: Policy<'_>) -> Vec<FollowUp> {
-        let Some(item) = self.runs.get(&run).filter(|item| !matches!(item.stand, Stand::Ended(_)) && item.attempt == end.attempt.n) else {
-            return Vec::new();
-        };
+        let Some(item) = self.runs.get(&run).filter(|_| self.awaits(run, end.attempt.n)) else { return Vec::new() };
         let failures = item.failures + 1;
         let mut all = Vec::new();
         if let Some(on) = matching(end, policy.retry)
@@ -56,17 +54,21 @@ impl Queue {
             let kind = kind_of(end);
             let before = lane.causes.get(&kind);
             let failed = 1 + before.map_or(0, |runs| runs.iter().filter(|other| **other != run).count()) as u32;
-            let queued: Vec<RunId> = self.of_lane(item.lane).filter(|run| self.stand(*run) == Some(Stand::Queued)).collect();
-            if failed == most && before.is_none_or(|runs| !runs.contains(&run)) && !queued.is_empty() {
+            let mut queued: Vec<RunId> = if failed >= most { self.may_be_held(item.lane).collect() } else { Vec::new() };
+            if !all.is_empty() && failed >= most {
+                queued.push(run);
+            }
+            if !queued.is_empty() {
                 all.push(FollowUp::Hold { sweep: item.lane, runs: queued, why: format!("{failed} of its runs failed: {kind}") });
             }
         }
         all
     }
 
-    /// The runs of a sweep that may still start.
-    fn of_lane(&self, sweep: SweepId) -> impl Iterator<Item = RunId> {
-        self.order.values().copied().filter(move |run| self.runs.get(run).is_some_and(|item| item.lane == sweep))
+    /// The runs of a sweep that are queued and that nobody holds.
+    fn may_be_held(&self, sweep: SweepId) -> impl Iterator<Item = RunId> {
+        let all = self.order.values().filter_map(|run| Some((*run, self.runs.get(run)?)));
+        all.filter(move |(_, item)| item.lane == sweep && item.stand == Stand::Queued && item.held.is_none()).map(|(run, _)| run)
     }
 }
 

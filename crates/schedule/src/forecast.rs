@@ -4,7 +4,7 @@ use crate::decide::Mine;
 use crate::queue::Queue;
 use crate::room::World;
 use neronet_model::event::Process;
-use neronet_model::{Outcome, RunId, UnixMs};
+use neronet_model::{AttemptNo, Outcome, RunId, UnixMs};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 
@@ -37,25 +37,23 @@ impl Queue {
                 at = due.max(at);
                 continue;
             }
-            let Some(Reverse((end, run))) = ends.pop() else { break };
+            let Some(Reverse((end, _))) = ends.peek().copied() else { break };
             at = end;
             forecast.done = Some(end);
-            then.let_end(run, end);
             while let Some(Reverse((_, run))) = ends.peek().filter(|Reverse((next, _))| *next == end).copied() {
                 ends.pop();
-                then.let_end(run, end);
+                then.let_end(run);
             }
         }
-        let left = then.counts();
-        forecast.done = forecast.done.max(ends.into_iter().map(|Reverse((end, _))| end).max()).filter(|_| left.0 == 0);
+        let (queued, running) = then.counts();
+        let all_end = queued == 0 && running == ends.len();
+        forecast.done = forecast.done.max(ends.into_iter().map(|Reverse((end, _))| end).max()).filter(|_| all_end);
         forecast
     }
 
-    fn let_end(&mut self, run: RunId, at: UnixMs) {
-        if let Some(granted) = self.granted.get(&run).cloned() {
-            self.release(run, &granted, at);
-            self.leave_order(run);
-            self.end_as(run, Outcome::Finished);
-        }
+    fn let_end(&mut self, run: RunId) {
+        let attempt = self.runs.get(&run).map_or(AttemptNo(1), |item| item.attempt);
+        self.release(run, None);
+        self.end_as(run, attempt, Outcome::Finished);
     }
 }

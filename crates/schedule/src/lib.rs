@@ -8,8 +8,11 @@ mod follow_up;
 mod forecast;
 mod learned;
 mod needs;
+mod places;
 mod queue;
+mod ready;
 mod reason;
+mod reserve;
 mod room;
 
 pub use decide::{Decided, Mine, Start};
@@ -18,5 +21,5 @@ pub use forecast::Forecast;
 pub use learned::Learned;
 pub use needs::{Cpus, Gpus, Needs, Part};
 pub use queue::{Queue, Stand};
-pub use reason::{Lack, Reason};
+pub use reason::{Lack, Limited, Reason};
 pub use room::{Limits, Place, World};

@@ -1,20 +1,24 @@
 //! What a run needs of a machine, from what its experiment says.
 
+use crate::learned::Learned;
 use neronet_model::journal::Sweep;
 use neronet_model::queue::WHOLE;
 use neronet_model::settings::{self, Resources};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Needs {
     pub cpus: Cpus,
     pub gpus: Gpus,
-    /// Bytes that are set aside; 0 where nobody knows.
+    /// Bytes that are set aside; 0 where nobody says.
     pub memory: u64,
+    /// What earlier runs took, where nobody says: no reason not to start where nothing else runs.
+    pub usual_memory: u64,
     pub named: BTreeMap<String, u64>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Cpus {
     /// They do not count: whoever waits at a terminal has it start.
     Uncounted,
@@ -24,7 +28,7 @@ pub enum Cpus {
     Part { of: Option<u64> },
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Gpus {
     /// What was visible at submission stays so.
     Inherited,
@@ -40,10 +44,14 @@ pub enum Gpus {
 }
 
 /// How much of each GPU.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Part {
     Whole,
-    Thousandths(u32),
+    /// `usual`: bytes that earlier runs took of one, or 0.
+    Thousandths {
+        least: u32,
+        usual: u64,
+    },
     /// Bytes of its memory.
     Memory(u64),
 }
@@ -51,35 +59,52 @@ pub enum Part {
 impl Needs {
     /// `gpus` is what the run's own parameters make of `[resources] gpus` where that is an expression.
     pub fn of(sweep: &Sweep, gpus: Option<u32>) -> Needs {
-        let Resources { cpus, gpu_memory, memory, named, .. } = &sweep.settings.resources;
+        Needs::asked(&sweep.settings.resources, sweep.detached, sweep.parallel, gpus)
+    }
+
+    /// `detached`: nobody waits for the run at a terminal. `parallel`: how many of its sweep may run at a time.
+    pub fn asked(resources: &Resources, detached: bool, parallel: Option<u64>, gpus: Option<u32>) -> Needs {
+        let Resources { cpus, gpu_memory, memory, named, .. } = resources;
         let part = gpu_memory.map_or(Part::Whole, Part::Memory);
         let count = |n: u32| if n == 0 { Gpus::Hidden } else { Gpus::Count { least: n, most: n, part } };
-        let gpus = match &sweep.settings.resources.gpus {
-            None if sweep.detached || gpu_memory.is_some() => Gpus::OneIfAny(part),
+        let gpus = match &resources.gpus {
+            None if detached || gpu_memory.is_some() => Gpus::OneIfAny(part),
             None => Gpus::Inherited,
             Some(settings::Gpus::Count(n)) => count(*n),
             Some(settings::Gpus::All) => Gpus::All(part),
             Some(settings::Gpus::Range(least, most)) => Gpus::Count { least: (*least).max(1), most: *most, part },
             Some(settings::Gpus::Fraction(share)) => {
-                let thousandths = ((share * f64::from(WHOLE)).ceil() as u32).clamp(1, WHOLE);
-                Gpus::Count { least: 1, most: 1, part: gpu_memory.map_or(Part::Thousandths(thousandths), Part::Memory) }
+                // Three times a third is one.
+                let share = Part::Thousandths { least: ((share * f64::from(WHOLE)) as u32).clamp(1, WHOLE), usual: 0 };
+                Gpus::Count { least: 1, most: 1, part: gpu_memory.map_or(share, Part::Memory) }
             }
             Some(settings::Gpus::Expression(_)) => count(gpus.unwrap_or(1)),
         };
         let cpus = match cpus {
             Some(n) => Cpus::Bound(*n),
-            None if sweep.detached => Cpus::Part { of: sweep.parallel },
+            None if detached => Cpus::Part { of: parallel },
             None => Cpus::Uncounted,
         };
         let named = named.iter().map(|(name, amount)| (name.clone(), *amount)).collect();
-        Needs { cpus, gpus, memory: memory.unwrap_or(0), named }
+        Needs { cpus, gpus, memory: memory.unwrap_or(0), usual_memory: 0, named }
     }
 
-    /// How many GPUs it needs where there are any.
+    /// With what earlier runs took where the experiment does not say what it needs.
+    pub(crate) fn with(&self, learned: &Learned) -> Needs {
+        let mut needs = self.clone();
+        if needs.memory == 0 {
+            needs.usual_memory = learned.memory().unwrap_or(0);
+        }
+        if let Gpus::Count { part: Part::Thousandths { usual, .. }, .. } = &mut needs.gpus {
+            *usual = learned.gpu_memory().unwrap_or(0);
+        }
+        needs
+    }
+
+    /// How many GPUs it cannot do without.
     pub(crate) fn least_gpus(&self) -> u64 {
         match self.gpus {
-            Gpus::Inherited | Gpus::Hidden => 0,
-            Gpus::OneIfAny(_) | Gpus::All(_) => 1,
+            Gpus::Inherited | Gpus::Hidden | Gpus::OneIfAny(_) | Gpus::All(_) => 0,
             Gpus::Count { least, .. } => u64::from(least),
         }
     }

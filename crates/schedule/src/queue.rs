@@ -3,21 +3,18 @@
 use crate::decide::Mine;
 use crate::learned::Learned;
 use crate::needs::Needs;
+use crate::ready::{Class, Kind};
 use crate::reason::Reason;
 use crate::room::Used;
 use neronet_model::event::Process;
 use neronet_model::journal::{Entry, Member, Submitted, Sweep};
-use neronet_model::queue::{Dependency, Grant, Place, Quota, Wishes};
+use neronet_model::queue::{Dependency, Grant, Quota};
 use neronet_model::run::{Decision, KnownEnd};
 use neronet_model::time::Millis;
 use neronet_model::{AttemptNo, Outcome, RunId, SweepId, UnixMs};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-
-/// Between neighbours in the order as they are submitted: so often something can be moved between the same two before all are
-/// numbered anew.
-const GAP: i128 = 1 << 64;
 
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Queue {
@@ -28,11 +25,15 @@ pub struct Queue {
     pub(crate) used: BTreeMap<String, Used>,
     /// Runs that wait for a run of another experiment.
     waiting: BTreeMap<RunId, BTreeSet<RunId>>,
+    /// Sweeps that wait for a run.
+    waiting_sweeps: BTreeMap<RunId, BTreeSet<SweepId>>,
     pub(crate) quotas: BTreeMap<String, Quota>,
     pub(crate) projects: BTreeMap<String, InUse>,
     pub(crate) learned: BTreeMap<(String, String), Learned>,
-    /// The order of all that may still start.
+    /// The order of all that may still start, or runs.
     pub(crate) order: BTreeMap<i128, RunId>,
+    /// The first ready run of each sweep of which one more may start.
+    pub(crate) heads: BTreeMap<Class, BTreeSet<(Key, SweepId)>>,
 }
 
 /// How a run stands.
@@ -49,24 +50,24 @@ pub(crate) struct Item {
     pub(crate) lane: SweepId,
     pub(crate) attempt: AttemptNo,
     pub(crate) stand: Stand,
-    pub(crate) priority: i64,
-    position: i128,
+    priority: i64,
+    pub(crate) position: i128,
     pub(crate) not_before: Option<UnixMs>,
     pub(crate) held: Option<Box<Held>>,
     pub(crate) after: Option<RunId>,
-    /// Its own, where they are not its sweep's.
-    pub(crate) needs: Option<Arc<Needs>>,
+    /// Its own, where it is not its sweep's.
+    pub(crate) kind: Option<Arc<Kind>>,
     /// Attempts that failed, since somebody last asked for one.
     pub(crate) failures: u32,
-    /// Whoever keeps the queue starts it, whatever its sweep was.
-    pub(crate) handed_over: bool,
-    trashed: bool,
+    /// Whoever keeps the queue starts it, not a process that somebody looks at.
+    pub(crate) kept: bool,
+    pub(crate) trashed: bool,
 }
 
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Held {
-    pub(crate) by: String,
-    pub(crate) why: Option<String>,
+    by: String,
+    why: Option<String>,
 }
 
 /// Who comes first: the higher priority, then the order of the queue.
@@ -75,52 +76,77 @@ pub(crate) type Key = (Reverse<i64>, i128, RunId);
 /// The runs of a sweep.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Lane {
-    pub(crate) project: String,
-    pub(crate) experiment: String,
-    pub(crate) needs: Arc<Needs>,
+    pub(crate) kind: Arc<Kind>,
     pub(crate) parallel: Option<u64>,
-    pub(crate) wishes: Wishes,
-    best_of: Vec<RunId>,
-    pub(crate) time_limit: Option<Millis>,
-    pub(crate) detached: bool,
+    gpu_hours: Option<Millis>,
+    /// Runs that must have ended first; true: and finished.
+    after: BTreeMap<RunId, bool>,
+    best_of: BTreeSet<RunId>,
     /// Those that may start as far as they themselves are concerned.
-    pub(crate) ready: BTreeSet<Key>,
+    pub(crate) ready: BTreeMap<Class, BTreeSet<Key>>,
+    /// Runs that must have ended first and have not, or not well.
+    pub(crate) waits: BTreeSet<RunId>,
+    /// None of those has finished of which it goes on from the best.
+    pub(crate) upstream_failed: bool,
     pub(crate) running: u64,
-    /// Milliseconds that its runs had GPUs, each counted.
-    pub(crate) gpu_ms: u64,
-    /// How often runs failed, by cause.
+    gpu_time: GpuTime,
+    /// Which runs failed, by cause.
     pub(crate) causes: BTreeMap<String, BTreeSet<RunId>>,
+}
+
+/// What a sweep's runs had of GPUs, each counted.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+struct GpuTime {
+    /// Milliseconds, of attempts that ended.
+    over: u64,
+    /// GPUs that they have now, and the sum of the moments since when.
+    now: u64,
+    since: i128,
 }
 
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Granted {
     pub(crate) at: UnixMs,
-    pub(crate) starter: Process,
+    starter: Process,
     pub(crate) grant: Grant,
 }
 
 /// What the runs of a project have together.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct InUse {
     pub(crate) runs: u64,
     pub(crate) gpus: u64,
+}
+
+impl Lane {
+    /// Whether its runs have had GPUs for as long as they may, those that run counted in.
+    pub(crate) fn gpu_time_is_over(&self, now: UnixMs) -> bool {
+        let GpuTime { over, now: gpus, since } = self.gpu_time;
+        let running = (i128::from(gpus) * i128::from(now.0) - since).max(0);
+        self.gpu_hours.is_some_and(|most| i128::from(over) + running >= i128::from(most.0))
+    }
 }
 
 impl Queue {
     pub fn apply(&mut self, entry: &Entry) {
         match entry {
             Entry::Submitted(all) => all.iter().for_each(|submitted| self.submitted(submitted)),
-            Entry::Decided { at, decision } => self.decided(*at, decision),
+            Entry::Decided { decision, .. } => self.decided(decision),
             Entry::Started { at, run, attempt, grant, driver } => self.started(*at, *run, *attempt, grant, driver),
             Entry::Returned { run, attempt } => self.returned(*run, *attempt),
             Entry::Ended { run, end } => self.ended(*run, end),
             Entry::Held { runs, by, why, .. } => self.each(runs, |item| {
                 item.held = Some(Box::new(Held { by: by.clone(), why: why.clone() }));
             }),
-            Entry::Released { runs } => self.each(runs, |item| {
-                item.held = None;
-                item.not_before = None;
-            }),
+            Entry::Released { runs } => {
+                self.each(runs, |item| {
+                    item.held = None;
+                    item.not_before = None;
+                });
+                // Whoever released them has seen what failed.
+                let lanes: BTreeSet<SweepId> = runs.iter().filter_map(|run| Some(self.runs.get(run)?.lane)).collect();
+                lanes.iter().filter_map(|id| self.lanes.get_mut(id).map(|lane| lane.causes.clear())).for_each(drop);
+            }
             Entry::Prioritised { runs, priority } => self.each(runs, |item| item.priority = *priority),
             Entry::Moved { runs, to } => self.moved(runs, *to),
             Entry::Trashed { runs, .. } => self.each(runs, |item| item.trashed = true),
@@ -140,9 +166,20 @@ impl Queue {
         self.runs.get(&run).map(|item| item.stand)
     }
 
+    /// Whether an end of this attempt is still to be learned. To be asked with home's lock held, before the end and what follows
+    /// from it are written down: of two who saw it end, one decides on what follows.
+    pub fn awaits(&self, run: RunId, attempt: AttemptNo) -> bool {
+        self.runs.get(&run).is_some_and(|item| attempt >= item.attempt && !matches!(item.stand, Stand::Ended(_)))
+    }
+
     /// What a run has now.
     pub fn grant(&self, run: RunId) -> Option<&Grant> {
         self.granted.get(&run).map(|granted| &granted.grant)
+    }
+
+    /// The process that was to start what a run was granted for.
+    pub fn starter(&self, run: RunId) -> Option<&Process> {
+        self.granted.get(&run).map(|granted| &granted.starter)
     }
 
     /// Everything that has been given something, in the order of ids.
@@ -152,22 +189,30 @@ impl Queue {
 
     /// All that is queued, in the order in which it would start if everything fitted: by priority, then by place.
     pub fn queued(&self) -> Vec<RunId> {
-        let mut all: Vec<Key> = self.order.values().filter_map(|run| Some(key(*run, self.runs.get(run)?))).collect();
-        all.retain(|(.., run)| self.runs.get(run).is_some_and(|item| item.stand == Stand::Queued && !item.trashed));
-        all.sort_unstable();
+        let mut all: Vec<Key> = self.all_queued().map(|(run, item)| key(run, item)).collect();
+        // Mostly they are in this order already.
+        all.sort();
         all.into_iter().map(|(.., run)| run).collect()
     }
 
     /// Of those that are `mine` all that are queued, in no particular order.
     pub fn queued_of(&self, mine: Mine<'_>) -> Vec<RunId> {
-        let of_lane = |item: &Item| self.lanes.get(&item.lane).is_some_and(|lane| lane.detached);
         let is_mine = |run: &RunId, item: &Item| match mine {
-            Mine::Detached => item.handed_over || of_lane(item),
-            Mine::These { runs, .. } => runs.contains(run),
+            Mine::Detached => item.kept,
+            Mine::These { runs, .. } => !item.kept && runs.contains(run),
             Mine::All => true,
         };
+        self.all_queued().filter(|(run, item)| is_mine(run, item)).map(|(run, _)| run).collect()
+    }
+
+    fn all_queued(&self) -> impl Iterator<Item = (RunId, &Item)> {
         let all = self.order.values().filter_map(|run| Some((*run, self.runs.get(run)?)));
-        all.filter(|(run, item)| item.stand == Stand::Queued && is_mine(run, item)).map(|(run, _)| run).collect()
+        all.filter(|(_, item)| item.stand == Stand::Queued && !item.trashed)
+    }
+
+    /// Queued ones, and those that have been given something.
+    pub fn counts(&self) -> (usize, usize) {
+        (self.all_queued().count(), self.granted.len())
     }
 
     /// Whether something of a sweep is left that may start.
@@ -177,13 +222,21 @@ impl Queue {
 
     /// Whoever keeps the queue starts it; else a process that somebody looks at.
     pub fn is_detached(&self, run: RunId) -> bool {
-        let item = self.runs.get(&run);
-        item.is_some_and(|item| item.handed_over || self.lanes.get(&item.lane).is_some_and(|lane| lane.detached))
+        self.runs.get(&run).is_some_and(|item| item.kept)
     }
 
-    /// The process that was to start what a run was granted for.
-    pub fn starter(&self, run: RunId) -> Option<&Process> {
-        self.granted.get(&run).map(|granted| &granted.starter)
+    /// What earlier runs of an experiment took.
+    pub fn learned(&self, project: &str, experiment: &str) -> Option<&Learned> {
+        self.learned.get(&(project.to_string(), experiment.to_string()))
+    }
+
+    /// What runs need, with what earlier runs of the experiment took where it says nothing.
+    pub fn needs(&self, project: &str, experiment: &str, needs: &Needs) -> Needs {
+        self.learned(project, experiment).map_or_else(|| needs.clone(), |learned| needs.with(learned))
+    }
+
+    pub fn quotas(&self) -> impl Iterator<Item = (&str, &Quota)> {
+        self.quotas.iter().map(|(project, quota)| (project.as_str(), quota))
     }
 
     /// Why a run cannot start whatever is free.
@@ -192,21 +245,11 @@ impl Queue {
         self.own_reason(item, self.lanes.get(&item.lane)?, now)
     }
 
-    pub fn counts(&self) -> (usize, usize) {
-        (self.order.len().saturating_sub(self.granted.len()), self.granted.len())
-    }
-
-    /// What earlier runs of an experiment took.
-    pub fn learned(&self, project: &str, experiment: &str) -> Option<&Learned> {
-        self.learned.get(&(project.to_string(), experiment.to_string()))
-    }
-
-    pub fn quotas(&self) -> impl Iterator<Item = (&str, &Quota)> {
-        self.quotas.iter().map(|(project, quota)| (project.as_str(), quota))
-    }
-
     /// Why a run does not start whatever is free: what was said of it, and what it waits for.
     pub(crate) fn own_reason(&self, item: &Item, lane: &Lane, now: UnixMs) -> Option<Reason> {
+        if item.trashed {
+            return Some(Reason::Trashed);
+        }
         if let Some(held) = &item.held {
             return Some(Reason::Held { by: held.by.clone(), why: held.why.clone() });
         }
@@ -221,76 +264,73 @@ impl Queue {
         if let Some(reason) = self.lane_reason(lane) {
             return Some(reason);
         }
-        let not_before = item.not_before.max(lane.wishes.not_before);
-        not_before.filter(|at| *at > now).map(Reason::NotBefore)
+        item.not_before.filter(|at| *at > now).map(Reason::NotBefore)
     }
 
     /// What all runs of a sweep wait for.
-    pub(crate) fn lane_reason(&self, lane: &Lane) -> Option<Reason> {
-        let mut waits = Vec::new();
-        for Dependency { run, ok } in &lane.wishes.after {
-            match self.stand(*run) {
-                Some(Stand::Ended(Outcome::Finished)) => {}
-                Some(Stand::Ended(outcome)) if *ok => return Some(Reason::Upstream { run: *run, outcome: Some(outcome) }),
-                None if *ok => return Some(Reason::Upstream { run: *run, outcome: None }),
-                Some(Stand::Ended(_)) | None => {}
-                Some(_) => waits.push(*run),
-            }
+    fn lane_reason(&self, lane: &Lane) -> Option<Reason> {
+        let ended = |run: &RunId| match self.stand(*run) {
+            Some(Stand::Ended(outcome)) => Some(Some(outcome)),
+            Some(_) => None,
+            None => Some(None),
+        };
+        if let Some((run, outcome)) = lane.waits.iter().find_map(|run| Some((*run, ended(run)?))) {
+            return Some(Reason::Upstream { run, outcome });
         }
-        if !waits.is_empty() {
-            return Some(Reason::After { runs: waits, best: false });
+        if !lane.waits.is_empty() {
+            let best = lane.best_of.iter().any(|run| lane.waits.contains(run));
+            let runs = if best { lane.best_of.iter().copied().collect() } else { lane.waits.iter().copied().collect() };
+            return Some(Reason::After { runs, best });
         }
-        let stands: Vec<(RunId, Option<Stand>)> = lane.best_of.iter().map(|run| (*run, self.stand(*run))).collect();
-        waits.extend(stands.iter().filter(|(_, stand)| matches!(stand, Some(Stand::Queued | Stand::Granted))).map(|(run, _)| *run));
-        if !waits.is_empty() {
-            return Some(Reason::After { runs: lane.best_of.clone(), best: true });
-        }
-        let finished = stands.iter().any(|(_, stand)| *stand == Some(Stand::Ended(Outcome::Finished)));
-        let last = stands.last().filter(|_| !finished)?;
-        let outcome = if let Some(Stand::Ended(outcome)) = last.1 { Some(outcome) } else { None };
-        Some(Reason::Upstream { run: last.0, outcome })
-    }
-
-    pub(crate) fn needs_of<'q>(&'q self, item: &'q Item, lane: &'q Lane) -> &'q Arc<Needs> {
-        item.needs.as_ref().unwrap_or(&lane.needs)
+        let last = lane.best_of.last().copied().filter(|_| lane.upstream_failed)?;
+        Some(Reason::Upstream { run: last, outcome: ended(&last).flatten() })
     }
 
     fn submitted(&mut self, Submitted { sweep, members }: &Submitted) {
+        let mut after = BTreeMap::new();
+        for Dependency { run, ok } in &sweep.wishes.after {
+            *after.entry(*run).or_default() |= *ok;
+        }
         let lane = Lane {
-            project: sweep.project.clone(),
-            experiment: sweep.experiment.clone(),
-            needs: Arc::new(Needs::of(sweep, None)),
+            kind: Arc::new(kind(sweep, None)),
             parallel: sweep.parallel.or((!sweep.detached).then_some(1)),
-            wishes: sweep.wishes.clone(),
-            best_of: sweep.best_of.clone(),
-            time_limit: sweep.settings.time_limit,
-            detached: sweep.detached,
-            ready: BTreeSet::new(),
+            gpu_hours: sweep.wishes.gpu_time,
+            after: after.clone(),
+            best_of: sweep.best_of.iter().copied().collect(),
+            ready: BTreeMap::new(),
+            waits: BTreeSet::new(),
+            upstream_failed: false,
             running: 0,
-            gpu_ms: 0,
+            gpu_time: GpuTime::default(),
             causes: BTreeMap::new(),
         };
         self.lanes.insert(sweep.id, lane);
+        for run in after.into_keys().chain(sweep.best_of.iter().copied()) {
+            self.waiting_sweeps.entry(run).or_default().insert(sweep.id);
+            self.look_at(sweep.id, run);
+        }
+        let mut kinds: BTreeMap<u32, Arc<Kind>> = BTreeMap::new();
         for member in members {
-            self.member(sweep, member);
+            let own = |gpus| Arc::clone(kinds.entry(gpus).or_insert_with(|| Arc::new(kind(sweep, Some(gpus)))));
+            self.member(sweep, member, member.gpus.map(own));
         }
     }
 
-    fn member(&mut self, sweep: &Sweep, member: &Member) {
+    fn member(&mut self, sweep: &Sweep, member: &Member, kind: Option<Arc<Kind>>) {
         let run = member.id;
-        let position = self.last_position() + GAP;
+        let position = self.last_place();
         let item = Item {
             lane: sweep.id,
             attempt: AttemptNo(1),
             stand: Stand::Queued,
             priority: sweep.wishes.priority,
             position,
-            not_before: None,
+            not_before: sweep.wishes.not_before,
             held: None,
             after: member.after,
-            needs: member.gpus.map(|gpus| Arc::new(Needs::of(sweep, Some(gpus)))),
+            kind,
             failures: 0,
-            handed_over: false,
+            kept: sweep.detached,
             trashed: false,
         };
         if let Some(after) = member.after {
@@ -301,32 +341,31 @@ impl Queue {
         self.settle(run);
     }
 
-    fn last_position(&self) -> i128 {
-        self.order.last_key_value().map_or(0, |(position, _)| *position)
-    }
-
-    fn decided(&mut self, at: UnixMs, decision: &Decision) {
+    fn decided(&mut self, decision: &Decision) {
         let Some(item) = self.runs.get(&decision.run).filter(|item| decision.attempt >= item.attempt) else { return };
-        let before = item.position;
-        let by_itself = decision.because.is_some();
-        if let Some(granted) = self.granted.get(&decision.run).cloned() {
-            self.release(decision.run, &granted, at);
+        // The same once more, when it has come to something already.
+        if item.stand == Stand::Granted && decision.attempt == item.attempt {
+            return;
         }
+        let by_itself = decision.because.is_some();
         // Whoever was in the queue keeps his place; whoever had left it comes last, but a retry that nobody asked for goes first.
-        let known = self.order.get(&before) == Some(&decision.run);
-        let position = match (known, by_itself) {
-            (true, _) => before,
-            (false, true) => self.order.first_key_value().map_or(0, |(first, _)| *first) - GAP,
-            (false, false) => self.last_position() + GAP,
+        let position = match self.has_place(decision.run, item) {
+            true => item.position,
+            false if by_itself => self.first_place(),
+            false => self.last_place(),
         };
+        self.release(decision.run, None);
         self.order.insert(position, decision.run);
         self.change(decision.run, |item| {
             item.attempt = decision.attempt;
             item.stand = Stand::Queued;
             item.position = position;
             item.not_before = decision.not_before;
-            item.failures = if by_itself { item.failures } else { 0 };
-            item.handed_over = decision.driver.is_none();
+            if !by_itself {
+                item.failures = 0;
+                item.held = None;
+            }
+            item.kept = decision.driver.is_none();
         });
         self.tell_who_waits_for(decision.run);
     }
@@ -335,55 +374,55 @@ impl Queue {
         let Some(item) = self.runs.get(&run).filter(|item| item.stand == Stand::Queued && item.attempt == attempt) else { return };
         let lane = item.lane;
         self.used.entry(grant.machine.clone()).or_default().take(grant);
-        if let Some(lane) = self.lanes.get_mut(&lane) {
-            lane.running += 1;
-            let project = self.projects.entry(lane.project.clone()).or_default();
+        if let Some(lane) = self.lanes.get(&lane) {
+            let project = self.projects.entry(lane.kind.project.clone()).or_default();
             project.runs += 1;
             project.gpus += gpus(grant);
         }
+        self.change_lane(lane, |lane| {
+            lane.running += 1;
+            lane.gpu_time.now += gpus(grant);
+            lane.gpu_time.since += i128::from(at.0) * i128::from(gpus(grant));
+        });
         self.granted.insert(run, Granted { at, starter: starter.clone(), grant: grant.clone() });
         self.change(run, |item| item.stand = Stand::Granted);
     }
 
     fn returned(&mut self, run: RunId, attempt: AttemptNo) {
-        let is_current = |item: &&Item| item.stand == Stand::Granted && item.attempt == attempt;
-        if self.runs.get(&run).is_some_and(|item| is_current(&item))
-            && let Some(granted) = self.granted.get(&run).cloned()
-        {
-            self.release(run, &granted, granted.at);
+        if self.runs.get(&run).is_some_and(|item| item.stand == Stand::Granted && item.attempt == attempt) {
+            self.release(run, Some(Millis(0)));
             self.change(run, |item| item.stand = Stand::Queued);
         }
     }
 
     fn ended(&mut self, run: RunId, end: &KnownEnd) {
-        let Some(item) = self.runs.get(&run).filter(|item| end.attempt.n >= item.attempt) else { return };
-        // It may be learned by several.
-        if matches!(item.stand, Stand::Ended(_)) && end.attempt.n == item.attempt {
+        if !self.awaits(run, end.attempt.n) {
+            // Several may learn it; what was learned last is what listings show.
+            if self.runs.get(&run).is_some_and(|item| item.attempt == end.attempt.n && item.stand != Stand::Ended(end.outcome)) {
+                self.change(run, |item| item.stand = Stand::Ended(end.outcome));
+                self.tell_who_waits_for(run);
+            }
             return;
         }
-        let (lane, position) = (item.lane, item.position);
-        if let Some(granted) = self.granted.get(&run).cloned() {
-            let at = end.attempt.end.as_ref().map_or(granted.at, |end| end.at);
-            self.release(run, &granted, at);
-        }
-        if let Some(lane) = self.lanes.get_mut(&lane) {
-            self.learned.entry((lane.project.clone(), lane.experiment.clone())).or_default().add(end);
+        let at = end.attempt.end.as_ref().map(|end| end.at);
+        let since = self.granted.get(&run).map(|granted| granted.at);
+        let by_clock = at.zip(since).map(|(at, since)| Millis(u64::try_from(at.0.saturating_sub(since.0)).unwrap_or(0)));
+        self.release(run, end.attempt.lasted.or(by_clock));
+        let Some(item) = self.runs.get(&run) else { return };
+        if let Some(lane) = self.lanes.get_mut(&item.lane) {
+            let of = (lane.kind.project.clone(), lane.kind.experiment.clone());
+            self.learned.entry(of).or_default().add(end);
             if end.outcome == Outcome::Failed {
                 lane.causes.entry(crate::follow_up::kind_of(end)).or_default().insert(run);
             }
         }
-        self.order.remove(&position);
-        self.end_as(run, end.outcome);
+        self.end_as(run, end.attempt.n, end.outcome);
     }
 
-    pub(crate) fn leave_order(&mut self, run: RunId) {
-        if let Some(item) = self.runs.get(&run) {
-            self.order.remove(&item.position);
-        }
-    }
-
-    pub(crate) fn end_as(&mut self, run: RunId, outcome: Outcome) {
+    pub(crate) fn end_as(&mut self, run: RunId, attempt: AttemptNo, outcome: Outcome) {
+        self.leave_order(run);
         self.change(run, |item| {
+            item.attempt = attempt;
             item.stand = Stand::Ended(outcome);
             item.not_before = None;
             item.failures += u32::from(matches!(outcome, Outcome::Failed | Outcome::Lost));
@@ -391,126 +430,74 @@ impl Queue {
         self.tell_who_waits_for(run);
     }
 
-    /// Takes back what a run had.
-    pub(crate) fn release(&mut self, run: RunId, Granted { at, grant, .. }: &Granted, until: UnixMs) {
-        self.granted.remove(&run);
+    /// Takes back what a run had, for so long.
+    pub(crate) fn release(&mut self, run: RunId, lasted: Option<Millis>) {
+        let Some(Granted { at, grant, .. }) = self.granted.remove(&run) else { return };
         if let Some(used) = self.used.get_mut(&grant.machine) {
-            used.give_back(grant);
+            used.give_back(&grant);
         }
-        let Some(lane) = self.runs.get(&run).and_then(|item| self.lanes.get_mut(&item.lane)) else { return };
-        lane.running = lane.running.saturating_sub(1);
-        let lasted = u64::try_from(until.0.saturating_sub(at.0)).unwrap_or(0);
-        lane.gpu_ms = lane.gpu_ms.saturating_add(lasted.saturating_mul(gpus(grant)));
-        if let Some(project) = self.projects.get_mut(&lane.project) {
+        let Some(item) = self.runs.get(&run) else { return };
+        let lasted = lasted.unwrap_or_default().0;
+        self.change_lane(item.lane, |lane| {
+            lane.running = lane.running.saturating_sub(1);
+            let time = &mut lane.gpu_time;
+            time.now = time.now.saturating_sub(gpus(&grant));
+            time.since -= i128::from(at.0) * i128::from(gpus(&grant));
+            time.over = time.over.saturating_add(lasted.saturating_mul(gpus(&grant)));
+        });
+        let lane = self.runs.get(&run).and_then(|item| self.lanes.get(&item.lane));
+        if let Some(project) = lane.and_then(|lane| self.projects.get_mut(&lane.kind.project)) {
             project.runs = project.runs.saturating_sub(1);
-            project.gpus = project.gpus.saturating_sub(gpus(grant));
+            project.gpus = project.gpus.saturating_sub(gpus(&grant));
         }
     }
 
     fn purged(&mut self, run: RunId) {
-        if let Some(granted) = self.granted.get(&run).cloned() {
-            self.release(run, &granted, granted.at);
-        }
+        self.release(run, None);
+        self.leave_order(run);
+        self.unsettle(run);
         let Some(item) = self.runs.remove(&run) else { return };
-        self.order.remove(&item.position);
-        if let Some(lane) = self.lanes.get_mut(&item.lane) {
-            lane.ready.remove(&key(run, &item));
-        }
         if let Some(waiting) = item.after.and_then(|after| self.waiting.get_mut(&after)) {
             waiting.remove(&run);
         }
         self.tell_who_waits_for(run);
     }
 
-    fn moved(&mut self, runs: &[RunId], to: Place) {
-        let still: Vec<RunId> = self.order.values().copied().filter(|run| runs.contains(run)).collect();
-        let anchor = match to {
-            Place::Before(run) | Place::After(run) if still.contains(&run) => return,
-            Place::Before(run) | Place::After(run) => match self.runs.get(&run).map(|item| item.position) {
-                Some(position) if self.order.get(&position) == Some(&run) => Some(position),
-                _ => return,
-            },
-            Place::First | Place::Last => None,
-        };
-        let place = |queue: &Queue| match (to, anchor) {
-            (Place::Before(_), Some(anchor)) => {
-                (queue.order.range(..anchor).next_back().map_or(anchor - 2 * GAP, |(before, _)| *before), anchor)
-            }
-            (Place::After(_), Some(anchor)) => {
-                (anchor, queue.order.range(anchor + 1..).next().map_or(anchor + 2 * GAP, |(behind, _)| *behind))
-            }
-            (Place::First, _) => {
-                let first = queue.order.first_key_value().map_or(0, |(first, _)| *first);
-                (first - (still.len() as i128 + 1) * GAP, first)
-            }
-            _ => (queue.last_position(), queue.last_position() + (still.len() as i128 + 1) * GAP),
-        };
-        for run in &still {
-            if let Some(item) = self.runs.get(run) {
-                self.order.remove(&item.position);
-            }
-        }
-        let (from, until) = place(self);
-        let step = (until - from) / (still.len() as i128 + 1);
-        if step == 0 {
-            // No room is left between these two: all get new places, in the same order.
-            for run in &still {
-                if let Some(position) = self.runs.get(run).map(|item| item.position) {
-                    self.order.insert(position, *run);
-                }
-            }
-            self.number_anew();
-            self.moved(runs, to);
-            return;
-        }
-        for (n, run) in still.iter().enumerate() {
-            let position = from + step * (n as i128 + 1);
-            self.order.insert(position, *run);
-            self.change(*run, |item| item.position = position);
-        }
-    }
-
-    fn number_anew(&mut self) {
-        let all: Vec<RunId> = self.order.values().copied().collect();
-        self.order = all.iter().enumerate().map(|(n, run)| ((n as i128 + 1) * GAP, *run)).collect();
-        for (n, run) in all.into_iter().enumerate() {
-            self.change(run, |item| item.position = (n as i128 + 1) * GAP);
-        }
-    }
-
     fn each(&mut self, runs: &[RunId], mut change: impl FnMut(&mut Item)) {
         runs.iter().for_each(|run| self.change(*run, &mut change));
     }
 
-    /// The only way in which an item changes: its sweep's set of ready ones follows.
-    fn change(&mut self, run: RunId, change: impl FnOnce(&mut Item)) {
-        let Some(item) = self.runs.get_mut(&run) else { return };
-        if let Some(lane) = self.lanes.get_mut(&item.lane) {
-            lane.ready.remove(&key(run, item));
-        }
-        change(item);
-        self.settle(run);
-    }
-
-    /// Puts a run among the ready ones of its sweep, or takes it out.
-    fn settle(&mut self, run: RunId) {
-        let Some(item) = self.runs.get(&run) else { return };
-        let may = item.after.is_none_or(|after| self.stand(after) == Some(Stand::Ended(Outcome::Finished)));
-        let ready = item.stand == Stand::Queued && item.held.is_none() && !item.trashed && may;
-        let key = key(run, item);
-        if let Some(lane) = self.lanes.get_mut(&item.lane) {
-            if ready {
-                lane.ready.insert(key);
-            } else {
-                lane.ready.remove(&key);
-            }
-        }
-    }
-
     fn tell_who_waits_for(&mut self, run: RunId) {
         for waiting in self.waiting.get(&run).cloned().unwrap_or_default() {
+            self.unsettle(waiting);
             self.settle(waiting);
         }
+        for sweep in self.waiting_sweeps.get(&run).cloned().unwrap_or_default() {
+            self.look_at(sweep, run);
+        }
+    }
+
+    /// Whether a sweep still waits for a run.
+    fn look_at(&mut self, sweep: SweepId, run: RunId) {
+        let stand = self.stand(run);
+        let Some(lane) = self.lanes.get(&sweep) else { return };
+        let asks = |ok: bool| match stand {
+            Some(Stand::Ended(outcome)) => ok && outcome != Outcome::Finished,
+            Some(_) => true,
+            None => ok,
+        };
+        let waits = lane.after.get(&run).is_some_and(|ok| asks(*ok)) || (lane.best_of.contains(&run) && asks(false));
+        let alone = lane.waits.iter().all(|other| *other == run) && !waits;
+        let finished = |run: &RunId| self.stand(*run) == Some(Stand::Ended(Outcome::Finished));
+        let upstream_failed = alone && !lane.best_of.is_empty() && !lane.best_of.iter().any(finished);
+        self.change_lane(sweep, |lane| {
+            if waits {
+                lane.waits.insert(run);
+            } else {
+                lane.waits.remove(&run);
+            }
+            lane.upstream_failed = upstream_failed;
+        });
     }
 }
 
@@ -518,6 +505,11 @@ pub(crate) fn key(run: RunId, item: &Item) -> Key {
     (Reverse(item.priority), item.position, run)
 }
 
-fn gpus(grant: &Grant) -> u64 {
+fn kind(sweep: &Sweep, gpus: Option<u32>) -> Kind {
+    let (project, experiment) = (sweep.project.clone(), sweep.experiment.clone());
+    Kind { project, experiment, time_limit: sweep.settings.time_limit, needs: Needs::of(sweep, gpus) }
+}
+
+pub(crate) fn gpus(grant: &Grant) -> u64 {
     grant.gpus.as_ref().map_or(0, Vec::len) as u64
 }

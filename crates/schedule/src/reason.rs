@@ -1,12 +1,14 @@
 //! Why a queued run waits, in data and in words.
 
 use crate::decide::Decided;
-use crate::queue::{Queue, Stand, key};
+use crate::queue::{Queue, Stand};
 use neronet_model::size::shown;
 use neronet_model::{Outcome, RunId, SweepId, UnixMs};
+use serde::{Deserialize, Serialize};
 
 /// What a machine has not, or not now.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Lack {
     Gpus {
         needs: u32,
@@ -38,7 +40,8 @@ pub enum Lack {
     Closed(String),
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Reason {
     Held {
         by: String,
@@ -60,7 +63,7 @@ pub enum Reason {
     },
     Quota {
         project: String,
-        what: &'static str,
+        what: Limited,
         most: u64,
     },
     GpuTime {
@@ -73,16 +76,27 @@ pub enum Reason {
     },
     /// It would fit, and would then make this one wait longer.
     Before(RunId),
-    /// Others of its sweep come first; they wait for this.
+    /// Others come first, this one before all.
     Turn {
-        ahead: u64,
+        behind: Option<RunId>,
     },
+    /// No machine that there is now can ever give it what it needs.
+    Never(Lack),
+    Trashed,
     /// Something is done first for the whole sweep.
     NotYet(String),
     /// There is no machine to start it on.
     NoMachine,
     /// It fits, and is started at this moment.
     Now,
+}
+
+/// What a project may have so much of at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Limited {
+    Runs,
+    Gpus,
 }
 
 impl Lack {
@@ -142,7 +156,10 @@ impl Reason {
                 let at_a_time = if *at_a_time == 1 { "one".to_string() } else { at_a_time.to_string() };
                 format!("waits for its turn: {at_a_time} at a time in sweep {sweep}")
             }
-            Reason::Quota { project, what, most } => format!("waits for its turn: project {project} may have {most} {what} at a time"),
+            Reason::Quota { project, what, most } => {
+                let most = counted(*most, if *what == Limited::Runs { "run" } else { "GPU" });
+                format!("waits for its turn: project {project} may have {most} at a time")
+            }
             Reason::GpuTime { sweep } => format!("sweep {sweep} has used up its GPU hours"),
             Reason::Lacks { lack: Lack::Closed(why), .. } => why.clone(),
             Reason::Lacks { lack, held_by, until } => {
@@ -158,7 +175,10 @@ impl Reason {
                 format!("waits for {}{who}", lack.wanted())
             }
             Reason::Before(run) => format!("waits for run {run} to start first, which needs what it would take"),
-            Reason::Turn { ahead } => format!("waits for its turn: {} before it", counted(*ahead, "run")),
+            Reason::Turn { behind: None } => "waits for its turn".into(),
+            Reason::Turn { behind: Some(run) } => format!("waits for its turn: run {run} comes first"),
+            Reason::Never(lack) => format!("waits for another machine: it {}", lack.never()),
+            Reason::Trashed => "in the trash".into(),
             Reason::NotYet(what) => what.clone(),
             Reason::NoMachine => "there is no machine to start it on".into(),
             Reason::Now => "is being started".into(),
@@ -181,11 +201,10 @@ impl Queue {
         if decided.starts.iter().any(|start| start.run == run) {
             return Some(Reason::Now);
         }
-        let key = key(run, item);
-        match decided.blocked.get(&item.lane) {
-            // Some of its sweep need something else than others.
-            Some(reason) if lane.ready.first() == Some(&key) || item.needs.is_none() => Some(reason.clone()),
-            _ => Some(Reason::Turn { ahead: lane.ready.range(..key).count() as u64 }),
+        if let Some(most) = lane.parallel.filter(|most| lane.running >= *most) {
+            return Some(Reason::Parallel { sweep: item.lane, at_a_time: most });
         }
+        let known = decided.sweeps.get(&item.lane).or_else(|| decided.of_kind(item.kind(lane)));
+        Some(known.cloned().unwrap_or(Reason::Turn { behind: decided.first.filter(|first| *first != run) }))
     }
 }

@@ -121,11 +121,14 @@ impl<'w> Room<'w> {
             return Err(Lack::Runs { most: limits.max_runs.unwrap_or_default() });
         }
         let gpus = self.gpus(needs, ever)?;
-        let (cpus, cores) = self.cpus(needs, gpus.as_ref().map_or(0, Vec::len) as u32)?;
+        let (cpus, cores) = self.cpus(needs, gpus.as_deref().unwrap_or_default())?;
         let elsewhere = if ever { 0 } else { self.place.memory_elsewhere };
         let free = self.memory().saturating_sub(elsewhere).saturating_sub(self.used.memory);
-        if needs.memory > free {
-            return Err(Lack::Memory { needs: needs.memory, free, all: self.memory() });
+        // What earlier runs took says nothing for certain: where nothing else of ours runs, it is tried.
+        let usual = if self.used.runs == 0 { needs.usual_memory.min(free) } else { needs.usual_memory };
+        let memory = needs.memory.max(usual);
+        if memory > free {
+            return Err(Lack::Memory { needs: memory, free, all: self.memory() });
         }
         for (name, amount) in &needs.named {
             let all = limits.named.get(name).copied().unwrap_or(0);
@@ -134,18 +137,21 @@ impl<'w> Room<'w> {
                 return Err(Lack::Named { name: name.clone(), needs: *amount, all });
             }
         }
-        Ok(Grant { machine: machine.name.clone(), cpus, cores, memory: needs.memory, gpus, named: needs.named.clone() })
+        Ok(Grant { machine: machine.name.clone(), cpus, cores, memory, gpus, named: needs.named.clone() })
     }
 
-    fn cpus(&self, needs: &Needs, gpus: u32) -> Result<(u32, Vec<u32>), Lack> {
+    fn cpus(&self, needs: &Needs, gpus: &[GpuShare]) -> Result<(u32, Vec<u32>), Lack> {
         let all = self.cores();
         let (wanted, bound) = match needs.cpus {
             Cpus::Uncounted => return Ok((0, Vec::new())),
             Cpus::Bound(n) => (n, true),
-            Cpus::Part { of } => {
-                let of_gpus = self.place.machine.gpus.len() as u64;
-                let shared = of.unwrap_or(of_gpus / u64::from(gpus.max(1))).max(1);
-                ((u64::from(all) / shared).max(1) as u32, false)
+            Cpus::Part { of: Some(of) } => ((u64::from(all) / of.max(1)).max(1) as u32, false),
+            Cpus::Part { of: None } => {
+                // The same part of the processors as of the GPUs; without any, as much as with one.
+                let there = (self.place.machine.gpus.len() as u64).max(1) * u64::from(WHOLE);
+                let taken: u64 = gpus.iter().map(|gpu| u64::from(gpu.share)).sum();
+                let taken = if gpus.is_empty() { u64::from(WHOLE) } else { taken };
+                ((u64::from(all) * taken / there).clamp(1, u64::from(all)) as u32, false)
             }
         };
         let free = all.saturating_sub(self.used.cpus);
@@ -163,16 +169,20 @@ impl<'w> Room<'w> {
 
     fn gpus(&self, needs: &Needs, ever: bool) -> Result<Option<Vec<GpuShare>>, Lack> {
         let all = &self.place.machine.gpus;
+        let leave = self.place.limits.leave_gpus as usize;
         let (least, most, part) = match needs.gpus {
             Gpus::Inherited => return Ok(None),
             Gpus::Hidden => return Ok(Some(Vec::new())),
             Gpus::OneIfAny(_) if all.is_empty() => return Ok(None),
             Gpus::OneIfAny(part) => (1, 1, part),
             Gpus::All(_) if all.is_empty() => return Ok(None),
-            Gpus::All(part) => (all.len() as u32, all.len() as u32, part),
+            // All that runs may have.
+            Gpus::All(part) => {
+                let count = all.len().saturating_sub(leave).max(1) as u32;
+                (count, count, part)
+            }
             Gpus::Count { least, most, part } => (least, most, part),
         };
-        let leave = self.place.limits.leave_gpus as usize;
         let elsewhere = |gpu: &Gpu| !ever && self.place.gpus_elsewhere.contains_key(&gpu.id);
         let in_use = |gpu: &Gpu| self.used.gpus.get(&gpu.id).copied().unwrap_or(0);
         let mut fitting: Vec<(u32, &Gpu, u32)> = Vec::new();
@@ -180,10 +190,8 @@ impl<'w> Room<'w> {
         for gpu in all.iter().filter(|gpu| !elsewhere(gpu)) {
             let share = match part {
                 Part::Whole => Some(WHOLE),
-                Part::Thousandths(share) => Some(share),
-                Part::Memory(bytes) if gpu.memory == 0 => (bytes == 0).then_some(WHOLE),
-                Part::Memory(bytes) if bytes > gpu.memory => None,
-                Part::Memory(bytes) => Some((u128::from(bytes) * u128::from(WHOLE)).div_ceil(u128::from(gpu.memory)).max(1) as u32),
+                Part::Thousandths { least, usual } => Some(least.max(share_of(gpu, usual).unwrap_or(WHOLE))),
+                Part::Memory(bytes) => share_of(gpu, bytes),
             };
             let used = in_use(gpu);
             untouched += usize::from(used == 0);
@@ -211,5 +219,15 @@ impl<'w> Room<'w> {
             return Err(Lack::Gpus { needs: least, free: chosen.len() as u32, all, memory, others });
         }
         Ok(Some(chosen))
+    }
+}
+
+/// What so many bytes are of a GPU's memory; nothing where it has less. Rounded down: three times a third is one.
+fn share_of(gpu: &Gpu, bytes: u64) -> Option<u32> {
+    match (bytes, gpu.memory) {
+        (0, _) => Some(1),
+        // Nobody knows what it has, so nobody shares it.
+        (_, 0) => Some(WHOLE),
+        (bytes, all) => (bytes <= all).then(|| ((u128::from(bytes) * u128::from(WHOLE) / u128::from(all)) as u32).max(1)),
     }
 }

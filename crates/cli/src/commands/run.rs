@@ -1,7 +1,8 @@
 //! `neronet run`: from words to runs, carried out here; and `drive`, the same without a terminal.
 
-use crate::args::{AgainWhich, Run, Submit, What};
+use crate::args::{AgainWhich, Reach, Run, Submit, What};
 use crate::commands::live::Live;
+use crate::commands::read;
 use crate::commands::rm::listed;
 use crate::commands::sheet;
 use crate::output;
@@ -13,7 +14,9 @@ use neronet_home::listing::project_of;
 use neronet_home::same::Repeats;
 use neronet_home::submit::{self, Request};
 use neronet_home::view::Snapshot;
+use neronet_home::wishes::Asked;
 use neronet_home::{HomeError, json};
+use neronet_model::queue::Dependency;
 use neronet_model::run::KnownEnd;
 use neronet_model::{Outcome, RunId, SweepId};
 use neronet_spec::Plan;
@@ -85,16 +88,9 @@ fn start(session: &Session, words: &What, repeats: Repeats, manner: &Manner) -> 
     // Executed now, it is ready when the submission is.
     let nursery = if manner.detach { None } else { Some(Nursery::open(&session.context.neronet, &session.context.environment)?) };
     let preflight = !words.no_preflight;
-    let request = Request {
-        plan: &plan,
-        start: &start,
-        project,
-        detached: manner.detach,
-        parallel: words.parallel,
-        wishes: Default::default(),
-        repeats,
-        preflight,
-    };
+    let wishes = Asked { priority: words.priority, not_before: words.not_before.clone(), after: after(session, words)? };
+    let request =
+        Request { plan: &plan, start: &start, project, detached: manner.detach, parallel: words.parallel, wishes, repeats, preflight };
     let receipt = submit::submit(&session.context, &request)?;
     for note in &receipt.notes {
         output::notice(&if note.starts_with("warning:") || note.starts_with("note:") { note.clone() } else { format!("note: {note}") });
@@ -112,6 +108,22 @@ fn start(session: &Session, words: &What, repeats: Repeats, manner: &Manner) -> 
     watched(session, &receipt.runs, manner, |signals, watch| {
         Drive::new(&session.context, Whose::These(receipt.runs.iter().copied().collect()), nursery)?.carry_out(Some(signals), watch)
     })
+}
+
+/// The runs that those wait for which are submitted.
+fn after(session: &Session, words: &What) -> Result<Vec<Dependency>, HomeError> {
+    if words.after.is_empty() && words.after_ok.is_empty() {
+        return Ok(Vec::new());
+    }
+    let snapshot = read::snapshot(session)?;
+    let views = snapshot.views(&session.context);
+    let named = |words: &[String], ok: bool| -> Result<Vec<Dependency>, HomeError> {
+        let chosen = read::chosen(session, &snapshot, &views, words, &Reach { all: false })?;
+        Ok(chosen.iter().map(|view| Dependency { run: view.run.id, ok }).collect())
+    };
+    let ok = named(&words.after_ok, true)?;
+    let ended = named(&words.after, false)?.into_iter().filter(|dependency| ok.iter().all(|other| other.run != dependency.run));
+    Ok(ended.chain(ok.iter().copied()).collect())
 }
 
 /// The specification that is meant where none is named.

@@ -1,0 +1,4 @@
+//! The queue through its public door.
+
+#[path = "../kit/mod.rs"]
+mod kit;
