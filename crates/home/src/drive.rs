@@ -1,6 +1,7 @@
 //! Carries out what the queue decides: starts runs, waits for them, writes down how they ended. What it started needs it for
 //! nothing: killed at any moment, it leaves running what runs.
 
+use crate::begin::Wanted;
 use crate::bulletin::Bulletin;
 use crate::context::Context;
 use crate::error::HomeError;
@@ -8,7 +9,7 @@ use crate::live::{self, Gone, Live};
 use crate::reconcile::reconcile;
 use crate::recover;
 use crate::stages::{self, From};
-use crate::starter::{self, Attempt, Starter};
+use crate::starter::{self, Starter};
 use crate::world::{self, Eyes};
 use crate::{bulletin, follow_up};
 use neronet_model::event::Process;
@@ -116,7 +117,7 @@ pub struct Progress<'a> {
 
 /// A start that is on record.
 struct Todo {
-    attempt: Attempt,
+    attempt: Wanted,
     sweep: Arc<Sweep>,
 }
 
@@ -301,6 +302,11 @@ impl<'a> Drive<'a> {
         }
         self.decided = home.queue().decide(&self.world, self.context.now(), self.whose.mine(self.at_once));
         let mut todo = Vec::new();
+        // Whoever waits at the terminal is in a hurry.
+        let courtesy = match (&self.whose, &self.eyes) {
+            (Whose::Detached, Some(eyes)) => eyes.courtesy(),
+            _ => Courtesy::default(),
+        };
         for Start { run, attempt, grant } in std::mem::take(&mut self.decided.starts) {
             let state = home.state();
             let Some((run, sweep)) = state.runs.get(&run).and_then(|run| Some((run, state.sweeps.get(&run.sweep)?))) else { continue };
@@ -315,7 +321,7 @@ impl<'a> Drive<'a> {
             let run = run.as_changed_run();
             let (at, driver, id) = (self.context.now(), self.me.clone(), run.id);
             home.learn(Entry::Started { at, run: id, attempt, grant: Box::new(grant.clone()), driver })?;
-            todo.push(Todo { attempt: Attempt { run, after: None, n: attempt, again, grant }, sweep });
+            todo.push(Todo { attempt: Wanted { run, after: None, n: attempt, again, grant, courtesy }, sweep });
         }
         Ok(todo)
     }
@@ -379,7 +385,7 @@ impl<'a> Drive<'a> {
             match known.queue.stand(run) {
                 // Stopped by somebody, and begun again by somebody else.
                 Some(Stand::Queued) if known.state.runs.get(&run).and_then(|run| known.state.driver(run)) != Some(&self.me) => {
-                    not_ours(self)
+                    not_ours(self);
                 }
                 Some(Stand::Queued) => {
                     queued += 1;
@@ -502,11 +508,6 @@ impl<'a> Drive<'a> {
     /// Has an attempt begun whose start is on record.
     fn start(&mut self, Todo { mut attempt, sweep }: Todo) {
         let (id, n) = (attempt.run.id, attempt.n);
-        // Whoever waits at the terminal is in a hurry.
-        let courtesy = match (&self.whose, &self.eyes) {
-            (Whose::Detached, Some(eyes)) => eyes.courtesy(),
-            _ => Courtesy::default(),
-        };
         match stages::goes_on_from(self.context, &attempt.run, &sweep) {
             Ok(From::Run(after)) => attempt.after = after,
             Ok(From::Never(why)) if matches!(self.whose, Whose::Detached) => {
@@ -516,7 +517,7 @@ impl<'a> Drive<'a> {
             Ok(From::Never(why)) => return self.not_begun(id, n, Outcome::Stopped, why),
             Err(e) => return self.not_begun(id, n, Outcome::Failed, e.to_string()),
         }
-        match self.starter.start(&sweep, &attempt, courtesy) {
+        match self.starter.start(&sweep, &attempt) {
             Ok(started) => {
                 self.running.push(Live::new(self.context, attempt.run, n, started));
             }
@@ -619,8 +620,8 @@ impl<'a> Drive<'a> {
         drop(known);
         for (run, found) in found {
             match found {
-                recover::Found::Lives(live) => self.running.push(live),
-                recover::Found::Ended(end) => self.unlearned.push((run, Learned::Ended(end))),
+                recover::Found::Lives(live) => self.running.push(*live),
+                recover::Found::Ended(end) => self.unlearned.push((run, Learned::Ended(*end))),
                 recover::Found::NotBegun(n) => self.unlearned.push((run, Learned::Back(n))),
             }
         }
