@@ -77,9 +77,7 @@ fn a_detached_sweep_goes_on_to_its_last_run() {
         assert_eq!(world.ended(run)["outcome"], "finished");
         assert_eq!(world.output(run, 1), format!("run {run}\n"));
     }
-    wait_until("nothing is said of trouble", || {
-        std::fs::read_to_string(world.home().join("daemon.log")).is_ok_and(|said| said.is_empty())
-    });
+    wait_until("nothing is said of trouble", || std::fs::read_to_string(world.home().join("daemon.log")).is_ok_and(|said| said.is_empty()));
 }
 
 #[test]

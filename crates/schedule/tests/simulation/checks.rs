@@ -163,7 +163,7 @@ fn true_reason(home: &Home, world: &World, run: RunId, reason: &Reason, plain: &
         }
         Reason::Lacks { lack, held_by, until } => {
             until.is_none_or(|until| until > now)
-                && held_by.iter().all(|run| queue.grant(*run).is_some())
+                && held_by.iter().all(|run| queue.grant(*run).is_some() || starts.iter().any(|start| start.run == *run))
                 && lacks(queue, world, lack, starts)
         }
         Reason::Before(first) => *first != run && queue.stand(*first) == Some(Stand::Queued),
