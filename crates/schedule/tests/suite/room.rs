@@ -79,7 +79,7 @@ fn what_is_left_to_others() {
     assert_eq!(started(asking(kit::sweep(1, 1, 9), |resources| resources.memory = Some(10 * GB)), &used).1, 1);
     let closed = local(8, 0, |place| place.closed = Some("on battery".into()));
     assert_eq!(started(kit::sweep(1, 1, 1), &closed).1, 0);
-    let licences = local(8, 0, |place| drop(place.limits.named.insert("licence".into(), 3)));
+    let licences = local(8, 0, |place| place.limits.named = [("licence".into(), 3)].into());
     assert_eq!(started(asking(kit::sweep(1, 1, 9), |resources| resources.named = vec![("licence".into(), 2)]), &licences).1, 1);
 }
 
