@@ -166,6 +166,43 @@ fn a_run_is_stopped_through_the_daemon_and_what_changes_is_told_as_it_happens() 
     });
 }
 
+#[test]
+fn the_queue_is_steered_through_the_daemon() {
+    let world = served();
+    world
+        .write("neronet.toml", "command = 'until [ -e $WORLD/go ]; do sleep 0.05; done'\n[params]\nn = [1, 2, 3]\n[sweep]\nparallel = 1\n");
+    world.say(&["submit"]).with_code(0);
+    wait_until("one runs", || get(&world, "/v1/runs/1").json()["state"] == "running");
+    let order = || {
+        let all = get(&world, "/v1/queue").with(200).json();
+        all.as_array().expect("a list").iter().map(|run| run["id"].as_u64().expect("a number")).collect::<Vec<_>>()
+    };
+    assert_eq!(order(), [1, 2, 3]);
+    assert_eq!(get(&world, "/v1/queue?limit=0").json().as_array().map(Vec::len), Some(1));
+    let steer = |what: &str, body: Value| post(&world, &format!("/v1/{what}"), "", &body);
+    assert_eq!(steer("runs/move", json!({"which": ["3"], "to": {"before": 2}})).with(200).json(), json!({"runs": [3]}));
+    assert_eq!(order(), [1, 3, 2]);
+    steer("runs/move", json!({"which": ["3"], "to": "last"})).with(200);
+    steer("runs/priority", json!({"which": ["3"], "priority": 5})).with(200);
+    assert_eq!(order(), [1, 3, 2]);
+    steer("runs/hold", json!({"which": ["2-3"], "because": "lunch"})).with(200);
+    assert!(text(&get(&world, "/v1/runs/2").json()["reason"]).contains("lunch"));
+    steer("runs/release", json!({"which": ["2-3"]})).with(200);
+    steer("quota", json!({"project": "project", "runs": 1})).with(200);
+    for (what, body, status) in [
+        ("runs/move", json!({"which": ["3"], "to": {"before": 1}}), 409),
+        ("runs/move", json!({"which": ["3"], "to": "up"}), 400),
+        ("runs/move", json!({"which": ["3"]}), 400),
+        ("runs/hold", json!({"which": ["1"]}), 409),
+        ("runs/priority", json!({"which": ["3"], "priority": 1e99}), 400),
+        ("quota", json!({"project": ""}), 400),
+    ] {
+        steer(what, body).with(status);
+    }
+    world.tell("go");
+    (1..=3).for_each(|run| drop(world.ended(run)));
+}
+
 /// Somebody who listens.
 struct Events {
     stream: BufReader<UnixStream>,
@@ -251,7 +288,7 @@ fn malformed_and_huge_requests_end_no_more_than_their_connection() {
         ("\0\0\0\0\r\n\r\n".to_string(), Some(400)),
         ("hello\r\n\r\n".into(), Some(400)),
         ("GET /v1/about HTTP/9.9\r\n\r\n".into(), Some(400)),
-        (format!("GET /{huge} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"), Some(414)),
+        (format!("GET /{huge} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"), Some(431)),
         (format!("GET /v1/about HTTP/1.1\r\nX: {huge}\r\n\r\n"), Some(431)),
         (format!("GET /v1/about HTTP/1.1\r\n{many}\r\n"), Some(431)),
         ("POST /v1/runs/stop HTTP/1.1\r\nContent-Length: -1\r\n\r\n".into(), Some(400)),
@@ -262,7 +299,8 @@ fn malformed_and_huge_requests_end_no_more_than_their_connection() {
         (posted("[]"), Some(400)),
         (posted("{\"which\": [1e999]}"), Some(400)),
         (posted(&deep), Some(400)),
-        (posted("{\"which\": [\"\u{1b}[2J\"]}"), Some(404)),
+        (posted("{\"which\": [\"\u{1b}[2J\"]}"), Some(400)),
+        (posted("{\"which\": [\"\\u001b[2J\"]}"), Some(404)),
         ("POST /v1/runs/stop HTTP/1.1\r\nConnection: close\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\n{}".into(), Some(415)),
         ("BREW /v1/about HTTP/1.1\r\nConnection: close\r\n\r\n".into(), Some(405)),
         ("GET /v1/about HTTP/1.1\r\nOrigin: http://evil.example\r\nConnection: close\r\n\r\n".into(), Some(403)),

@@ -36,6 +36,14 @@ fn a_crash_shows_its_cause_and_the_last_lines() {
     assert_eq!(smoke["estimate"], Value::Null);
 }
 
+#[test]
+fn nothing_is_waited_for_and_nothing_retried() {
+    let world = World::new();
+    let spec = "command = 'echo x >> $WORLD/times; exit 3'\n[sweep]\nnot_before = '2098-01-01'\n[retry]\ntimes = 2\n";
+    let smoke = first(&check(&world, spec, "30s").with_code(1));
+    assert_eq!((&smoke["outcome"], world.told("times").as_deref()), (&"crashed".into(), Some("x\n")), "{smoke:#}");
+}
+
 /// Prints an epoch each time it is let, so long as nobody stops it: neronet's own time limit does.
 const LONG: &str = r#"
 import os, time

@@ -1,7 +1,7 @@
 //! Every address that is answered. Requests are dispatched by this table, and the OpenAPI document is written from it.
 
 use crate::asked::Words;
-use crate::handlers::{events, life, runs, steer};
+use crate::handlers::{events, life, queue, runs, steer};
 use crate::keyed;
 use crate::refusal::Refusal;
 use crate::served::Served;
@@ -86,12 +86,18 @@ pub(crate) static ROUTES: LazyLock<Vec<Route>> = LazyLock::new(|| {
         get("/v1/runs/{run}/logs", "logs", "What a run printed: its last lines", runs::logs),
         get("/v1/runs/{run}/metrics", "metrics", "The metrics of a run", runs::metrics),
         get("/v1/runs/{run}/metrics/{name}", "points", "The points of a metric: [step, Unix time, value]", runs::points),
+        get("/v1/queue", "queue", "What runs and what waits, as `neronet queue --json` prints it", queue::queue),
         post("/v1/runs/stop", "stop", "Ask runs to stop; they may save a checkpoint first", steer::stop),
         post("/v1/runs/kill", "kill", "End runs at once", steer::kill),
         post("/v1/runs/tag", "tag", "Add tags to runs, or take them away", steer::tag),
         post("/v1/runs/note", "note", "Write a note on a run", steer::note),
         post("/v1/runs/trash", "trash", "Put runs in the trash", steer::trash),
         post("/v1/runs/restore", "restore", "Take runs out of the trash", steer::restore),
+        post("/v1/runs/hold", "hold", "Keep queued runs from starting", queue::hold),
+        post("/v1/runs/release", "release", "Let held runs start", queue::release),
+        post("/v1/runs/move", "move", "Change the order of queued runs", queue::place),
+        post("/v1/runs/priority", "priority", "Give queued runs a priority", queue::priority),
+        post("/v1/quota", "quota", "Say what a project may have at a time", queue::quota),
         stream("/v1/events", "events", "What changes, as server-sent events: one for each change of home, with the runs that it touched"),
         order("/v1/hand-over", "handOver", "Leave home to a newer daemon; runs go on", life::hand_over),
         order("/v1/down", "down", "Leave; runs go on", life::down),

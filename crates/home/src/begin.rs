@@ -64,18 +64,28 @@ impl Frozen {
     }
 }
 
-/// Starts attempt `n` of a run that goes on from the run `after`, if from one. `again` says how, for all but the first. The
-/// nursery has the sweep's environment; the secrets are those that the sweep names.
-pub fn begin(
+/// An attempt that is to be started.
+pub(crate) struct Wanted {
+    pub(crate) run: Run,
+    /// The run that it goes on from.
+    pub(crate) after: Option<RunId>,
+    pub(crate) n: AttemptNo,
+    /// How, for all but the first.
+    pub(crate) again: Option<Again>,
+    /// What it has of the machine, and how it yields to others there.
+    pub(crate) grant: Grant,
+    pub(crate) courtesy: Courtesy,
+}
+
+/// Starts an attempt. The nursery has the sweep's environment; the secrets are those that the sweep names.
+pub(crate) fn begin(
     context: &Context,
     nursery: &Nursery,
     sweep: &Sweep,
-    (run, after): (&Run, Option<RunId>),
-    n: AttemptNo,
-    again: Option<&Again>,
-    grant: &Grant,
+    Wanted { run, after, n, again, grant, courtesy }: &Wanted,
     secrets: &Secrets,
 ) -> Result<Started, HomeError> {
+    let (after, n, again, courtesy) = (*after, *n, again.as_ref(), *courtesy);
     preflight::start::may(context, sweep)?;
     let folder = context.home.run(run.id);
     files::make_folder(&folder)?;
@@ -159,7 +169,7 @@ pub fn begin(
         files_found: if n.0 > 1 { files_found(&directory, &sweep.settings.metrics.files) } else { Default::default() },
         limits: limits(&environment),
         grant: Some(grant.clone()),
-        courtesy: Courtesy::default(),
+        courtesy,
         notices,
     };
     Ok(start::start(nursery, &attempt, &launch, secrets)?)

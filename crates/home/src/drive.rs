@@ -1,18 +1,23 @@
 //! Carries out what the queue decides: starts runs, waits for them, writes down how they ended. What it started needs it for
 //! nothing: killed at any moment, it leaves running what runs.
 
+use crate::begin::Wanted;
+use crate::bulletin::Bulletin;
 use crate::context::Context;
 use crate::error::HomeError;
 use crate::live::{self, Gone, Live};
 use crate::reconcile::reconcile;
 use crate::recover;
 use crate::stages::{self, From};
-use crate::starter::{self, Attempt, Starter};
-use crate::{follow_up, world};
+use crate::starter::{self, Starter};
+use crate::world::{self, Eyes};
+use crate::{bulletin, follow_up};
 use neronet_model::event::Process;
 use neronet_model::journal::{Entry, Sweep};
+use neronet_model::launch::Courtesy;
 use neronet_model::outcome::Cause;
 use neronet_model::run::KnownEnd;
+use neronet_model::settings::Resources;
 use neronet_model::{AttemptNo, Outcome, RunId, SweepId};
 use neronet_schedule::{Decided, Mine, Reason, Stand, Start, World};
 use neronet_store::Locked;
@@ -60,6 +65,7 @@ const TICK: Duration = Duration::from_millis(250);
 const AGAIN: Duration = Duration::from_secs(1);
 /// Whoever keeps the queue looks so often after runs whose starter has gone, and at what others use of the machine.
 const LOOK: Duration = Duration::from_secs(30);
+const LOOK_AT_GPUS: Duration = Duration::from_secs(5);
 
 /// What is to be written down of a run.
 enum Learned {
@@ -83,7 +89,11 @@ pub struct Drive<'a> {
     ended: BTreeMap<RunId, KnownEnd>,
     queued: usize,
     decided: Decided,
+    /// Where anything of the machine is asked for.
+    eyes: Option<Eyes>,
     world: World,
+    /// What others were told last, and when.
+    told: Option<(Bulletin, Instant)>,
     asked: Wish,
     /// Of the runs that somebody waits for: as many at a time as the sweep that allows most.
     at_once: u64,
@@ -107,7 +117,7 @@ pub struct Progress<'a> {
 
 /// A start that is on record.
 struct Todo {
-    attempt: Attempt,
+    attempt: Wanted,
     sweep: Arc<Sweep>,
 }
 
@@ -117,14 +127,19 @@ impl<'a> Drive<'a> {
         let journal = Inotify::init(InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK).ok();
         // Without it others' changes are noticed at the next look.
         let watched = journal.as_ref().map(|journal| journal.add_watch(&context.home.journal(), AddWatchFlags::IN_MODIFY));
-        let at_once = match &whose {
-            Whose::Detached => u64::MAX,
+        let known = context.home.read()?;
+        let (at_once, asks) = match &whose {
+            Whose::Detached => (u64::MAX, true),
             Whose::These(runs) => {
-                let state = context.home.read()?.state;
-                let sweeps = runs.iter().filter_map(|run| state.sweeps.get(&state.runs.get(run)?.sweep));
-                sweeps.map(|sweep| sweep.parallel.unwrap_or(1)).max().unwrap_or(1)
+                let sweeps = || runs.iter().filter_map(|run| known.state.sweeps.get(&known.state.runs.get(run)?.sweep));
+                let at_once = sweeps().map(|sweep| sweep.parallel.unwrap_or(1)).max().unwrap_or(1);
+                (at_once, sweeps().any(|sweep| sweep.detached || sweep.settings.resources != Resources::default()))
             }
         };
+        // To ask a driver for GPUs takes longer than to start a run that needs none.
+        let mut eyes = asks.then(|| Eyes::open(context));
+        let world = eyes.as_mut().map_or_else(world::bare, |eyes| eyes.look(context, &known.queue));
+        drop(known);
         Ok(Drive {
             context,
             at_once,
@@ -136,7 +151,9 @@ impl<'a> Drive<'a> {
             ended: BTreeMap::new(),
             queued: 0,
             decided: Decided::default(),
-            world: world::local(context),
+            world,
+            eyes,
+            told: None,
             asked: Wish::GoOn,
             pause: None,
             tried_again: BTreeSet::new(),
@@ -174,6 +191,7 @@ impl<'a> Drive<'a> {
             if self.running.is_empty() && self.looked.elapsed() >= AGAIN {
                 // What is waited for may have ended unseen.
                 self.looked = Instant::now();
+                self.see();
                 reconcile(self.context).ok();
             }
             let again = self.at_work || !self.unlearned.is_empty();
@@ -191,15 +209,49 @@ impl<'a> Drive<'a> {
             if wish(&Progress { queued: self.queued, running, ended: &self.ended }) != Wish::GoOn {
                 return self.learn_all();
             }
-            if self.looked.elapsed() >= LOOK {
+            if self.looked.elapsed() >= self.look_every() {
                 self.looked = Instant::now();
-                self.world = world::local(self.context);
                 self.recover();
+                self.see();
+                self.at_work = true;
             }
+            self.tell();
             let patience = if acted.is_err() { Some(AGAIN) } else { self.patience() };
             self.wait(Some(wake), patience);
             self.collect();
         }
+    }
+
+    /// Others' GPUs become free at any time.
+    fn look_every(&self) -> Duration {
+        if self.queued > 0 && self.eyes.as_ref().is_some_and(Eyes::has_gpus) { LOOK_AT_GPUS } else { LOOK }
+    }
+
+    fn see(&mut self) {
+        let Some(eyes) = &mut self.eyes else { return };
+        let not_yet = std::mem::take(&mut self.world.not_yet);
+        if let Ok(known) = self.context.home.read() {
+            self.world = World { not_yet, ..eyes.look(self.context, &known.queue) };
+        }
+        if let Some(trouble) = eyes.trouble.take() {
+            (self.context.say)(&format!("warning: {trouble}"));
+        }
+    }
+
+    /// Lets other processes know what was decided.
+    fn tell(&mut self) {
+        let news = |(told, at): &(Bulletin, Instant)| (told.decided != self.decided || told.world != self.world) && at.elapsed() >= AGAIN;
+        if self.told.as_ref().is_none_or(news) {
+            let bulletin = Bulletin { at: self.context.now(), decided: self.decided.clone(), world: self.world.clone() };
+            bulletin::write(self.context, &bulletin);
+            self.told = Some((bulletin, Instant::now()));
+        }
+    }
+
+    /// What others are still to be told.
+    fn untold(&self) -> Option<Duration> {
+        let (told, at) = self.told.as_ref()?;
+        (told.decided != self.decided || told.world != self.world).then(|| AGAIN.saturating_sub(at.elapsed()))
     }
 
     /// How long nothing is to be done but to wait. For ever where nothing is queued and nothing runs.
@@ -212,8 +264,8 @@ impl<'a> Drive<'a> {
         let live = self.running.iter().filter_map(|live| live.look_at).map(|at| at.saturating_duration_since(Instant::now())).min();
         let build = self.starter.is_building().then_some(TICK);
         let pause = self.pause.map(|until| until.saturating_duration_since(Instant::now()));
-        let look = (self.queued > 0 || !self.running.is_empty()).then(|| LOOK.saturating_sub(self.looked.elapsed()));
-        [due, live, build, pause, look].into_iter().flatten().min()
+        let look = (self.queued > 0 || !self.running.is_empty()).then(|| self.look_every().saturating_sub(self.looked.elapsed()));
+        [due, live, build, pause, look, self.untold()].into_iter().flatten().min()
     }
 
     /// Writes down what is known of ends, starts what may start.
@@ -250,6 +302,11 @@ impl<'a> Drive<'a> {
         }
         self.decided = home.queue().decide(&self.world, self.context.now(), self.whose.mine(self.at_once));
         let mut todo = Vec::new();
+        // Whoever waits at the terminal is in a hurry.
+        let courtesy = match (&self.whose, &self.eyes) {
+            (Whose::Detached, Some(eyes)) => eyes.courtesy(),
+            _ => Courtesy::default(),
+        };
         for Start { run, attempt, grant } in std::mem::take(&mut self.decided.starts) {
             let state = home.state();
             let Some((run, sweep)) = state.runs.get(&run).and_then(|run| Some((run, state.sweeps.get(&run.sweep)?))) else { continue };
@@ -264,7 +321,7 @@ impl<'a> Drive<'a> {
             let run = run.as_changed_run();
             let (at, driver, id) = (self.context.now(), self.me.clone(), run.id);
             home.learn(Entry::Started { at, run: id, attempt, grant: Box::new(grant.clone()), driver })?;
-            todo.push(Todo { attempt: Attempt { run, after: None, n: attempt, again, grant }, sweep });
+            todo.push(Todo { attempt: Wanted { run, after: None, n: attempt, again, grant, courtesy }, sweep });
         }
         Ok(todo)
     }
@@ -328,7 +385,7 @@ impl<'a> Drive<'a> {
             match known.queue.stand(run) {
                 // Stopped by somebody, and begun again by somebody else.
                 Some(Stand::Queued) if known.state.runs.get(&run).and_then(|run| known.state.driver(run)) != Some(&self.me) => {
-                    not_ours(self)
+                    not_ours(self);
                 }
                 Some(Stand::Queued) => {
                     queued += 1;
@@ -563,8 +620,8 @@ impl<'a> Drive<'a> {
         drop(known);
         for (run, found) in found {
             match found {
-                recover::Found::Lives(live) => self.running.push(live),
-                recover::Found::Ended(end) => self.unlearned.push((run, Learned::Ended(end))),
+                recover::Found::Lives(live) => self.running.push(*live),
+                recover::Found::Ended(end) => self.unlearned.push((run, Learned::Ended(*end))),
                 recover::Found::NotBegun(n) => self.unlearned.push((run, Learned::Back(n))),
             }
         }

@@ -3,12 +3,14 @@
 
 pub mod begin;
 mod build;
+mod bulletin;
 pub mod clone;
 pub mod code;
 pub mod compare;
 pub mod configure;
 pub mod context;
 pub mod control;
+pub mod courtesy;
 pub mod devices;
 pub mod drive;
 pub mod error;

@@ -26,7 +26,7 @@ pub fn reconcile(context: &Context) -> Result<usize, HomeError> {
                 entries.push(Entry::Returned { run, attempt });
                 continue;
             }
-            Found::Ended(end) => end,
+            Found::Ended(end) => *end,
             Found::Lives(live) => {
                 let mut fds = [PollFd::new(live.started.gone.as_fd(), PollFlags::POLLIN)];
                 if !matches!(poll(&mut fds, PollTimeout::ZERO), Ok(n) if n > 0) {

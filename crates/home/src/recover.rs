@@ -12,8 +12,8 @@ use neronet_supervise::start::{self, Watch};
 use std::collections::BTreeSet;
 
 pub(crate) enum Found {
-    Lives(Live),
-    Ended(KnownEnd),
+    Lives(Box<Live>),
+    Ended(Box<KnownEnd>),
     /// Nobody has begun it, nor will.
     NotBegun(AttemptNo),
 }
@@ -35,7 +35,7 @@ pub(crate) fn look(context: &Context, known: &Replayed, ours: &BTreeSet<RunId>) 
         // One that cannot be read must not keep home from the others; `show` says what is wrong with it.
         let Ok(attempt) = spool::attempt(&folder, n) else { continue };
         match start::watch(&folder, &attempt) {
-            Watch::Complete => all.push((id, Found::Ended(known_end(context, run, attempt)))),
+            Watch::Complete => all.push((id, Found::Ended(Box::new(known_end(context, run, attempt))))),
             Watch::Elsewhere => {}
             // Its start was cut short.
             Watch::Abandoned if attempt.keeper.is_none() => {
@@ -45,7 +45,7 @@ pub(crate) fn look(context: &Context, known: &Replayed, ours: &BTreeSet<RunId>) 
             }
             Watch::Attended | Watch::Abandoned => {
                 if let Ok(started) = start::attend(&folder, &attempt) {
-                    all.push((id, Found::Lives(Live::new(context, run.as_changed_run(), n, started))));
+                    all.push((id, Found::Lives(Box::new(Live::new(context, run.as_changed_run(), n, started)))));
                 }
             }
         }

@@ -15,6 +15,7 @@ use crate::error::HomeError;
 use crate::same::Repeats;
 use crate::submit::{self, Request};
 use neronet_model::outcome::Cause;
+use neronet_model::settings::Retry;
 use neronet_model::{AttemptNo, Millis, Outcome, Params, Value};
 use neronet_spec::{Experiment, Plan};
 use neronet_store::spool;
@@ -218,7 +219,10 @@ impl Test<'_> {
     }
 
     fn run(&mut self, mut experiment: Experiment, compared: Option<&Compared<'_>>) -> Result<Trial, HomeError> {
+        // Now, and once.
+        experiment.not_before = None;
         let settings = &mut experiment.settings;
+        settings.retry = Retry::default();
         let limit = settings.time_limit.map_or(self.wanted.time, |own| own.min(self.wanted.time));
         settings.time_limit = Some(limit);
         settings.stop.grace = settings.stop.grace.min(GRACE);

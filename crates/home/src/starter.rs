@@ -1,15 +1,13 @@
 //! Has attempts started: with their sweep's environment, secrets and built code, which are found out once.
 
-use crate::begin::begin;
+use crate::begin::{Wanted, begin};
 use crate::build::{self, Build, Running};
 use crate::context::Context;
 use crate::error::HomeError;
 use crate::secrets::{self, Place};
 use crate::submit::environment_of;
+use neronet_model::SweepId;
 use neronet_model::journal::Sweep;
-use neronet_model::queue::Grant;
-use neronet_model::run::Again;
-use neronet_model::{AttemptNo, Run, RunId, SweepId};
 use neronet_store::StoreError;
 use neronet_supervise::start::Started;
 use neronet_supervise::{Nursery, Secrets};
@@ -27,17 +25,6 @@ pub(crate) struct Starter<'a> {
     built: BTreeSet<SweepId>,
     /// What is built now. One at a time: each takes all cores that it can get.
     building: Option<(SweepId, Box<Running>)>,
-}
-
-/// One attempt to start.
-pub(crate) struct Attempt {
-    pub(crate) run: Run,
-    /// The run that it goes on from.
-    pub(crate) after: Option<RunId>,
-    pub(crate) n: AttemptNo,
-    /// How, for all but the first.
-    pub(crate) again: Option<Again>,
-    pub(crate) grant: Grant,
 }
 
 /// What the system may be short of for a while.
@@ -88,24 +75,24 @@ impl<'a> Starter<'a> {
         }
     }
 
-    pub(crate) fn start(&mut self, sweep: &Sweep, attempt: &Attempt) -> Result<Started, HomeError> {
-        let started = self.begin(sweep, attempt);
+    pub(crate) fn start(&mut self, sweep: &Sweep, wanted: &Wanted) -> Result<Started, HomeError> {
+        let started = self.begin(sweep, wanted);
         if started.as_ref().is_err_and(|e| errno_of(e) == Some(Errno::EPIPE)) {
             // The nursery was killed; it is replaced as a supervisor is.
             self.nurseries.remove(&sweep.id);
-            return self.begin(sweep, attempt);
+            return self.begin(sweep, wanted);
         }
         started
     }
 
-    fn begin(&mut self, sweep: &Sweep, Attempt { run, after, n, again, grant }: &Attempt) -> Result<Started, HomeError> {
+    fn begin(&mut self, sweep: &Sweep, wanted: &Wanted) -> Result<Started, HomeError> {
         let secrets = self.secrets.entry(sweep.id).or_insert_with(|| secrets::resolve(self.context, sweep));
         let secrets = secrets.as_ref().map_err(|why| HomeError::Failed(why.clone()))?;
         let nursery = match self.nurseries.entry(sweep.id) {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(place) => place.insert(Nursery::open(&self.context.neronet, &environment_of(self.context, sweep.id))?),
         };
-        begin(self.context, nursery, sweep, (run, *after), *n, again.as_ref(), grant, secrets)
+        begin(self.context, nursery, sweep, wanted, secrets)
     }
 
     /// Of the secrets of a sweep those that are known: to whoever started its runs all, to others what lies in the environment.

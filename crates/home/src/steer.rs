@@ -139,7 +139,7 @@ pub fn again(context: &Context, runs: Vec<(RunId, Again)>, here: bool) -> Result
         entries.push(Entry::Decided { at: context.now(), decision });
     }
     drop(snapshot);
-    Ok(home.decide(Entry::Together(entries))?)
+    Ok(home.decide(context.keyed(Entry::Together(entries)))?)
 }
 
 /// Refuses a run that runs or is about to.

@@ -384,7 +384,7 @@ fn record(context: &Context, request: &Request<'_>, surveyed: &Surveyed, mut wor
         receipt.notes.push(format!("{runs} submitted by another neronet just now ({})", spans(&just_now)));
     }
     if !all.is_empty() {
-        home.decide(Entry::Submitted(all))?;
+        home.decide(context.keyed(Entry::Submitted(all)))?;
     }
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! Why queued runs wait, in words: as whoever keeps the queue decided last, or as it would be decided now.
 
+use crate::bulletin;
 use crate::context::Context;
 use crate::select::spans;
 use crate::view::{Snapshot, View};
@@ -11,7 +12,9 @@ use neronet_schedule::Mine;
 
 pub(crate) fn reason(context: &Context, snapshot: &Snapshot, view: &View<'_>) -> String {
     let now = context.now();
-    let decided = snapshot.decided(|| snapshot.queue.decide(&world::local(context), now, Mine::All));
+    let decided = snapshot.decided(|| {
+        bulletin::read(context).map_or_else(|| snapshot.queue.decide(&world::local(context), now, Mine::All), |told| told.decided)
+    });
     let reason = snapshot.queue.reason(view.run.id, &decided, now);
     reason.map_or_else(|| "waits for its turn".into(), |reason| reason.words(|at| clock(at, now), spans))
 }

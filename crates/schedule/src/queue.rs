@@ -184,6 +184,18 @@ impl Queue {
         self.granted.get(&run).map(|granted| &granted.starter)
     }
 
+    /// Bytes of a machine that are set aside for runs.
+    pub fn memory_granted(&self, machine: &str) -> u64 {
+        let of_it = self.granted.values().filter(|granted| granted.grant.machine == machine);
+        of_it.map(|granted| granted.grant.memory).fold(0, u64::saturating_add)
+    }
+
+    /// GPUs of a machine that runs have.
+    pub fn gpus_granted(&self, machine: &str) -> BTreeSet<String> {
+        let of_it = self.granted.values().filter(|granted| granted.grant.machine == machine);
+        of_it.flat_map(|granted| granted.grant.gpus.iter().flatten()).map(|share| share.id.clone()).collect()
+    }
+
     /// Everything that has been given something, in the order of ids.
     pub fn granted(&self) -> impl Iterator<Item = (RunId, AttemptNo)> {
         self.granted.keys().filter_map(|run| Some((*run, self.runs.get(run)?.attempt)))

@@ -125,8 +125,8 @@ impl Lack {
             }
             Lack::Cpus { needs, all, .. } => format!("needs {}; the machine has {all} for runs", counted(u64::from(*needs), "CPU")),
             Lack::Memory { needs, all, .. } => format!("needs {} of memory; the machine has {} for runs", shown(*needs), shown(*all)),
-            Lack::Named { name, needs, all } => format!("needs {needs} of {name}; config.toml says that there are {all}"),
-            Lack::Runs { .. } => "config.toml allows no runs on this machine".into(),
+            Lack::Named { name, needs, all } => format!("needs {needs} of {name}; targets.toml says that there are {all}"),
+            Lack::Runs { .. } => "targets.toml allows no runs on this machine".into(),
             Lack::Closed(why) => why.clone(),
         }
     }

@@ -4,10 +4,11 @@ use crate::needs::{Cpus, Gpus, Needs, Part};
 use crate::reason::Lack;
 use neronet_model::SweepId;
 use neronet_model::queue::{Gpu, GpuShare, Grant, Machine, WHOLE};
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The machines as they are at one moment.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct World {
     pub places: Vec<Place>,
     /// Sweeps of which nothing can start yet, and why: their code is being built.
@@ -15,7 +16,7 @@ pub struct World {
 }
 
 /// One machine, what others use of it, and what is to be left free.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Place {
     pub machine: Machine,
     pub limits: Limits,
@@ -28,7 +29,7 @@ pub struct Place {
 }
 
 /// What is left to others.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Limits {
     pub leave_cores: u32,
     pub leave_memory: u64,

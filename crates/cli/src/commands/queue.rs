@@ -9,7 +9,7 @@ use neronet_home::listing::{assignment, duration, varying};
 use neronet_home::queue::{self, Standing};
 use neronet_home::select::spans;
 use neronet_home::view::{Snapshot, View};
-use neronet_home::{HomeError, json, waiting};
+use neronet_home::{HomeError, waiting};
 use neronet_model::queue::{Place, Quota};
 use neronet_model::{RunId, UnixMs};
 use neronet_report::{Cell, Column, Style, Table, words};
@@ -23,22 +23,15 @@ const LONG: usize = 48;
 
 pub(crate) fn queue(session: &Session, words: &Queue) -> Result<ExitCode, HomeError> {
     let snapshot = read::snapshot(session)?;
-    let standing = queue::standing(&session.context, &snapshot);
-    let limit = words.limit.unwrap_or(if words.json { usize::MAX } else { SHOWN });
-    let view = |run: &RunId| snapshot.view_of(&session.context, *run);
-    let running: Vec<View<'_>> = standing.running.iter().filter_map(view).collect();
-    let queued: Vec<(View<'_>, Option<UnixMs>)> =
-        standing.queued.iter().take(limit).filter_map(|(run, at)| Some((view(run)?, *at))).collect();
     if words.json {
-        let listed = |view: &View<'_>, starts: Option<UnixMs>| -> Value {
-            let mut listed = json::listed(view);
-            listed["starts"] = json::time(starts);
-            listed
-        };
-        let runs = running.iter().map(|view| listed(view, None)).chain(queued.iter().map(|(view, at)| listed(view, *at)));
-        output::json(&Value::Array(runs.collect()));
+        output::json(&Value::Array(queue::listed(&session.context, &snapshot, words.limit.unwrap_or(usize::MAX))));
         return Ok(ExitCode::SUCCESS);
     }
+    let standing = queue::standing(&session.context, &snapshot);
+    let view = |run: &RunId| snapshot.view_of(&session.context, *run);
+    let running: Vec<View<'_>> = standing.running.iter().filter_map(view).collect();
+    let first = standing.queued.iter().take(words.limit.unwrap_or(SHOWN));
+    let queued: Vec<(View<'_>, Option<UnixMs>)> = first.filter_map(|(run, at)| Some((view(run)?, *at))).collect();
     if standing.running.is_empty() && standing.queued.is_empty() {
         output::notice("nothing is queued and nothing runs; `neronet submit` puts runs in the queue");
         return Ok(ExitCode::SUCCESS);
@@ -125,12 +118,6 @@ pub(crate) fn place(session: &Session, words: &Move) -> Result<ExitCode, HomeErr
         (_, _, _, Some(run)) => Place::After(RunId(run)),
         _ => return Err(HomeError::Words("say where to: --first, --last, --before RUN or --behind RUN".into())),
     };
-    if let Place::Before(anchor) | Place::After(anchor) = to {
-        let snapshot = read::snapshot(session)?;
-        if !snapshot.queue.queued().contains(&anchor) {
-            return Err(HomeError::Failed(format!("run {anchor} is not queued; `neronet queue` shows what is")));
-        }
-    }
     let which = Which { which: words.which.clone(), reach: words.reach.clone() };
     steer(session, &which, |views| queue::place(&session.context, views, to), "moved")
 }

@@ -35,7 +35,7 @@ fn list(session: &Session) -> Result<ExitCode, HomeError> {
     }
     let role = |role| if role == Role::Admin { "admin" } else { "viewer" };
     let row = |token: &neronet_daemon::token::Token| {
-        [token.name.clone(), role(token.role).into(), words::local_time(token.created)].iter().map(|text| Cell::plain(text)).collect()
+        [token.name.clone(), role(token.role).into(), words::local_time(token.created)].iter().map(Cell::plain).collect()
     };
     let table = Table {
         columns: ["name", "role", "made"].into_iter().map(|name| Column::aligned(name, Align::Left)).collect(),

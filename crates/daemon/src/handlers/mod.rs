@@ -2,6 +2,7 @@
 
 pub(crate) mod events;
 pub(crate) mod life;
+pub(crate) mod queue;
 pub(crate) mod runs;
 pub(crate) mod steer;
 

@@ -39,6 +39,19 @@ pub(crate) struct List {
 /// An array that was written run by run: values of 100,000 runs would take a hundred times their text.
 pub(crate) struct Listed(Vec<u8>);
 
+impl Listed {
+    pub(crate) fn of(all: impl Iterator<Item = Value>) -> Listed {
+        let mut body = vec![b'['];
+        for (at, one) in all.enumerate() {
+            let comma = if at == 0 { "" } else { "," };
+            // Into memory, where writing does not fail.
+            write!(body, "{comma}{one}").ok();
+        }
+        body.push(b']');
+        Listed(body)
+    }
+}
+
 impl JsonSchema for Listed {
     fn schema_name() -> Cow<'static, str> {
         "Runs".into()
@@ -68,14 +81,7 @@ pub(crate) fn list(served: &Served, words: List) -> Result<Listed, Refusal> {
     };
     listing::check_fields(&views, &words.fields)?;
     listing::arrange(&mut views, words.sort.as_deref(), words.limit, now)?;
-    let mut body = vec![b'['];
-    for (at, view) in views.into_iter().enumerate() {
-        let comma = if at == 0 { "" } else { "," };
-        // Into memory, where writing does not fail.
-        write!(body, "{comma}{}", json::limited(json::listed(view), &words.fields)).ok();
-    }
-    body.push(b']');
-    Ok(Listed(body))
+    Ok(Listed::of(views.into_iter().map(|view| json::limited(json::listed(view), &words.fields))))
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]

@@ -14,9 +14,9 @@ use serde::{Deserialize, Serialize};
 #[serde(deny_unknown_fields)]
 pub(crate) struct Which {
     /// Runs as on the command line: "42", "40-50", "last", "sweep:7", "@tag", an experiment's name, a filter
-    which: Vec<String>,
+    pub(crate) which: Vec<String>,
     /// Names, tags, filters and `last` mean runs of this project alone
-    project: Option<String>,
+    pub(crate) project: Option<String>,
 }
 
 /// What was done, and to which runs it was not.
@@ -37,7 +37,7 @@ pub(crate) struct Refused {
 }
 
 impl Done {
-    fn to(runs: Vec<RunId>) -> Done {
+    pub(crate) fn to(runs: Vec<RunId>) -> Done {
         Done { runs, refused: Vec::new() }
     }
 }
@@ -49,7 +49,7 @@ impl Gives for Done {
 }
 
 /// Calls `act` with the runs that the words name.
-fn with<T>(
+pub(crate) fn with<T>(
     context: &Context,
     words: &[String],
     project: Option<&str>,
@@ -60,7 +60,7 @@ fn with<T>(
     Ok(act(&chosen(context, &snapshot, &views, words, project)?)?)
 }
 
-fn ids(views: &[&View<'_>]) -> Vec<RunId> {
+pub(crate) fn ids(views: &[&View<'_>]) -> Vec<RunId> {
     views.iter().map(|view| view.run.id).collect()
 }
 

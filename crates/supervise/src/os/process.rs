@@ -142,6 +142,28 @@ pub fn descendants(root: i32) -> Vec<i32> {
     found
 }
 
+/// The same from what the kernel knows of each process's children, where it tells: without a look at all others. Children that
+/// come and go meanwhile may be missed.
+pub fn descendants_at_a_glance(root: i32) -> Vec<i32> {
+    let children = |pid: i32| {
+        let threads = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+        let lists = threads.filter_map(|thread| fs::read_to_string(thread.path().join("children")).ok());
+        lists.flat_map(|list| list.split_ascii_whitespace().filter_map(|child| child.parse().ok()).collect::<Vec<i32>>())
+    };
+    if fs::metadata(format!("/proc/{root}/task/{root}/children")).is_err() {
+        return descendants(root);
+    }
+    let mut found = Vec::new();
+    let mut next = vec![root];
+    while let Some(pid) = next.pop() {
+        for child in children(pid).filter(|child| !is_detached(*child)) {
+            found.push(child);
+            next.push(child);
+        }
+    }
+    found
+}
+
 /// Every living process that was started with this variable.
 pub fn with_variable(name: &str, value: &str) -> Vec<i32> {
     let wanted = format!("{name}={value}");
@@ -179,6 +201,7 @@ mod tests {
         let mut child = std::process::Command::new("sleep").arg("60").spawn().expect("sleep is everywhere");
         let process = identify(child.id() as i32).expect("it runs");
         assert!(descendants(me.pid).contains(&process.pid));
+        assert!(descendants_at_a_glance(me.pid).contains(&process.pid));
         child.kill().expect("it is ours");
         child.wait().expect("it is ours");
         assert_eq!(alive(&process), Alive::No);

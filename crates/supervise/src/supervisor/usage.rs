@@ -97,7 +97,7 @@ impl Supervisor<'_> {
         let pids = match &self.line {
             Some(_) => {
                 let me = nix::unistd::getpid().as_raw();
-                process::descendants(nix::unistd::getppid().as_raw()).into_iter().filter(|pid| *pid != me).collect()
+                process::descendants_at_a_glance(nix::unistd::getppid().as_raw()).into_iter().filter(|pid| *pid != me).collect()
             }
             None => start::processes_of(&self.launch),
         };
