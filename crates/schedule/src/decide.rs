@@ -73,7 +73,7 @@ struct Decision<'q> {
     reserved: Option<Reserved<'q>>,
     /// Where runs with these needs may fit at the earliest: rooms only become smaller here. Beyond the last: why nowhere.
     known: BTreeMap<Cow<'q, Needs>, (usize, Option<Reason>)>,
-    /// By project: what starts of it, and when it will have ended.
+    /// What starts now, and when it will have ended.
     starting: Vec<Ending>,
 }
 
@@ -191,18 +191,22 @@ impl Queue {
         [learned, kind.time_limit].into_iter().flatten().min()
     }
 
-    /// Who has what is lacking.
-    fn holders(&self, machine: &str, lack: &Lack) -> Vec<RunId> {
-        let has = |grant: &Grant| match lack {
-            Lack::Gpus { .. } => gpus(grant) > 0,
-            Lack::Cpus { .. } => grant.cpus > 0,
-            Lack::Memory { .. } => grant.memory > 0,
-            Lack::Named { name, .. } => grant.named.contains_key(name),
-            Lack::Runs { .. } => true,
-            Lack::Closed(_) => false,
-        };
-        let of_it = self.granted.iter().filter(|(_, granted)| granted.grant.machine == machine && has(&granted.grant));
-        of_it.map(|(run, _)| *run).collect()
+    /// Who has what is lacking, and until when.
+    fn holders(&self, machine: &str, lack: &Lack) -> Vec<(RunId, Option<UnixMs>)> {
+        let of_it = self.granted.iter().filter(|(_, granted)| granted.grant.machine == machine && has(&granted.grant, lack));
+        of_it.map(|(run, _)| (*run, self.end_of(*run))).collect()
+    }
+}
+
+/// Whether a grant holds some of what is lacking.
+fn has(grant: &Grant, lack: &Lack) -> bool {
+    match lack {
+        Lack::Gpus { .. } => gpus(grant) > 0,
+        Lack::Cpus { .. } => grant.cpus > 0,
+        Lack::Memory { .. } => grant.memory > 0,
+        Lack::Named { name, .. } => grant.named.contains_key(name),
+        Lack::Runs { .. } => true,
+        Lack::Closed(_) => false,
     }
 }
 
@@ -250,7 +254,7 @@ impl<'q> Decision<'q> {
             reserved.given_away(place, &grant, longest, self.now);
         }
         let ends = self.queue.typical(kind).map(|typical| self.now.plus(typical));
-        self.starting.push(Ending { at: ends, place, grant: grant.clone() });
+        self.starting.push(Ending { run, at: ends, place, grant: grant.clone() });
         *self.begun.entry(id).or_default() += 1;
         let project = self.in_use.entry(&lane.kind.project).or_default();
         project.runs += 1;
@@ -332,8 +336,12 @@ impl<'q> Decision<'q> {
             let never = unable.first().and_then(|(room, _)| Room::empty(room.place).fit(needs, true).err());
             return never.map_or(Reason::NoMachine, Reason::Never);
         };
-        let held_by = self.queue.holders(&room.place.machine.name, &lack);
-        let mut until = held_by.iter().filter_map(|run| self.queue.end_of(*run)).min();
+        let mut holders = self.queue.holders(&room.place.machine.name, &lack);
+        let here = self.starting.iter().filter(|ending| ending.grant.machine == room.place.machine.name && has(&ending.grant, &lack));
+        holders.extend(here.map(|ending| (ending.run, ending.at)));
+        holders.sort_unstable();
+        let mut until = holders.iter().filter_map(|(_, end)| *end).min();
+        let held_by = holders.into_iter().map(|(run, _)| run).collect();
         if self.reserved.is_none() {
             self.reserved = Reserved::find(self.queue, &self.rooms, &self.starting, run, needs);
             until = self.reserved.as_ref().and_then(|reserved| reserved.at);

@@ -30,6 +30,8 @@ pub struct Queue {
     pub(crate) quotas: BTreeMap<String, Quota>,
     pub(crate) projects: BTreeMap<String, InUse>,
     pub(crate) learned: BTreeMap<(String, String), Learned>,
+    /// How many are queued, those in the trash left out.
+    pub(crate) queued: usize,
     /// The order of all that may still start, or runs.
     pub(crate) order: BTreeMap<i128, RunId>,
     /// The first ready run of each sweep of which one more may start.
@@ -219,12 +221,12 @@ impl Queue {
 
     fn all_queued(&self) -> impl Iterator<Item = (RunId, &Item)> {
         let all = self.order.values().filter_map(|run| Some((*run, self.runs.get(run)?)));
-        all.filter(|(_, item)| item.stand == Stand::Queued && !item.trashed)
+        all.filter(|(_, item)| item.is_queued())
     }
 
     /// Queued ones, and those that have been given something.
     pub fn counts(&self) -> (usize, usize) {
-        (self.all_queued().count(), self.granted.len())
+        (self.queued, self.granted.len())
     }
 
     /// Whether something of a sweep is left that may start.

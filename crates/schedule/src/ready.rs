@@ -31,6 +31,10 @@ impl Item {
         self.kind.as_ref().unwrap_or(&lane.kind)
     }
 
+    pub(crate) fn is_queued(&self) -> bool {
+        self.stand == Stand::Queued && !self.trashed
+    }
+
     fn class(&self, lane: &Lane) -> Class {
         Class { kept: self.kept, not_before: self.not_before, kind: Arc::clone(self.kind(lane)) }
     }
@@ -70,8 +74,9 @@ impl Queue {
     /// Puts a run among the ready ones of its sweep, if it is.
     pub(crate) fn settle(&mut self, run: RunId) {
         let Some(item) = self.runs.get(&run) else { return };
+        self.queued += usize::from(item.is_queued());
         let may = item.after.is_none_or(|after| self.stand(after) == Some(Stand::Ended(Outcome::Finished)));
-        if !may || item.stand != Stand::Queued || item.held.is_some() || item.trashed {
+        if !may || !item.is_queued() || item.held.is_some() {
             return;
         }
         let Some(lane) = self.lanes.get_mut(&item.lane) else { return };
@@ -87,6 +92,7 @@ impl Queue {
     /// Takes a run out of the ready ones of its sweep.
     pub(crate) fn unsettle(&mut self, run: RunId) {
         let Some(item) = self.runs.get(&run) else { return };
+        self.queued -= usize::from(item.is_queued());
         let Some(lane) = self.lanes.get_mut(&item.lane) else { return };
         let class = item.class(lane);
         let key = key(run, item);

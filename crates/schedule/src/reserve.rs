@@ -10,6 +10,7 @@ use neronet_model::{RunId, UnixMs};
 /// What is given back, and probably when.
 #[derive(Debug, Clone)]
 pub(crate) struct Ending {
+    pub(crate) run: RunId,
     pub(crate) at: Option<UnixMs>,
     pub(crate) place: usize,
     pub(crate) grant: Grant,

@@ -123,3 +123,20 @@ pub fn retry(run: u64, attempt: u64) -> Entry {
     let decision = Decision::new(RunId(run), AttemptNo(attempt), Again::Retry, None);
     Entry::Decided { at: UnixMs(0), decision }
 }
+
+/// The same, because neronet decided on it.
+pub fn retry_by_itself(run: u64, attempt: u64) -> Entry {
+    let mut decision = Decision::new(RunId(run), AttemptNo(attempt), Again::Retry, None);
+    decision.because = Some("exit code 1".into());
+    Entry::Decided { at: UnixMs(0), decision }
+}
+
+/// Given nothing, but begun.
+pub fn granted_as(run: u64, attempt: u64) -> Entry {
+    granted_at(run, attempt, 0)
+}
+
+pub fn granted_at(run: u64, attempt: u64, at: i64) -> Entry {
+    let grant = Grant { machine: "local".into(), cpus: 1, ..Grant::default() };
+    Entry::Started { at: UnixMs(at), run: RunId(run), attempt: AttemptNo(attempt), grant: Box::new(grant), driver: process(1) }
+}

@@ -150,7 +150,11 @@ fn true_reason(home: &Home, world: &World, run: RunId, reason: &Reason, plain: &
     }
     let truth = match reason {
         Reason::Held { .. } | Reason::GpuTime { .. } | Reason::Trashed => true,
-        Reason::After { runs, .. } => runs.iter().all(|run| matches!(queue.stand(*run), Some(Stand::Queued | Stand::Granted))),
+        // The best of several is told by all of them.
+        Reason::After { runs, best } => {
+            let waits = |run: &RunId| matches!(queue.stand(*run), Some(Stand::Queued | Stand::Granted));
+            if *best { runs.iter().any(waits) } else { runs.iter().all(waits) }
+        }
         Reason::Upstream { run, outcome: Some(outcome) } => {
             queue.stand(*run) == Some(Stand::Ended(*outcome)) && *outcome != Outcome::Finished
         }
@@ -163,7 +167,7 @@ fn true_reason(home: &Home, world: &World, run: RunId, reason: &Reason, plain: &
         }
         Reason::Lacks { lack, held_by, until } => {
             until.is_none_or(|until| until > now)
-                && held_by.iter().all(|run| queue.grant(*run).is_some())
+                && held_by.iter().all(|run| queue.grant(*run).is_some() || starts.iter().any(|start| start.run == *run))
                 && lacks(queue, world, lack, starts)
         }
         Reason::Before(first) => *first != run && queue.stand(*first) == Some(Stand::Queued),
@@ -209,7 +213,7 @@ pub(crate) fn in_the_end(simulation: &mut Simulation) {
         assert!(lasting, "seed {}: run {run} is left behind: {reason:?}", simulation.seed);
         if let Reason::After { runs, .. } = reason {
             let waits = |run: &RunId| simulation.home.queue.stand(*run) == Some(Stand::Queued);
-            assert!(runs.iter().all(waits), "run {run} waits for runs that do not wait");
+            assert!(runs.iter().any(waits), "run {run} waits for runs that do not wait");
         }
     }
 }
