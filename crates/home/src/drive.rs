@@ -7,7 +7,7 @@ use crate::context::Context;
 use crate::error::HomeError;
 use crate::live::{self, Gone, Live};
 use crate::reconcile::reconcile;
-use crate::recover;
+use crate::recover::{self, Found};
 use crate::stages::{self, From};
 use crate::starter::{self, Starter};
 use crate::world::{self, Eyes};
@@ -484,6 +484,8 @@ impl<'a> Drive<'a> {
         let granted = |attempt: AttemptNo| Entry::Returned { run, attempt };
         match learned {
             Learned::Never(_) if home.queue().stand(run) != Some(Stand::Queued) => return Ok(()),
+            // Somebody else has learned it.
+            Learned::Ended(end) if !home.queue().awaits(run, end.attempt.n) => {}
             Learned::Ended(end) if !follow_ups.is_empty() => {
                 let again = follow_ups.iter().any(|entry| matches!(entry, Entry::Decided { .. }));
                 let ended = Entry::Ended { run, end: Box::new(end.clone()) };
@@ -525,14 +527,13 @@ impl<'a> Drive<'a> {
                 self.pause = Some(Instant::now() + AGAIN);
                 self.unlearned.push((id, Learned::Back(n)));
             }
-            // Somebody had it end before it began.
-            Err(_) if self.is_claimed(id, n) => self.unlearned.push((id, Learned::Back(n))),
+            // Somebody was there before us: had it end before it began, or began it when our record of that was lost.
+            Err(_) if self.context.home.attempt(id, n).exists() => match recover::one(self.context, &attempt.run, n) {
+                Some(found) => self.take_up(id, found),
+                None => self.unlearned.push((id, Learned::Back(n))),
+            },
             Err(e) => self.not_begun(id, n, Outcome::Failed, e.to_string()),
         }
-    }
-
-    fn is_claimed(&self, run: RunId, n: AttemptNo) -> bool {
-        self.context.home.attempt(run, n).exists()
     }
 
     fn not_begun(&mut self, run: RunId, n: AttemptNo, outcome: Outcome, why: String) {
@@ -615,15 +616,17 @@ impl<'a> Drive<'a> {
     /// Takes up what was started by somebody who is gone.
     fn recover(&mut self) {
         let Ok(known) = self.context.home.read() else { return };
-        let ours: BTreeSet<RunId> = self.running.iter().map(|live| live.run.id).collect();
+        let ours = self.running.iter().map(|live| live.run.id).chain(self.unlearned.iter().map(|(run, _)| *run)).collect();
         let found = recover::look(self.context, &known, &ours);
         drop(known);
-        for (run, found) in found {
-            match found {
-                recover::Found::Lives(live) => self.running.push(*live),
-                recover::Found::Ended(end) => self.unlearned.push((run, Learned::Ended(*end))),
-                recover::Found::NotBegun(n) => self.unlearned.push((run, Learned::Back(n))),
-            }
+        found.into_iter().for_each(|(run, found)| self.take_up(run, found));
+    }
+
+    fn take_up(&mut self, run: RunId, found: Found) {
+        match found {
+            Found::Lives(live) => self.running.push(*live),
+            Found::Ended(end) => self.unlearned.push((run, Learned::Ended(*end))),
+            Found::NotBegun(n) => self.unlearned.push((run, Learned::Back(n))),
         }
     }
 }

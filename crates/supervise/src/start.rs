@@ -18,6 +18,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 /// Which process belongs to which attempt: this variable has another value in each.
 pub const METRICS_VARIABLE: &str = "NERONET_METRICS";
@@ -116,10 +117,23 @@ pub fn take_back(folder: &Path) -> Result<bool, StoreError> {
     let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(folder.join(spool::KEEPER));
     match made {
         Ok(_) => files::remove_folder(folder).map(|()| true),
+        // Whoever made it was cut short before it took the folder away.
+        Err(e) if e.kind() == io::ErrorKind::AlreadyExists && is_left_empty(folder) => files::remove_folder(folder).map(|()| true),
         Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Ok(false),
         Err(e) => Err(StoreError::io("take back", folder)(e)),
     }
 }
+
+/// The keeper's record has been there for a while, nothing is in it, and no keeper holds it.
+fn is_left_empty(folder: &Path) -> bool {
+    let path = folder.join(spool::KEEPER);
+    let Ok(meta) = path.metadata() else { return false };
+    let age = meta.modified().ok().and_then(|made| made.elapsed().ok());
+    meta.len() == 0 && age.is_some_and(|age| age >= BEGINNING) && !holds(&path)
+}
+
+/// A keeper has written that it began long before that.
+const BEGINNING: Duration = Duration::from_secs(10);
 
 /// A session of its own: no terminal can hang it up, no Ctrl-C reaches it.
 #[expect(unsafe_code, reason = "setsid between fork and exec has no other form; it is async-signal-safe")]
