@@ -1,8 +1,10 @@
 //! Carries out what the queue decides: starts runs, waits for them, writes down how they ended. What it started needs it for
 //! nothing: killed at any moment, it leaves running what runs.
 
+mod learn;
+
 use crate::begin::Wanted;
-use crate::bulletin::Bulletin;
+use crate::bulletin::{self, Bulletin};
 use crate::context::Context;
 use crate::error::HomeError;
 use crate::live::{self, Gone, Live};
@@ -11,7 +13,7 @@ use crate::recover::{self, Found};
 use crate::stages::{self, From};
 use crate::starter::{self, Starter};
 use crate::world::{self, Eyes};
-use crate::{bulletin, follow_up};
+use learn::Learned;
 use neronet_model::event::Process;
 use neronet_model::journal::{Entry, Sweep};
 use neronet_model::launch::Courtesy;
@@ -20,7 +22,6 @@ use neronet_model::run::KnownEnd;
 use neronet_model::settings::Resources;
 use neronet_model::{AttemptNo, Outcome, RunId, SweepId};
 use neronet_schedule::{Decided, Mine, Reason, Stand, Start, World};
-use neronet_store::Locked;
 use neronet_store::journal::Replayed;
 use neronet_supervise::Nursery;
 use neronet_supervise::os::process::{self, Alive};
@@ -66,17 +67,6 @@ const AGAIN: Duration = Duration::from_secs(1);
 /// Whoever keeps the queue looks so often after runs whose starter has gone, and at what others use of the machine.
 const LOOK: Duration = Duration::from_secs(30);
 const LOOK_AT_GPUS: Duration = Duration::from_secs(5);
-
-/// What is to be written down of a run.
-enum Learned {
-    Ended(KnownEnd),
-    /// It will not be started, unless somebody else has begun it meanwhile.
-    Never(KnownEnd),
-    /// It was to be started and was not.
-    Back(AttemptNo),
-    /// The same, and not before somebody says so.
-    Held(AttemptNo, String),
-}
 
 pub struct Drive<'a> {
     context: &'a Context,
@@ -437,76 +427,6 @@ impl<'a> Drive<'a> {
         }
     }
 
-    /// A queued run will not be started.
-    fn never(&mut self, known: &Replayed, run: RunId, outcome: Outcome, cause: Cause) {
-        let n = AttemptNo(known.state.runs.get(&run).map_or(1, |run| run.attempts));
-        self.unlearned.push((run, Learned::Never(live::never(n, outcome, cause, self.context.now()))));
-    }
-
-    /// What is decided together with the ends that are to be written down.
-    fn follow_ups(&self, known: &Replayed) -> Result<BTreeMap<RunId, Vec<Entry>>, HomeError> {
-        let driver = if let Whose::These(_) = self.whose { Some(&self.me) } else { None };
-        let mut all = BTreeMap::new();
-        for (run, learned) in &self.unlearned {
-            if let Learned::Ended(end) = learned
-                && end.outcome != Outcome::Finished
-                && self.asked == Wish::GoOn
-            {
-                let entries = follow_up::entries(self.context, (&known.state, &known.queue), *run, end, driver)?;
-                all.insert(*run, entries);
-            }
-        }
-        Ok(all)
-    }
-
-    fn learn_all(&mut self) -> Result<(), HomeError> {
-        if self.unlearned.is_empty() {
-            return Ok(());
-        }
-        let follow_ups = self.follow_ups(&self.context.home.read()?)?;
-        let mut home = self.context.lock()?;
-        self.learn(&mut home, follow_ups)
-    }
-
-    fn learn(&mut self, home: &mut Locked, mut follow_ups: BTreeMap<RunId, Vec<Entry>>) -> Result<(), HomeError> {
-        while let Some((run, learned)) = self.unlearned.pop() {
-            let written = self.learn_one(home, run, &learned, follow_ups.remove(&run).unwrap_or_default());
-            if let Err(e) = written {
-                self.unlearned.push((run, learned));
-                return Err(e);
-            }
-            self.at_work = true;
-        }
-        Ok(())
-    }
-
-    fn learn_one(&mut self, home: &mut Locked, run: RunId, learned: &Learned, follow_ups: Vec<Entry>) -> Result<(), HomeError> {
-        let granted = |attempt: AttemptNo| Entry::Returned { run, attempt };
-        match learned {
-            Learned::Never(_) if home.queue().stand(run) != Some(Stand::Queued) => return Ok(()),
-            // Somebody else has learned it.
-            Learned::Ended(end) if !home.queue().awaits(run, end.attempt.n) => {}
-            Learned::Ended(end) if !follow_ups.is_empty() => {
-                let again = follow_ups.iter().any(|entry| matches!(entry, Entry::Decided { .. }));
-                let ended = Entry::Ended { run, end: Box::new(end.clone()) };
-                home.decide(Entry::Together([vec![ended], follow_ups].concat()))?;
-                if again {
-                    return Ok(());
-                }
-            }
-            Learned::Ended(end) | Learned::Never(end) => home.learn(Entry::Ended { run, end: Box::new(end.clone()) })?,
-            Learned::Back(attempt) => return Ok(home.learn(granted(*attempt))?),
-            Learned::Held(attempt, why) => {
-                let held = Entry::Held { at: self.context.now(), runs: vec![run], by: "neronet".into(), why: Some(why.clone()) };
-                return Ok(home.decide(Entry::Together(vec![granted(*attempt), held]))?);
-            }
-        }
-        if let (Whose::These(_), Learned::Ended(end) | Learned::Never(end)) = (&self.whose, learned) {
-            self.ended.insert(run, end.clone());
-        }
-        Ok(())
-    }
-
     /// Has an attempt begun whose start is on record.
     fn start(&mut self, Todo { mut attempt, sweep }: Todo) {
         let (id, n) = (attempt.run.id, attempt.n);
@@ -534,10 +454,6 @@ impl<'a> Drive<'a> {
             },
             Err(e) => self.not_begun(id, n, Outcome::Failed, e.to_string()),
         }
-    }
-
-    fn not_begun(&mut self, run: RunId, n: AttemptNo, outcome: Outcome, why: String) {
-        self.unlearned.push((run, Learned::Ended(live::never(n, outcome, Cause::NotStarted(why), self.context.now()))));
     }
 
     fn fulfil(&mut self, wish: Wish) {
