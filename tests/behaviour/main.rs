@@ -17,6 +17,7 @@ mod mounts;
 mod output;
 mod outputs;
 mod preflight;
+mod queueing;
 mod resume;
 mod secrets;
 mod sets;

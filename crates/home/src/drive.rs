@@ -114,9 +114,6 @@ struct Todo {
 impl<'a> Drive<'a> {
     /// `nursery`: one that was opened for this sweep, if one was.
     pub fn new(context: &'a Context, whose: Whose, nursery: Option<(SweepId, Nursery)>) -> Result<Drive<'a>, HomeError> {
-        let journal = Inotify::init(InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK).ok();
-        // Without it others' changes are noticed at the next look.
-        let watched = journal.as_ref().map(|journal| journal.add_watch(&context.home.journal(), AddWatchFlags::IN_MODIFY));
         let known = context.home.read()?;
         let (at_once, asks) = match &whose {
             Whose::Detached => (u64::MAX, true),
@@ -148,7 +145,7 @@ impl<'a> Drive<'a> {
             pause: None,
             tried_again: BTreeSet::new(),
             stranded: BTreeSet::new(),
-            journal: journal.filter(|_| matches!(watched, Some(Ok(_)))),
+            journal: None,
             looked: Instant::now(),
             at_work: true,
         })
@@ -272,7 +269,7 @@ impl<'a> Drive<'a> {
     }
 
     fn decide(&mut self) -> Result<Vec<Todo>, HomeError> {
-        let follow_ups = {
+        let (follow_ups, paused) = {
             let known = self.context.home.read()?;
             self.notice(&known);
             let paused = self.pause.is_some_and(|until| Instant::now() < until) || self.asked != Wish::GoOn;
@@ -283,11 +280,11 @@ impl<'a> Drive<'a> {
             if self.unlearned.is_empty() && (paused || self.decided.starts.is_empty()) {
                 return Ok(Vec::new());
             }
-            self.follow_ups(&known)?
+            (self.follow_ups(&known)?, paused)
         };
         let mut home = self.context.lock()?;
         self.learn(&mut home, follow_ups)?;
-        if self.asked != Wish::GoOn {
+        if paused {
             return Ok(Vec::new());
         }
         self.decided = home.queue().decide(&self.world, self.context.now(), self.whose.mine(self.at_once));
@@ -477,7 +474,20 @@ impl<'a> Drive<'a> {
         }
     }
 
-    fn wait(&self, wake: Option<BorrowedFd<'_>>, patience: Option<Duration>) {
+    /// True where it begins now: what was written before is to be read first. To stop watching takes the kernel some milliseconds: whoever only waits for what runs need not begin.
+    fn watch_journal(&mut self) -> bool {
+        if self.journal.is_none() && (self.queued > 0 || matches!(self.whose, Whose::Detached)) {
+            let journal = Inotify::init(InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK).ok();
+            // Without it others' changes are noticed at the next look.
+            let watches = |journal: &Inotify| journal.add_watch(&self.context.home.journal(), AddWatchFlags::IN_MODIFY).is_ok();
+            self.journal = journal.filter(watches);
+            return self.journal.is_some();
+        }
+        false
+    }
+
+    fn wait(&mut self, wake: Option<BorrowedFd<'_>>, patience: Option<Duration>) {
+        let patience = if self.watch_journal() { Some(Duration::ZERO) } else { patience };
         let lives = self.running.iter().filter(|live| live.look_at.is_none()).map(|live| live.started.gone.as_fd());
         let fds = lives.chain(wake).chain(self.journal.as_ref().map(AsFd::as_fd));
         let mut fds: Vec<PollFd<'_>> = fds.map(|fd| PollFd::new(fd, PollFlags::POLLIN)).collect();
