@@ -141,7 +141,7 @@ fn a_quota_holds_for_all_runs_of_a_project_and_what_is_asked_for_is_shared_out()
     std::fs::remove_file(world.path("go")).expect("there");
     world.write("neronet.toml", format!("{PATIENT}params.n = [3, 4]\nsweep.parallel = 2\n"));
     world.say(&["submit"]).with_code(0);
-    wait_until("one of them waits", || reason(&world, 4).contains("may have 1 runs at a time"));
+    wait_until("one of them waits", || reason(&world, 4).contains("may have 1 run at a time"));
     world.say(&["quota", &project, "--none"]).with_code(0);
     wait_until("it starts", || world.show(4)["state"] == "running");
     world.tell("go");

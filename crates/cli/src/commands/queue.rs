@@ -88,8 +88,8 @@ fn below(session: &Session, snapshot: &Snapshot, standing: &Standing, shown: usi
     }
     lines.extend(standing.done.map(|at| format!("all done about {}", waiting::clock(at, session.now()))));
     for (project, quota) in snapshot.queue.quotas() {
-        let runs = quota.runs.map(|runs| format!("{runs} runs"));
-        let gpus = quota.gpus.map(|gpus| format!("{gpus} GPUs"));
+        let runs = quota.runs.map(|runs| count(runs as usize, "run"));
+        let gpus = quota.gpus.map(|gpus| count(gpus as usize, "GPU"));
         let both: Vec<String> = runs.into_iter().chain(gpus).collect();
         lines.push(format!("project {project} may have {} at a time", both.join(" and ")));
     }
