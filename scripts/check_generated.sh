@@ -4,7 +4,8 @@
 
 # A line a reference: the file, and the words after `neronet` that print it.
 REFERENCES="docs/reference.md reference
-docs/schema.json schema"
+docs/schema.json schema
+docs/openapi.json openapi"
 
 cargo build --quiet --package neronet
 stale=0

@@ -4,6 +4,7 @@
 
 export PROPTEST_CASES=${PROPTEST_CASES:-20000}
 export ROUNDS=${ROUNDS:-200}
+export SIM_SEEDS=${SIM_SEEDS:-10000}
 started=$SECONDS
 scripts/test.sh unit faults clusters browser
-say "Soaked for $((SECONDS - started)) s: $ROUNDS rounds of faults, $PROPTEST_CASES cases a property."
+say "Soaked for $((SECONDS - started)) s: $ROUNDS rounds of faults, $PROPTEST_CASES cases a property, $SIM_SEEDS seeds of the queue."

@@ -103,7 +103,9 @@ fn kill_all(pids: &[i32]) {
     for kind in [Signal::SIGSTOP, Signal::SIGKILL] {
         pids.iter().for_each(|pid| signal(*pid, kind));
     }
-    wait_until("their end", || !pids.iter().any(|pid| runs(*pid)));
+    // The daemon's threads end one by one, and the last has its lock until then.
+    let threads = |pid: &i32| std::fs::read_dir(format!("/proc/{pid}/task")).map_or(0, Iterator::count);
+    wait_until("their end", || !pids.iter().any(|pid| runs(*pid) || threads(pid) > 1));
 }
 
 #[test]

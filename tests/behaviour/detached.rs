@@ -72,14 +72,12 @@ fn a_detached_sweep_goes_on_to_its_last_run() {
     let world = World::new();
     world.write("neronet.toml", "command = 'echo run {x}'\n[params]\nx = [1, 2, 3, 4]\n");
     let said = world.say(&["run", "--detach"]).with_code(0);
-    assert!(said.out.contains("runs 1-4 detached"), "{said:#?}");
+    assert!(said.out.contains("runs 1-4 queued"), "{said:#?}");
     for run in 1..=4 {
         assert_eq!(world.ended(run)["outcome"], "finished");
         assert_eq!(world.output(run, 1), format!("run {run}\n"));
     }
-    wait_until("nothing is said of trouble", || {
-        std::fs::read_to_string(world.home().join("detached.log")).is_ok_and(|said| said.is_empty())
-    });
+    wait_until("nothing is said of trouble", || std::fs::read_to_string(world.home().join("daemon.log")).is_ok_and(|said| said.is_empty()));
 }
 
 #[test]
@@ -167,12 +165,12 @@ fn a_sweep_that_was_detached_from_within_is_no_part_of_a_run_that_lost_its_keepe
 fn what_is_said_of_detached_runs_is_what_was_asked_for() {
     let world = World::new();
     world.write("neronet.toml", "command = 'exit 1'\n[params]\nx = [1, 2, 3]\n[resume]\nautomatic = true\n");
-    assert!(world.say(&["run", "--detach"]).with_code(0).out.starts_with("runs 1-3 detached; "));
+    assert!(world.say(&["run", "--detach"]).with_code(0).out.starts_with("runs 1-3 queued; "));
     let listed = world.say(&["run", "--detach", "--json"]).with_code(0).json();
     let ids: Vec<u64> = listed.as_array().expect("an array").iter().filter_map(|run| run["id"].as_u64()).collect();
     assert_eq!(ids, [4, 5, 6], "{listed:#}");
     assert_eq!(world.say(&["run", "--detach", "-q", "--", "true"]).with_code(0).out, "");
-    assert!(world.say(&["run", "--detach", "--", "true"]).with_code(0).out.starts_with("run 8 detached; "));
+    assert!(world.say(&["run", "--detach", "--", "true"]).with_code(0).out.starts_with("run 8 queued; "));
     wait_until("the end of all", || world.list().iter().all(|run| run["state"] == "ended"));
     assert_eq!(world.say(&["resume", "1", "--detach", "-q"]).with_code(0).out, "");
     wait_until("the end of the resumed", || world.show(1)["attempts"][1]["outcome"] == "failed");

@@ -46,7 +46,8 @@ fn a_disk_that_fills_at_any_point_of_the_start_leaves_a_home_that_works() {
             assert!(matches!(said.code, Some(0 | 1 | 3)), "{pages} pages: {said:#?}");
             assert!(!said.err.contains("panicked"), "{pages} pages: {said:#?}");
             if said.code != Some(0) {
-                assert!(said.err.contains("No space left"), "{pages} pages: {said:#?}");
+                // The script, too, may find no room for what it prints.
+                assert!(said.err.contains("No space left") || said.err.contains("exit code 1"), "{pages} pages: {said:#?}");
             }
             std::fs::remove_dir_all(world.home().join("snapshots")).ok();
         }

@@ -2,18 +2,22 @@
 //! a full disk or a damaged home come to. Each test has a home of its own and waits for events, never for time to pass.
 
 mod adversity;
+mod api;
 mod building;
 mod capture;
+mod daemon;
 mod data;
 mod declared;
 mod detached;
 mod disks;
 mod endings;
+mod granted;
 mod metrics;
 mod mounts;
 mod output;
 mod outputs;
 mod preflight;
+mod queueing;
 mod resume;
 mod secrets;
 mod sets;
@@ -25,5 +29,6 @@ mod steps;
 mod stopping;
 mod together;
 mod variables;
+mod wishes;
 mod words;
 mod world;

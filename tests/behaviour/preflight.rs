@@ -311,15 +311,21 @@ fn what_stands_in_for_a_python_and_starts_none_is_told() {
 fn resources_that_this_machine_does_not_have_are_told_at_their_keys() {
     let world = World::new();
     let spec = |lines: &str| format!("command = 'true'\n[resources]\n{lines}\n");
-    for (lines, wanted) in [
-        ("gpus = 99", "neronet.toml:3:8: asks for 99 GPUs, and this machine has "),
-        ("cpus = 20000", "neronet.toml:3:8: asks for 20000 CPUs, and this machine has "),
-    ] {
-        let said = world.write("neronet.toml", spec(lines)).say(&["check"]).with_code(0);
-        assert!(said.out.contains(&format!("warning: {wanted}")), "{}", said.out);
-    }
-    world.write("neronet.toml", spec("memory = \"640 TB\""));
-    refused(&world, &["error: neronet.toml:3:10: a run needs 640 TB of memory ([resources] memory)"]);
+    world.write("neronet.toml", spec("gpus = 99\ncpus = 20000\nmemory = \"640 TB\"\nnamed = { matlab = 2 }"));
+    let wanted = [
+        "error: neronet.toml:3:8: a run needs 99 GPUs; the machine has ",
+        "error: neronet.toml:4:8: a run needs 20000 CPUs; the machine has ",
+        "error: neronet.toml:5:10: a run needs 640 TB of memory; the machine has ",
+        "error: neronet.toml:6:9: a run needs 2 of matlab; ",
+    ];
+    refused(&world, &wanted);
+    world.say(&["submit"]).with_code(2);
+    // Each run asks for its own number.
+    let own = "command = 'true {world}'\nparams.world = [0, 98]\nresources.gpus = 'world + 1'\n";
+    world.write("neronet.toml", own);
+    refused(&world, &["error: neronet.toml:3:18: a run needs 99 GPUs; the machine has "]);
+    let half = world.write("neronet.toml", own.replace("world + 1", "world / 4")).say(&["check"]).with_code(2);
+    assert!(half.err.contains("neronet.toml:3:18: for world=98 this expression comes to 24.5, which is no number of GPUs"), "{}", half.err);
 }
 
 #[test]

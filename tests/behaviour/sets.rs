@@ -130,7 +130,7 @@ fn a_run_that_two_experiments_ask_for_is_one() {
 fn without_waiting_the_runs_go_on_in_the_background() {
     let world = world("lr = [0.1, 0.2]");
     let said = world.say(&["submit"]).with_code(0);
-    assert!(said.out.contains("runs 1-2 detached"), "{said:#?}");
+    assert!(said.out.contains("runs 1-2 queued"), "{said:#?}");
     crate::world::wait_until("both have ended", || {
         world.say(&["ls", "--json"]).json().as_array().is_some_and(|runs| runs.iter().all(|run| run["state"] == "ended"))
     });

@@ -36,6 +36,14 @@ fn a_crash_shows_its_cause_and_the_last_lines() {
     assert_eq!(smoke["estimate"], Value::Null);
 }
 
+#[test]
+fn nothing_is_waited_for_and_nothing_retried() {
+    let world = World::new();
+    let spec = "command = 'echo x >> $WORLD/times; exit 3'\n[sweep]\nnot_before = '2098-01-01'\n[retry]\ntimes = 2\n";
+    let smoke = first(&check(&world, spec, "30s").with_code(1));
+    assert_eq!((&smoke["outcome"], world.told("times").as_deref()), (&"crashed".into(), Some("x\n")), "{smoke:#}");
+}
+
 /// Prints an epoch each time it is let, so long as nobody stops it: neronet's own time limit does.
 const LONG: &str = r#"
 import os, time
@@ -130,9 +138,10 @@ fn memory_is_that_of_the_whole_tree_and_of_its_gpus() {
     let script = "import os, time\nworld = os.environ['WORLD']\nheld = bytearray(200 << 20)\n\
                   for at in range(0, len(held), 4096): held[at] = 1\n\
                   for _ in range(3):\n    if os.fork() == 0: time.sleep(3600)\n\
-                  open(world + '/gpu', 'w').write(f'{os.getpid()}, 3000\\n1, 70000\\n')\n\
+                  open(world + '/gpu', 'w').write(f'GPU-1, {os.getpid()}, 3000\\nGPU-1, 1, 70000\\n')\n\
                   while not (os.path.exists(world + '/asked') and len(open(world + '/asked').read()) > 5): time.sleep(0.1)\n";
-    let smi = "#!/bin/sh\ncat $WORLD/gpu 2>/dev/null && printf x >> $WORLD/asked\nexit 0\n";
+    let smi = "#!/bin/sh\ncase $1 in\n--query-gpu=*) echo '0, GPU-1, A, 80000, 73000, 99';;\n\
+               *) cat $WORLD/gpu 2>/dev/null && printf x >> $WORLD/asked;;\nesac\nexit 0\n";
     world.write("train.py", script).script("nvidia-smi", smi).write("neronet.toml", "command = 'python3 train.py'\n");
     let scratch = world.path("scratch");
     let mut command = world.neronet(&["check", "--json", "--smoke", "10min"]);

@@ -109,13 +109,14 @@ fn two_thousand_runs_are_one_record_of_the_journal() {
     world.wait_told("ready");
     let journal = std::fs::read(world.home().join("journal/1.log")).expect("there");
     // Mark, length, checksum, payload; the mark may stand in a payload, too.
-    let (mut frames, mut at) = (0, 0);
+    let (mut submissions, mut at) = (0, 0);
     while at < journal.len() {
         assert_eq!(&journal[at..at + 4], b"NRJ1");
         let length = u32::from_le_bytes(journal[at + 4..at + 8].try_into().expect("four bytes"));
-        (frames, at) = (frames + 1, at + 12 + length as usize);
+        submissions += u32::from(journal[at + 12..].starts_with(b"{\"submitted\""));
+        at += 12 + length as usize;
     }
-    assert_eq!(frames, 2, "what the journal is, and one submission");
+    assert_eq!(submissions, 1);
     signal(cli.id() as i32, Signal::SIGINT);
     end_of(cli).with_code(1);
     let runs = world.list();

@@ -233,7 +233,7 @@ fn what_runs_go_on_from_is_told_wherever_runs_are_listed() {
     assert_eq!(said["runs"][0]["after"], Value::Null);
     assert_eq!((&said["runs"][3]["after"]["experiment"], &said["runs"][3]["after"]["params"]["pre.lr"]), (&"pre".into(), &2.into()));
     let said = world.say(&["submit"]).with_code(0).out;
-    assert!(said.starts_with("pre: 2 runs (1-2)\nfine: 2 runs (3-4), after pre\nruns 1-4 detached"), "{said}");
+    assert!(said.starts_with("pre: 2 runs (1-2)\nfine: 2 runs (3-4), after pre\nruns 1-4 queued"), "{said}");
     wait_until("all have ended", || world.list().iter().filter(|run| run["outcome"] == "finished").count() == 4);
     assert_eq!(world.list().iter().map(|run| run["after"].as_u64()).collect::<Vec<_>>(), [None, None, Some(1), Some(2)]);
     assert!(world.say(&["ls", "after = 2", "--fields", "id,after"]).with_code(0).out.contains(" 4      2\n"));

@@ -46,6 +46,7 @@ impl World {
         let world = World { folder: tempfile::Builder::new().prefix("neronet-behaviour-").tempdir().expect("a folder") };
         std::fs::create_dir(world.project()).expect("made");
         std::fs::create_dir(world.path("user")).expect("made");
+        std::fs::create_dir(world.path("runtime")).expect("made");
         world
     }
 
@@ -104,6 +105,7 @@ impl World {
         }
         command.env("HOME", self.path("user")).env("NERONET_HOME", self.home()).env("WORLD", self.folder.path());
         command.env("NERONET", env!("CARGO_BIN_EXE_neronet")).env("PATH", search_path());
+        command.env("XDG_RUNTIME_DIR", self.path("runtime"));
         command.env("GIT_CONFIG_GLOBAL", "/dev/null").env("GIT_CONFIG_NOSYSTEM", "1");
         command.current_dir(self.project()).stdin(Stdio::null());
     }

@@ -9,7 +9,6 @@ pub mod data;
 pub mod devices;
 pub mod environment;
 mod error;
-pub mod gpu_memory;
 pub mod imports;
 pub mod interpreter;
 mod packages;

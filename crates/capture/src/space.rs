@@ -115,24 +115,42 @@ fn memory_under(root: &Path) -> Memory {
         Some(kilobytes?.saturating_mul(1024))
     };
     let mut memory = Memory { total: field("MemTotal:"), available: field("MemAvailable:"), by_group: false };
-    let limit = text("proc/self/cgroup").lines().filter_map(|line| limit_of(&root.join("sys/fs/cgroup"), line)).min();
-    if let Some(limit) = limit.filter(|limit| memory.total.is_none_or(|total| *limit < total)) {
-        memory = Memory { total: Some(limit), available: memory.available.map(|available| available.min(limit)), by_group: true };
+    let groups = text("proc/self/cgroup");
+    let groups: Vec<Group> = groups.lines().flat_map(|line| groups_of(&root.join("sys/fs/cgroup"), line)).collect();
+    if let Some(limit) = groups.iter().map(|group| group.limit).min().filter(|limit| memory.total.is_none_or(|total| *limit < total)) {
+        let left = groups.iter().map(|group| group.limit.saturating_sub(group.used)).min();
+        memory = Memory { total: Some(limit), available: memory.available.min(left), by_group: true };
     }
     memory
 }
 
-/// The lowest limit of a control group and of those around it. `line` is one of `/proc/self/cgroup`.
-fn limit_of(root: &Path, line: &str) -> Option<u64> {
-    let (_, rest) = line.split_once(':')?;
-    let (controllers, path) = rest.split_once(':')?;
-    let (top, file) = match controllers {
-        "" => (root.to_path_buf(), "memory.max"),
-        list if list.split(',').any(|one| one == "memory") => (root.join("memory"), "memory.limit_in_bytes"),
-        _ => return None,
+/// A control group with a limit.
+struct Group {
+    limit: u64,
+    /// Without the copies of files that the kernel gives up when others need the room.
+    used: u64,
+}
+
+/// A control group and those around it. `line` is one of `/proc/self/cgroup`.
+fn groups_of(root: &Path, line: &str) -> Vec<Group> {
+    let Some((_, (controllers, path))) = line.split_once(':').and_then(|(n, rest)| Some((n, rest.split_once(':')?))) else {
+        return Vec::new();
     };
-    let groups = Path::new(path.trim_start_matches('/')).ancestors().map(|group| top.join(group).join(file));
-    groups.filter_map(|file| std::fs::read_to_string(file).ok()?.trim().parse().ok()).min()
+    let (top, limit, used, files) = match controllers {
+        "" => (root.to_path_buf(), "memory.max", "memory.current", "inactive_file "),
+        list if list.split(',').any(|one| one == "memory") => {
+            (root.join("memory"), "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file ")
+        }
+        _ => return Vec::new(),
+    };
+    let group = |path: &Path| {
+        let read = |file: &str| std::fs::read_to_string(top.join(path).join(file)).ok();
+        let number = |file: &str| read(file)?.trim().parse::<u64>().ok();
+        let limit = number(limit)?;
+        let files = read("memory.stat").and_then(|text| text.lines().find_map(|line| line.strip_prefix(files)?.trim().parse().ok()));
+        Some(Group { limit, used: number(used).unwrap_or(0).saturating_sub(files.unwrap_or(0)) })
+    };
+    Path::new(path.trim_start_matches('/')).ancestors().filter_map(group).collect()
 }
 
 /// Why nothing can be written below `folder`, which need not be there yet.
@@ -179,6 +197,9 @@ mod tests {
         put(root, "sys/fs/cgroup/user/memory.max", "5000000\n");
         put(root, "sys/fs/cgroup/user/job/memory.max", "max\n");
         assert_eq!(memory_under(root), Memory { total: Some(5_000_000), available: Some(5_000_000), by_group: true });
+        put(root, "sys/fs/cgroup/user/memory.current", "4000000\n");
+        put(root, "sys/fs/cgroup/user/memory.stat", "anon 1\ninactive_file 3000000\nactive_file 1\n");
+        assert_eq!(memory_under(root).available, Some(4_000_000), "less what is in use and not merely kept");
         put(root, "proc/self/cgroup", "4:cpu,memory:/job\n2:pids:/job\n");
         put(root, "sys/fs/cgroup/memory/memory.limit_in_bytes", "9223372036854771712\n");
         put(root, "sys/fs/cgroup/memory/job/memory.limit_in_bytes", "7000000\n");

@@ -2,6 +2,7 @@
 
 use clap::{Args as Words, Parser, Subcommand, ValueEnum, value_parser};
 use neronet_model::Millis;
+use neronet_spec::{MOMENTS, Moment};
 use std::path::PathBuf;
 
 /// Runs, watches and explains neural-network training.
@@ -73,6 +74,21 @@ pub(crate) enum Command {
     Export(Export),
     /// Show how runs differ: parameters, configuration, metrics, code, packages
     Compare(Compare),
+    /// Show what runs, what waits, why, and when it will probably start
+    ///
+    /// In the order in which runs start if everything fits: by priority, then in the order of submission, which `move` changes. When
+    /// a run will start is told once three runs of its experiment have finished.
+    Queue(Queue),
+    /// Keep queued runs from starting until they are released
+    Hold(Hold),
+    /// Let held runs start; one that waits before it is tried again starts at once
+    Release(Which),
+    /// Change the order of queued runs
+    Move(Move),
+    /// Change the priority of queued runs
+    Priority(Priority),
+    /// Limit what the runs of a project may have at a time
+    Quota(Quota),
     /// Ask runs to stop (they may save a checkpoint first)
     Stop(Which),
     /// End runs at once
@@ -97,17 +113,27 @@ pub(crate) enum Command {
     Restore(Which),
     /// Copy the code and the specification of a run into a new folder
     Clone(Clone),
+    /// Serve home: keep the queue, and answer on a socket
+    ///
+    /// Commands that need a daemon start one by themselves, which leaves when there has been nothing to do for ten minutes. This one
+    /// stays until Ctrl-C or `neronet down`. Runs go on without it.
+    Serve(Serve),
+    /// End the daemon; runs go on
+    Down,
+    /// Make a token for --listen, list or take them back
+    Token(Token),
     /// Print the JSON Schema of specifications, by which an editor completes and checks them
     Schema,
     /// Print this reference as Markdown
     #[command(hide = true)]
     Reference,
+    /// Print what the daemon answers to, as an OpenAPI document
     #[command(hide = true)]
-    Drive(Drive),
+    Openapi,
 }
 
 /// Of every command that takes runs.
-#[derive(Debug, Words)]
+#[derive(Debug, Clone, Words)]
 pub(crate) struct Reach {
     /// Runs of all projects, not only of the current one
     #[arg(long, short)]
@@ -146,6 +172,18 @@ pub(crate) struct What {
     /// How many runs at a time
     #[arg(long, value_name = "N", value_parser = value_parser!(u64).range(1..), allow_negative_numbers = true)]
     pub(crate) parallel: Option<u64>,
+    /// Runs with a higher one start first
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    pub(crate) priority: Option<i64>,
+    /// Start no run before this: 22:00, '2026-11-23 22:00' in local time, or 'in 2h'
+    #[arg(long, value_name = "WHEN", value_parser = moment)]
+    pub(crate) not_before: Option<Moment>,
+    /// Start no run before these runs have ended, however that was; may be repeated
+    #[arg(long, value_name = "RUNS")]
+    pub(crate) after: Vec<String>,
+    /// Start no run before these runs have finished; while one has failed, it is held; may be repeated
+    #[arg(long, value_name = "RUNS")]
+    pub(crate) after_ok: Vec<String>,
     /// The project that the runs belong to (default: the name of the git work tree)
     #[arg(long)]
     pub(crate) project: Option<String>,
@@ -213,14 +251,18 @@ pub(crate) struct Check {
     #[arg(long)]
     pub(crate) no_preflight: bool,
     /// Run one configuration of each experiment for so long (default: 30s), in a place that is removed afterwards
-    #[arg(long, value_name = "DURATION", num_args = 0..=1, default_missing_value = "30s", value_parser = moment, conflicts_with = "learn")]
+    #[arg(long, value_name = "DURATION", num_args = 0..=1, default_missing_value = "30s", value_parser = for_so_long, conflicts_with = "learn")]
     pub(crate) smoke: Option<Millis>,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
 }
 
-fn moment(word: &str) -> Result<Millis, String> {
+fn moment(word: &str) -> Result<Moment, String> {
+    Moment::parse(word).ok_or_else(|| format!("it is no time: {MOMENTS}"))
+}
+
+fn for_so_long(word: &str) -> Result<Millis, String> {
     let time = Millis::parse(word).ok_or("it is no duration, such as 30s or 2min; a specification stands before --smoke")?;
     if time < Millis(1_000) { Err("it must be 1s at least".into()) } else { Ok(time) }
 }
@@ -448,7 +490,101 @@ pub(crate) struct Clone {
 }
 
 #[derive(Debug, Words)]
-pub(crate) struct Drive {
-    /// RUN:ATTEMPT of each
-    pub(crate) tasks: Vec<String>,
+pub(crate) struct Queue {
+    /// Show at most so many queued runs (default: 50)
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    pub(crate) limit: Option<usize>,
+    /// Print JSON: as ls does, with when each will probably start
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Words)]
+pub(crate) struct Hold {
+    #[command(flatten)]
+    pub(crate) which: Which,
+    /// Why; it is shown with the runs
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) because: Option<String>,
+}
+
+#[derive(Debug, Words)]
+pub(crate) struct Move {
+    /// Queued runs
+    #[arg(required = true)]
+    pub(crate) which: Vec<String>,
+    #[command(flatten)]
+    pub(crate) reach: Reach,
+    /// Before all others of the same priority
+    #[arg(long, conflicts_with_all = ["last", "before", "behind"])]
+    pub(crate) first: bool,
+    /// Behind all others of the same priority
+    #[arg(long, conflicts_with_all = ["before", "behind"])]
+    pub(crate) last: bool,
+    /// Directly before this run
+    #[arg(long, value_name = "RUN", conflicts_with = "behind")]
+    pub(crate) before: Option<u64>,
+    /// Directly behind this run
+    #[arg(long, value_name = "RUN")]
+    pub(crate) behind: Option<u64>,
+}
+
+#[derive(Debug, Words)]
+pub(crate) struct Priority {
+    /// Queued runs: one word, such as 3, 40-50, sweep:7, or a filter
+    pub(crate) which: String,
+    /// Higher ones start first; 0 is what runs have by themselves
+    #[arg(allow_negative_numbers = true)]
+    pub(crate) priority: i64,
+    #[command(flatten)]
+    pub(crate) reach: Reach,
+}
+
+#[derive(Debug, Words)]
+pub(crate) struct Quota {
+    /// The project
+    pub(crate) project: String,
+    /// So many runs
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    pub(crate) runs: Option<u64>,
+    /// So many GPUs
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    pub(crate) gpus: Option<u32>,
+    /// No limit
+    #[arg(long, conflicts_with_all = ["runs", "gpus"])]
+    pub(crate) none: bool,
+}
+
+#[derive(Debug, Words)]
+pub(crate) struct Serve {
+    /// Answer by TCP, too, whoever has a token: 127.0.0.1:8080
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub(crate) listen: Option<String>,
+    /// Return as soon as the daemon answers
+    #[arg(long, conflicts_with = "listen")]
+    pub(crate) background: bool,
+    /// Have systemd start the daemon for this user, now and from login on
+    #[arg(long, conflicts_with_all = ["listen", "background"])]
+    pub(crate) install: bool,
+    /// Take that back; runs go on
+    #[arg(long, conflicts_with_all = ["listen", "background", "install"])]
+    pub(crate) uninstall: bool,
+    /// It is the background
+    #[arg(long, hide = true)]
+    pub(crate) detached: bool,
+    /// Leave when there has been nothing to do for so long
+    #[arg(long, hide = true, value_name = "DURATION", value_parser = |word: &str| Millis::parse(word).ok_or("it is no duration"))]
+    pub(crate) until_idle: Option<Millis>,
+}
+
+#[derive(Debug, Words)]
+pub(crate) struct Token {
+    /// What to call it; without a name the tokens are listed
+    pub(crate) name: Option<String>,
+    /// It may look, and change nothing
+    #[arg(long, requires = "name", conflicts_with = "revoke")]
+    pub(crate) viewer: bool,
+    /// Take this token back
+    #[arg(long, requires = "name")]
+    pub(crate) revoke: bool,
 }

@@ -55,7 +55,6 @@ fn run(args: Args) -> Result<ExitCode, HomeError> {
     match args.command {
         Command::Run(words) => commands::run::run(&session, &words),
         Command::Submit(words) => commands::run::submit(&session, &words),
-        Command::Drive(words) => commands::run::drive(&session, &words),
         Command::Init(words) => commands::init::init(&session, &words),
         Command::Check(words) => commands::check::check(&session, &words),
         Command::Ls(words) => commands::ls::ls(&session, &words),
@@ -66,6 +65,12 @@ fn run(args: Args) -> Result<ExitCode, HomeError> {
         Command::Report(words) => commands::report::report(&session, &words),
         Command::Export(words) => commands::export::export(&session, &words),
         Command::Compare(words) => commands::compare::compare(&session, &words),
+        Command::Queue(words) => commands::queue::queue(&session, &words),
+        Command::Hold(words) => commands::queue::hold(&session, &words),
+        Command::Release(words) => commands::queue::release(&session, &words),
+        Command::Move(words) => commands::queue::place(&session, &words),
+        Command::Priority(words) => commands::queue::priority(&session, &words),
+        Command::Quota(words) => commands::queue::quota(&session, &words),
         Command::Stop(words) => commands::stop::ask(&session, &words, neronet_supervise::start::How::Stop),
         Command::Kill(words) => commands::stop::ask(&session, &words, neronet_supervise::start::How::Kill),
         Command::Resume(words) => commands::again::resume(&session, &words),
@@ -76,6 +81,10 @@ fn run(args: Args) -> Result<ExitCode, HomeError> {
         Command::Restore(words) => commands::rm::restore(&session, &words),
         Command::Clone(words) => commands::clone::clone(&session, &words),
         Command::Schema => commands::schema::schema(),
+        Command::Serve(words) => commands::serve::serve(&session, &words),
+        Command::Down => commands::serve::down(&session),
+        Command::Token(words) => commands::token::token(&session, &words),
+        Command::Openapi => commands::serve::openapi(),
         Command::Reference => commands::reference::reference(),
     }
 }

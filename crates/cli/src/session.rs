@@ -43,6 +43,7 @@ impl Session {
             user_home,
             user: user_name(),
             passing: false,
+            key: None,
             say: crate::output::notice,
         };
         Ok(Session {

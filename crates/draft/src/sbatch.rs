@@ -154,7 +154,7 @@ impl Asked {
                 request.parallel = at_a_time.filter(|count| *count > 0);
                 unread = request.array.is_none();
                 if at_a_time.is_none() && !unread {
-                    page.note("the array has no limit (%N): [sweep] parallel says how many runs at a time, 1 without it");
+                    page.note("the array has no limit (%N): [sweep] parallel says how many runs at a time; without it as many as there is room for");
                 }
             }
             "mail-user" => request.mail_to(value, page),

@@ -5,6 +5,7 @@ use crate::configure;
 use crate::context::Context;
 use crate::error::HomeError;
 use crate::filling::{self, Filling, Stage};
+use crate::granted;
 use crate::inputs;
 use crate::masked;
 use crate::port;
@@ -14,7 +15,8 @@ use crate::submit::environment_of;
 use neronet_capture::code;
 use neronet_capture::secrets::mask_text;
 use neronet_model::journal::{Code, Sweep};
-use neronet_model::launch::{self, Awaited, Launch, Limits};
+use neronet_model::launch::{self, Awaited, Courtesy, Launch, Limits};
+use neronet_model::queue::Grant;
 use neronet_model::run::Again;
 use neronet_model::settings::Step;
 use neronet_model::{AttemptNo, FORMAT, Params, Run, RunId, SweepId, Uid, UnixMs};
@@ -62,17 +64,28 @@ impl Frozen {
     }
 }
 
-/// Starts attempt `n` of a run that goes on from the run `after`, if from one. `again` says how, for all but the first. The
-/// nursery has the sweep's environment; the secrets are those that the sweep names.
-pub fn begin(
+/// An attempt that is to be started.
+pub(crate) struct Wanted {
+    pub(crate) run: Run,
+    /// The run that it goes on from.
+    pub(crate) after: Option<RunId>,
+    pub(crate) n: AttemptNo,
+    /// How, for all but the first.
+    pub(crate) again: Option<Again>,
+    /// What it has of the machine, and how it yields to others there.
+    pub(crate) grant: Grant,
+    pub(crate) courtesy: Courtesy,
+}
+
+/// Starts an attempt. The nursery has the sweep's environment; the secrets are those that the sweep names.
+pub(crate) fn begin(
     context: &Context,
     nursery: &Nursery,
     sweep: &Sweep,
-    (run, after): (&Run, Option<RunId>),
-    n: AttemptNo,
-    again: Option<&Again>,
+    Wanted { run, after, n, again, grant, courtesy }: &Wanted,
     secrets: &Secrets,
 ) -> Result<Started, HomeError> {
+    let (after, n, again, courtesy) = (*after, *n, again.as_ref(), *courtesy);
     preflight::start::may(context, sweep)?;
     let folder = context.home.run(run.id);
     files::make_folder(&folder)?;
@@ -91,7 +104,7 @@ pub fn begin(
     let frozen = copied_from(context, sweep).map(|tree| tree.join(&sweep.code.below));
     let code: Vec<&Path> = frozen.iter().chain([&start]).map(PathBuf::as_path).collect();
     let (filled, notices) = filled(context, sweep, run, n, &code)?;
-    let filled = filled.with_stage(stage);
+    let filled = filled.with_stage(stage).with_gpus(grant.gpus.as_ref().map(|gpus| gpus.len() as u32));
     let run_directory = folder.display().to_string();
     let filling = render::Context { checkpoint: checkpoint.as_deref(), best_checkpoint: best.as_deref(), ..filled.context() };
     // A step goes on with what the command left.
@@ -141,7 +154,7 @@ pub fn begin(
             // The nursery may have it still: what a first attempt finds, a retry must find too.
             let kept_out = context.environment.iter().filter(|(name, value)| is_kept_out(&sweep.settings, secrets, (name, value)));
             let kept_out = kept_out.filter_map(|(name, _)| Some((name.to_str()?.to_string(), None)));
-            kept_out.chain(variables(sweep, run, &filling, &attempt, n, &environment)?).collect()
+            kept_out.chain(variables(sweep, run, &filling, (&attempt, n), grant, &environment)?).collect()
         },
         secrets: sweep.settings.secrets.iter().map(|(name, _)| name.clone()).collect(),
         time_limit: sweep.settings.time_limit,
@@ -155,6 +168,8 @@ pub fn begin(
         resumed_from: checkpoint,
         files_found: if n.0 > 1 { files_found(&directory, &sweep.settings.metrics.files) } else { Default::default() },
         limits: limits(&environment),
+        grant: Some(grant.clone()),
+        courtesy,
         notices,
     };
     Ok(start::start(nursery, &attempt, &launch, secrets)?)
@@ -297,15 +312,15 @@ fn variables(
     sweep: &Sweep,
     run: &Run,
     filling: &render::Context<'_>,
-    attempt: &Path,
-    n: AttemptNo,
+    (attempt, n): (&Path, AttemptNo),
+    grant: &Grant,
     environment: &[(OsString, OsString)],
 ) -> Result<Vec<(String, Option<String>)>, HomeError> {
     let folder = Path::new(filling.run_directory);
     // Of an outer run, if we are started from within one: what is ours is set below.
     let outer = |name: &str| {
         name.starts_with("NERONET_PARAM_")
-            || ["NERONET_SEED", "NERONET_COMMIT", "NERONET_BRANCH", "NERONET_RESUME_FROM"].contains(&name)
+            || ["NERONET_SEED", "NERONET_COMMIT", "NERONET_BRANCH", "NERONET_RESUME_FROM", granted::IDS].contains(&name)
             || [Awaited::Latest, Awaited::Best].iter().any(|awaited| awaited.variable() == name)
     };
     let inherited = environment.iter().filter_map(|(name, _)| name.to_str());
@@ -343,6 +358,7 @@ fn variables(
         all.extend(preflight::activated(&venv, path.as_deref()).map(|(name, value)| (name.to_string(), value)));
     }
     all.extend(filling.checkpoint.map(|path| ("NERONET_RESUME_FROM".to_string(), Some(path.to_string()))));
+    all.extend(granted::variables(grant).into_iter().map(|(name, value)| (name.to_string(), Some(value))));
     let own = render::env(&sweep.settings, &run.params, filling).map_err(HomeError::Failed)?;
     all.extend(own.into_iter().map(|(name, value)| (name, Some(value))));
     Ok(all)

@@ -1,12 +1,15 @@
 //! Where a command works: its home, its folder, its environment. Filled in by the binary; nothing below it asks the system.
 
 use crate::error::HomeError;
+use neronet_model::journal::Entry;
+use neronet_model::keyed::Key;
 use neronet_model::{Uid, UnixMs};
 use neronet_store::{Home, Locked};
 use neronet_supervise::os::clock;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+#[derive(Clone)]
 pub struct Context {
     pub home: Home,
     /// Our own binary, which keepers are started from.
@@ -20,6 +23,8 @@ pub struct Context {
     pub user: String,
     /// All that is in home goes when this is done.
     pub passing: bool,
+    /// What is decided is asked for under this key, and must not be decided twice.
+    pub key: Option<Key>,
     /// For whoever waits for another process.
     pub say: fn(&str),
 }
@@ -48,6 +53,14 @@ impl Context {
             }
         };
         Ok(self.home.lock(self.random()?, self.now().0.max(0) as u64, waiting)?)
+    }
+
+    /// An entry with the key that it is asked for under, if there is one: both are written, or neither.
+    pub fn keyed(&self, entry: Entry) -> Entry {
+        match self.key.clone() {
+            Some(Key { key, request }) => Entry::Keyed { at: self.now(), key, request, answer: None, entry: Box::new(entry) },
+            None => entry,
+        }
     }
 
     pub fn variable(&self, name: &str) -> Option<String> {

@@ -1,28 +1,35 @@
-//! Carries out sweeps: starts their runs, so many at a time, and waits for them. What it started needs it for nothing:
-//! killed at any moment, it leaves running what runs.
+//! Carries out what the queue decides: starts runs, waits for them, writes down how they ended. What it started needs it for
+//! nothing: killed at any moment, it leaves running what runs.
 
-use crate::begin::begin;
-use crate::build::{self, Build, Running};
+mod learn;
+
+use crate::begin::Wanted;
+use crate::bulletin::{self, Bulletin};
 use crate::context::Context;
 use crate::error::HomeError;
-use crate::secrets;
-use crate::stages::{self, Before, May};
-use crate::submit::environment_of;
-use crate::view::known_end;
-use neronet_model::attempt::End;
-use neronet_model::journal::{Entry as JournalEntry, HomeState};
+use crate::live::{self, Gone, Live};
+use crate::reconcile::reconcile;
+use crate::recover::{self, Found};
+use crate::stages::{self, From};
+use crate::starter::{self, Starter};
+use crate::world::{self, Eyes};
+use learn::Learned;
+use neronet_model::event::Process;
+use neronet_model::journal::{Entry, Sweep};
+use neronet_model::launch::Courtesy;
 use neronet_model::outcome::Cause;
-use neronet_model::run::{Again, KnownEnd};
-use neronet_model::{Attempt, AttemptNo, Outcome, RunId, SweepId, UnixMs};
-use neronet_store::{StoreError, spool};
-use neronet_supervise::start::{self, How, Started, Watch};
-use neronet_supervise::{Nursery, Secrets};
-use nix::errno::Errno;
+use neronet_model::run::KnownEnd;
+use neronet_model::settings::Resources;
+use neronet_model::{AttemptNo, Outcome, RunId, SweepId};
+use neronet_schedule::{Decided, Mine, Reason, Stand, Start, World};
+use neronet_store::journal::Replayed;
+use neronet_supervise::Nursery;
+use neronet_supervise::os::process::{self, Alive};
+use neronet_supervise::start::{self, How};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
+use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::{AsFd, BorrowedFd};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -37,73 +44,58 @@ pub enum Wish {
     Leave,
 }
 
-/// Ends are written to the journal together, at most so often.
-const LEARN_EVERY: Duration = Duration::from_secs(1);
-
-/// One attempt to start.
-#[derive(Debug, Clone)]
-pub struct Task {
-    pub run: RunId,
-    pub attempt: AttemptNo,
-    pub again: Option<Again>,
+/// Which runs are carried out.
+pub enum Whose {
+    /// All that were submitted to whoever keeps the queue.
+    Detached,
+    /// Those that somebody waits for.
+    These(BTreeSet<RunId>),
 }
+
+impl Whose {
+    fn mine(&self, at_once: u64) -> Mine<'_> {
+        match self {
+            Whose::Detached => Mine::Detached,
+            Whose::These(runs) => Mine::These { runs, at_once },
+        }
+    }
+}
+
+/// Whoever watches is asked so often, and what could not be done is tried again so soon.
+const TICK: Duration = Duration::from_millis(250);
+const AGAIN: Duration = Duration::from_secs(1);
+/// Whoever keeps the queue looks so often after runs whose starter has gone, and at what others use of the machine.
+const LOOK: Duration = Duration::from_secs(30);
+const LOOK_AT_GPUS: Duration = Duration::from_secs(5);
 
 pub struct Drive<'a> {
     context: &'a Context,
-    /// By sweep: each has its own environment.
-    nurseries: BTreeMap<SweepId, Nursery>,
-    /// By sweep: found out once, as somebody may have to type a passphrase for them, and so is that they cannot be.
-    secrets: BTreeMap<SweepId, Result<Secrets, String>>,
-    state: Arc<HomeState>,
-    /// By sweep: each starts its own, so many at a time.
-    queues: BTreeMap<SweepId, VecDeque<Task>>,
+    whose: Whose,
+    me: Process,
+    starter: Starter<'a>,
     running: Vec<Live>,
+    unlearned: Vec<(RunId, Learned)>,
+    /// Of those that somebody waits for.
     ended: BTreeMap<RunId, KnownEnd>,
-    unlearned: Vec<RunId>,
-    learned_at: Instant,
+    queued: usize,
+    decided: Decided,
+    /// Where anything of the machine is asked for.
+    eyes: Option<Eyes>,
+    world: World,
+    /// What others were told last, and when.
+    told: Option<(Bulletin, Instant)>,
     asked: Wish,
-    /// Of all sweeps together: as many at a time as the one that allows most.
+    /// Of the runs that somebody waits for: as many at a time as the sweep that allows most.
     at_once: u64,
-    /// Starts wait until then: the system was short of something.
-    short_until: Option<Instant>,
-    /// Sweeps whose code is built, or needs no build.
-    built: BTreeSet<SweepId>,
-    /// What is built now. One at a time: each takes all cores that it can get.
-    building: Option<(SweepId, Box<Running>)>,
+    /// Nothing is started until then: the system was short of something, or home could not be written.
+    pause: Option<Instant>,
     /// Runs whose keeper never came to be, and that were tried once more.
     tried_again: BTreeSet<RunId>,
-    /// Runs that are queued or run here.
-    pending: BTreeSet<RunId>,
-    /// Runs that others wait for and that are not ours, as they stood when that was looked up.
-    elsewhere: BTreeMap<RunId, (Before, Instant)>,
-}
-
-struct Live {
-    run: RunId,
-    sweep: SweepId,
-    attempt: AttemptNo,
-    folder: PathBuf,
-    started: Started,
-    adopted: bool,
-    /// Somebody else sees to it: looked at again then.
-    look_at: Option<Instant>,
-}
-
-fn nursery_of<'n>(nurseries: &'n mut BTreeMap<SweepId, Nursery>, context: &Context, sweep: SweepId) -> Result<&'n Nursery, HomeError> {
-    Ok(match nurseries.entry(sweep) {
-        Entry::Occupied(known) => known.into_mut(),
-        Entry::Vacant(place) => place.insert(Nursery::open(&context.neronet, &environment_of(context, sweep))?),
-    })
-}
-
-/// What the system may be short of for a while.
-const SHORTAGES: [Errno; 4] = [Errno::EMFILE, Errno::ENFILE, Errno::EAGAIN, Errno::ENOMEM];
-
-fn errno_of(error: &HomeError) -> Option<Errno> {
-    match error {
-        HomeError::Home(StoreError::Io { source, .. }) => source.raw_os_error().map(Errno::from_raw),
-        _ => None,
-    }
+    /// Runs that nobody starts and that others wait for, which was said.
+    stranded: BTreeSet<RunId>,
+    journal: Option<Inotify>,
+    looked: Instant,
+    at_work: bool,
 }
 
 /// For whoever shows progress.
@@ -113,249 +105,352 @@ pub struct Progress<'a> {
     pub ended: &'a BTreeMap<RunId, KnownEnd>,
 }
 
+/// A start that is on record.
+struct Todo {
+    attempt: Wanted,
+    sweep: Arc<Sweep>,
+}
+
 impl<'a> Drive<'a> {
-    /// `nursery`: one that was opened for the sweep of the first task, if one was.
-    pub fn new(context: &'a Context, tasks: Vec<Task>, nursery: Option<Nursery>) -> Result<Drive<'a>, HomeError> {
-        let state = context.home.read()?.state;
-        let first = tasks.first().and_then(|task| state.runs.get(&task.run)).map(|run| run.sweep);
-        let pending = tasks.iter().map(|task| task.run).collect();
-        let mut queues: BTreeMap<SweepId, VecDeque<Task>> = BTreeMap::new();
-        for task in tasks {
-            if let Some(run) = state.runs.get(&task.run) {
-                queues.entry(run.sweep).or_default().push_back(task);
+    /// `nursery`: one that was opened for this sweep, if one was.
+    pub fn new(context: &'a Context, whose: Whose, nursery: Option<(SweepId, Nursery)>) -> Result<Drive<'a>, HomeError> {
+        let known = context.home.read()?;
+        let (at_once, asks) = match &whose {
+            Whose::Detached => (u64::MAX, true),
+            Whose::These(runs) => {
+                let sweeps = || runs.iter().filter_map(|run| known.state.sweeps.get(&known.state.runs.get(run)?.sweep));
+                let at_once = sweeps().map(|sweep| sweep.parallel.unwrap_or(1)).max().unwrap_or(1);
+                (at_once, sweeps().any(|sweep| sweep.detached || sweep.settings.resources != Resources::default()))
             }
-        }
-        let at_once = queues.keys().filter_map(|sweep| state.sweeps.get(sweep)).map(|sweep| sweep.parallel).max().unwrap_or(1);
-        let needs_build = |sweep: &SweepId| state.sweeps.get(sweep).is_some_and(|sweep| sweep.settings.code.build.is_some());
-        let built = queues.keys().copied().filter(|sweep| !needs_build(sweep)).collect();
+        };
+        // To ask a driver for GPUs takes longer than to start a run that needs none.
+        let mut eyes = asks.then(|| Eyes::open(context));
+        let world = eyes.as_mut().map_or_else(world::bare, |eyes| eyes.look(context, &known.queue));
+        drop(known);
         Ok(Drive {
             context,
-            nurseries: first.zip(nursery).into_iter().collect(),
-            secrets: BTreeMap::new(),
-            state,
-            queues,
-            running: Vec::new(),
-            ended: BTreeMap::new(),
-            unlearned: Vec::new(),
-            learned_at: Instant::now(),
-            asked: Wish::GoOn,
             at_once,
-            short_until: None,
-            built,
-            building: None,
+            whose,
+            me: process::myself(),
+            starter: Starter::new(context, nursery),
+            running: Vec::new(),
+            unlearned: Vec::new(),
+            ended: BTreeMap::new(),
+            queued: 0,
+            decided: Decided::default(),
+            world,
+            eyes,
+            told: None,
+            asked: Wish::GoOn,
+            pause: None,
             tried_again: BTreeSet::new(),
-            pending,
-            elsewhere: BTreeMap::new(),
+            stranded: BTreeSet::new(),
+            journal: None,
+            looked: Instant::now(),
+            at_work: true,
         })
     }
 
-    /// Until everything has ended, or `watch` wishes to leave. `wake` becomes readable when `watch` should be asked at once.
+    /// Until all runs have ended that somebody waits for, or `watch` wishes to leave. `wake` becomes readable when `watch` should
+    /// be asked at once.
     pub fn carry_out(
         mut self,
         wake: Option<BorrowedFd<'_>>,
         mut watch: impl FnMut(&Progress<'_>) -> Wish,
     ) -> Result<BTreeMap<RunId, KnownEnd>, HomeError> {
         loop {
-            self.start_what_may();
-            let progress = Progress {
-                queued: self.queues.values().map(VecDeque::len).sum(),
-                running: self.running.iter().map(|live| (live.run, live.attempt)).collect(),
-                ended: &self.ended,
-            };
-            let wish = watch(&progress);
+            let acted = self.act();
+            let running = self.running.iter().map(|live| (live.run.id, live.attempt)).collect();
+            let wish = watch(&Progress { queued: self.queued, running, ended: &self.ended });
             if wish == Wish::Leave {
-                self.learn()?;
+                self.learn_all()?;
                 return Ok(self.ended);
             }
             self.fulfil(wish);
-            if self.queues.values().all(VecDeque::is_empty) && self.running.is_empty() {
-                self.learn()?;
-                return Ok(self.ended);
+            // What cannot be written is told when nothing else is left to do.
+            if self.running.is_empty() && (self.queued == 0 || acted.is_err()) {
+                acted?;
+                self.learn_all()?;
+                if self.queued == 0 && self.unlearned.is_empty() && self.running.is_empty() {
+                    return Ok(self.ended);
+                }
             }
-            self.wait(wake);
+            if self.running.is_empty() && self.looked.elapsed() >= AGAIN {
+                // What is waited for may have ended unseen.
+                self.looked = Instant::now();
+                self.see();
+                reconcile(self.context).ok();
+            }
+            let again = self.at_work || !self.unlearned.is_empty();
+            self.wait(wake, Some(if again && self.pause.is_none() { Duration::ZERO } else { TICK }));
             self.collect();
-            if self.learned_at.elapsed() >= LEARN_EVERY {
-                // A disk that is full for a while must not end the sweep: it is tried again, and told at the end.
-                self.learn().ok();
-            }
         }
     }
 
-    fn start_what_may(&mut self) {
-        if self.asked != Wish::GoOn {
-            return;
-        }
-        let sweeps: Vec<SweepId> = self.queues.keys().copied().collect();
-        for sweep in sweeps {
-            if !self.built.contains(&sweep) {
-                self.let_go(sweep);
+    /// Keeps the queue until `wish` says otherwise. `wake` becomes readable when it should be asked.
+    pub fn keep(mut self, wake: BorrowedFd<'_>, mut wish: impl FnMut(&Progress<'_>) -> Wish) -> Result<(), HomeError> {
+        self.recover();
+        loop {
+            let acted = self.act();
+            let running = self.running.iter().map(|live| (live.run.id, live.attempt)).collect();
+            if wish(&Progress { queued: self.queued, running, ended: &self.ended }) != Wish::GoOn {
+                return self.learn_all();
             }
-            while let Some((task, after)) = self.next_of(sweep) {
-                self.start(task, after);
+            if self.looked.elapsed() >= self.look_every() {
+                self.looked = Instant::now();
+                self.recover();
+                self.see();
+                self.at_work = true;
             }
+            self.tell();
+            let patience = if acted.is_err() { Some(AGAIN) } else { self.patience() };
+            self.wait(Some(wake), patience);
+            self.collect();
         }
-        // Whoever wanted it was stopped meanwhile.
-        self.building.take_if(|(sweep, _)| self.queues.get(sweep).is_none_or(VecDeque::is_empty));
     }
 
-    /// Lets go of those queued runs of a sweep that somebody else has ended or begun.
-    fn let_go(&mut self, sweep: SweepId) {
-        let Ok(home) = self.context.home.read() else { return };
-        let stands =
-            |task: &Task| home.state.runs.get(&task.run).is_some_and(|run| run.known_end.is_none() && run.attempts == task.attempt.0);
-        let queue = self.queues.remove(&sweep).unwrap_or_default();
-        let queue = queue.into_iter().filter(|task| stands(task) || !self.is_taken(task)).collect();
-        self.queues.insert(sweep, queue);
+    /// Others' GPUs become free at any time.
+    fn look_every(&self) -> Duration {
+        if self.queued > 0 && self.eyes.as_ref().is_some_and(Eyes::has_gpus) { LOOK_AT_GPUS } else { LOOK }
     }
 
-    /// Whether a sweep's code is built. Begins that, unless another one is being built, or says why it failed.
-    fn is_built(&mut self, sweep: SweepId) -> Result<bool, HomeError> {
-        let state = Arc::clone(&self.state);
-        let Some(of) = state.sweeps.get(&sweep).filter(|_| !self.built.contains(&sweep)) else { return Ok(true) };
-        let build = match self.building.take_if(|(whose, _)| *whose == sweep) {
-            Some((_, running)) => running.look(self.context)?,
-            None if self.building.is_some() => return Ok(false),
-            None => build::begin(self.context, of)?,
+    fn see(&mut self) {
+        let Some(eyes) = &mut self.eyes else { return };
+        let not_yet = std::mem::take(&mut self.world.not_yet);
+        if let Ok(known) = self.context.home.read() {
+            self.world = World { not_yet, ..eyes.look(self.context, &known.queue) };
+        }
+        if let Some(trouble) = eyes.trouble.take() {
+            (self.context.say)(&format!("warning: {trouble}"));
+        }
+    }
+
+    /// Lets other processes know what was decided.
+    fn tell(&mut self) {
+        let news = |(told, at): &(Bulletin, Instant)| (told.decided != self.decided || told.world != self.world) && at.elapsed() >= AGAIN;
+        if self.told.as_ref().is_none_or(news) {
+            let bulletin = Bulletin { at: self.context.now(), decided: self.decided.clone(), world: self.world.clone() };
+            bulletin::write(self.context, &bulletin);
+            self.told = Some((bulletin, Instant::now()));
+        }
+    }
+
+    /// What others are still to be told.
+    fn untold(&self) -> Option<Duration> {
+        let (told, at) = self.told.as_ref()?;
+        (told.decided != self.decided || told.world != self.world).then(|| AGAIN.saturating_sub(at.elapsed()))
+    }
+
+    /// How long nothing is to be done but to wait. For ever where nothing is queued and nothing runs.
+    fn patience(&self) -> Option<Duration> {
+        if self.at_work || !self.unlearned.is_empty() {
+            return Some(self.pause.map_or(Duration::ZERO, |until| until.saturating_duration_since(Instant::now())));
+        }
+        let now = self.context.now();
+        let due = self.decided.look_again.map(|at| Duration::from_millis(u64::try_from(at.0 - now.0).unwrap_or(0)));
+        let live = self.running.iter().filter_map(|live| live.look_at).map(|at| at.saturating_duration_since(Instant::now())).min();
+        let build = self.starter.is_building().then_some(TICK);
+        let pause = self.pause.map(|until| until.saturating_duration_since(Instant::now()));
+        let look = (self.queued > 0 || !self.running.is_empty()).then(|| self.look_every().saturating_sub(self.looked.elapsed()));
+        [due, live, build, pause, look, self.untold()].into_iter().flatten().min()
+    }
+
+    /// Writes down what is known of ends, starts what may start.
+    fn act(&mut self) -> Result<(), HomeError> {
+        self.at_work = false;
+        let todo = self.decide();
+        if todo.is_err() {
+            self.pause = Some(Instant::now() + AGAIN);
+        }
+        for todo in todo? {
+            self.start(todo);
+        }
+        Ok(())
+    }
+
+    fn decide(&mut self) -> Result<Vec<Todo>, HomeError> {
+        let (follow_ups, paused) = {
+            let known = self.context.home.read()?;
+            self.notice(&known);
+            let paused = self.pause.is_some_and(|until| Instant::now() < until) || self.asked != Wish::GoOn;
+            if !paused {
+                self.pause = None;
+                self.look(&known);
+            }
+            if self.unlearned.is_empty() && (paused || self.decided.starts.is_empty()) {
+                return Ok(Vec::new());
+            }
+            (self.follow_ups(&known)?, paused)
         };
-        match build {
-            Build::Ready => Ok(self.built.insert(sweep)),
-            Build::Elsewhere => Ok(false),
-            Build::Running(running) => {
-                self.building = Some((sweep, running));
-                Ok(false)
-            }
+        let mut home = self.context.lock()?;
+        self.learn(&mut home, follow_ups)?;
+        if paused {
+            return Ok(Vec::new());
         }
+        self.decided = home.queue().decide(&self.world, self.context.now(), self.whose.mine(self.at_once));
+        let mut todo = Vec::new();
+        // Whoever waits at the terminal is in a hurry.
+        let courtesy = match (&self.whose, &self.eyes) {
+            (Whose::Detached, Some(eyes)) => eyes.courtesy(),
+            _ => Courtesy::default(),
+        };
+        for Start { run, attempt, grant } in std::mem::take(&mut self.decided.starts) {
+            let state = home.state();
+            let Some((run, sweep)) = state.runs.get(&run).and_then(|run| Some((run, state.sweeps.get(&run.sweep)?))) else { continue };
+            if self.starter.needs_build(sweep) {
+                // It was submitted just now.
+                self.at_work = true;
+                continue;
+            }
+            let decision = state.decisions.get(&run.id).filter(|decision| decision.attempt == attempt);
+            let again = decision.map(|decision| decision.again.clone());
+            let sweep = Arc::clone(sweep);
+            let run = run.as_changed_run();
+            let (at, driver, id) = (self.context.now(), self.me.clone(), run.id);
+            home.learn(Entry::Started { at, run: id, attempt, grant: Box::new(grant.clone()), driver })?;
+            todo.push(Todo { attempt: Wanted { run, after: None, n: attempt, again, grant, courtesy }, sweep });
+        }
+        Ok(todo)
     }
 
-    /// The next task of a sweep, if that may start one more, and the run that it goes on from.
-    fn next_of(&mut self, sweep: SweepId) -> Option<(Task, Option<RunId>)> {
-        let at_work = self.running.iter().filter(|live| live.sweep == sweep).count() as u64;
-        let short = self.short_until.is_some_and(|until| Instant::now() < until);
-        if short || at_work >= self.state.sweeps.get(&sweep)?.parallel || self.running.len() as u64 >= self.at_once {
-            return None;
-        }
-        let waits = self.state.sweeps.get(&sweep)?.settings.stage.is_some();
-        let mut queue = std::mem::take(self.queues.get_mut(&sweep)?);
-        let mut next = None;
-        let mut at = 0;
-        while next.is_none() && at < queue.len() {
-            match if waits { self.may_start(queue[at].run) } else { May::Start(None) } {
-                May::Wait => at += 1,
-                May::Start(after) => match self.is_built(sweep) {
-                    Ok(true) => next = queue.remove(at).map(|task| (task, after)),
-                    Ok(false) => break,
-                    Err(why) => queue.drain(..).for_each(|task| self.never(&task, Outcome::Failed, Cause::NotStarted(why.to_string()))),
-                },
-                May::Never(why) => {
-                    let Some(task) = queue.remove(at) else { break };
-                    self.never(&task, Outcome::Stopped, Cause::NotStarted(why));
+    /// Decides without writing anything down, and sees to it that what would start is built.
+    fn look(&mut self, known: &Replayed) {
+        self.world.not_yet.retain(|sweep, _| known.state.sweeps.get(sweep).is_some_and(|sweep| self.starter.needs_build(sweep)));
+        loop {
+            self.decided = known.queue.decide(&self.world, self.context.now(), self.whose.mine(self.at_once));
+            let sweeps: BTreeSet<SweepId> =
+                self.decided.starts.iter().filter_map(|start| Some(known.state.runs.get(&start.run)?.sweep)).collect();
+            let waiting: Vec<SweepId> = self.world.not_yet.keys().copied().collect();
+            let mut changed = false;
+            for sweep in waiting.into_iter().chain(sweeps).filter_map(|sweep| known.state.sweeps.get(&sweep)) {
+                match self.starter.is_built(sweep) {
+                    Ok(true) => changed |= self.world.not_yet.remove(&sweep.id).is_some(),
+                    Ok(false) => {
+                        changed |= self.world.not_yet.insert(sweep.id, "waits for its code to be built".into()).is_none();
+                    }
+                    Err(why) => self.not_built(known, sweep.id, &why.to_string()),
                 }
             }
-        }
-        self.queues.insert(sweep, queue);
-        next
-    }
-
-    /// A queued run will not be started.
-    fn never(&mut self, task: &Task, outcome: Outcome, cause: Cause) {
-        if !self.is_taken(task) {
-            let end = self.not_started(task, outcome, cause);
-            self.ended(task.run, end);
-        }
-    }
-
-    /// Whether somebody else has ended a queued run meanwhile, or has begun it: then it is none of ours any more.
-    fn is_taken(&mut self, task: &Task) -> bool {
-        let Ok(home) = self.context.home.read() else { return false };
-        let run = home.state.runs.get(&task.run);
-        let is_begun = || self.context.home.attempt(task.run, task.attempt).exists();
-        match run.map(|run| run.known_end.clone()) {
-            Some(None) if !is_begun() => return false,
-            Some(None) => (self.context.say)(&format!("run {} is being carried out by another neronet", task.run)),
-            Some(Some(end)) => drop(self.ended.insert(task.run, end)),
-            // Purged.
-            None => {}
-        }
-        self.pending.remove(&task.run);
-        true
-    }
-
-    fn may_start(&mut self, run: RunId) -> May {
-        let state = Arc::clone(&self.state);
-        let Some((run, sweep)) = state.runs.get(&run).and_then(|run| Some((run, state.sweeps.get(&run.sweep)?))) else {
-            return May::Start(None);
-        };
-        let context = self.context;
-        let may = stages::may_start(context, run, sweep, |before| self.stands(before, run.id));
-        may.unwrap_or_else(|e| May::Never(e.to_string()))
-    }
-
-    /// How a run stands that `waiting` waits for.
-    fn stands(&mut self, before: RunId, waiting: RunId) -> Before {
-        if self.pending.contains(&before) {
-            return Before::Runs;
-        }
-        if let Some(end) = self.ended.get(&before) {
-            return Before::Ended(end.outcome);
-        }
-        let known = self.elsewhere.get(&before).copied();
-        match known {
-            Some((stands @ (Before::Ended(_) | Before::Gone), _)) => stands,
-            Some((stands, at)) if at.elapsed() < LEARN_EVERY => stands,
-            _ => {
-                let stands = stages::elsewhere(self.context, before);
-                if stands == Before::Stranded && known.is_none() {
-                    (self.context.say)(&format!(
-                        "run {waiting} waits for run {before}, which nobody starts: `neronet retry {before}` does"
-                    ));
-                }
-                self.elsewhere.insert(before, (stands, Instant::now()));
-                stands
+            if !changed {
+                break;
             }
         }
+        // Started from within a run, what has lost its nursery would end with that run.
+        let at_work: BTreeSet<SweepId> = self.running.iter().map(|live| live.sweep).collect();
+        self.starter.keep_only(|sweep| at_work.contains(&sweep) || known.queue.may_start(sweep));
     }
 
-    fn start(&mut self, task: Task, after: Option<RunId>) {
-        let state = Arc::clone(&self.state);
-        let Some((run, sweep)) = state.runs.get(&task.run).and_then(|run| Some((run, state.sweeps.get(&run.sweep)?))) else {
+    fn not_built(&mut self, known: &Replayed, sweep: SweepId, why: &str) {
+        for run in self.mine(known).into_iter().filter(|run| known.state.runs.get(run).is_some_and(|run| run.sweep == sweep)) {
+            self.never(known, run, Outcome::Failed, Cause::NotStarted(why.to_string()));
+        }
+    }
+
+    /// Runs of ours that are queued.
+    fn mine(&self, known: &Replayed) -> Vec<RunId> {
+        match &self.whose {
+            Whose::These(runs) => runs.iter().copied().filter(|run| known.queue.stand(*run) == Some(Stand::Queued)).collect(),
+            Whose::Detached => known.queue.queued_of(Mine::Detached),
+        }
+    }
+
+    /// What others have done with runs that somebody waits for here, and what will never start.
+    fn notice(&mut self, known: &Replayed) {
+        let Whose::These(runs) = &self.whose else {
+            self.queued = known.queue.counts().0;
             return;
         };
-        let secrets = self.secrets.entry(sweep.id).or_insert_with(|| secrets::resolve(self.context, sweep));
-        let begin = |nurseries: &mut BTreeMap<SweepId, Nursery>| {
-            let secrets = secrets.as_ref().map_err(|why| HomeError::Failed(why.clone()))?;
-            let nursery = nursery_of(nurseries, self.context, sweep.id)?;
-            begin(self.context, nursery, sweep, (run, after), task.attempt, task.again.as_ref(), secrets)
-        };
-        let mut started = begin(&mut self.nurseries);
-        if started.as_ref().is_err_and(|e| errno_of(e) == Some(Errno::EPIPE)) {
-            // The nursery was killed; it is replaced as a supervisor is.
-            self.nurseries.remove(&sweep.id);
-            started = begin(&mut self.nurseries);
-        }
-        match started {
-            Ok(started) => self.running.push(Live {
-                run: run.id,
-                sweep: sweep.id,
-                attempt: task.attempt,
-                folder: self.context.home.attempt(run.id, task.attempt),
-                started,
-                adopted: false,
-                look_at: None,
-            }),
-            // What is short now is there again when a run has ended.
-            Err(e) if !self.running.is_empty() && errno_of(&e).is_some_and(|errno| SHORTAGES.contains(&errno)) => {
-                self.short_until = Some(Instant::now() + Duration::from_secs(1));
-                self.queues.entry(sweep.id).or_default().push_front(task);
+        let runs: Vec<RunId> = runs.iter().copied().filter(|run| !self.ended.contains_key(run)).collect();
+        let unlearned: BTreeSet<RunId> = self.unlearned.iter().map(|(run, _)| *run).collect();
+        let mut queued = 0;
+        for run in runs.into_iter().filter(|run| !unlearned.contains(run)) {
+            let not_ours = |drive: &mut Drive<'_>| {
+                if let Whose::These(runs) = &mut drive.whose {
+                    runs.remove(&run);
+                }
+            };
+            match known.queue.stand(run) {
+                // Stopped by somebody, and begun again by somebody else.
+                Some(Stand::Queued) if known.state.runs.get(&run).and_then(|run| known.state.driver(run)) != Some(&self.me) => {
+                    not_ours(self);
+                }
+                Some(Stand::Queued) => {
+                    queued += 1;
+                    self.look_upstream(known, run);
+                }
+                Some(Stand::Granted) if self.running.iter().any(|live| live.run.id == run) => {}
+                Some(Stand::Granted) => {
+                    if known.queue.starter(run).is_some_and(|starter| *starter != self.me) {
+                        (self.context.say)(&format!("run {run} is being carried out by another neronet"));
+                        not_ours(self);
+                    }
+                }
+                Some(Stand::Ended(_)) => {
+                    if let Some(end) = known.state.runs.get(&run).and_then(|run| run.known_end.clone()) {
+                        self.ended.insert(run, end);
+                    }
+                    not_ours(self);
+                }
+                // Purged.
+                None => not_ours(self),
             }
-            Err(e) => self.never(&task, Outcome::Failed, Cause::NotStarted(e.to_string())),
+        }
+        self.queued = queued;
+    }
+
+    /// A run that waits for another one, which failed, or which nobody will start.
+    fn look_upstream(&mut self, known: &Replayed, run: RunId) {
+        match known.queue.own_reason_of(run, self.context.now()) {
+            Some(Reason::Upstream { run: before, outcome }) => {
+                let why = stages::never(&known.state, run, before, outcome);
+                self.never(known, run, Outcome::Stopped, Cause::NotStarted(why));
+            }
+            Some(Reason::After { runs, .. }) => {
+                let nobody = |before: &RunId| {
+                    known.queue.stand(*before) == Some(Stand::Queued)
+                        && !known.queue.is_detached(*before)
+                        && known
+                            .state
+                            .runs
+                            .get(before)
+                            .and_then(|before| known.state.driver(before))
+                            .is_some_and(|driver| process::alive(driver) == Alive::No)
+                };
+                if let Some(before) = runs.iter().find(|before| nobody(before)).filter(|before| self.stranded.insert(**before)) {
+                    (self.context.say)(&format!("run {run} waits for run {before}, which nobody starts: `neronet retry {before}` does"));
+                }
+            }
+            _ => {}
         }
     }
 
-    fn not_started(&self, task: &Task, outcome: Outcome, cause: Cause) -> KnownEnd {
-        let at = self.context.now();
-        let mut attempt = Attempt::new(task.attempt);
-        attempt.end = Some(End { outcome, cause: Some(cause), at, last_lines: Vec::new(), summary: Default::default() });
-        KnownEnd { attempt, outcome, started: None::<UnixMs>, metrics: BTreeMap::new() }
+    /// Has an attempt begun whose start is on record.
+    fn start(&mut self, Todo { mut attempt, sweep }: Todo) {
+        let (id, n) = (attempt.run.id, attempt.n);
+        match stages::goes_on_from(self.context, &attempt.run, &sweep) {
+            Ok(From::Run(after)) => attempt.after = after,
+            Ok(From::Never(why)) if matches!(self.whose, Whose::Detached) => {
+                self.unlearned.push((id, Learned::Held(n, why)));
+                return;
+            }
+            Ok(From::Never(why)) => return self.not_begun(id, n, Outcome::Stopped, why),
+            Err(e) => return self.not_begun(id, n, Outcome::Failed, e.to_string()),
+        }
+        match self.starter.start(&sweep, &attempt) {
+            Ok(started) => {
+                self.running.push(Live::new(self.context, attempt.run, n, started));
+            }
+            Err(e) if !self.running.is_empty() && starter::is_shortage(&e) => {
+                self.pause = Some(Instant::now() + AGAIN);
+                self.unlearned.push((id, Learned::Back(n)));
+            }
+            // Somebody was there before us: had it end before it began, or began it when our record of that was lost.
+            Err(_) if self.context.home.attempt(id, n).exists() => match recover::one(self.context, &attempt.run, n) {
+                Some(found) => self.take_up(id, found),
+                None => self.unlearned.push((id, Learned::Back(n))),
+            },
+            Err(e) => self.not_begun(id, n, Outcome::Failed, e.to_string()),
+        }
     }
 
     fn fulfil(&mut self, wish: Wish) {
@@ -363,24 +458,46 @@ impl<'a> Drive<'a> {
             return;
         }
         self.asked = wish;
-        self.building = None;
+        self.starter.stop_building();
         let how = if wish == Wish::Kill { How::Kill } else { How::Stop };
         let who = self.context.user.clone();
         for live in &self.running {
             // One that cannot be asked must not keep the others from being asked.
             if let Err(e) = start::ask(&live.folder, live.attempt, &who, how) {
-                (self.context.say)(&format!("run {}: {e}", live.run));
+                (self.context.say)(&format!("run {}: {e}", live.run.id));
             }
         }
-        for task in std::mem::take(&mut self.queues).into_values().flatten() {
-            self.never(&task, Outcome::Stopped, Cause::Asked(format!("{who} before it started")));
+        if let Ok(known) = self.context.home.read() {
+            for run in self.mine(&known) {
+                self.never(&known, run, Outcome::Stopped, Cause::Asked(format!("{who} before it started")));
+            }
         }
     }
 
-    fn wait(&self, wake: Option<BorrowedFd<'_>>) {
-        let fds = self.running.iter().filter(|live| live.look_at.is_none()).map(|live| live.started.gone.as_fd()).chain(wake);
+    /// True where it begins now: what was written before is to be read first. To stop watching takes the kernel some milliseconds: whoever only waits for what runs need not begin.
+    fn watch_journal(&mut self) -> bool {
+        if self.journal.is_none() && (self.queued > 0 || matches!(self.whose, Whose::Detached)) {
+            let journal = Inotify::init(InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK).ok();
+            // Without it others' changes are noticed at the next look.
+            let watches = |journal: &Inotify| journal.add_watch(&self.context.home.journal(), AddWatchFlags::IN_MODIFY).is_ok();
+            self.journal = journal.filter(watches);
+            return self.journal.is_some();
+        }
+        false
+    }
+
+    fn wait(&mut self, wake: Option<BorrowedFd<'_>>, patience: Option<Duration>) {
+        let patience = if self.watch_journal() { Some(Duration::ZERO) } else { patience };
+        let lives = self.running.iter().filter(|live| live.look_at.is_none()).map(|live| live.started.gone.as_fd());
+        let fds = lives.chain(wake).chain(self.journal.as_ref().map(AsFd::as_fd));
         let mut fds: Vec<PollFd<'_>> = fds.map(|fd| PollFd::new(fd, PollFlags::POLLIN)).collect();
-        poll(&mut fds, PollTimeout::from(250u16)).ok();
+        let patience = patience.map_or(PollTimeout::NONE, |patience| {
+            // Rounded up: what is due in half a millisecond is not due now.
+            PollTimeout::try_from(patience + Duration::from_micros(999)).unwrap_or(PollTimeout::MAX)
+        });
+        poll(&mut fds, patience).ok();
+        // What it says is found out by reading the journal.
+        self.journal.as_ref().map(Inotify::read_events);
     }
 
     fn collect(&mut self) {
@@ -396,87 +513,46 @@ impl<'a> Drive<'a> {
                 still.push(live);
                 continue;
             }
-            if let Some(live) = self.gone(live) {
-                still.push(live);
+            let id = live.run.id;
+            match live.gone(self.context, &self.starter) {
+                Gone::NotYet(live) => still.push(live),
+                Gone::Ended(end) => self.unlearned.push((id, Learned::Ended(end))),
+                Gone::NeverBegan(live, why) => self.never_began(live, why),
             }
         }
         self.running = still;
     }
 
-    /// A keeper is gone. Gives the attempt back when somebody must still see to it.
-    fn gone(&mut self, mut live: Live) -> Option<Live> {
-        let run = self.state.runs.get(&live.run).cloned()?;
-        let attempt = match spool::attempt(&live.folder, live.attempt) {
-            Ok(attempt) => attempt,
-            Err(e) => {
-                let task = Task { run: live.run, attempt: live.attempt, again: None };
-                let end = self.not_started(&task, Outcome::Lost, Cause::NotStarted(e.to_string()));
-                self.ended(live.run, end);
-                return None;
-            }
-        };
-        match start::watch(&live.folder, &attempt) {
-            Watch::Complete => {
-                live.started.reap();
-                self.ended(run.id, known_end(self.context, &run, attempt));
-                None
-            }
-            // The keeper was killed and its supervisor goes on.
-            Watch::Attended | Watch::Elsewhere => {
-                live.look_at = Some(Instant::now() + Duration::from_millis(500));
-                Some(live)
-            }
-            // A supervisor is to be put in their place.
-            Watch::Abandoned if attempt.keeper.is_some() => {
-                let secrets = self.secrets.get(&live.sweep).and_then(|secrets| secrets.as_ref().ok());
-                let started = start::adopt(&self.context.neronet, &live.folder, secrets.unwrap_or(&Secrets::default()));
-                live.look_at = live.adopted.then(|| Instant::now() + Duration::from_millis(200));
-                live.adopted = true;
-                if let Ok(started) = started {
-                    std::mem::replace(&mut live.started, started).reap();
-                }
-                Some(live)
-            }
-            Watch::Abandoned => {
-                let why = live.started.last_words();
-                live.started.reap();
-                let again = self.state.decisions.get(&run.id).filter(|decision| decision.attempt == live.attempt);
-                let task = Task { run: live.run, attempt: live.attempt, again: again.map(|decision| decision.again.clone()) };
-                // Its nursery was killed before it had a keeper: nobody has begun it.
-                let wanted = self.asked == Wish::GoOn;
-                if wanted && why.is_none() && self.tried_again.insert(run.id) && std::fs::remove_dir_all(&live.folder).is_ok() {
-                    self.nurseries.remove(&live.sweep);
-                    self.queues.entry(live.sweep).or_default().push_front(task);
-                    return None;
-                }
-                let why = Cause::NotStarted(why.unwrap_or_else(|| "its keeper did not begin".into()));
-                let stopped = Cause::Asked(format!("{} before it started", self.context.user));
-                let (outcome, cause) = if wanted { (Outcome::Failed, why) } else { (Outcome::Stopped, stopped) };
-                let end = self.not_started(&task, outcome, cause);
-                self.ended(live.run, end);
-                None
-            }
+    /// Its nursery was killed before it had a keeper: nobody has begun it.
+    fn never_began(&mut self, live: Live, why: Option<String>) {
+        let (id, n, sweep) = (live.run.id, live.attempt, live.sweep);
+        live.started.reap();
+        let wanted = self.asked == Wish::GoOn;
+        if wanted && why.is_none() && self.tried_again.insert(id) && std::fs::remove_dir_all(&live.folder).is_ok() {
+            self.starter.forget_nursery(sweep);
+            self.unlearned.push((id, Learned::Back(n)));
+            return;
         }
+        let stopped = Cause::Asked(format!("{} before it started", self.context.user));
+        let why = Cause::NotStarted(why.unwrap_or_else(|| "its keeper did not begin".into()));
+        let (outcome, cause) = if wanted { (Outcome::Failed, why) } else { (Outcome::Stopped, stopped) };
+        self.unlearned.push((id, Learned::Ended(live::never(n, outcome, cause, self.context.now()))));
     }
 
-    fn ended(&mut self, run: RunId, end: KnownEnd) {
-        self.pending.remove(&run);
-        self.ended.insert(run, end);
-        self.unlearned.push(run);
+    /// Takes up what was started by somebody who is gone.
+    fn recover(&mut self) {
+        let Ok(known) = self.context.home.read() else { return };
+        let ours = self.running.iter().map(|live| live.run.id).chain(self.unlearned.iter().map(|(run, _)| *run)).collect();
+        let found = recover::look(self.context, &known, &ours);
+        drop(known);
+        found.into_iter().for_each(|(run, found)| self.take_up(run, found));
     }
 
-    fn learn(&mut self) -> Result<(), HomeError> {
-        self.learned_at = Instant::now();
-        if self.unlearned.is_empty() {
-            return Ok(());
+    fn take_up(&mut self, run: RunId, found: Found) {
+        match found {
+            Found::Lives(live) => self.running.push(*live),
+            Found::Ended(end) => self.unlearned.push((run, Learned::Ended(*end))),
+            Found::NotBegun(n) => self.unlearned.push((run, Learned::Back(n))),
         }
-        let mut home = self.context.lock()?;
-        while let Some(run) = self.unlearned.last().copied() {
-            if let Some(end) = self.ended.get(&run) {
-                home.learn(JournalEntry::Ended { run, end: Box::new(end.clone()) })?;
-            }
-            self.unlearned.pop();
-        }
-        Ok(())
     }
 }

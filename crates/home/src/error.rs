@@ -9,6 +9,8 @@ use std::fmt;
 pub enum HomeError {
     /// The words were wrong: exit code 2.
     Words(String),
+    /// They name what is not there: exit code 2.
+    Absent(String),
     /// So were those of the specification, each at its place.
     Spec(Problems),
     /// The thing asked for failed: exit code 1.
@@ -17,12 +19,14 @@ pub enum HomeError {
     Home(StoreError),
     /// The same, of what another crate keeps there.
     Snapshots(CaptureError),
+    /// Nor could the daemon: exit code 3.
+    Daemon(String),
 }
 
 impl fmt::Display for HomeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            HomeError::Words(text) | HomeError::Failed(text) => f.write_str(text),
+            HomeError::Words(text) | HomeError::Absent(text) | HomeError::Failed(text) | HomeError::Daemon(text) => f.write_str(text),
             HomeError::Spec(problems) => problems.fmt(f),
             HomeError::Home(error) => error.fmt(f),
             HomeError::Snapshots(error) => error.fmt(f),
@@ -53,9 +57,9 @@ impl From<CaptureError> for HomeError {
 impl HomeError {
     pub fn exit_code(&self) -> u8 {
         match self {
-            HomeError::Words(_) | HomeError::Spec(_) => 2,
+            HomeError::Words(_) | HomeError::Absent(_) | HomeError::Spec(_) => 2,
             HomeError::Failed(_) => 1,
-            HomeError::Home(_) | HomeError::Snapshots(_) => 3,
+            HomeError::Home(_) | HomeError::Snapshots(_) | HomeError::Daemon(_) => 3,
         }
     }
 }

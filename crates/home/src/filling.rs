@@ -17,6 +17,7 @@ pub struct Filling {
     pub(crate) inputs: Vec<(String, String)>,
     target: Vec<(String, String)>,
     port: Option<u16>,
+    gpus: Option<u32>,
     in_files: Vec<String>,
     stage: Stage,
 }
@@ -67,7 +68,8 @@ impl Filling {
         let run_directory = context.home.run(run).display().to_string();
         let target = if names_target(settings) { targets::variables(context).map_err(|e| e.to_string())? } else { Vec::new() };
         let stage = settings.stage.as_ref().map(|stage| Stage::named(&stage.after)).unwrap_or_default();
-        let mut filling = Filling { run, run_directory, seed, inputs: Vec::new(), target, port: None, in_files: Vec::new(), stage };
+        let mut filling =
+            Filling { run, run_directory, seed, inputs: Vec::new(), target, port: None, gpus: None, in_files: Vec::new(), stage };
         for (name, path) in render::inputs(settings, params, &filling.context())? {
             filling.inputs.push((name, plain(&start.join(path)).display().to_string()));
         }
@@ -76,6 +78,11 @@ impl Filling {
 
     pub fn with_port(self, port: Option<u16>) -> Filling {
         Filling { port, ..self }
+    }
+
+    /// With the number of GPUs that the run was given.
+    pub fn with_gpus(self, gpus: Option<u32>) -> Filling {
+        Filling { gpus, ..self }
     }
 
     /// With the checkpoints themselves, where there are names for them so far.
@@ -89,6 +96,7 @@ impl Filling {
             inputs: &self.inputs,
             target: &self.target,
             port: self.port,
+            gpus: self.gpus,
             in_files: &self.in_files,
             stage_checkpoint: self.stage.latest.as_deref(),
             best_stage_checkpoint: self.stage.best.as_deref(),

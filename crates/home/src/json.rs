@@ -9,6 +9,7 @@ use crate::view::View;
 use neronet_model::event::Checkpoint;
 use neronet_model::event::Extent;
 use neronet_model::left::{Artifact, Left};
+use neronet_model::queue::Wishes;
 use neronet_model::step::Step;
 use neronet_model::{Attempt, AttemptNo, Millis, UnixMs, number};
 use neronet_store::{files, spool};
@@ -75,6 +76,18 @@ pub fn limited(listed: Value, fields: &[String]) -> Value {
     Value::Object(kept)
 }
 
+/// What was said of the place in the queue. `not_before` as people wrote it, or in UTC.
+pub fn wishes(wishes: &Wishes, not_before: Value) -> Value {
+    json!({
+        "priority": wishes.priority,
+        "not_before": not_before,
+        "gpu_hours": wishes.gpu_time.map(|time| time.seconds() / 3600.0),
+        "hold_after": wishes.hold_after,
+        "after": wishes.after.iter().filter(|dependency| !dependency.ok).map(|dependency| dependency.run).collect::<Vec<_>>(),
+        "after_ok": wishes.after.iter().filter(|dependency| dependency.ok).map(|dependency| dependency.run).collect::<Vec<_>>(),
+    })
+}
+
 /// `show --json`: the listing and all else.
 pub fn shown(context: &Context, view: &View<'_>) -> Value {
     let frozen = Frozen::of(context, view.run.id);
@@ -90,6 +103,7 @@ pub fn shown(context: &Context, view: &View<'_>) -> Value {
         "host": view.sweep.host,
         "user": view.sweep.user,
         "note": view.run.note,
+        "wishes": wishes(&view.sweep.wishes, time(view.sweep.wishes.not_before)),
         "git": view.sweep.code.git.as_ref().map(|git| json!({"commit": git.commit, "branch": git.branch, "dirty": git.dirty})),
         "code": {"snapshot": view.sweep.code.snapshot, "in_place": view.sweep.code.in_place_because, "left_out": world.left_out, "large": world.large},
         "environment": world.environment,
@@ -228,6 +242,7 @@ fn attempt_json(attempt: &Attempt) -> Value {
         "notices": attempt.notices,
         "tags": attempt.tags,
         "peak_memory_kb": attempt.peak_memory_kb,
+        "peak_gpu_memory": attempt.peak_gpu_memory,
         "cpu_ms": attempt.cpu_ms,
     })
 }

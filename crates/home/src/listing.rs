@@ -83,6 +83,27 @@ pub fn sort(views: &mut [&View<'_>], name: &str, now: UnixMs) -> Result<Option<T
     Ok(metric)
 }
 
+/// Sorts by what `sort` says (`-NAME` turns the order round) and leaves so many: of a sorted list the first, of one by age the
+/// newest. Gives the metric that it is sorted by.
+pub fn arrange(views: &mut Vec<&View<'_>>, sort: Option<&str>, limit: Option<usize>, now: UnixMs) -> Result<Option<Telling>, HomeError> {
+    let (name, turned) = sort.map_or((None, false), |name| name.strip_prefix('-').map_or((Some(name), false), |name| (Some(name), true)));
+    let metric = name.map_or(Ok(None), |name| self::sort(views, name, now))?;
+    if let Some(name) = name.filter(|_| turned) {
+        views.reverse();
+        // What has no value stays behind.
+        let has = |view: &View<'_>| view.params.get(name).is_some() || view.metrics.contains_key(name);
+        if views.iter().any(|view| has(view)) {
+            views.sort_by_key(|view| !has(view));
+        }
+    }
+    if let Some(limit) = limit {
+        let skip = if sort.is_some() { 0 } else { views.len().saturating_sub(limit) };
+        views.drain(..skip);
+        views.truncate(limit);
+    }
+    Ok(metric)
+}
+
 /// Numbers by size, texts by letters; what is not there comes last.
 fn order(a: Option<&Value>, b: Option<&Value>) -> Ordering {
     match (a, b) {

@@ -88,7 +88,7 @@ pub(crate) fn keys_of(state: &HomeState, project: &str) -> BTreeMap<RunId, Key> 
         .sweeps
         .iter()
         .filter(|(_, sweep)| sweep.project == project)
-        .map(|(id, sweep)| (*id, (sweep, Keys::of(&sweep.settings, sweep.code.git.as_ref()))))
+        .map(|(id, sweep)| (*id, (&**sweep, Keys::of(&sweep.settings, sweep.code.git.as_ref()))))
         .collect();
     let mut best_of: BTreeMap<SweepId, Key> = BTreeMap::new();
     let mut known: BTreeMap<RunId, Key> = BTreeMap::new();

@@ -3,7 +3,7 @@
 use crate::error::HomeError;
 use crate::filter::Filter;
 use crate::nearest::some_of;
-use crate::view::View;
+use crate::view::{Snapshot, View};
 use neronet_model::{RunId, UnixMs};
 use std::collections::BTreeSet;
 
@@ -13,7 +13,7 @@ use std::collections::BTreeSet;
 pub fn select<'v, 'a>(views: &'v [View<'a>], words: &[String], project: Option<&str>, now: UnixMs) -> Result<Vec<&'v View<'a>>, HomeError> {
     chosen(views, words, |word| {
         let found = one(views, word, project, now)?;
-        if found.is_empty() { Err(HomeError::Words(nothing(views, word, project, now))) } else { Ok(found) }
+        if found.is_empty() { Err(HomeError::Absent(nothing(views, word, project, now))) } else { Ok(found) }
     })
 }
 
@@ -37,6 +37,21 @@ fn chosen<'v, 'a>(
         chosen.extend(of_word(word)?);
     }
     Ok(views.iter().filter(|view| chosen.contains(&view.run.id)).collect())
+}
+
+/// The runs that a listing is asked for: where only filters are given, that nothing matches is an answer.
+pub fn listed<'v, 'a>(
+    snapshot: &Snapshot,
+    views: &'v [View<'a>],
+    words: &[String],
+    project: Option<&str>,
+    now: UnixMs,
+) -> Result<Vec<&'v View<'a>>, HomeError> {
+    if words.iter().all(|word| Filter::parse(word).is_ok()) {
+        return matching(views, words, project, now);
+    }
+    refuse_absent(snapshot, views, words)?;
+    select(views, words, project, now)
 }
 
 /// That a word names no run, and which runs of other projects it would name.
@@ -100,7 +115,7 @@ fn one(views: &[View<'_>], word: &str, project: Option<&str>, now: UnixMs) -> Re
     if let Some(spans) = ids(word) {
         let there = |id: u64| views.iter().any(|view| view.run.id.0 == id);
         return match spans.iter().find(|(from, to)| from == to && spans.len() > 1 && !there(*from)) {
-            Some((id, _)) => Err(HomeError::Words(format!("there is no run {id}; `neronet ls -a` lists all of them"))),
+            Some((id, _)) => Err(HomeError::Absent(format!("there is no run {id}; `neronet ls -a` lists all of them"))),
             None => Ok(all(&|view| spans.iter().any(|(from, to)| (from..=to).contains(&&view.run.id.0)))),
         };
     }
@@ -130,4 +145,29 @@ pub fn one_run<'v, 'a>(views: &'v [View<'a>], word: &str, project: Option<&str>,
         [view] => Ok(view),
         _ => Err(HomeError::Words(format!("'{word}' names {} runs; give one, such as {}", found.len(), found[0].run.id))),
     }
+}
+
+/// The cases in which there is more to say than that no run is called so.
+pub fn refuse_absent(snapshot: &Snapshot, views: &[View<'_>], words: &[String]) -> Result<(), HomeError> {
+    words.iter().try_for_each(|word| refuse_word(snapshot, views, word))
+}
+
+fn refuse_word(snapshot: &Snapshot, views: &[View<'_>], word: &str) -> Result<(), HomeError> {
+    if snapshot.state.runs.is_empty() {
+        return Err(HomeError::Absent("there are no runs yet; `neronet run -- CMD` makes one".into()));
+    }
+    if views.is_empty() && snapshot.state.runs.values().all(|run| run.trashed.is_some()) {
+        return Err(HomeError::Absent(
+            "all runs are in the trash; `neronet ls --trash` lists them, `neronet restore` takes them out".into(),
+        ));
+    }
+    let there = |id: u64| views.iter().any(|view| view.run.id == RunId(id));
+    let single = ids(word).into_iter().flatten().filter(|(from, to)| from == to);
+    let Some((id, _)) = single.into_iter().find(|(id, _)| !there(*id)) else { return Ok(()) };
+    Err(HomeError::Absent(match snapshot.state.runs.get(&RunId(id)) {
+        Some(run) if run.trashed.is_some() => format!("run {id} is in the trash; `neronet restore {id}` takes it out"),
+        Some(_) => format!("run {id} is not in the trash"),
+        None if id > 0 && id <= snapshot.state.last_run => format!("run {id} was removed for good"),
+        None => format!("there is no run {id}; `neronet ls -a` lists all of them"),
+    }))
 }

@@ -10,11 +10,12 @@ mod scratch;
 pub use pace::{Axis, Forecast, Speed, Total};
 
 use crate::context::Context;
-use crate::drive::{Drive, Task, Wish};
+use crate::drive::{Drive, Whose, Wish};
 use crate::error::HomeError;
 use crate::same::Repeats;
 use crate::submit::{self, Request};
 use neronet_model::outcome::Cause;
+use neronet_model::settings::Retry;
 use neronet_model::{AttemptNo, Millis, Outcome, Params, Value};
 use neronet_spec::{Experiment, Plan};
 use neronet_store::spool;
@@ -218,7 +219,10 @@ impl Test<'_> {
     }
 
     fn run(&mut self, mut experiment: Experiment, compared: Option<&Compared<'_>>) -> Result<Trial, HomeError> {
+        // Now, and once.
+        experiment.not_before = None;
         let settings = &mut experiment.settings;
+        settings.retry = Retry::default();
         let limit = settings.time_limit.map_or(self.wanted.time, |own| own.min(self.wanted.time));
         settings.time_limit = Some(limit);
         settings.stop.grace = settings.stop.grace.min(GRACE);
@@ -231,15 +235,15 @@ impl Test<'_> {
             project: None,
             detached: false,
             parallel: Some(1),
+            wishes: Default::default(),
             repeats: Repeats::Start,
             preflight: false,
         };
         let receipt = submit::submit(self.scratch, &request)?;
-        let tasks: Vec<Task> = receipt.runs.iter().map(|run| Task { run: *run, attempt: AttemptNo(1), again: None }).collect();
-        let Some(task) = tasks.first() else { return Err(HomeError::Failed(format!("no run was made of {name}"))) };
-        let folder = self.scratch.home.attempt(task.run, task.attempt);
+        let Some(run) = receipt.runs.first() else { return Err(HomeError::Failed(format!("no run was made of {name}"))) };
+        let folder = self.scratch.home.attempt(*run, AttemptNo(1));
         let mut probe = Probe::new();
-        let drive = Drive::new(self.scratch, tasks, None)?;
+        let drive = Drive::new(self.scratch, Whose::These(receipt.runs.iter().copied().collect()), None)?;
         let (watch, interrupted) = (&mut self.watch, &mut self.interrupted);
         let ended = drive.carry_out(Some(self.wake), |progress| {
             let runs = !progress.running.is_empty();

@@ -7,72 +7,46 @@ use crate::objective::{self, Telling};
 use crate::select::spans;
 use crate::view::{Snapshot, View};
 use neronet_model::journal::{HomeState, Sweep};
-use neronet_model::{Outcome, Run, RunId, State};
+use neronet_model::{Outcome, Run, RunId};
 
-/// How a run stands that another one waits for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Before {
-    Runs,
-    /// Nobody is there to start it.
-    Stranded,
-    Ended(Outcome),
-    Gone,
-}
-
-pub(crate) enum May {
-    /// From this run, where it goes on from one.
-    Start(Option<RunId>),
-    Wait,
-    /// What it goes on from never will be there.
+/// What a run is started from.
+pub(crate) enum From {
+    Run(Option<RunId>),
+    /// There is none that it could go on from.
     Never(String),
-}
-
-/// The runs that a run waits for.
-pub(crate) fn before<'a>(run: &'a Run, sweep: &'a Sweep) -> &'a [RunId] {
-    match &run.after {
-        Some(after) => std::slice::from_ref(after),
-        None => &sweep.best_of,
-    }
-}
-
-/// What a run waits for, in words; nothing where all of it is known to have ended.
-pub(crate) fn waits_for(state: &HomeState, run: &Run, sweep: &Sweep) -> Option<String> {
-    let waits = |before: &RunId| state.runs.get(before).is_some_and(|before| before.known_end.is_none());
-    if !before(run, sweep).iter().any(waits) {
-        return None;
-    }
-    Some(match run.after {
-        Some(before) => format!("after run {before}"),
-        None => format!("after the best of {}", named(&sweep.best_of)),
-    })
 }
 
 fn named(runs: &[RunId]) -> String {
     format!("{} {}", if runs.len() == 1 { "run" } else { "runs" }, spans(runs))
 }
 
-pub(crate) fn may_start(context: &Context, run: &Run, sweep: &Sweep, mut stands: impl FnMut(RunId) -> Before) -> Result<May, HomeError> {
+/// The run that this one goes on from, now that all have ended that it waits for.
+pub(crate) fn goes_on_from(context: &Context, run: &Run, sweep: &Sweep) -> Result<From, HomeError> {
     // What was chosen once stays so for further attempts.
     if let Some(after) = run.after.or_else(|| chosen(context, run.id).filter(|_| !sweep.best_of.is_empty())) {
-        return Ok(match stands(after) {
-            Before::Runs | Before::Stranded => May::Wait,
-            Before::Ended(Outcome::Finished) => May::Start(Some(after)),
-            Before::Ended(outcome) => May::Never(format!("run {after}, which it goes on from, {}", ended_so(outcome))),
-            Before::Gone => May::Never(format!("run {after}, which it goes on from, was removed")),
-        });
-    }
-    let mut finished = Vec::new();
-    for before in &sweep.best_of {
-        match stands(*before) {
-            Before::Runs | Before::Stranded => return Ok(May::Wait),
-            Before::Ended(Outcome::Finished) => finished.push(*before),
-            Before::Ended(_) | Before::Gone => {}
-        }
+        return Ok(From::Run(Some(after)));
     }
     if sweep.best_of.is_empty() {
-        return Ok(May::Start(None));
+        return Ok(From::Run(None));
     }
+    let state = context.home.read()?.state;
+    let outcome = |run: &RunId| Some(state.runs.get(run)?.known_end.as_ref()?.outcome);
+    let finished: Vec<RunId> = sweep.best_of.iter().copied().filter(|run| outcome(run) == Some(Outcome::Finished)).collect();
+    drop(state);
     best(context, run.id, &finished, &sweep.best_of)
+}
+
+/// Why a run will never start whose upstream ended so.
+pub(crate) fn never(state: &HomeState, run: RunId, before: RunId, outcome: Option<Outcome>) -> String {
+    let best_of =
+        state.runs.get(&run).filter(|run| run.after.is_none()).and_then(|run| state.sweeps.get(&run.sweep)).map(|sweep| &sweep.best_of);
+    if let Some(all) = best_of.filter(|all| !all.is_empty()) {
+        return format!("it goes on from the best of {}, and none of them finished", named(all));
+    }
+    match outcome {
+        Some(outcome) => format!("run {before}, which it goes on from, {}", ended_so(outcome)),
+        None => format!("run {before}, which it goes on from, was removed"),
+    }
 }
 
 fn ended_so(outcome: Outcome) -> &'static str {
@@ -88,11 +62,11 @@ pub fn chosen(context: &Context, run: RunId) -> Option<RunId> {
     Frozen::of(context, run)?.after
 }
 
-fn best(context: &Context, run: RunId, finished: &[RunId], all: &[RunId]) -> Result<May, HomeError> {
+fn best(context: &Context, run: RunId, finished: &[RunId], all: &[RunId]) -> Result<From, HomeError> {
     let snapshot = Snapshot::read(context)?;
     let views: Vec<View<'_>> = finished.iter().filter_map(|run| snapshot.view_of(context, *run)).collect();
     let views: Vec<&View<'_>> = views.iter().collect();
-    let never = |why: &str| Ok(May::Never(format!("it goes on from the best of {}, and {why}", named(all))));
+    let never = |why: &str| Ok(From::Never(format!("it goes on from the best of {}, and {why}", named(all))));
     let only = match views.as_slice() {
         [] => return never("none of them finished"),
         [only] => Some(only.run.id),
@@ -101,26 +75,15 @@ fn best(context: &Context, run: RunId, finished: &[RunId], all: &[RunId]) -> Res
     let telling = objective::telling(&views);
     let Some(telling) = telling.iter().find(|telling| telling.goal.is_some()) else {
         return only
-            .map_or_else(|| never("nothing tells which that is: give their experiment an objective"), |only| Ok(May::Start(Some(only))));
+            .map_or_else(|| never("nothing tells which that is: give their experiment an objective"), |only| Ok(From::Run(Some(only))));
     };
     let Some(best) = telling.best(&views).map(|(view, _)| view.run.id).or(only) else {
         return never(&format!("none of them has a value of {}", telling.metric));
     };
     (context.say)(&format!("run {run} goes on from run {best}, the best of {} by {}", named(all), title(telling)));
-    Ok(May::Start(Some(best)))
+    Ok(From::Run(Some(best)))
 }
 
 fn title(telling: &Telling) -> String {
     if telling.guessed { format!("{} (a guess from its name)", telling.metric) } else { telling.title() }
-}
-
-/// How a run stands that this process does not carry out.
-pub(crate) fn elsewhere(context: &Context, run: RunId) -> Before {
-    let Ok(snapshot) = Snapshot::read(context) else { return Before::Runs };
-    match snapshot.view_of(context, run) {
-        None => Before::Gone,
-        Some(View { state: State::Ended, outcome: Some(outcome), .. }) => Before::Ended(outcome),
-        Some(View { state: State::Queued, driverless: true, .. }) => Before::Stranded,
-        Some(_) => Before::Runs,
-    }
 }

@@ -2,16 +2,15 @@
 
 use crate::build::{self, Unused};
 use crate::context::Context;
-use crate::drive::Task;
 use crate::error::HomeError;
 use crate::stages;
 use crate::view::{Snapshot, View};
 use neronet_model::attempt::End;
-use neronet_model::journal::{Entry, HomeState};
+use neronet_model::journal::{Entry, HomeState, Sweep};
 use neronet_model::outcome::Cause;
 use neronet_model::run::{Again, Decision, KnownEnd};
 use neronet_model::settings::{Command, Resume};
-use neronet_model::{Attempt, AttemptNo, Outcome, RunId, State, SweepId};
+use neronet_model::{Attempt, AttemptNo, Outcome, Run, RunId, State, SweepId};
 use neronet_store::{Locked, StoreError, files, spool};
 use neronet_supervise::found::{self, Found};
 use neronet_supervise::os::process;
@@ -99,18 +98,26 @@ pub fn names_the_best_alone(resume: &Resume) -> bool {
 
 /// The complete checkpoints of a run: what its attempts recorded, looked at again as it is now.
 pub fn find_checkpoints(context: &Context, view: &View<'_>) -> Result<Found, HomeError> {
-    let attempts: Vec<AttemptNo> = (1..=view.run.attempts).map(AttemptNo).collect();
-    let goal = view.sweep.settings.objectives.first().map(|objective| objective.goal);
-    Ok(found::checkpoints(&context.home.run(view.run.id), &attempts, goal)?)
+    checkpoints_of(context, view.run.id, view.sweep, AttemptNo(view.run.attempts))
+}
+
+pub(crate) fn checkpoints_of(context: &Context, run: RunId, sweep: &Sweep, last: AttemptNo) -> Result<Found, HomeError> {
+    let attempts: Vec<AttemptNo> = (1..=last.0).map(AttemptNo).collect();
+    let goal = sweep.settings.objectives.first().map(|objective| objective.goal);
+    Ok(found::checkpoints(&context.home.run(run), &attempts, goal)?)
 }
 
 /// The step that a run is left with, where all before it ended well. Attempts that were decided on and never begun changed nothing.
 pub fn step_left(context: &Context, view: &View<'_>) -> Result<Option<String>, HomeError> {
-    if view.sweep.settings.then.is_empty() {
+    step_left_of(context, view.run, view.sweep)
+}
+
+pub(crate) fn step_left_of(context: &Context, run: &Run, sweep: &Sweep) -> Result<Option<String>, HomeError> {
+    if sweep.settings.then.is_empty() {
         return Ok(None);
     }
-    for n in (1..=view.run.attempts).rev().map(AttemptNo) {
-        let attempt = spool::attempt(&context.home.attempt(view.run.id, n), n)?;
+    for n in (1..=run.attempts).rev().map(AttemptNo) {
+        let attempt = spool::attempt(&context.home.attempt(run.id, n), n)?;
         if attempt.begun.is_some() {
             return Ok(attempt.first_step_left().map(|step| step.name.clone()));
         }
@@ -118,17 +125,21 @@ pub fn step_left(context: &Context, view: &View<'_>) -> Result<Option<String>, H
     Ok(None)
 }
 
-/// Decides on another attempt of an ended run.
-pub fn again(context: &Context, run: RunId, again: Again) -> Result<Task, HomeError> {
+/// Decides on another attempt of each of these ended runs. `here`: this process starts them, else whoever keeps the queue.
+pub fn again(context: &Context, runs: Vec<(RunId, Again)>, here: bool) -> Result<(), HomeError> {
     let mut home = context.lock()?;
-    let snapshot = Snapshot::read(context)?;
-    let view = snapshot.view_of(context, run).ok_or_else(|| HomeError::Words(format!("there is no run {run}")))?;
-    may_begin_again(&view)?;
-    let started = context.home.attempt(run, AttemptNo(view.run.attempts)).exists();
-    let attempt = AttemptNo(if started { view.run.attempts + 1 } else { view.run.attempts });
-    let decision = Decision { run, attempt, again: again.clone(), driver: Some(process::myself()) };
-    home.decide(Entry::Decided { at: context.now(), decision })?;
-    Ok(Task { run, attempt, again: Some(again) })
+    let snapshot = Snapshot::of(&home);
+    let mut entries = Vec::new();
+    for (run, again) in runs {
+        let view = snapshot.view_of(context, run).ok_or_else(|| HomeError::Words(format!("there is no run {run}")))?;
+        may_begin_again(&view)?;
+        let started = context.home.attempt(run, AttemptNo(view.run.attempts)).exists();
+        let attempt = AttemptNo(if started { view.run.attempts + 1 } else { view.run.attempts });
+        let decision = Decision::new(run, attempt, again, here.then(process::myself));
+        entries.push(Entry::Decided { at: context.now(), decision });
+    }
+    drop(snapshot);
+    Ok(home.decide(context.keyed(Entry::Together(entries)))?)
 }
 
 /// Refuses a run that runs or is about to.
@@ -155,11 +166,11 @@ pub fn tag(context: &Context, runs: &[RunId], add: Vec<String>, remove: Vec<Stri
             return Err(HomeError::Words(format!("'{}' is no tag: a tag is one word without @", tag.escape_debug())));
         }
     }
-    Ok(context.lock()?.decide(Entry::Tagged { runs: runs.to_vec(), add, remove })?)
+    Ok(context.lock()?.decide(context.keyed(Entry::Tagged { runs: runs.to_vec(), add, remove }))?)
 }
 
 pub fn note(context: &Context, run: RunId, note: Option<String>) -> Result<(), HomeError> {
-    Ok(context.lock()?.decide(Entry::Noted { run, note })?)
+    Ok(context.lock()?.decide(context.keyed(Entry::Noted { run, note }))?)
 }
 
 /// Puts runs in the trash. Refused while one of them runs, or is about to.
@@ -173,7 +184,7 @@ pub fn trash(context: &Context, views: &[&View<'_>]) -> Result<(), HomeError> {
         }
     }
     let runs = views.iter().map(|view| view.run.id).collect();
-    Ok(home.decide(Entry::Trashed { at: context.now(), runs })?)
+    Ok(home.decide(context.keyed(Entry::Trashed { at: context.now(), runs }))?)
 }
 
 /// Refuses runs that run or are about to.
@@ -195,7 +206,7 @@ fn just_claimed(context: &Context, view: &View<'_>) -> bool {
 }
 
 pub fn restore(context: &Context, runs: Vec<RunId>) -> Result<(), HomeError> {
-    Ok(context.lock()?.decide(Entry::Restored { runs })?)
+    Ok(context.lock()?.decide(context.keyed(Entry::Restored { runs }))?)
 }
 
 /// Takes trashed runs from the disk for good: the journal first, so that a run is never half there.

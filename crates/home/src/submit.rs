@@ -12,6 +12,7 @@ use crate::preflight::outside::{self, Depth, Report};
 use crate::same::{self, Repeats, There};
 use crate::secrets::{Place, is_kept_out};
 use crate::select::spans;
+use crate::wishes::Asked;
 use neronet_capture::code::{self, Survey};
 use neronet_capture::devices::{self, Devices};
 use neronet_capture::environment::{self, Environment};
@@ -35,6 +36,8 @@ pub struct Request<'a> {
     pub detached: bool,
     /// Overrides `[sweep] parallel`.
     pub parallel: Option<u64>,
+    /// Goes over what the specification says of the queue.
+    pub wishes: Asked,
     /// What becomes of runs that are there already.
     pub repeats: Repeats,
     /// Ask the system first whether the runs can start.
@@ -266,6 +269,13 @@ fn notes(code: &Code, survey: &Survey, environment: &Environment, warnings: &[Pr
     notes
 }
 
+/// What a run has that is not there already.
+struct New {
+    uid: Uid,
+    /// Of an expression.
+    gpus: Option<u32>,
+}
+
 fn record(context: &Context, request: &Request<'_>, surveyed: &Surveyed, mut world: World, receipt: &mut Receipt) -> Result<(), HomeError> {
     let driver = process::myself();
     // Made before the lock is taken: 100,000 of them take a moment.
@@ -273,14 +283,19 @@ fn record(context: &Context, request: &Request<'_>, surveyed: &Surveyed, mut wor
     let mut taken = HashSet::new();
     let Surveyed { project, planned, codes } = surveyed;
     let code_of = |at: usize| codes.iter().find(|code| code.places.contains(&at));
-    let mut uids: Vec<Vec<Option<Uid>>> = Vec::new();
+    let mut news: Vec<Vec<Option<New>>> = Vec::new();
     for (at, runs) in planned.iter().enumerate() {
         let left_out = code_of(at).map(|code| &code.there.left_out);
         let left_out = |key: &same::Key| left_out.is_some_and(|left_out| left_out.contains(key));
         // In a set each is there once.
         let mut is_new = |run: &Planned| run.key.as_ref().is_none_or(|key| !left_out(key) && taken.insert(key.clone()));
-        let uid = |run| if is_new(run) { context.uid().map(Some) } else { Ok(None) };
-        uids.push(runs.all.iter().map(uid).collect::<Result<_, HomeError>>()?);
+        let experiment = request.plan.experiments.get(at);
+        let gpus = |run: &Planned| experiment.map_or(Ok(None), |experiment| neronet_spec::gpus(&experiment.settings, &run.params));
+        let new = |run| match is_new(run) {
+            true => Ok(Some(New { uid: context.uid()?, gpus: gpus(run).map_err(HomeError::Words)? })),
+            false => Ok(None),
+        };
+        news.push(runs.all.iter().map(new).collect::<Result<_, HomeError>>()?);
     }
     let secrets = std::cell::OnceCell::new();
     let labels = |row: Option<&SheetRow>| {
@@ -296,9 +311,9 @@ fn record(context: &Context, request: &Request<'_>, surveyed: &Surveyed, mut wor
     let mut known = if as_set && (somebody || staged) { same::known(home.state(), project) } else { Default::default() };
     let mut just_now: Vec<RunId> = Vec::new();
     if somebody {
-        for (run, uid) in planned.iter().flat_map(|runs| &runs.all).zip(uids.iter_mut().flatten()) {
+        for (run, new) in planned.iter().flat_map(|runs| &runs.all).zip(news.iter_mut().flatten()) {
             let there = run.key.as_ref().and_then(|key| known.get(key)).filter(|run| run.0 > seen);
-            if let Some(there) = there.filter(|_| uid.take().is_some()) {
+            if let Some(there) = there.filter(|_| new.take().is_some()) {
                 just_now.push(*there);
             }
         }
@@ -307,7 +322,7 @@ fn record(context: &Context, request: &Request<'_>, surveyed: &Surveyed, mut wor
     let (mut next_run, mut next_sweep) = (home.state().last_run, home.state().last_sweep);
     let mut all = Vec::new();
     let mut ids: Vec<Vec<Option<RunId>>> = Vec::new();
-    for (at_plan, ((experiment, runs), uids)) in request.plan.experiments.iter().zip(planned).zip(uids).enumerate() {
+    for (at_plan, ((experiment, runs), news)) in request.plan.experiments.iter().zip(planned).zip(news).enumerate() {
         let Some(Frozen { code, survey, inputs, report, .. }) = code_of(at_plan) else { continue };
         let before = |before: Before| match before {
             Before::Planned(experiment, n) => *ids.get(experiment)?.get(n)?,
@@ -316,8 +331,8 @@ fn record(context: &Context, request: &Request<'_>, surveyed: &Surveyed, mut wor
         let best_of: Vec<RunId> = runs.best_of.iter().filter_map(|run| before(*run)).collect();
         let mut members = Vec::new();
         let mut own = Vec::new();
-        for (n, (run, uid)) in runs.all.iter().zip(uids).enumerate() {
-            let Some(uid) = uid else {
+        for (n, (run, new)) in runs.all.iter().zip(news).enumerate() {
+            let Some(New { uid, gpus }) = new else {
                 own.push(run.key.as_ref().and_then(|key| known.get(key)).copied());
                 continue;
             };
@@ -330,7 +345,7 @@ fn record(context: &Context, request: &Request<'_>, surveyed: &Surveyed, mut wor
             own.push(Some(id));
             known.extend(run.key.clone().filter(|_| staged).map(|key| (key, id)));
             let (tags, note) = labels(experiment.rows.get(n));
-            members.push(Member { id, uid, params: run.params.clone(), after: run.after.and_then(before), tags, note });
+            members.push(Member { id, uid, params: run.params.clone(), after: run.after.and_then(before), gpus, tags, note });
         }
         ids.push(own);
         if as_set && members.is_empty() {
@@ -344,7 +359,7 @@ fn record(context: &Context, request: &Request<'_>, surveyed: &Surveyed, mut wor
             experiment: experiment.name.clone(),
             settings: experiment.settings.clone(),
             varying: experiment.varying(),
-            parallel: parallel(request, experiment),
+            parallel: request.parallel.or(experiment.parallel),
             driver: driver.clone(),
             detached: request.detached,
             code: if experiment.settings.code.in_place { Code { snapshot: None, ..code.clone() } } else { code.clone() },
@@ -352,6 +367,7 @@ fn record(context: &Context, request: &Request<'_>, surveyed: &Surveyed, mut wor
             user: context.user.clone(),
             spec: experiment.source.clone().or_else(|| request.plan.source.clone()),
             best_of,
+            wishes: request.wishes.over(experiment, at),
         };
         let submitted = Submitted { members, sweep };
         receipt.sweeps.push(submitted.sweep.id);
@@ -368,13 +384,9 @@ fn record(context: &Context, request: &Request<'_>, surveyed: &Surveyed, mut wor
         receipt.notes.push(format!("{runs} submitted by another neronet just now ({})", spans(&just_now)));
     }
     if !all.is_empty() {
-        home.decide(Entry::Submitted(all))?;
+        home.decide(context.keyed(Entry::Submitted(all)))?;
     }
     Ok(())
-}
-
-fn parallel(request: &Request<'_>, experiment: &Experiment) -> u64 {
-    request.parallel.or(experiment.parallel).unwrap_or(1)
 }
 
 /// The work tree's name, without which the folder's.

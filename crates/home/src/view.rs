@@ -3,19 +3,24 @@
 use crate::context::Context;
 use crate::error::HomeError;
 use crate::masked;
+use crate::reconcile::reconcile;
 use crate::select;
 use crate::stages;
-use neronet_model::event::{Extent, Summary};
+use crate::waiting;
+use neronet_model::event::{Extent, Process, Summary};
 use neronet_model::journal::{HomeState, Sweep};
 use neronet_model::outcome::Cause;
 use neronet_model::run::{KnownEnd, run_outcome};
 use neronet_model::{Attempt, AttemptNo, Outcome, Params, Run, RunId, State, SweepId, UnixMs};
-use neronet_store::{files, series, spool};
+use neronet_schedule::{Decided, Queue, Stand};
+use neronet_store::journal::Replayed;
+use neronet_store::{Locked, files, series, spool};
 use neronet_supervise::os::process::{self, Alive};
 use neronet_supervise::start::{self, Watch};
 use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::rc::Rc;
 use std::sync::Arc;
 
 #[derive(Debug, Clone)]
@@ -42,15 +47,42 @@ pub struct View<'a> {
 /// Everything that home knows, read at one moment.
 pub struct Snapshot {
     pub state: Arc<HomeState>,
+    pub queue: Arc<Queue>,
     pub damage: Vec<String>,
     /// The secrets in the environments of sweeps, of those that were asked for.
     secrets: RefCell<BTreeMap<SweepId, Vec<String>>>,
+    /// Which processes that were to start runs are still there, of those that were asked for, by pid and start.
+    alive: RefCell<BTreeMap<(i32, u64), bool>>,
+    /// What would be started now, once somebody asked.
+    decided: RefCell<Option<Rc<Decided>>>,
 }
 
 impl Snapshot {
     pub fn read(context: &Context) -> Result<Snapshot, HomeError> {
-        let replayed = context.home.read()?;
-        Ok(Snapshot { state: replayed.state, damage: replayed.damage, secrets: RefCell::default() })
+        Ok(Snapshot::new(context.home.read()?))
+    }
+
+    /// While home is ours.
+    pub(crate) fn of(home: &Locked) -> Snapshot {
+        Snapshot::new(home.replayed())
+    }
+
+    fn new(Replayed { state, queue, damage, .. }: Replayed) -> Snapshot {
+        Snapshot { state, queue, damage, secrets: RefCell::default(), alive: RefCell::default(), decided: RefCell::default() }
+    }
+
+    /// The same, brought up to date where a run may have ended unseen. Where that fails, as on a full disk, what is known can still be
+    /// read, and the reason comes with it.
+    pub fn current(context: &Context) -> Result<(Snapshot, Option<HomeError>), HomeError> {
+        let snapshot = Snapshot::read(context)?;
+        if snapshot.state.runs.values().all(|run| run.known_end.is_some()) {
+            return Ok((snapshot, None));
+        }
+        match reconcile(context) {
+            Ok(0) => Ok((snapshot, None)),
+            Ok(_) => Ok((Snapshot::read(context)?, None)),
+            Err(e) => Ok((snapshot, Some(e))),
+        }
     }
 
     /// Every run that is not in the trash, by id.
@@ -91,11 +123,20 @@ impl Snapshot {
         match &run.known_end {
             Some(end) => view.ended_as(end),
             None => {
-                view.driverless = self.state.driver(run).is_none_or(|driver| process::alive(driver) == Alive::No);
-                look(context, &self.state, &mut view);
+                view.driverless = !self.queue.is_detached(run.id) && self.state.driver(run).is_none_or(|driver| !self.is_alive(driver));
+                look(context, self, &mut view);
             }
         }
         Some(view)
+    }
+
+    pub(crate) fn decided(&self, decide: impl FnOnce() -> Decided) -> Rc<Decided> {
+        Rc::clone(self.decided.borrow_mut().get_or_insert_with(|| Rc::new(decide())))
+    }
+
+    fn is_alive(&self, driver: &Process) -> bool {
+        let known = (driver.pid, driver.start);
+        *self.alive.borrow_mut().entry(known).or_insert_with(|| process::alive(driver) != Alive::No)
     }
 
     fn secrets_of(&self, context: &Context, sweep: &Sweep) -> Vec<String> {
@@ -128,15 +169,16 @@ impl View<'_> {
 }
 
 /// Reads the last attempt's spool.
-fn look(context: &Context, state: &HomeState, view: &mut View<'_>) {
+fn look(context: &Context, snapshot: &Snapshot, view: &mut View<'_>) {
     let n = AttemptNo(view.run.attempts);
     let folder = context.home.attempt(view.run.id, n);
+    let granted = snapshot.queue.stand(view.run.id) == Some(Stand::Granted);
     if !folder.exists() {
-        view.reason = Some(match stages::waits_for(state, view.run, view.sweep) {
-            _ if view.driverless => nobody_starts(&[view.run.id]),
-            Some(before) => before,
-            None => waits_for(view.sweep),
-        });
+        if granted && !view.driverless {
+            view.state = State::Starting;
+        } else {
+            view.reason = Some(if view.driverless { nobody_starts(&[view.run.id]) } else { waiting::reason(context, snapshot, view) });
+        }
         return;
     }
     let attempt = match spool::attempt(&folder, n) {
@@ -172,11 +214,6 @@ fn look(context: &Context, state: &HomeState, view: &mut View<'_>) {
     let summary: Option<Summary> = files::read_json(&context.home.run(view.run.id).join("summary.json")).ok().flatten();
     view.metrics = summary.unwrap_or_default().metrics;
     view.attempt = Some(attempt);
-}
-
-fn waits_for(sweep: &Sweep) -> String {
-    let at_a_time = if sweep.parallel == 1 { "one".to_string() } else { sweep.parallel.to_string() };
-    format!("waits for its turn: {at_a_time} at a time in sweep {}", sweep.id)
 }
 
 pub(crate) fn nobody_starts(runs: &[RunId]) -> String {

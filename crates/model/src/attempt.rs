@@ -27,7 +27,11 @@ pub struct Attempt {
     pub exit_code: Option<i32>,
     pub signal: Option<i32>,
     pub out_of_memory: bool,
+    /// Of all processes together where they were looked at, else of the largest.
     pub peak_memory_kb: Option<u64>,
+    /// Bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peak_gpu_memory: Option<u64>,
     pub cpu_ms: Option<u64>,
     pub keeper_lost: bool,
     pub supervisors_died: u32,
@@ -69,6 +73,7 @@ impl Attempt {
             signal: None,
             out_of_memory: false,
             peak_memory_kb: None,
+            peak_gpu_memory: None,
             cpu_ms: None,
             keeper_lost: false,
             supervisors_died: 0,
@@ -143,6 +148,10 @@ impl Attempt {
             Event::Config { values, .. } => self.config.extend(values),
             Event::Tag { name, value } => {
                 self.tags.insert(name, value);
+            }
+            Event::Peak { memory_kb, gpu_memory } => {
+                self.peak_memory_kb = self.peak_memory_kb.max(Some(memory_kb));
+                self.peak_gpu_memory = self.peak_gpu_memory.max(gpu_memory);
             }
             Event::Dropped { what } => {
                 if !self.notices.contains(&what) {

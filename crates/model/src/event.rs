@@ -66,6 +66,13 @@ pub enum Event {
     Config { source: String, values: BTreeMap<String, String> },
     /// A value that is no number.
     Tag { name: String, value: String },
+    /// The most that the processes of the run held together until now.
+    Peak {
+        memory_kb: u64,
+        /// Bytes.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        gpu_memory: Option<u64>,
+    },
     /// Something of the output or the metrics was not kept; a sentence says what and how much.
     Dropped { what: String },
     /// The end, and what the whole spool holds. Nothing follows.

@@ -2,13 +2,16 @@
 //! `HomeState::apply` is the only place where home's state changes: live and on replay.
 
 use crate::event::Process;
-use crate::id::{RunId, SweepId, Uid};
+use crate::id::{AttemptNo, RunId, SweepId, Uid};
+use crate::keyed::Keys;
 use crate::params::Params;
+use crate::queue::{Grant, Place, Quota, Wishes};
 use crate::run::{Decision, KnownEnd, Run};
 use crate::settings::Settings;
 use crate::time::{Millis, UnixMs};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// One record of the journal. Externally tagged: values keep their written form only that way.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -51,6 +54,115 @@ pub enum Entry {
         sweep: SweepId,
         driver: Process,
     },
+    /// A queued run was given what it needs, and is being started. Not synced: what a power cut takes with it no longer runs.
+    Started {
+        at: UnixMs,
+        run: RunId,
+        attempt: AttemptNo,
+        grant: Box<Grant>,
+        /// The process that starts it.
+        driver: Process,
+    },
+    /// It was not started after all, and is queued as before.
+    Returned {
+        run: RunId,
+        attempt: AttemptNo,
+    },
+    /// Not to be started until they are released.
+    Held {
+        at: UnixMs,
+        runs: Vec<RunId>,
+        /// Who or what holds them.
+        by: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        why: Option<String>,
+    },
+    Released {
+        runs: Vec<RunId>,
+    },
+    Prioritised {
+        runs: Vec<RunId>,
+        priority: i64,
+    },
+    /// In their order among themselves.
+    Moved {
+        runs: Vec<RunId>,
+        to: Place,
+    },
+    /// Without a quota a project may have what there is.
+    Limited {
+        project: String,
+        quota: Option<Quota>,
+    },
+    /// All of them or none.
+    Together(Vec<Entry>),
+    /// An entry that somebody may ask for twice, not knowing whether the first time was heard.
+    Keyed {
+        at: UnixMs,
+        key: String,
+        /// What was asked for, as a hash.
+        #[serde(default)]
+        request: String,
+        /// What was answered, where the runs of the entry do not say it all.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        answer: Option<String>,
+        entry: Box<Entry>,
+    },
+}
+
+impl Entry {
+    /// The runs that it touches, in their order.
+    pub fn runs(&self) -> Vec<RunId> {
+        match self {
+            Entry::Submitted(all) => all.iter().flat_map(|submitted| &submitted.members).map(|member| member.id).collect(),
+            Entry::Decided { decision, .. } => vec![decision.run],
+            Entry::Ended { run, .. } | Entry::Noted { run, .. } | Entry::Started { run, .. } | Entry::Returned { run, .. } => vec![*run],
+            Entry::Tagged { runs, .. }
+            | Entry::Trashed { runs, .. }
+            | Entry::Restored { runs }
+            | Entry::Purged { runs }
+            | Entry::Held { runs, .. }
+            | Entry::Released { runs }
+            | Entry::Prioritised { runs, .. }
+            | Entry::Moved { runs, .. } => runs.clone(),
+            Entry::Driven { .. } | Entry::Limited { .. } => Vec::new(),
+            Entry::Together(all) => all.iter().flat_map(Entry::runs).collect(),
+            Entry::Keyed { entry, .. } => entry.runs(),
+        }
+    }
+
+    /// The entries that it is made of.
+    pub fn parts(&self) -> Vec<&Entry> {
+        match self {
+            Entry::Together(all) => all.iter().flat_map(Entry::parts).collect(),
+            Entry::Keyed { entry, .. } => entry.parts(),
+            single => vec![single],
+        }
+    }
+
+    /// As it is called in the journal.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Entry::Submitted(_) => "submitted",
+            Entry::Decided { .. } => "decided",
+            Entry::Ended { .. } => "ended",
+            Entry::Tagged { .. } => "tagged",
+            Entry::Noted { .. } => "noted",
+            Entry::Trashed { .. } => "trashed",
+            Entry::Restored { .. } => "restored",
+            Entry::Purged { .. } => "purged",
+            Entry::Driven { .. } => "driven",
+            Entry::Started { .. } => "started",
+            Entry::Returned { .. } => "returned",
+            Entry::Held { .. } => "held",
+            Entry::Released { .. } => "released",
+            Entry::Prioritised { .. } => "prioritised",
+            Entry::Moved { .. } => "moved",
+            Entry::Limited { .. } => "limited",
+            Entry::Together(_) => "together",
+            Entry::Keyed { .. } => "keyed",
+        }
+    }
 }
 
 /// One experiment's part of a submission.
@@ -70,7 +182,9 @@ pub struct Sweep {
     pub settings: Settings,
     /// Names that vary between the runs.
     pub varying: Vec<String>,
-    pub parallel: u64,
+    /// So many at a time at most.
+    #[serde(default)]
+    pub parallel: Option<u64>,
     /// The process that starts the runs; when it is gone, what is still queued waits for somebody to ask.
     pub driver: Process,
     pub detached: bool,
@@ -82,6 +196,8 @@ pub struct Sweep {
     /// Each run goes on from the best of these.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub best_of: Vec<RunId>,
+    #[serde(default, skip_serializing_if = "Wishes::is_default")]
+    pub wishes: Wishes,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -131,6 +247,9 @@ pub struct Member {
     /// The run that it goes on from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<RunId>,
+    /// What `[resources] gpus` comes to, where it is an expression of parameters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gpus: Option<u32>,
     /// What a spreadsheet's row says of it beside the parameters.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<String>,
@@ -142,11 +261,13 @@ pub struct Member {
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct HomeState {
     pub runs: BTreeMap<RunId, Run>,
-    pub sweeps: BTreeMap<SweepId, Sweep>,
+    pub sweeps: BTreeMap<SweepId, Arc<Sweep>>,
     /// The last decision on each run that has more than one attempt.
     pub decisions: BTreeMap<RunId, Decision>,
     pub last_run: u64,
     pub last_sweep: u64,
+    /// What was asked for under a key in the last day.
+    pub keys: Keys,
 }
 
 impl HomeState {
@@ -158,6 +279,7 @@ impl HomeState {
                     run.attempts = run.attempts.max(decision.attempt.0);
                     let lasted = run.known_end.take().and_then(|end| end.attempt.lasted).unwrap_or_default();
                     run.earlier = Millis(run.earlier.0.saturating_add(lasted.0));
+                    decision.changes.iter().for_each(|(name, value)| run.changes.set(name, value.clone()));
                     self.decisions.insert(decision.run, decision);
                 }
             }
@@ -186,9 +308,22 @@ impl HomeState {
             }
             Entry::Driven { sweep, driver } => {
                 if let Some(sweep) = self.sweeps.get_mut(&sweep) {
-                    sweep.driver = driver;
+                    Arc::make_mut(sweep).driver = driver;
                 }
             }
+            Entry::Together(all) => all.into_iter().for_each(|entry| self.apply(entry)),
+            Entry::Keyed { at, key, request, answer, entry } => {
+                self.keys.remember(key, at, request, answer, &entry);
+                self.apply(*entry);
+            }
+            // What the queue makes of these is in `schedule`.
+            Entry::Started { .. }
+            | Entry::Returned { .. }
+            | Entry::Held { .. }
+            | Entry::Released { .. }
+            | Entry::Prioritised { .. }
+            | Entry::Moved { .. }
+            | Entry::Limited { .. } => {}
         }
     }
 
@@ -200,7 +335,7 @@ impl HomeState {
 
     fn submitted(&mut self, Submitted { sweep, members }: Submitted) {
         self.last_sweep = self.last_sweep.max(sweep.id.0);
-        for Member { id, uid, params, after, tags, note } in members {
+        for Member { id, uid, params, after, tags, note, gpus: _ } in members {
             self.last_run = self.last_run.max(id.0);
             let run = Run {
                 id,
@@ -208,6 +343,7 @@ impl HomeState {
                 sweep: sweep.id,
                 experiment: sweep.experiment.clone(),
                 params,
+                changes: Params::new(),
                 after,
                 created: sweep.at,
                 tags: tags.into_iter().collect(),
@@ -219,7 +355,7 @@ impl HomeState {
             };
             self.runs.insert(id, run);
         }
-        self.sweeps.insert(sweep.id, sweep);
+        self.sweeps.insert(sweep.id, Arc::new(sweep));
     }
 
     fn each(&mut self, ids: &[RunId], mut change: impl FnMut(&mut Run)) {

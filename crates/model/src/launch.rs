@@ -2,6 +2,7 @@
 //! Written by whoever starts the attempt, before the keeper; it never changes.
 
 use crate::id::{AttemptNo, RunId, Uid};
+use crate::queue::Grant;
 use crate::settings::{Checkpoints, Metrics, Objective, Outputs, Stop};
 use crate::time::{Millis, UnixMs};
 use serde::{Deserialize, Serialize};
@@ -54,9 +55,40 @@ pub struct Launch {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub files_found: BTreeMap<String, FoundFile>,
     pub limits: Limits,
+    /// What it has of the machine, where somebody counts that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grant: Option<Grant>,
+    #[serde(default, skip_serializing_if = "Courtesy::is_none")]
+    pub courtesy: Courtesy,
     /// Sentences on what was noticed before the start.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notices: Vec<String>,
+}
+
+/// How the command yields to whoever else uses the machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Courtesy {
+    /// Added to its niceness: more yields more, up to 19.
+    #[serde(default)]
+    pub nice: i32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disk: Option<DiskTurn>,
+}
+
+/// When it may use the disk, where the disk's scheduler keeps to that.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DiskTurn {
+    /// Behind all that did not say so.
+    Last,
+    /// When nobody else does.
+    Idle,
+}
+
+impl Courtesy {
+    pub fn is_none(&self) -> bool {
+        *self == Courtesy::default()
+    }
 }
 
 /// A step behind the command, resolved but for the checkpoints that are known only when it starts.

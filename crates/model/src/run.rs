@@ -17,6 +17,8 @@ pub struct Run {
     pub sweep: SweepId,
     pub experiment: String,
     pub params: Params,
+    /// Those that a retry changed; the run is still known by those it was submitted with.
+    pub changes: Params,
     /// The run of another experiment that it goes on from.
     pub after: Option<RunId>,
     pub created: UnixMs,
@@ -30,6 +32,20 @@ pub struct Run {
     pub earlier: Millis,
     /// What the last attempt came to, once home learned it.
     pub known_end: Option<KnownEnd>,
+}
+
+impl Run {
+    /// The parameters that it has by now.
+    pub fn as_changed(&self) -> Params {
+        let mut params = self.params.clone();
+        self.changes.iter().for_each(|(name, value)| params.set(name, value.clone()));
+        params
+    }
+
+    /// The run as its next attempt has it.
+    pub fn as_changed_run(&self) -> Run {
+        Run { params: self.as_changed(), ..self.clone() }
+    }
 }
 
 /// The part of an ended run that listings show, so that they need not open its folder.
@@ -70,12 +86,27 @@ pub enum Again {
 }
 
 /// An attempt that was decided on.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Decision {
     pub run: RunId,
     pub attempt: AttemptNo,
     pub again: Again,
-    /// The process that starts it.
+    /// The process that starts it; without one the daemon does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub driver: Option<Process>,
+    /// Nobody asked for it: why neronet decided on it by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub because: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_before: Option<UnixMs>,
+    /// Parameters that have other values from now on.
+    #[serde(default, skip_serializing_if = "Params::is_empty", serialize_with = "crate::params::exactly")]
+    pub changes: Params,
+}
+
+impl Decision {
+    /// One that somebody asked for, with the parameters as they are.
+    pub fn new(run: RunId, attempt: AttemptNo, again: Again, driver: Option<Process>) -> Decision {
+        Decision { run, attempt, again, driver, because: None, not_before: None, changes: Params::new() }
+    }
 }

@@ -101,8 +101,17 @@ struct Known<'a> {
 fn one(template: &Written, known: &Known<'_>, ansi: bool, found: &mut Found<'_>) {
     let Known { params, no_seed, settings } = *known;
     let Written { part, style, text, span, .. } = template;
-    if *part == Part::Expression {
-        return expression(text, *span, params, found);
+    match part {
+        Part::Gpus | Part::OnOom => return expression(*part, text, *span, params, found),
+        Part::Named(key) => {
+            if !params.contains(&text.as_str()) {
+                let message = format!("no parameter is called {}, which '{key}' names", quoted(text));
+                let hint = did_you_mean(text, params.iter().copied());
+                found.error(*span, message, hint.unwrap_or_else(|| lacking(params, &format!("unset = [\"{key}.{text}\"]"))));
+            }
+            return;
+        }
+        _ => {}
     }
     if text.contains('\0') {
         found.error(*span, "a NUL character, which no process can be given", "take it out".to_string());
@@ -223,13 +232,29 @@ fn one(template: &Written, known: &Known<'_>, ansi: bool, found: &mut Found<'_>)
     }
 }
 
+/// What to do about a name that is no parameter's.
+fn lacking(params: &[&str], unset: &str) -> String {
+    match params {
+        [] => "there are no [params]".to_string(),
+        params => {
+            let few: Vec<&str> = params.iter().copied().take(8).collect();
+            let more = if params.len() > few.len() { ", …" } else { "" };
+            format!("the parameters are {}{more}; an [[experiment]] that lacks one says {unset}", few.join(", "))
+        }
+    }
+}
+
 /// An expression of parameters.
-fn expression(text: &str, span: Span, params: &[&str], found: &mut Found<'_>) {
+fn expression(part: Part, text: &str, span: Span, params: &[&str], found: &mut Found<'_>) {
     let Some(expr) = params::expression(text, span, found) else { return };
     let known = expr.map(&mut |name| {
         if !params.contains(&name.name.as_str()) {
-            let hint = did_you_mean(&name.name, params.iter().copied().chain(["all"])).unwrap_or_else(|| {
-                "write a number, \"all\", a range such as \"2-8\", a fraction such as 0.5, or an expression of parameters".to_string()
+            let all = (part == Part::Gpus).then_some("all");
+            let hint = did_you_mean(&name.name, params.iter().copied().chain(all)).unwrap_or_else(|| match part {
+                Part::Gpus => {
+                    "write a number, \"all\", a range such as \"2-8\", a fraction such as 0.5, or an expression of parameters".to_string()
+                }
+                _ => lacking(params, "unset = [\"retry.on_oom\"]"),
             });
             let at = found.sources.inside(span, name.at);
             found.error(at, format!("no parameter is called {}", quoted(&name.name)), hint);

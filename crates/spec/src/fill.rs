@@ -4,7 +4,7 @@ use crate::problem::quoted;
 use crate::scan;
 use crate::suggest::did_you_mean;
 use crate::template;
-use neronet_model::settings::{Command, FileEdit, Gpus, Resume};
+use neronet_model::settings::{Command, FileEdit, Resume};
 use neronet_model::{Settings, Value};
 use std::collections::BTreeSet;
 
@@ -42,7 +42,11 @@ pub(crate) enum Part {
     /// `[code] build`, which takes no placeholders.
     Build,
     /// `[resources] gpus` of parameters, which is no template.
-    Expression,
+    Gpus,
+    /// What `[retry] on_oom` makes of a parameter, which is no template either.
+    OnOom,
+    /// A parameter that is named, by this key.
+    Named(&'static str),
     /// The value of this key, which is the same for all runs.
     Literal(&'static str),
 }
@@ -87,8 +91,8 @@ pub(crate) fn resolve<'n>(name: &'n str, part: Part, params: &[&str], settings: 
         (Filling::Target(_), Part::File) => {
             refused("can stand in commands, in [env] and in the path of an input alone", "make it an input, and write {inputs.NAME} here")
         }
-        (Filling::RunGpus, _) if !matches!(settings.resources.gpus, Some(Gpus::Count(_))) => Err((
-            "{run.gpus} is known only where [resources] gpus is a fixed number".to_string(),
+        (Filling::RunGpus, _) if settings.resources.gpus.is_none() => Err((
+            "{run.gpus} is known only where [resources] gpus says how many a run needs".to_string(),
             Some("write gpus = 1 below [resources]".to_string()),
         )),
         _ => Ok(filling),

@@ -17,6 +17,7 @@ mod include;
 mod keys;
 mod launcher;
 mod literal;
+mod moment;
 mod name;
 mod params;
 pub mod plain;
@@ -40,19 +41,23 @@ mod syntax;
 mod template;
 mod tree;
 mod wanted;
+mod worked;
 mod yaml;
 
 pub use called::{Call, Reached, Text, calls, variables};
 pub use handed::LONGEST_ARGUMENT;
 pub use include::plain;
 pub use launcher::Entry;
+pub use moment::{Clock, MOMENTS, Moment, When};
 pub use problem::{Excerpt, Problem, Problems, Severity};
 pub use schema::schema;
 pub use stages::Planned;
 pub use template::{Piece, is_name, template};
 pub use wanted::{Wanted, What};
+pub use worked::{gpus, smaller};
 
 use neronet_model::journal::SpecSource;
+use neronet_model::queue::Wishes;
 use neronet_model::settings::Command;
 use neronet_model::{Params, Settings};
 use neronet_sheet::Sheet;
@@ -98,6 +103,10 @@ pub struct Experiment {
     pub settings: Settings,
     /// How many of its runs may run at a time.
     pub parallel: Option<u64>,
+    /// What `[sweep]` says of their place in the queue, but for `not_before`.
+    pub wishes: Wishes,
+    /// Not to be started earlier.
+    pub not_before: Option<Moment>,
     /// What must be there before its runs start.
     pub wanted: Vec<Wanted>,
     /// Of a sheet: what each run's row says beside the parameters, in the order of the runs.

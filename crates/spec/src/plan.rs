@@ -8,7 +8,7 @@ use crate::set::{self, Change};
 use crate::source::{Found, Sources, Span};
 use crate::suggest::did_you_mean;
 use crate::tree::{Key, Node, Table, Tree};
-use crate::{Experiment, Plan, Problems, check, keys, name, settings, stages, sweep, syntax, template};
+use crate::{Experiment, Plan, Problems, check, keys, name, settings, stages, sweep, syntax, template, worked};
 use neronet_model::Value;
 use neronet_model::journal::SpecSource;
 use neronet_model::settings::Command;
@@ -293,6 +293,7 @@ fn carry_out(drafts: &[Draft<'_>], all: &Drafts<'_>, changes: &[Change], adds: b
         let space = sweep::space(&given, &sweep, found);
         let Some(read) = read else { continue };
         check::templates(&read, &given, found);
+        worked::check(&read, &space, found);
         let name = renamed.clone().or_else(|| draft.name.clone());
         let name = name.unwrap_or_else(|| name::of_command(&read.settings.command));
         // At the top of the file it is refused.
@@ -300,8 +301,10 @@ fn carry_out(drafts: &[Draft<'_>], all: &Drafts<'_>, changes: &[Change], adds: b
             let matched = table.get("match").map_or(after, |node| node.span);
             places.push(stages::Place { experiment: name.clone(), after, matched });
         }
-        let (settings, parallel, wanted) = (read.settings, read.parallel, read.wanted);
-        plan.experiments.push(Experiment { name, settings, parallel, wanted, rows: Vec::new(), source: None, count: space.count(), space });
+        let settings::Read { settings, parallel, wishes, not_before, wanted, .. } = read;
+        let count = space.count();
+        let (rows, source) = (Vec::new(), None);
+        plan.experiments.push(Experiment { name, settings, parallel, wishes, not_before, wanted, rows, source, space, count });
     }
     found.of_experiment(None);
     let whose: Vec<(&str, Vec<Span>)> = drafts.iter().map(|draft| (draft.name.as_deref().unwrap_or_default(), draft.own())).collect();

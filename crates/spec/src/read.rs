@@ -1,5 +1,6 @@
 //! Values of a tree as the types that are wanted, with "expected …, found …" where they are not.
 
+use crate::moment::{MOMENTS, Moment};
 use crate::problem::quoted;
 use crate::source::{Found, Span};
 use crate::suggest::did_you_mean;
@@ -168,6 +169,38 @@ impl Reader<'_, '_> {
                 None
             }
         }
+    }
+
+    pub(crate) fn integer(&mut self, node: &Node, key: &str) -> Option<i64> {
+        let number = node.int();
+        if number.is_none() {
+            self.wrong(node, "a whole number", key, None);
+        }
+        number
+    }
+
+    /// A number above 0.
+    pub(crate) fn positive(&mut self, node: &Node, key: &str) -> Option<f64> {
+        let number = node.meaning().and_then(|value| value.number());
+        let good = number.filter(|number| *number > 0.0 && *number < 1e9);
+        if good.is_none() {
+            let hint = self.written(node.span, key, "100, or another number above 0");
+            self.wrong(node, "a number above 0", key, Some(hint));
+        }
+        good
+    }
+
+    /// A time of the day, a date with one, or how long from now.
+    pub(crate) fn moment(&mut self, node: &Node, key: &str) -> Option<Moment> {
+        let (Tree::Scalar(Value::Str(text)) | Tree::Word(text) | Tree::Date(text)) = &node.tree else {
+            self.wrong(node, "a time", key, Some(MOMENTS.to_string()));
+            return None;
+        };
+        let moment = Moment::parse(text);
+        if moment.is_none() {
+            self.found.error(node.span, format!("expected a time for '{key}', found {}", quoted(text)), MOMENTS.to_string());
+        }
+        moment
     }
 
     /// A duration longer than nothing.

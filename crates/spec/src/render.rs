@@ -23,6 +23,8 @@ pub struct Context<'a> {
     pub target: &'a [(String, String)],
     /// A free port that was reserved for the run.
     pub port: Option<u16>,
+    /// How many it was given. Before that, the fewest that it may have stand for them.
+    pub gpus: Option<u32>,
     /// Of the run that this one goes on from.
     pub stage_checkpoint: Option<&'a str>,
     pub best_stage_checkpoint: Option<&'a str>,
@@ -42,6 +44,7 @@ impl<'a> Context<'a> {
             inputs: &[],
             target: &[],
             port: None,
+            gpus: None,
             stage_checkpoint: None,
             best_stage_checkpoint: None,
             in_files: &[],
@@ -306,10 +309,13 @@ impl<'a> Values<'a> {
                 let seed = self.context.seed.ok_or_else(|| missing("the run has no seed; give it a parameter 'seed'"))?;
                 seed.to_string()
             }
-            Filling::RunGpus => match self.settings.resources.gpus {
-                Some(Gpus::Count(count)) => count.to_string(),
-                _ => return Err(missing("the run has no fixed number of GPUs")),
-            },
+            Filling::RunGpus => {
+                let fewest = || match self.settings.resources.gpus.as_ref()? {
+                    Gpus::Count(count) | Gpus::Range(count, _) => Some(*count),
+                    Gpus::All | Gpus::Fraction(_) | Gpus::Expression(_) => Some(1),
+                };
+                self.context.gpus.or_else(fewest).ok_or_else(|| missing("nobody said how many GPUs the run needs"))?.to_string()
+            }
             Filling::RunPort => self.context.port.ok_or_else(|| missing("no port was reserved for the run"))?.to_string(),
             Filling::Checkpoint => of_run(self.context.checkpoint, "the run has no complete checkpoint")?,
             Filling::BestCheckpoint => of_run(self.context.best_checkpoint, "the run has no best checkpoint")?,

@@ -13,6 +13,11 @@ const DURATION: &str = concat!(
     r"^\s*(([0-9]+\s*-\s*)?[0-9]+(\s*:\s*[0-9]+){1,2}|[0-9]*\.?[0-9]+|",
     r"([0-9]*\.?[0-9]+\s*(ms|s|secs?|seconds?|m|mins?|minutes?|h|hours?|d|days?|w|weeks?)\s*)+)\s*$"
 );
+/// A day, a time, or both; or a duration from now.
+const MOMENT: &str = concat!(
+    r"^\s*([0-9]{4}-[0-9]{1,2}-[0-9]{1,2}([ Tt]\s*[0-9]{1,2}:[0-9]{1,2}(:[0-9]{1,2})?)?|[0-9]{1,2}:[0-9]{1,2}(:[0-9]{1,2})?|",
+    r"in\s+[0-9.].*)\s*$"
+);
 const SIZE: &str = r"^\s*[0-9]+(\.[0-9]+)?\s*([bB]|[bB]ytes|[kKmMgGtTpP]([iI]?[bB]?))\s*$";
 /// Not only blanks.
 const FILLED: &str = r"\S";
@@ -35,6 +40,7 @@ pub fn schema() -> Value {
     definitions.insert("value".to_string(), value());
     definitions.insert("values".to_string(), values());
     definitions.insert("params".to_string(), params());
+    definitions.insert("expressions".to_string(), expressions());
     definitions.insert("parameter".to_string(), parameter());
     let mut schema = json!({
         "$schema": "http://json-schema.org/draft-07/schema#",
@@ -125,6 +131,9 @@ fn of_kind(kind: &Kind, definitions: &mut Map<String, Value>) -> Value {
         Kind::Flag => json!({"type": "boolean"}),
         Kind::True => json!({"type": "boolean", "enum": [true]}),
         Kind::Whole(least) => json!({"type": "integer", "minimum": least}),
+        Kind::Integer => json!({"type": "integer"}),
+        Kind::Positive => json!({"type": "number", "exclusiveMinimum": 0}),
+        Kind::Moment => json!({"type": "string", "pattern": MOMENT}),
         Kind::Duration => json!({"anyOf": [{"type": "number", "exclusiveMinimum": 0}, {"type": "string", "pattern": DURATION}]}),
         Kind::Grace => json!({"anyOf": [{"type": "number", "minimum": 0}, {"type": "string", "pattern": DURATION}]}),
         Kind::Size => json!({"type": "string", "pattern": SIZE}),
@@ -149,7 +158,13 @@ fn of_kind(kind: &Kind, definitions: &mut Map<String, Value>) -> Value {
             "additionalProperties": {"type": "string", "pattern": pattern},
         }),
         Kind::Values => refer("values"),
+        Kind::Amounts => json!({
+            "type": "object",
+            "propertyNames": {"pattern": NAME},
+            "additionalProperties": {"type": "integer", "minimum": 1},
+        }),
         Kind::Params => refer("params"),
+        Kind::Expressions => refer("expressions"),
         Kind::Table(below) => section(below, definitions),
         Kind::Tables(below) => json!({"type": "array", "items": section(below, definitions)}),
         Kind::Named(below) => json!({"type": "object", "additionalProperties": section(below, definitions)}),
@@ -188,6 +203,12 @@ fn value() -> Value {
 fn values() -> Value {
     let any = json!({"anyOf": [{"$ref": "#/definitions/value"}, {"$ref": "#/definitions/values"}]});
     json!({"type": "object", "minProperties": 1, "additionalProperties": any})
+}
+
+/// Expressions by the names of parameters, tables for dotted ones.
+fn expressions() -> Value {
+    let any = json!({"anyOf": [{"type": ["number", "boolean"]}, text(), {"$ref": "#/definitions/expressions"}]});
+    json!({"type": "object", "propertyNames": {"pattern": PARAMETER}, "additionalProperties": any})
 }
 
 fn params() -> Value {

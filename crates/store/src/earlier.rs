@@ -140,6 +140,8 @@ mod tests {
             resumed_from: None,
             files_found: BTreeMap::new(),
             limits: Limits::default(),
+            grant: None,
+            courtesy: Default::default(),
             notices: Vec::new(),
         };
         serde_json::to_string(&launch).expect("serialises")

@@ -17,6 +17,8 @@ pub fn write(payload: &[u8], out: &mut Vec<u8>) {
 /// What a scan over bytes found.
 pub struct Scan<'a> {
     pub payloads: Vec<&'a [u8]>,
+    /// Where the frame of each payload ends.
+    pub ends: Vec<usize>,
     /// Ranges that hold no frame, followed by a frame that is whole: damage.
     pub damaged: Vec<(usize, usize)>,
     /// Where the last whole frame ends; what follows is a frame that was never finished.
@@ -24,7 +26,7 @@ pub struct Scan<'a> {
 }
 
 pub fn scan(bytes: &[u8]) -> Scan<'_> {
-    let mut scan = Scan { payloads: Vec::new(), damaged: Vec::new(), end: 0 };
+    let mut scan = Scan { payloads: Vec::new(), ends: Vec::new(), damaged: Vec::new(), end: 0 };
     let mut at = 0;
     while at < bytes.len() {
         match frame_at(bytes, at) {
@@ -33,6 +35,7 @@ pub fn scan(bytes: &[u8]) -> Scan<'_> {
                     scan.damaged.push((scan.end, at));
                 }
                 scan.payloads.push(payload);
+                scan.ends.push(next);
                 scan.end = next;
                 at = next;
             }

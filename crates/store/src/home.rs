@@ -5,6 +5,7 @@ use crate::files::{self, Durability};
 use crate::journal::{Journal, Replayed};
 use neronet_model::journal::{Entry, HomeState};
 use neronet_model::{AttemptNo, FORMAT, RunId, SweepId, Uid};
+use neronet_schedule::Queue;
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 use serde::{Deserialize, Serialize};
@@ -49,8 +50,16 @@ impl Home {
         files::read_json(&self.root.join("home.json"))
     }
 
+    /// Which home it is, once it has been written to.
+    pub fn uid(&self) -> Result<Option<Uid>, StoreError> {
+        Ok(self.identity()?.map(|identity| identity.uid))
+    }
+
     pub fn root(&self) -> &Path {
         &self.root
+    }
+    pub fn journal(&self) -> PathBuf {
+        self.root.join("journal")
     }
     pub fn runs(&self) -> PathBuf {
         self.root.join("runs")
@@ -79,7 +88,7 @@ impl Home {
     /// What the journal says, read without the lock.
     pub fn read(&self) -> Result<Replayed, StoreError> {
         let mut known = self.known();
-        known.catch_up(&self.root.join("journal"))?;
+        known.catch_up(&self.journal())?;
         Ok(known.clone())
     }
 
@@ -107,7 +116,7 @@ impl Home {
             let identity = Identity { format: FORMAT, uid: Uid::new(unix_ms, random) };
             files::replace_json(&self.root.join("home.json"), &identity, Durability::Synced)?;
         }
-        let folder = self.root.join("journal");
+        let folder = self.journal();
         // Taken, so that it is ours alone to change; who reads meanwhile reads everything.
         let mut replayed = std::mem::take(&mut *self.known());
         replayed.catch_up(&folder)?;
@@ -147,8 +156,22 @@ impl Locked {
         &self.replayed.state
     }
 
-    /// Decides: durable before it counts.
+    /// All that is known, as `Home::read` gives it to others.
+    pub fn replayed(&self) -> Replayed {
+        self.replayed.clone()
+    }
+
+    pub fn queue(&self) -> &Queue {
+        &self.replayed.queue
+    }
+
+    /// Decides: durable before it counts. What is asked for once more under the same key has been decided.
     pub fn decide(&mut self, entry: Entry) -> Result<(), StoreError> {
+        if let Entry::Keyed { key, .. } = &entry
+            && self.state().keys.get(key).is_some()
+        {
+            return Ok(());
+        }
         self.journal.append(&entry)?;
         self.apply(entry);
         Ok(())
@@ -162,7 +185,7 @@ impl Locked {
     }
 
     fn apply(&mut self, entry: Entry) {
-        Arc::make_mut(&mut self.replayed.state).apply(entry);
+        self.replayed.fold(entry);
         self.journal.known_to(&mut self.replayed);
     }
 }

@@ -5,6 +5,7 @@ use crate::files;
 use crate::frame;
 use neronet_model::FORMAT;
 use neronet_model::journal::{Entry, HomeState};
+use neronet_schedule::Queue;
 use serde::{Deserialize, Serialize};
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
@@ -22,6 +23,8 @@ struct Header {
 #[derive(Debug, Clone, Default)]
 pub struct Replayed {
     pub state: Arc<HomeState>,
+    /// What of it is queued.
+    pub queue: Arc<Queue>,
     /// Sentences about bytes that could not be read.
     pub damage: Vec<String>,
     /// Which file was read: another one in its place is read from its beginning.
@@ -78,13 +81,20 @@ impl Replayed {
 
     fn apply(&mut self, payload: &[u8], path: &Path) {
         match serde_json::from_slice::<Entry>(payload) {
-            Ok(entry) => Arc::make_mut(&mut self.state).apply(entry),
+            Ok(entry) => self.fold(entry),
             Err(e) => self.damage.push(format!("{}: an entry of {} bytes cannot be read: {e}", path.display(), payload.len())),
         }
     }
 }
 
-fn file(folder: &Path) -> PathBuf {
+impl Replayed {
+    pub(crate) fn fold(&mut self, entry: Entry) {
+        Arc::make_mut(&mut self.queue).apply(&entry);
+        Arc::make_mut(&mut self.state).apply(entry);
+    }
+}
+
+pub(crate) fn file(folder: &Path) -> PathBuf {
     folder.join("1.log")
 }
 
@@ -178,6 +188,7 @@ mod tests {
     use super::*;
     use neronet_model::event::Process;
     use neronet_model::journal::{Code, Member, Submitted, Sweep};
+    use neronet_model::queue::Wishes;
     use neronet_model::run::{Again, Decision};
     use neronet_model::settings::{Command, Settings};
     use neronet_model::{AttemptNo, Params, RunId, SweepId, Uid, UnixMs, Value};
@@ -192,7 +203,7 @@ mod tests {
             experiment: "e".into(),
             settings: Settings::of(Command::Shell("train {lr}".into())),
             varying: vec!["lr".into()],
-            parallel: 1,
+            parallel: Some(1),
             driver,
             detached: false,
             code: Code::default(),
@@ -200,6 +211,7 @@ mod tests {
             user: "u".into(),
             spec: None,
             best_of: Vec::new(),
+            wishes: Wishes::default(),
         };
         let member = |id| {
             let value = Value::float("1e-3").expect("a number");
@@ -208,6 +220,7 @@ mod tests {
                 uid: Uid::new(id, [0; 10]),
                 params: Params::from_iter([("lr".to_string(), value)]),
                 after: None,
+                gpus: None,
                 tags: Vec::new(),
                 note: None,
             }
@@ -220,9 +233,8 @@ mod tests {
         let runs = || prop::collection::vec(run(), 0..3);
         prop_oneof![
             (1u64..12, 0u64..4).prop_map(|(first, count)| submission(first, count)),
-            (run(), 1u64..4).prop_map(|(run, n)| {
-                Entry::Decided { at: UnixMs(5), decision: Decision { run, attempt: AttemptNo(n), again: Again::Retry, driver: None } }
-            }),
+            (run(), 1u64..4)
+                .prop_map(|(run, n)| { Entry::Decided { at: UnixMs(5), decision: Decision::new(run, AttemptNo(n), Again::Retry, None) } }),
             (runs(), "[a-c]").prop_map(|(runs, tag)| Entry::Tagged { runs, add: vec![tag], remove: vec!["a".into()] }),
             (run(), prop::option::of(".*")).prop_map(|(run, note)| Entry::Noted { run, note }),
             runs().prop_map(|runs| Entry::Trashed { at: UnixMs(9), runs }),

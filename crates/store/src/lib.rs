@@ -6,6 +6,7 @@
 pub mod earlier;
 pub mod error;
 pub mod files;
+pub mod follow;
 pub mod frame;
 pub mod history;
 pub mod home;

@@ -1,6 +1,7 @@
 //! Starts the researcher's command: own process group, output to files, and not one instruction of it before the record
 //! says that it runs.
 
+use crate::os::courtesy;
 use crate::os::fork::{self, Exec};
 use crate::secrets::Secrets;
 use neronet_model::launch::Launch;
@@ -29,6 +30,8 @@ pub(crate) struct Waiting {
 pub(crate) fn prepare(folder: &Path, launch: &Launch, secrets: &Secrets) -> Result<Waiting, Cause> {
     let exec = exec_of(launch, secrets)?;
     let directory = launch.directory.clone();
+    let cores = launch.grant.as_ref().map(|grant| grant.cores.clone()).unwrap_or_default();
+    let courtesy = launch.courtesy;
     let not_started = |what: &str, e: &dyn std::fmt::Display| Cause::NotStarted(format!("{what}: {e}"));
     let stdin = File::open("/dev/null").map_err(|e| not_started("/dev/null", &e))?;
     let stdout = raw(folder, "stdout").map_err(|e| not_started("its output file", &e))?;
@@ -47,6 +50,8 @@ pub(crate) fn prepare(folder: &Path, launch: &Launch, secrets: &Secrets) -> Resu
         let installed = fork::install(stdin.as_fd(), 0).and(fork::install(stdout.as_fd(), 1)).and(fork::install(stderr.as_fd(), 2));
         let errno = match installed.and_then(|()| chdir(Path::new(&directory))) {
             Ok(()) => {
+                courtesy::bind(&cores);
+                courtesy::stand_back(courtesy);
                 // Whatever the keeper blocks or ignores is its own affair.
                 sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None).ok();
                 reset_signals();

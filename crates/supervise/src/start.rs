@@ -18,6 +18,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 /// Which process belongs to which attempt: this variable has another value in each.
 pub const METRICS_VARIABLE: &str = "NERONET_METRICS";
@@ -98,6 +99,41 @@ pub fn adopt(neronet: &Path, folder: &Path, secrets: &Secrets) -> Result<Started
     }
     Ok(Started { gone, child: Some(child) })
 }
+
+/// Watches an attempt that somebody else started, until its keeper is gone, or else its supervisor.
+pub fn attend(folder: &Path, attempt: &Attempt) -> Result<Started, StoreError> {
+    let seen_to = [&attempt.keeper, &attempt.supervisor].into_iter().flatten().find(|process| process::alive(process) == Alive::Yes);
+    let gone = match seen_to.and_then(process::end_of) {
+        Some(gone) => gone,
+        // Readable at once, as nobody holds its other end: whoever waits looks by himself.
+        None => nix::unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC).map_err(|e| StoreError::io("watch", folder)(e.into()))?.0,
+    };
+    Ok(Started { gone, child: None })
+}
+
+/// Takes the folder away of an attempt that no keeper has begun. False where one has: of us and a keeper that is late, one makes
+/// the file that says so.
+pub fn take_back(folder: &Path) -> Result<bool, StoreError> {
+    let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(folder.join(spool::KEEPER));
+    match made {
+        Ok(_) => files::remove_folder(folder).map(|()| true),
+        // Whoever made it was cut short before it took the folder away.
+        Err(e) if e.kind() == io::ErrorKind::AlreadyExists && is_left_empty(folder) => files::remove_folder(folder).map(|()| true),
+        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+        Err(e) => Err(StoreError::io("take back", folder)(e)),
+    }
+}
+
+/// The keeper's record has been there for a while, nothing is in it, and no keeper holds it.
+fn is_left_empty(folder: &Path) -> bool {
+    let path = folder.join(spool::KEEPER);
+    let Ok(meta) = path.metadata() else { return false };
+    let age = meta.modified().ok().and_then(|made| made.elapsed().ok());
+    meta.len() == 0 && age.is_some_and(|age| age >= BEGINNING) && !holds(&path)
+}
+
+/// A keeper has written that it began long before that.
+const BEGINNING: Duration = Duration::from_secs(10);
 
 /// A session of its own: no terminal can hang it up, no Ctrl-C reaches it.
 #[expect(unsafe_code, reason = "setsid between fork and exec has no other form; it is async-signal-safe")]
@@ -212,7 +248,7 @@ pub(crate) fn signal_all(pids: &[i32], signal: Signal) {
 }
 
 /// Starts neronet with these words, detached from us and our terminal; what it says goes to `log`.
-pub fn detached(neronet: &Path, words: &[String], environment: &[(&str, &Path)], log: &Path) -> Result<(), StoreError> {
+pub fn detached(neronet: &Path, words: &[String], environment: &[(&str, &Path)], log: &Path) -> Result<Child, StoreError> {
     let said = OpenOptions::new().append(true).create(true).mode(0o600).open(log).map_err(StoreError::io("open", log))?;
     let also = said.try_clone().map_err(StoreError::io("open", log))?;
     let mut command = Command::new(neronet);
@@ -220,5 +256,5 @@ pub fn detached(neronet: &Path, words: &[String], environment: &[(&str, &Path)],
     // Of a run that it is started from within: its processes are known by that.
     command.env_remove(METRICS_VARIABLE).stdin(Stdio::null()).stdout(said).stderr(also);
     detach(&mut command);
-    command.spawn().map(drop).map_err(|source| StoreError::Io { doing: "start", path: neronet.to_path_buf(), source })
+    command.spawn().map_err(|source| StoreError::Io { doing: "start", path: neronet.to_path_buf(), source })
 }

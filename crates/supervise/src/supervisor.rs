@@ -2,6 +2,7 @@
 //! It never touches the command, and its successor goes on where it was, to the byte.
 
 mod ending;
+mod usage;
 
 use crate::adoption::{last_sign, next_generation};
 use crate::checkpoints::Writes;
@@ -104,6 +105,7 @@ struct Supervisor<'a> {
     files: Files,
     spool: Spooler,
     checkpoints: Watcher,
+    usage: usage::Usage,
     configuration: Configuration,
     said_dropped: bool,
     summarised: Option<Summary>,
@@ -175,6 +177,7 @@ impl<'a> Supervisor<'a> {
             files,
             spool,
             checkpoints: Watcher::new(&launch, begun, &recorded),
+            usage: usage::Usage::of(&launch),
             configuration: Configuration::new(&directory, begun),
             said_dropped: false,
             // A first attempt that tells nothing needs no summary; that of an earlier one must not stand for another.
@@ -217,6 +220,9 @@ impl<'a> Supervisor<'a> {
             }
             let began = Instant::now();
             let (more, happened) = self.look(command != Command::Running);
+            if command == Command::Running {
+                self.look_at_usage();
+            }
             if command != Command::Running && !more && self.spool.nothing_waits() {
                 if command == Command::Ended {
                     return self.end();

@@ -338,6 +338,8 @@ mod tests {
                 resumed_from: None,
                 files_found: BTreeMap::new(),
                 limits: Limits::default(),
+                grant: None,
+                courtesy: Default::default(),
                 notices: Vec::new(),
             };
             let watcher = Watcher::new(&launch, UnixMs(0), &[]);

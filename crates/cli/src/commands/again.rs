@@ -6,13 +6,12 @@ use crate::commands::{read, run};
 use crate::output;
 use crate::session::Session;
 use neronet_home::HomeError;
-use neronet_home::drive::Task;
 use neronet_home::select::select;
 use neronet_home::steer;
 use neronet_home::view::{Snapshot, View};
-use neronet_model::Outcome;
 use neronet_model::run::Again;
 use neronet_model::settings::Resume;
+use neronet_model::{Outcome, RunId};
 use std::process::ExitCode;
 
 pub(crate) fn resume(session: &Session, words: &Words) -> Result<ExitCode, HomeError> {
@@ -73,6 +72,7 @@ fn begin_again(session: &Session, words: &Words, how: impl Fn(&View<'_>) -> Resu
     }
     // All are looked at before the first is decided on: of a wrong list nothing is started.
     let decisions = again.iter().map(|view| Ok((view.run.id, how(view)?))).collect::<Result<Vec<_>, HomeError>>()?;
-    let tasks = decisions.into_iter().map(|(run, again)| steer::again(&session.context, run, again)).collect::<Result<Vec<Task>, _>>()?;
-    run::carry_out(session, tasks, None, &run::Manner { detach: words.detach, quiet: words.quiet, json: false })
+    let runs: Vec<RunId> = decisions.iter().map(|(run, _)| *run).collect();
+    steer::again(&session.context, decisions, !words.detach)?;
+    run::carry_out(session, &runs, &run::Manner { detach: words.detach, wait: false, quiet: words.quiet, json: false })
 }

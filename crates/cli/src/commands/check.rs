@@ -15,9 +15,11 @@ use neronet_home::compare::commit;
 use neronet_home::estimate::Estimate;
 use neronet_home::inputs::Seen;
 use neronet_home::preflight::outside::Report;
+use neronet_home::select::spans;
 use neronet_home::{HomeError, configure};
-use neronet_model::settings::{Gpus, Match, Stage};
-use neronet_model::{Params, Settings};
+use neronet_model::queue::Wishes;
+use neronet_model::settings::{Gpus, Match, Retry, RetryOn, Stage};
+use neronet_model::{Params, RunId, Settings};
 use neronet_report::{Cell, Column, Style, Table, words};
 use neronet_spec::{Experiment, Plan, Planned, Problems, Severity};
 use std::process::ExitCode;
@@ -120,8 +122,7 @@ impl Examined<'_> {
         let varying = experiment.varying();
         let total = experiment.count();
         let mut title = format!("{}: {}", experiment.name, many(total));
-        let at_a_time = experiment.parallel.unwrap_or(1);
-        if total > 1 {
+        if let Some(at_a_time) = experiment.parallel.filter(|_| total > 1) {
             title.push_str(&if at_a_time == 1 { ", one at a time".to_string() } else { format!(", {} at a time", grouped(at_a_time)) });
         }
         page.heading(&title);
@@ -140,6 +141,8 @@ impl Examined<'_> {
             ("fixed", fixed.join(" ")),
             ("objective", objectives.collect::<Vec<_>>().join(", ")),
             ("resources", resources(settings)),
+            ("queue", wishes(&experiment.wishes, experiment.not_before.as_ref().map(ToString::to_string))),
+            ("retries", retries(settings)),
             ("build", self.build(settings)),
         ];
         page.facts(
@@ -203,7 +206,40 @@ pub(crate) fn resources(settings: &Settings) -> String {
     let time = settings.time_limit.map(|limit| format!("at most {}", words::duration(limit)));
     let slot = resources.slot.map(|slot| format!("slots of {}", words::duration(slot)));
     let memory = [sized(resources.memory, "memory"), sized(resources.gpu_memory, "GPU memory"), sized(resources.disk, "disk")];
-    [cpus, gpus].into_iter().chain(memory).chain([time, slot]).flatten().collect::<Vec<_>>().join(", ")
+    let named = resources.named.iter().map(|(name, amount)| Some(format!("{amount} of {name}")));
+    [cpus, gpus].into_iter().chain(memory).chain(named).chain([time, slot]).flatten().collect::<Vec<_>>().join(", ")
+}
+
+/// What was said of the place in the queue.
+pub(crate) fn wishes(wishes: &Wishes, not_before: Option<String>) -> String {
+    let priority = (wishes.priority != 0).then(|| format!("priority {}", wishes.priority));
+    let not_before = not_before.map(|when| if when.starts_with("in ") { format!("starts {when}") } else { format!("not before {when}") });
+    let after = |ok: bool, how: &str| {
+        let runs: Vec<RunId> = wishes.after.iter().filter(|dependency| dependency.ok == ok).map(|dependency| dependency.run).collect();
+        (!runs.is_empty()).then(|| format!("after {} {how}", spans(&runs)))
+    };
+    let gpu_time = wishes.gpu_time.map(|time| format!("at most {} GPU hours", words::number(time.seconds() / 3600.0)));
+    let held = wishes.hold_after.map(|most| format!("held after {} of the same cause", count(most as usize, "failure")));
+    let all = [priority, not_before, after(false, "ended"), after(true, "finished"), gpu_time, held];
+    all.into_iter().flatten().collect::<Vec<_>>().join(", ")
+}
+
+/// What `[retry]` says.
+fn retries(settings: &Settings) -> String {
+    let Retry { times, on, backoff, on_oom } = &settings.retry;
+    if *times == 0 {
+        return String::new();
+    }
+    let after = |on: &RetryOn| match on {
+        RetryOn::Crash => "a crash",
+        RetryOn::Oom => "running out of memory",
+        RetryOn::Lost => "a loss",
+        RetryOn::Time => "the time limit",
+    };
+    let on = if on.is_empty() { String::new() } else { format!(" after {}", on.iter().map(after).collect::<Vec<_>>().join(", ")) };
+    let backoff = backoff.map(|wait| format!(", the first in {}", words::duration(wait))).unwrap_or_default();
+    let changed = on_oom.iter().map(|(name, text)| format!("; out of memory: {name} = {text}"));
+    format!("at most {times}{on}{backoff}{}", changed.collect::<String>())
 }
 
 fn inputs_of(page: &mut Page<'_>, inputs: &[Seen]) {

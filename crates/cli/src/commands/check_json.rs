@@ -7,7 +7,7 @@ use crate::commands::sheet::Fates;
 use crate::output;
 use neronet_capture::secrets::mask_text;
 use neronet_home::preflight::outside::Report;
-use neronet_home::{HomeError, configure};
+use neronet_home::{HomeError, configure, json};
 use neronet_model::{Millis, RunId};
 use neronet_spec::{Experiment, Planned, Problem, Problems};
 use serde_json::{Value, json};
@@ -75,7 +75,8 @@ impl Examined<'_> {
         let mut said = json!({
             "name": experiment.name,
             "count": experiment.count(),
-            "parallel": experiment.parallel.unwrap_or(1),
+            "parallel": experiment.parallel,
+            "wishes": json::wishes(&experiment.wishes, experiment.not_before.as_ref().map(ToString::to_string).into()),
             "varying": experiment.varying(),
             "after": settings.stage.as_ref().map(after),
             "objectives": settings.objectives,

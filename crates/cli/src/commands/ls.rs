@@ -5,7 +5,6 @@ use crate::commands::page::{LONGEST, count, paint};
 use crate::commands::read;
 use crate::output;
 use crate::session::Session;
-use neronet_home::filter::Filter;
 use neronet_home::listing::{self, assignment, duration, varying};
 use neronet_home::objective::{self, Telling, telling};
 use neronet_home::view::View;
@@ -23,13 +22,10 @@ pub(crate) fn ls(session: &Session, words: &Ls) -> Result<ExitCode, HomeError> {
     let snapshot = read::snapshot(session)?;
     let all = if words.trash { listing::trashed(&session.context, &snapshot) } else { snapshot.views(&session.context) };
     let project = read::project(session, &words.reach);
-    let only_filters = words.which.iter().all(|word| Filter::parse(word).is_ok());
     let mut views: Vec<&View<'_>> = match &words.which[..] {
         [] if words.trash => all.iter().collect(),
         [] => all.iter().filter(|view| project.as_ref().is_none_or(|project| view.sweep.project == *project)).collect(),
-        // That nothing matches is an answer too.
-        which if only_filters => select::matching(&all, which, project.as_deref(), session.now())?,
-        which => read::chosen(session, &snapshot, &all, which, &words.reach)?,
+        which => select::listed(&snapshot, &all, which, project.as_deref(), session.now())?,
     };
     if views.is_empty() && !words.json {
         if words.which.is_empty() {
@@ -43,24 +39,8 @@ pub(crate) fn ls(session: &Session, words: &Ls) -> Result<ExitCode, HomeError> {
     let found = views.len();
     // Of all that were found: what is shown of them may have it in common.
     let varying = varying(&views);
-    let sort = words.sort.as_deref().map(|name| name.strip_prefix('-').map_or((name, false), |name| (name, true)));
-    let sorted_by = match sort {
-        Some((name, _)) => listing::sort(&mut views, name, session.now())?,
-        None => None,
-    };
-    if let Some((name, true)) = sort {
-        views.reverse();
-        // What has no value stays behind.
-        let has = |view: &View<'_>| view.params.get(name).is_some() || view.metrics.contains_key(name);
-        if views.iter().any(|view| has(view)) {
-            views.sort_by_key(|view| !has(view));
-        }
-    }
-    if let Some(limit) = words.limit {
-        // Of a sorted list the first are wanted, of one by age the newest.
-        let skip = if words.sort.is_some() { 0 } else { views.len().saturating_sub(limit) };
-        views = views.into_iter().skip(skip).take(limit).collect();
-    }
+    let sorted_by = listing::arrange(&mut views, words.sort.as_deref(), words.limit, session.now())?;
+    let sort = words.sort.as_deref().map(|name| name.strip_prefix('-').unwrap_or(name));
     if words.json {
         let listed = views.iter().map(|view| json::limited(json::listed(view), &words.fields)).collect();
         output::json(&serde_json::Value::Array(listed));
@@ -69,7 +49,7 @@ pub(crate) fn ls(session: &Session, words: &Ls) -> Result<ExitCode, HomeError> {
     let sorted_by_metric = sorted_by.is_some();
     let (mut table, told) = if words.fields.is_empty() {
         let told = told(&views, sorted_by);
-        (usual(session, &views, &told, &varying, sort.map(|(name, _)| name), words.trash), told)
+        (usual(session, &views, &told, &varying, sort, words.trash), told)
     } else {
         (chosen_fields(session, &views, &words.fields), Vec::new())
     };

@@ -66,8 +66,8 @@ pub(crate) fn restore(session: &Session, words: &Which) -> Result<ExitCode, Home
     }
     let project = read::project(session, &words.reach);
     let chosen = select::select(&views, &words.which, project.as_deref(), session.now()).map_err(|e| match (e, &words.which[..]) {
-        (HomeError::Words(text), [word]) if text.starts_with("no run") && text.ends_with("all of them") => {
-            HomeError::Words(format!("no run in the trash is called '{word}'; `neronet ls --trash` lists what is there"))
+        (HomeError::Absent(text), [word]) if text.starts_with("no run") && text.ends_with("all of them") => {
+            HomeError::Absent(format!("no run in the trash is called '{word}'; `neronet ls --trash` lists what is there"))
         }
         (e, _) => e,
     })?;

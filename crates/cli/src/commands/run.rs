@@ -1,45 +1,48 @@
 //! `neronet run`: from words to runs, carried out here; and `drive`, the same without a terminal.
 
-use crate::args::{AgainWhich, Drive as DriveWords, Run, Submit, What};
+use crate::args::{AgainWhich, Reach, Run, Submit, What};
 use crate::commands::live::Live;
+use crate::commands::read;
 use crate::commands::rm::listed;
 use crate::commands::sheet;
 use crate::output;
 use crate::session::Session;
 use crate::slips;
-use neronet_home::drive::{Drive, Task, Wish};
+use neronet_home::drive::{Drive, Progress, Whose, Wish};
+use neronet_home::follow::follow;
 use neronet_home::listing::project_of;
 use neronet_home::same::Repeats;
 use neronet_home::submit::{self, Request};
 use neronet_home::view::Snapshot;
+use neronet_home::wishes::Asked;
 use neronet_home::{HomeError, json};
-use neronet_model::journal::Entry;
-use neronet_model::run::Decision;
-use neronet_model::{AttemptNo, Outcome, RunId, SweepId};
+use neronet_model::queue::Dependency;
+use neronet_model::run::KnownEnd;
+use neronet_model::{Outcome, RunId, SweepId};
 use neronet_spec::Plan;
 use neronet_supervise::Nursery;
-use neronet_supervise::os::process;
-use neronet_supervise::start;
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use std::collections::BTreeMap;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
 
 /// More runs than this are rarely meant: they need `--yes`.
 pub(crate) const MANY: u64 = 1_000;
 
 /// How the runs are shown, and whether we stay.
 pub(crate) struct Manner {
+    /// Whoever keeps the queue carries them out.
     pub(crate) detach: bool,
+    /// We stay until they have ended all the same.
+    pub(crate) wait: bool,
     pub(crate) quiet: bool,
     pub(crate) json: bool,
 }
 
 pub(crate) fn run(session: &Session, words: &Run) -> Result<ExitCode, HomeError> {
-    start(session, &words.what, Repeats::Start, &Manner { detach: words.detach, quiet: words.what.quiet, json: words.json })
+    start(session, &words.what, Repeats::Start, &Manner { detach: words.detach, wait: false, quiet: words.what.quiet, json: words.json })
 }
 
 pub(crate) fn submit(session: &Session, words: &Submit) -> Result<ExitCode, HomeError> {
@@ -51,7 +54,7 @@ pub(crate) fn submit(session: &Session, words: &Submit) -> Result<ExitCode, Home
         (None, true) => Repeats::Keep,
         (None, false) => Repeats::OnlyNew,
     };
-    start(session, &words.what, repeats, &Manner { detach: !words.wait, quiet: words.what.quiet, json: words.json })
+    start(session, &words.what, repeats, &Manner { detach: true, wait: words.wait, quiet: words.what.quiet, json: words.json })
 }
 
 fn start(session: &Session, words: &What, repeats: Repeats, manner: &Manner) -> Result<ExitCode, HomeError> {
@@ -85,19 +88,42 @@ fn start(session: &Session, words: &What, repeats: Repeats, manner: &Manner) -> 
     // Executed now, it is ready when the submission is.
     let nursery = if manner.detach { None } else { Some(Nursery::open(&session.context.neronet, &session.context.environment)?) };
     let preflight = !words.no_preflight;
-    let request = Request { plan: &plan, start: &start, project, detached: manner.detach, parallel: words.parallel, repeats, preflight };
+    let wishes = Asked { priority: words.priority, not_before: words.not_before.clone(), after: after(session, words)? };
+    let request =
+        Request { plan: &plan, start: &start, project, detached: manner.detach, parallel: words.parallel, wishes, repeats, preflight };
     let receipt = submit::submit(&session.context, &request)?;
     for note in &receipt.notes {
         output::notice(&if note.starts_with("warning:") || note.starts_with("note:") { note.clone() } else { format!("note: {note}") });
     }
-    let tasks: Vec<Task> = receipt.runs.iter().map(|run| Task { run: *run, attempt: AttemptNo(1), again: None }).collect();
-    if tasks.is_empty() {
+    if receipt.runs.is_empty() {
         if manner.json {
             output::json(&serde_json::Value::Array(Vec::new()));
         }
         return Ok(ExitCode::SUCCESS);
     }
-    carry_out(session, tasks, nursery, manner)
+    if manner.detach {
+        return hand_over(session, &receipt.runs, manner);
+    }
+    let nursery = receipt.sweeps.first().copied().zip(nursery);
+    watched(session, &receipt.runs, manner, |signals, watch| {
+        Drive::new(&session.context, Whose::These(receipt.runs.iter().copied().collect()), nursery)?.carry_out(Some(signals), watch)
+    })
+}
+
+/// The runs that those wait for which are submitted.
+fn after(session: &Session, words: &What) -> Result<Vec<Dependency>, HomeError> {
+    if words.after.is_empty() && words.after_ok.is_empty() {
+        return Ok(Vec::new());
+    }
+    let snapshot = read::snapshot(session)?;
+    let views = snapshot.views(&session.context);
+    let named = |words: &[String], ok: bool| -> Result<Vec<Dependency>, HomeError> {
+        let chosen = read::chosen(session, &snapshot, &views, words, &Reach { all: false })?;
+        Ok(chosen.iter().map(|view| Dependency { run: view.run.id, ok }).collect())
+    };
+    let ok = named(&words.after_ok, true)?;
+    let ended = named(&words.after, false)?.into_iter().filter(|dependency| ok.iter().all(|other| other.run != dependency.run));
+    Ok(ended.chain(ok.iter().copied()).collect())
 }
 
 /// The specification that is meant where none is named.
@@ -148,17 +174,28 @@ pub(crate) fn grouped(count: u64) -> String {
     text
 }
 
-pub(crate) fn carry_out(session: &Session, tasks: Vec<Task>, nursery: Option<Nursery>, manner: &Manner) -> Result<ExitCode, HomeError> {
+/// Another attempt of these runs, which were decided on: here, or by whoever keeps the queue.
+pub(crate) fn carry_out(session: &Session, runs: &[RunId], manner: &Manner) -> Result<ExitCode, HomeError> {
     if manner.detach {
-        return detach(session, &tasks, manner);
+        return hand_over(session, runs, manner);
     }
-    let runs: Vec<RunId> = tasks.iter().map(|task| task.run).collect();
+    watched(session, runs, manner, |signals, watch| {
+        Drive::new(&session.context, Whose::These(runs.iter().copied().collect()), None)?.carry_out(Some(signals), watch)
+    })
+}
+
+/// Carries out with progress on the terminal, which may ask to stop or to leave.
+fn watched(
+    session: &Session,
+    runs: &[RunId],
+    manner: &Manner,
+    carry_out: impl FnOnce(BorrowedFd<'_>, &mut dyn FnMut(&Progress<'_>) -> Wish) -> Result<BTreeMap<RunId, KnownEnd>, HomeError>,
+) -> Result<ExitCode, HomeError> {
     let (set, signals) = signals()?;
-    let mut live = Live::new(session, &runs, manner.quiet || manner.json)?;
+    let mut live = Live::new(session, runs, manner.quiet || manner.json)?;
     let mut wish = Wish::GoOn;
     let mut left = false;
-    let drive = Drive::new(&session.context, tasks, nursery)?;
-    let ended = drive.carry_out(Some(signals.as_fd()), |progress| {
+    let ended = carry_out(signals.as_fd(), &mut |progress| {
         while let Ok(Some(info)) = signals.read_signal() {
             wish = match (Signal::try_from(info.ssi_signo as i32), wish) {
                 (Ok(Signal::SIGHUP), _) => continue,
@@ -180,7 +217,7 @@ pub(crate) fn carry_out(session: &Session, tasks: Vec<Task>, nursery: Option<Nur
     set.thread_unblock().ok();
     live.finish(&ended);
     if manner.json {
-        print_json(session, &runs)?;
+        print_json(session, runs)?;
     }
     let all_finished = !left && ended.values().all(|end| end.outcome == Outcome::Finished);
     Ok(if all_finished { ExitCode::SUCCESS } else { ExitCode::FAILURE })
@@ -207,24 +244,18 @@ fn print_json(session: &Session, runs: &[RunId]) -> Result<(), HomeError> {
     Ok(())
 }
 
-/// Hands the tasks to a process that no terminal can end.
-fn detach(session: &Session, tasks: &[Task], manner: &Manner) -> Result<ExitCode, HomeError> {
-    let mut words = vec!["drive".to_string()];
-    words.extend(tasks.chunk_by(|a, b| a.run.0 + 1 == b.run.0 && a.attempt == b.attempt).map(|chunk| {
-        let (first, last) = (chunk[0].run, chunk[chunk.len() - 1].run);
-        format!("{first}-{last}:{}", chunk[0].attempt)
-    }));
-    let home = &session.context.home;
-    let log = home.root().join("detached.log");
-    start::detached(&session.context.neronet, &words, &[("NERONET_HOME", home.root())], &log)?;
-    handed_over(session, tasks, &log)?;
-    let runs: Vec<RunId> = tasks.iter().map(|task| task.run).collect();
+/// Leaves runs to whoever keeps the queue, and stays only if that is wished.
+fn hand_over(session: &Session, runs: &[RunId], manner: &Manner) -> Result<ExitCode, HomeError> {
+    neronet_daemon::ensure(&session.context)?;
+    if manner.wait {
+        return watched(session, runs, manner, |signals, watch| follow(&session.context, runs, signals, watch));
+    }
     if manner.json {
-        print_json(session, &runs)?;
+        print_json(session, runs)?;
     } else if !manner.quiet {
-        by_experiment(session, &runs)?.iter().for_each(|line| output::print_line(line));
+        by_experiment(session, runs)?.iter().for_each(|line| output::print_line(line));
         let noun = if runs.len() == 1 { "run" } else { "runs" };
-        output::print_line(&format!("{noun} {} detached; `neronet ls` lists, `neronet logs -f` follows", listed(&runs)));
+        output::print_line(&format!("{noun} {} queued; `neronet queue` shows when they start, `neronet logs -f` follows", listed(runs)));
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -249,53 +280,4 @@ fn by_experiment(session: &Session, runs: &[RunId]) -> Result<Vec<String>, HomeE
     let several = sweeps.len() > 1;
     let lines = sweeps.iter().take(SWEEPS).filter(|_| several).filter_map(line);
     Ok(lines.chain((more > 0).then(|| format!("and {more} more"))).collect())
-}
-
-/// Waits until the process that starts the runs from now on is on record: so long, nobody else is there to start them.
-fn handed_over(session: &Session, tasks: &[Task], log: &Path) -> Result<(), HomeError> {
-    let Some(last) = tasks.last() else { return Ok(()) };
-    let patience = Instant::now() + Duration::from_secs(10);
-    while Instant::now() < patience {
-        let state = session.context.home.read()?.state;
-        let run = state.runs.get(&last.run);
-        let driver = run.and_then(|run| state.driver(run));
-        if run.is_none_or(|run| run.known_end.is_some()) || driver.is_some_and(|driver| *driver != process::myself()) {
-            return Ok(());
-        }
-        std::thread::sleep(Duration::from_millis(5));
-    }
-    Err(HomeError::Failed(format!("the process that is to start the runs did not begin; {} may say why", log.display())))
-}
-
-/// What `detach` started.
-pub(crate) fn drive(session: &Session, words: &DriveWords) -> Result<ExitCode, HomeError> {
-    let state = session.context.home.read()?.state;
-    let mut tasks = Vec::new();
-    for word in &words.tasks {
-        let parsed = word.split_once(':').and_then(|(ids, attempt)| {
-            let (first, last) = ids.split_once('-')?;
-            Some((first.parse::<u64>().ok()?, last.parse::<u64>().ok()?, attempt.parse::<AttemptNo>().ok()?))
-        });
-        let Some((first, last, attempt)) = parsed else { return Err(HomeError::Words(format!("'{word}' is no task"))) };
-        tasks.extend((first..=last).map(|run| {
-            let decision = state.decisions.get(&RunId(run)).filter(|decision| decision.attempt == attempt);
-            Task { run: RunId(run), attempt, again: decision.map(|decision| decision.again.clone()) }
-        }));
-    }
-    // From here on it is us who start them.
-    let mut home = session.context.lock()?;
-    let sweeps: std::collections::BTreeSet<_> =
-        tasks.iter().filter(|task| task.again.is_none()).filter_map(|task| state.runs.get(&task.run)).map(|run| run.sweep).collect();
-    for sweep in sweeps {
-        home.decide(Entry::Driven { sweep, driver: process::myself() })?;
-    }
-    for task in tasks.iter().filter(|task| home.state().runs.get(&task.run).is_some_and(|run| run.known_end.is_none())).collect::<Vec<_>>()
-    {
-        if let Some(again) = &task.again {
-            let decision = Decision { run: task.run, attempt: task.attempt, again: again.clone(), driver: Some(process::myself()) };
-            home.decide(Entry::Decided { at: session.context.now(), decision })?;
-        }
-    }
-    drop(home);
-    carry_out(session, tasks, None, &Manner { detach: false, quiet: true, json: false })
 }

@@ -1,6 +1,7 @@
 //! `neronet show`: everything about a run.
 
 use crate::args::Show;
+use crate::commands::check::wishes;
 use crate::commands::ls::state_style;
 use crate::commands::page::{Page, count, with_reason};
 use crate::commands::read;
@@ -69,6 +70,7 @@ fn what(session: &Session, page: &mut Page<'_>, view: &View<'_>) {
         ("experiment", view.run.experiment.clone()),
         ("sweep", format!("{} (`neronet ls sweep:{}`)", view.run.sweep, view.run.sweep)),
         ("goes on from", after(view)),
+        ("asked for", wishes(&view.sweep.wishes, view.sweep.wishes.not_before.map(words::local_time))),
         ("submitted", when(session, Some(view.run.created))),
         ("by", format!("{} on {}", view.sweep.user, view.sweep.host)),
         ("tags", view.run.tags.iter().map(|tag| format!("@{tag}")).collect::<Vec<_>>().join(" ")),
@@ -300,11 +302,17 @@ fn attempt_row(attempt: &Attempt) -> Vec<Cell> {
         attempt.begun.map(words::local_time).unwrap_or_default(),
         attempt.lasted.map(words::duration).unwrap_or_default(),
         attempt.cpu_ms.map(|ms| words::duration(Millis(ms))).unwrap_or_default(),
-        attempt.peak_memory_kb.map(|kb| words::bytes(kb * 1024)).unwrap_or_default(),
+        memory(attempt),
         how.join(", "),
     ]
     .map(Cell::plain)
     .to_vec()
+}
+
+fn memory(attempt: &Attempt) -> String {
+    let held = attempt.peak_memory_kb.map(|kb| words::bytes(kb * 1024));
+    let of_gpus = attempt.peak_gpu_memory.map(|bytes| format!("{} of GPUs", words::bytes(bytes)));
+    held.into_iter().chain(of_gpus).collect::<Vec<_>>().join(", ")
 }
 
 fn steps(page: &mut Page<'_>, attempts: &[Attempt]) {

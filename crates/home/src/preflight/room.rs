@@ -1,30 +1,19 @@
-//! Whether there is room for what the runs need: disk, files, memory, memory of GPUs; and whether their checkpoints can be written.
+//! Whether there is room for what the runs need: what the queue can ever give them, and disk, files and memory as they are now; and
+//! whether their checkpoints can be written.
 
 use super::outside::Depth;
 use crate::context::Context;
 use crate::estimate::{self, Bounds, Estimate};
+use crate::world;
 use neronet_capture::code::Survey;
 use neronet_capture::devices::{self, Gpu};
 use neronet_capture::space::{self, Disk, Memory, shown};
-use neronet_model::settings::Gpus;
-use neronet_model::{Millis, Settings};
-use neronet_spec::{Experiment, Plan, Problem, Severity, Wanted, What, plain};
+use neronet_model::Millis;
+use neronet_model::settings::{Gpus, Resources};
+use neronet_schedule::{self as queue, Cpus, Lack, Needs, Queue, World};
+use neronet_spec::{Experiment, Plan, Planned, Problem, Severity, Wanted, What, plain};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-
-/// What one run needs, where somebody said so.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Need {
-    pub disk: Option<u64>,
-    pub memory: Option<u64>,
-    /// Of one GPU.
-    pub gpu_memory: Option<u64>,
-}
-
-/// What `[resources]` says of it.
-pub fn need(settings: &Settings) -> Need {
-    let resources = &settings.resources;
-    Need { disk: resources.disk, memory: resources.memory, gpu_memory: resources.gpu_memory }
-}
 
 /// What there is, for whoever is shown it.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -42,7 +31,6 @@ const PLENTY: u64 = 200_000_000_000;
 pub(super) fn look(context: &Context, plan: &Plan, survey: &Survey, project: &str, depth: Depth) -> (Room, Vec<Problem>) {
     let mut room = Room { disk: space::disk(context.home.root()), memory: space::memory(), ..Room::default() };
     let mut problems = Vec::new();
-    let needs: Vec<Need> = plan.experiments.iter().map(|experiment| need(&experiment.settings)).collect();
     let wants_gpus = |experiment: &Experiment| {
         let resources = &experiment.settings.resources;
         resources.gpus.is_some() || resources.gpu_memory.is_some()
@@ -60,11 +48,13 @@ pub(super) fn look(context: &Context, plan: &Plan, survey: &Survey, project: &st
     };
     let earlier = |experiment: &Experiment| bounds.and_then(|bounds| estimate::of(context, project, experiment, bounds));
     let mut load = Load::default();
-    for (experiment, need) in plan.experiments.iter().zip(&needs) {
-        load.add(experiment, need, survey, room.disk.as_ref(), earlier(experiment));
-        problems.extend(memory_for(experiment, need, &room));
-        problems.extend(gpus_for(experiment, need, &room.gpus));
-        problems.extend(cpus_for(experiment));
+    let world = world::local(context);
+    for experiment in &plan.experiments {
+        load.add(experiment, survey, room.disk.as_ref(), earlier(experiment));
+        let never = never_fits(context, &world, plan, experiment);
+        problems.extend(memory_for(experiment, &room).filter(|_| never.is_empty()));
+        problems.extend(gpus_for(experiment, &room.gpus).filter(|_| never.is_empty()));
+        problems.extend(never);
         problems.extend(checkpoints(experiment, survey));
     }
     if let Some(disk) = &room.disk {
@@ -86,8 +76,8 @@ struct Load<'e> {
 }
 
 impl<'e> Load<'e> {
-    fn add(&mut self, experiment: &'e Experiment, need: &Need, survey: &Survey, disk: Option<&Disk>, earlier: Option<Estimate>) {
-        let runs = experiment.count();
+    fn add(&mut self, experiment: &'e Experiment, survey: &Survey, disk: Option<&Disk>, earlier: Option<Estimate>) {
+        let (runs, need) = (experiment.count(), experiment.settings.resources.disk);
         let frozen = survey.in_place_because.is_none() && !experiment.settings.code.in_place;
         let size = survey.files.iter().map(|file| file.size).sum::<u64>();
         let shares = disk.is_some_and(|disk| disk.shares_copies);
@@ -96,12 +86,12 @@ impl<'e> Load<'e> {
             .as_ref()
             .and_then(|earlier| earlier.bytes)
             .map(|bytes| if shares && frozen { bytes.saturating_sub(size) } else { bytes });
-        let one = need.disk.unwrap_or_else(|| left.unwrap_or(0).max(copy));
+        let one = need.unwrap_or_else(|| left.unwrap_or(0).max(copy));
         self.runs = self.runs.saturating_add(runs);
         self.bytes = self.bytes.saturating_add(one.saturating_mul(runs));
         let files = if frozen { survey.files.len() as u64 } else { 0 };
         self.files = self.files.saturating_add((files + FILES_OF_ITS_OWN).saturating_mul(runs));
-        if let Some((need, place)) = need.disk.zip(key(experiment, "disk"))
+        if let Some((need, place)) = need.zip(key(experiment, "disk"))
             && self.said.is_none_or(|(said, _)| said < need)
         {
             self.said = Some((need, place));
@@ -155,50 +145,61 @@ fn key<'e>(experiment: &'e Experiment, name: &'static str) -> Option<&'e Wanted>
     experiment.wanted.iter().find(|wanted| wanted.what == What::Resource(name))
 }
 
-fn memory_for(experiment: &Experiment, need: &Need, room: &Room) -> Option<Problem> {
-    let (place, need, total) = (key(experiment, "memory")?, need.memory?, room.memory.total?);
-    let of_what = if room.memory.by_group { "the control group that we are in" } else { "this machine" };
-    if need > total {
-        let message = format!("a run needs {} of memory ([resources] memory), and {of_what} has {}", shown(need), shown(total));
-        return Some(place.error(message, Some("run it on a larger machine, or let it need less".to_string())));
+/// Runs whose own numbers of GPUs are looked at; of the others it is told when they are queued.
+const FORESEEN: usize = 10_000;
+
+/// What the runs need that the queue can never give them: they would wait without end.
+fn never_fits(context: &Context, world: &World, plan: &Plan, experiment: &Experiment) -> Vec<Problem> {
+    let resources = &experiment.settings.resources;
+    let own = |planned: Planned| neronet_spec::gpus(&experiment.settings, &planned.params).ok()?;
+    let gpus = match &resources.gpus {
+        Some(Gpus::Expression(_)) => plan.runs(experiment).take(FORESEEN).filter_map(own).max(),
+        _ => None,
+    };
+    let needs = Needs::asked(resources, true, experiment.parallel, gpus);
+    // Each by itself, so that all that is too much is told at once.
+    let whole = Needs::asked(&Resources { gpu_memory: None, ..resources.clone() }, true, None, gpus).gpus;
+    let nothing = || Needs { cpus: Cpus::Uncounted, gpus: queue::Gpus::Inherited, memory: 0, usual_memory: 0, named: BTreeMap::new() };
+    let lack = |name: &'static str, part: Needs| Some((key(experiment, name)?, Queue::never_fits(world, &part)?));
+    let gpus = lack("gpus", Needs { gpus: whole, ..nothing() });
+    let lacks = [
+        lack("cpus", Needs { cpus: needs.cpus, ..nothing() }),
+        gpus.or_else(|| lack("gpu_memory", Needs { gpus: needs.gpus, ..nothing() })),
+        lack("memory", Needs { memory: needs.memory, ..nothing() }),
+        lack("named", Needs { named: needs.named.clone(), ..nothing() }),
+    ];
+    let told = |(place, lack): (&Wanted, Lack)| {
+        let hint = match lack {
+            Lack::Named { .. } => "say there how many there are, or let it need less",
+            _ => "run it on a larger machine, or let it need less",
+        };
+        place.error(format!("a run {}", lack.never()), Some(hint.to_string()))
+    };
+    let mut problems: Vec<Problem> = lacks.into_iter().flatten().map(told).collect();
+    if let (true, Some(lack)) = (problems.is_empty(), Queue::never_fits(world, &needs)) {
+        let config = context.home.root().join("config.toml");
+        problems.push(Problem::of_file(&config.display().to_string(), lack.never(), Some("let it allow more, or let the runs need less")));
     }
+    problems
+}
+
+fn memory_for(experiment: &Experiment, room: &Room) -> Option<Problem> {
+    let (place, need) = (key(experiment, "memory")?, experiment.settings.resources.memory?);
     let available = room.memory.available.filter(|available| *available < need)?;
     let message = format!("a run needs {} of memory ([resources] memory), and {} are free now", shown(need), shown(available));
-    Some(place.warning(message, Some("end what else runs, or wait".to_string())))
+    Some(place.warning(message, Some("it waits until more is free: end what else runs".to_string())))
 }
 
-/// A driver that tells of no GPU may have some all the same, so this is no error.
-fn gpus_for(experiment: &Experiment, need: &Need, gpus: &[Gpu]) -> Option<Problem> {
-    let asked = match experiment.settings.resources.gpus.as_ref() {
-        Some(Gpus::Count(count) | Gpus::Range(count, _)) => *count,
-        Some(Gpus::All | Gpus::Fraction(_)) => 1,
-        // Of parameters, each run asks for its own number.
-        Some(Gpus::Expression(_)) | None => 0,
+/// What asks for GPUs without a number runs where there is none, too.
+fn gpus_for(experiment: &Experiment, gpus: &[Gpu]) -> Option<Problem> {
+    let resources = &experiment.settings.resources;
+    let place = match &resources.gpus {
+        Some(Gpus::All) => key(experiment, "gpus")?,
+        None => key(experiment, "gpu_memory")?,
+        Some(_) => return None,
     };
-    let hint = || Some("run it on another machine, or let it need less".to_string());
-    if asked as usize > gpus.len() {
-        let named = if asked == 1 { "1 GPU".to_string() } else { format!("{asked} GPUs") };
-        let there = if gpus.is_empty() { "none".to_string() } else { gpus.len().to_string() };
-        let message = format!("asks for {named}, and this machine has {there} that the driver tells of");
-        return Some(key(experiment, "gpus")?.warning(message, hint()));
-    }
-    let (place, need) = (key(experiment, "gpu_memory")?, need.gpu_memory?);
-    if gpus.is_empty() {
-        let message = "asks for GPU memory, and this machine has no GPU that the driver tells of";
-        return (experiment.settings.resources.gpus != Some(Gpus::Count(0))).then(|| place.warning(message.to_string(), hint()));
-    }
-    let known: Option<Vec<u64>> = gpus.iter().map(|gpu| gpu.memory_bytes).collect();
-    let most = known?.into_iter().max()?;
-    let message = || format!("a run needs {} of GPU memory ([resources] gpu_memory), and the largest GPU has {}", shown(need), shown(most));
-    (most < need).then(|| place.error(message(), Some("run it on a larger GPU, or let it need less".to_string())))
-}
-
-fn cpus_for(experiment: &Experiment) -> Option<Problem> {
-    let asked = experiment.settings.resources.cpus? as usize;
-    let there = std::thread::available_parallelism().ok()?.get();
-    let message = || format!("asks for {asked} CPUs, and this machine has {there} for it");
-    (asked > there).then_some(())?;
-    Some(key(experiment, "cpus")?.warning(message(), Some("run it on a larger machine, or let it need less".to_string())))
+    let message = "asks for GPUs, and this machine has none that the driver tells of".to_string();
+    gpus.is_empty().then(|| place.warning(message, Some("it runs without one; run it on another machine".to_string())))
 }
 
 /// Folders of checkpoints outside of a run's own copy must be there, or be made, and be ours to write to.

@@ -1,6 +1,5 @@
 //! What can have changed between the submission and the start of a run, looked at before each start: a fraction of a millisecond.
 
-use super::room;
 use crate::context::Context;
 use crate::error::HomeError;
 use crate::submit::world_file;
@@ -22,7 +21,7 @@ struct World {
 /// Whether a run of this sweep may start now. The error says why not.
 pub(crate) fn may(context: &Context, sweep: &Sweep) -> Result<(), HomeError> {
     if let Some(disk) = space::disk(context.home.root()) {
-        has_room(&disk, room::need(&sweep.settings).disk)?;
+        has_room(&disk, sweep.settings.resources.disk)?;
     }
     // An environment that the specification names is looked at when it is made active.
     if sweep.settings.environment.python.is_some() {

@@ -3,7 +3,7 @@
 use crate::objective;
 use crate::smoke::First;
 use crate::smoke::pace::Pace;
-use neronet_capture::gpu_memory::GpuMemory;
+use neronet_machine::Gpus;
 use neronet_model::settings::{Goal, Objective};
 use neronet_model::{Attempt, AttemptNo, Millis};
 use neronet_store::{StoreError, spool};
@@ -19,7 +19,7 @@ const COMPARED: usize = 10;
 
 /// Samples what the processes of one attempt hold.
 pub(super) struct Probe {
-    gpus: GpuMemory,
+    gpus: Gpus,
     sampled: Option<Instant>,
     pub(super) memory: Option<u64>,
     pub(super) gpu_memory: Option<u64>,
@@ -27,7 +27,7 @@ pub(super) struct Probe {
 
 impl Probe {
     pub(super) fn new() -> Probe {
-        Probe { gpus: GpuMemory::watch(), sampled: None, memory: None, gpu_memory: None }
+        Probe { gpus: Gpus::open(), sampled: None, memory: None, gpu_memory: None }
     }
 
     /// True when it was time to look.
@@ -40,7 +40,9 @@ impl Probe {
         let mut pids = process::descendants(keeper.pid);
         pids.retain(|pid| supervisor.as_ref().is_none_or(|supervisor| supervisor.pid != *pid));
         self.memory = self.memory.max(Some(memory::held_by(&pids)).filter(|bytes| *bytes > 0));
-        self.gpu_memory = self.gpu_memory.max(self.gpus.of(&pids));
+        let holders = self.gpus.look(Duration::ZERO).iter().flat_map(|seen| &seen.now.processes);
+        let held: u64 = holders.filter(|holder| pids.contains(&holder.pid)).filter_map(|holder| holder.memory).sum();
+        self.gpu_memory = self.gpu_memory.max(Some(held).filter(|bytes| *bytes > 0));
         true
     }
 }

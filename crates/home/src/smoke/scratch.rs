@@ -72,6 +72,7 @@ fn settle(context: &Context, folder: &Path) -> Result<(Context, Flock<File>), Ho
         cache: context.cache.clone(),
         user: context.user.clone(),
         passing: true,
+        key: None,
         say: context.say,
     };
     // A home once it was locked: where it lies below the code, it is no part of that.

@@ -16,6 +16,9 @@ pub struct Resources {
     pub memory: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub disk: Option<u64>,
+    /// Of what the machine's owner counts: licences and the like, by name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub named: Vec<(String, u64)>,
     /// One attempt, where a cluster limits it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slot: Option<Millis>,
@@ -61,6 +64,12 @@ pub struct Retry {
     /// Empty: any of them.
     #[serde(default)]
     pub on: Vec<RetryOn>,
+    /// Before the first retry; doubled before each further one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backoff: Option<Millis>,
+    /// Parameters that a retry for want of memory changes, each an expression of parameters.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub on_oom: Vec<(String, String)>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -76,7 +76,7 @@ pub(crate) static TOP: Section = section("", &[
     key("outputs", Kind::Table(&OUTPUTS), "Other files that a run leaves and that are kept"),
     key("then", Kind::Tables(&THEN), "Further steps of the same run, after its command has ended well"),
     key("rule", Kind::Tables(&RULE), "Conditions on metrics, each with an action").later(When::Rules, "judges no rule"),
-    key("retry", Kind::Table(&RETRY), "Whether a failed run is tried again by itself").later(When::Queue, "does not retry"),
+    key("retry", Kind::Table(&RETRY), "Whether a failed run is tried again by itself"),
     key("notify", Kind::Table(&NOTIFY), "Who is told what").later(When::Notifications, "tells nobody"),
     key("on", Kind::Targets, "Keys that hold only for runs on the target of this name").of_run().later(When::Queue, "runs everything on this machine"),
     key("experiment", Kind::Experiments, "An experiment. It has everything above it, and overrides what it names").of_run(),
@@ -92,7 +92,11 @@ static SWEEP: Section = section("[sweep]", &[
     key("only_if", Kind::Lines, "A condition on parameters: other combinations are no runs"),
     key("samples", Kind::Whole(1), "How many values are drawn for parameters that are"),
     key("seed", Kind::Whole(0), "Another seed gives other draws. Default: 0"),
-    key("parallel", Kind::Whole(1), "How many runs at a time. Default: 1"),
+    key("parallel", Kind::Whole(1), "How many runs at a time. Default: as many as the machine has room for; one with `neronet run`"),
+    key("priority", Kind::Integer, "Runs with a higher one start first. Default: 0"),
+    key("not_before", Kind::Moment, "No run starts before this: \"2026-11-23 22:00\" in local time, \"22:00\" for the next such time, or \"in 2h\" from the submission"),
+    key("gpu_hours", Kind::Positive, "Nothing more starts once the runs had GPUs for so many hours together"),
+    key("hold_after", Kind::Whole(1), "The sweep is held when so many of its runs failed of the same cause"),
 ]);
 
 #[rustfmt::skip]
@@ -138,16 +142,15 @@ static FILE: Section = Section { ways: &[(&["template", "to"], &["edit", "set", 
 
 #[rustfmt::skip]
 static RESOURCES: Section = section("[resources]", &[
-    key("cpus", Kind::Whole(1), "Processor cores").later(When::Queue, PLACES_NOTHING),
-    key("gpus", Kind::Gpus, "A number, \"all\", a range such as \"2-8\", a fraction such as 0.5, or an expression of parameters; 0 hides them").later(When::Queue, PLACES_NOTHING),
-    key("gpu_memory", Kind::Size, "Memory of each GPU").later(When::Queue, PLACES_NOTHING),
-    key("memory", Kind::Size, "Main memory").later(When::Queue, PLACES_NOTHING),
-    key("disk", Kind::Size, "Room on the disk").later(When::Queue, PLACES_NOTHING),
+    key("cpus", Kind::Whole(1), "Processor cores"),
+    key("gpus", Kind::Gpus, "A number, \"all\", a range such as \"2-8\", a fraction such as 0.5, or an expression of parameters; 0 hides them"),
+    key("gpu_memory", Kind::Size, "Memory of each GPU: runs that say so share one"),
+    key("memory", Kind::Size, "Main memory"),
+    key("disk", Kind::Size, "Room on the disk").later(When::Queue, "reserves nothing"),
+    key("named", Kind::Amounts, "Licences and the like, of which config.toml says how many there are: matlab = 1"),
     key("time", Kind::Duration, "The whole training is asked to stop after this"),
-    key("slot", Kind::Duration, "One attempt, where a cluster limits it; the training goes on in the next one").later(When::Queue, PLACES_NOTHING),
+    key("slot", Kind::Duration, "One attempt, where a cluster limits it; the training goes on in the next one").later(When::Queue, "knows no slots"),
 ]);
-
-const PLACES_NOTHING: &str = "reserves nothing";
 
 #[rustfmt::skip]
 static STOP: Section = section("[stop]", &[
@@ -211,6 +214,8 @@ static RULE: Section = Section { ways: &[(&["when"], &[]), (&["after"], &[])], .
 static RETRY: Section = section("[retry]", &[
     key("times", Kind::Whole(0), "So many times at most; slots, preemptions and lost nodes never count"),
     key("on", Kind::Words(RETRY_ON), "After which ends. Default: any"),
+    key("backoff", Kind::Duration, "Before the first retry; doubled before each further one. Default: none"),
+    key("on_oom", Kind::Expressions, "Parameters that a retry after \"oom\" changes: batch_size = \"batch_size / 2\""),
 ]);
 
 #[rustfmt::skip]

@@ -61,6 +61,12 @@ pub(crate) enum Kind {
     True,
     /// A whole number of at least this.
     Whole(u64),
+    /// A whole number of any sign.
+    Integer,
+    /// A number above 0.
+    Positive,
+    /// A time, or how long from now.
+    Moment,
     Duration,
     /// A duration that may be 0.
     Grace,
@@ -81,7 +87,11 @@ pub(crate) enum Kind {
     Alike(&'static str),
     /// Any names, with texts, numbers and lists.
     Values,
+    /// Any names, with whole numbers of at least 1.
+    Amounts,
     Params,
+    /// Names of parameters, with expressions.
+    Expressions,
     /// `[NAME]`
     Table(&'static Section),
     /// `[[NAME]]`

@@ -12,6 +12,7 @@ mod resources;
 use crate::check::Written;
 use crate::fill::Part;
 use crate::literal;
+use crate::moment::Moment;
 use crate::name;
 use crate::problem::quoted;
 use crate::read::Reader;
@@ -19,12 +20,15 @@ use crate::source::Span;
 use crate::tree::Table;
 use crate::wanted::{self, Wanted};
 use neronet_model::Settings;
+use neronet_model::queue::Wishes;
 use neronet_model::settings::Command;
 
 /// An experiment as written: what it says of its runs, without its parameters.
 pub(crate) struct Read {
     pub(crate) settings: Settings,
     pub(crate) parallel: Option<u64>,
+    pub(crate) wishes: Wishes,
+    pub(crate) not_before: Option<Moment>,
     pub(crate) written: Vec<Written>,
     pub(crate) wanted: Vec<Wanted>,
     /// A `[[file]]` could not be read.
@@ -55,14 +59,17 @@ pub(crate) fn read(table: &Table, header: Span, reader: &mut Reader<'_, '_>) -> 
         stop: resources::stop(table, reader),
         stage: queue::stage(table, reader),
         target: queue::target(table, reader),
-        retry: queue::retry(table, reader),
+        retry: queue::retry(table, reader, &mut written),
         notify: queue::notify(table, reader),
         rules: queue::rules(table, reader),
         environment,
         code,
         ..Settings::of(Command::Argv(Vec::new()))
     };
-    let parallel = reader.section(table, "sweep").and_then(|sweep| reader.whole(sweep.get("parallel")?, "sweep.parallel", 1));
+    let sweep = reader.section(table, "sweep");
+    let parallel = sweep.and_then(|sweep| reader.whole(sweep.get("parallel")?, "sweep.parallel", 1));
+    let wishes = sweep.map(|sweep| queue::wishes(sweep, reader)).unwrap_or_default();
+    let not_before = sweep.and_then(|sweep| reader.moment(sweep.get("not_before")?, "sweep.not_before"));
     let command = match table.get("command") {
         Some(node) => command::command(node, "command", Part::Command, reader, &mut written),
         None => {
@@ -78,7 +85,7 @@ pub(crate) fn read(table: &Table, header: Span, reader: &mut Reader<'_, '_>) -> 
     written.extend(literal::written(table));
     settings.on = on(table, header, reader, &mut written);
     let lacks_files = reader.tables(table, "file").len() > settings.files.len();
-    Some(Read { settings, parallel, written, wanted, lacks_files })
+    Some(Read { settings, parallel, wishes, not_before, written, wanted, lacks_files })
 }
 
 /// Values times targets that have them.

@@ -1,13 +1,17 @@
 //! What is said to the queue and to whoever watches: targets, stages, retries, mails, rules.
 
+use crate::check::{Style, Written};
+use crate::fill::Part;
 use crate::keys::{MATCHES, NOTIFY_ON, RETRY_ON, RULE_ACTIONS};
 use crate::name;
+use crate::params;
 use crate::problem::quoted;
 use crate::read::Reader;
 use crate::template;
 use crate::tree::{Node, Table, Tree};
 use neronet_model::Millis;
-use neronet_model::settings::{Match, Notify, Retry, Rule, Stage};
+use neronet_model::queue::Wishes;
+use neronet_model::settings::{Match, Notify, Retry, RetryOn, Rule, Stage};
 use std::collections::BTreeSet;
 
 pub(super) fn target(table: &Table, reader: &mut Reader<'_, '_>) -> Vec<String> {
@@ -86,14 +90,63 @@ fn matched(node: &Node, reader: &mut Reader<'_, '_>) -> Option<Match> {
     Some(Match::Params(names.into_iter().map(|(name, _)| name).collect()))
 }
 
-pub(super) fn retry(table: &Table, reader: &mut Reader<'_, '_>) -> Retry {
+/// What `[sweep]` says of the place of its runs in the queue.
+pub(super) fn wishes(sweep: &Table, reader: &mut Reader<'_, '_>) -> Wishes {
+    let hours = sweep.get("gpu_hours").and_then(|node| reader.positive(node, "sweep.gpu_hours"));
+    Wishes {
+        priority: sweep.get("priority").and_then(|node| reader.integer(node, "sweep.priority")).unwrap_or_default(),
+        gpu_time: hours.map(|hours| Millis((hours * 3_600_000.0).round() as u64)),
+        hold_after: sweep.get("hold_after").and_then(|node| reader.count(node, "sweep.hold_after", 1)),
+        ..Wishes::default()
+    }
+}
+
+pub(super) fn retry(table: &Table, reader: &mut Reader<'_, '_>, written: &mut Vec<Written>) -> Retry {
     let Some(section) = reader.section(table, "retry") else {
         return Retry::default();
     };
-    Retry {
+    let retry = Retry {
         times: section.get("times").and_then(|node| reader.count(node, "retry.times", 0)).unwrap_or_default(),
         on: section.get("on").map(|node| reader.words(node, "retry.on", RETRY_ON)).unwrap_or_default(),
+        backoff: section.get("backoff").and_then(|node| reader.duration(node, "retry.backoff")),
+        on_oom: section.get("on_oom").map(|node| on_oom(node, reader, written)).unwrap_or_default(),
+    };
+    if let Some((key, _)) = section.entry("on_oom").filter(|_| !retry.on_oom.is_empty()) {
+        let never = |why: &str| format!("'retry.on_oom' changes parameters for a retry, and {why}");
+        if retry.times == 0 {
+            let hint = "write times = 2 beside it: so many times at most".to_string();
+            reader.found.error(key.span, never("'retry.times' allows none"), hint);
+        } else if !retry.on.is_empty() && !retry.on.contains(&RetryOn::Oom) {
+            let hint = "add \"oom\" to it, or leave 'on' out for all ends".to_string();
+            reader.found.error(key.span, never("'retry.on' has none after \"oom\""), hint);
+        }
     }
+    retry
+}
+
+/// Expressions by the parameters that they change.
+fn on_oom(node: &Node, reader: &mut Reader<'_, '_>, written: &mut Vec<Written>) -> Vec<(String, String)> {
+    const KEY: &str = "retry.on_oom";
+    let hint = || "write on_oom = { batch_size = \"batch_size / 2\" }".to_string();
+    let Tree::Table(table) = &node.tree else {
+        reader.wrong(node, "a table", KEY, Some(hint()));
+        return Vec::new();
+    };
+    let mut changes = Vec::new();
+    for entry in params::flatten(table, &reader.found.sources) {
+        let text = match &entry.node.tree {
+            Tree::Scalar(value) => value.to_string(),
+            Tree::Word(text) => text.clone(),
+            _ => {
+                reader.wrong(&entry.node, "an expression", &format!("{KEY}.{}", entry.name), Some(hint()));
+                continue;
+            }
+        };
+        written.push(Written::new(Part::Named(KEY), Style::Word, &entry.name, entry.span));
+        written.push(Written::new(Part::OnOom, Style::Word, &text, entry.node.span));
+        changes.push((entry.name, text));
+    }
+    changes
 }
 
 pub(super) fn notify(table: &Table, reader: &mut Reader<'_, '_>) -> Notify {

@@ -2,6 +2,7 @@
 
 use crate::check::{Style, Written};
 use crate::fill::Part;
+use crate::name;
 use crate::problem::quoted;
 use crate::read::Reader;
 use crate::tree::{Node, Table, Tree};
@@ -19,7 +20,7 @@ pub(super) fn resources(
     let Some(section) = reader.section(table, "resources") else {
         return (Resources::default(), None);
     };
-    let keys = ["cpus", "disk", "gpu_memory", "gpus", "memory"].into_iter();
+    let keys = ["cpus", "disk", "gpu_memory", "gpus", "memory", "named"].into_iter();
     wanted.extend(keys.filter_map(|key| Some(Wanted::new(What::Resource(key), section.get(key)?.span, reader.found))));
     let mut size = |name: &str| reader.size(section.get(name)?, &format!("resources.{name}"));
     let (gpu_memory, memory, disk) = (size("gpu_memory"), size("memory"), size("disk"));
@@ -37,6 +38,7 @@ pub(super) fn resources(
         gpu_memory,
         memory,
         disk,
+        named: section.get("named").map(|node| named(node, reader)).unwrap_or_default(),
         slot: slot.map(|(slot, _)| slot),
     };
     if resources.gpus == Some(Gpus::Count(0))
@@ -45,6 +47,24 @@ pub(super) fn resources(
         reader.found.warning(node.span, "gpus = 0 hides the GPUs, so this asks for nothing", None);
     }
     (resources, time)
+}
+
+/// How many a run needs of each.
+fn named(node: &Node, reader: &mut Reader<'_, '_>) -> Vec<(String, u64)> {
+    const KEY: &str = "resources.named";
+    let Tree::Table(table) = &node.tree else {
+        reader.wrong(node, "a table", KEY, Some("write named = { matlab = 1 }".to_string()));
+        return Vec::new();
+    };
+    let mut named = Vec::new();
+    for (key, node) in &table.entries {
+        if let Some(why) = name::refusal(&key.name) {
+            let hint = format!("write {}, for instance", quoted(&name::mended(&key.name)));
+            reader.found.error(key.span, format!("{} cannot be the name of a resource: {why}", quoted(&key.name)), hint);
+        }
+        named.extend(reader.whole(node, &format!("{KEY}.{}", key.name), 1).map(|amount| (key.name.clone(), amount)));
+    }
+    named
 }
 
 /// More characters are no number of GPUs.
@@ -85,7 +105,7 @@ fn gpus(node: &Node, reader: &mut Reader<'_, '_>, written: &mut Vec<Written>) ->
         reader.found.error(node.span, format!("expected a number of GPUs for '{KEY}', found {}", quoted(text)), hint);
         return None;
     }
-    written.push(Written::new(Part::Expression, Style::Word, text, node.span));
+    written.push(Written::new(Part::Gpus, Style::Word, text, node.span));
     Some(Gpus::Expression(text.to_string()))
 }
 

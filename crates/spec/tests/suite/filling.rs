@@ -70,6 +70,19 @@ fn inputs_ports_and_targets_reach_commands_variables_and_steps() {
 }
 
 #[test]
+fn the_number_of_gpus_is_that_which_the_run_was_given_and_before_that_the_fewest() {
+    for (gpus, fewest) in [("2", "2"), ("'2-8'", "2"), ("'all'", "1"), ("0.5", "1"), ("'world * 2'", "1")] {
+        let experiment = &experiments(&format!("command = 'train {{run.gpus}} {{world}}'\nparams.world = 4\nresources.gpus = {gpus}\n"))[0];
+        let (settings, params) = (&experiment.settings, run(experiment));
+        let shown = |gpus| {
+            let context = Context { gpus, ..Context::of(RunId(7), "/runs/7") };
+            render::command(settings, &params, &context, Mode::First, "sh").expect("a command").shown
+        };
+        assert_eq!((shown(None), shown(Some(8))), (format!("train {fewest} 4"), "train 8 4".to_string()));
+    }
+}
+
+#[test]
 fn values_set_in_a_file_keep_the_type_of_what_they_stand_for() {
     let experiment = &experiments(TEXT)[0];
     let (settings, params) = (&experiment.settings, run(experiment));

@@ -221,6 +221,10 @@ resources.gpus = "0-4"
 [[experiment]]
 name = "g"
 resources.gpus = "$(nproc)"
+[[experiment]]
+name = "h"
+resources.gpus = "world / 2"
+params.world = [2, 3]
 "#
     ));
 }
@@ -238,13 +242,8 @@ slot = "soon"
 }
 
 #[test]
-fn the_number_of_gpus_where_it_is_not_fixed() {
-    insta::assert_snapshot!(refused(
-        r#"command = "torchrun --nproc_per_node {run.gpus} t.py"
-[resources]
-gpus = "2-8"
-"#
-    ));
+fn the_number_of_gpus_where_nobody_says_it() {
+    insta::assert_snapshot!(refused("command = \"torchrun --nproc_per_node {run.gpus} t.py\"\n"));
 }
 
 #[test]
@@ -310,6 +309,44 @@ times = -1
 on = ["crash", "oops", "omm"]
 "#
     ));
+}
+
+#[test]
+fn wishes_that_nobody_can_grant() {
+    let sweep = |moment: &str| format!("command = \"t\"\n[sweep]\nnot_before = {moment}\n");
+    let moments =
+        ["\"2h\"", "\"25:00\"", "\"2026-02-29 22:00\"", "\"2026-11-23T22:00:00Z\"", "22", "\"in a while\"", "\"22:00:\"", "\"tomorrow\""];
+    let text = r#"command = "t"
+[sweep]
+priority = "high"
+gpu_hours = 0
+hold_after = 0
+[resources]
+named = { matlab = 0, "a b" = 1, cplex = "two" }
+"#;
+    let more = "command = \"t\"\n[sweep]\npriority = 1.5\ngpu_hours = \"10h\"\nhold_afer = 1\n[resources]\nnamed = \"matlab\"\n";
+    let moments: Vec<String> = moments.iter().map(|moment| refused(&sweep(moment))).collect();
+    insta::assert_snapshot!([refused(text), refused(more), moments.join("\n")].join("\n"));
+}
+
+#[test]
+fn retries_with_less_that_go_wrong() {
+    let names = r#"command = "t {flags}"
+[params]
+batch_size = [64, 32]
+opt = "sgd"
+optim.steps = 4
+[retry]
+times = 1
+backoff = "soon"
+on_oom = { batchsize = "batch_size / 2", batch_size = "batch_siz // 2", opt = "opt / 2", optim.steps = "str(batch_size)" }
+"#;
+    let unread = "command = \"t {flags}\"\nparams.batch_size = 4\n[retry]\ntimes = 1\non_oom = { batch_size = \"batch_size /\" }\n";
+    let never = "command = \"t {flags}\"\nparams.a = 4\n[retry]\non_oom = { a = \"a / 2\" }\n";
+    let other = "command = \"t {flags}\"\nparams.a = 4\n[retry]\ntimes = 1\non = \"crash\"\non_oom = { a = [2, 1] }\n";
+    let excluded = "command = \"t {flags}\"\nparams.a = 4\n[retry]\ntimes = 1\non = \"crash\"\non_oom = { a = \"a / 2\" }\n";
+    let text = "command = \"t\"\n[retry]\ntimes = 1\non_oom = \"batch_size / 2\"\n";
+    insta::assert_snapshot!([names, unread, never, other, excluded, text].map(refused).join("\n"));
 }
 
 #[test]

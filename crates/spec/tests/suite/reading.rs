@@ -236,6 +236,7 @@ gpus = "2-8"
 gpu_memory = "6 GB"
 memory = "16G"
 disk = "20 GiB"
+named = { matlab = 1, cplex = 2 }
 slot = "24h"
 [stop]
 before = "10 min"
@@ -258,6 +259,8 @@ do = "checkpoint-and-stop"
 [retry]
 times = 2
 on = ["crash", "oom", "lost"]
+backoff = "30s"
+on_oom = { seed = "seed + 1" }
 [notify]
 email = "me@example.org"
 on = ["finished", "failed", "problem"]
@@ -285,6 +288,26 @@ name = "cifar"
     // A record of a version that knew fewer keys.
     let old: neronet_model::Settings = serde_json::from_str(r#"{"command":{"shell":"t"}}"#).expect("reads back");
     assert_eq!(old, neronet_model::Settings::of(neronet_model::settings::Command::Shell("t".into())));
+}
+
+#[test]
+fn the_place_in_the_queue_is_said_in_many_ways() {
+    let read = |text: &str| {
+        let experiment = plan(&format!("command = \"t\"\n[sweep]\n{text}\n")).experiments.remove(0);
+        let moment = experiment.not_before.map(|moment| format!("{moment}: {:?}", moment.when)).unwrap_or_default();
+        format!("{}\n{}\n{moment}\n", text.replace('\n', "; "), serde_json::to_string(&experiment.wishes).expect("serialises"))
+    };
+    let wishes = ["", "priority = -5\ngpu_hours = 1.5\nhold_after = 3", "gpu_hours = 100"];
+    let moments =
+        ["\"22:00\"", "\" 7:05:30\"", "\"2026-11-23 22:00\"", "\"2028-02-29T06:00:01\"", "2026-11-23", "22:00:00", "\"in 1h 30min\""];
+    let moments = moments.map(|moment| format!("not_before = {moment}"));
+    let all: Vec<String> = wishes.iter().map(ToString::to_string).chain(moments).map(|text| read(&text)).collect();
+    insta::assert_snapshot!(all.join("\n"));
+    let yaml =
+        neronet_spec::parse("command: t\nsweep:\n  not_before: 2026-11-23 22:00\n  priority: 2\n", "f.yaml", None, &[]).expect("a plan");
+    assert_eq!(yaml.experiments[0].not_before.as_ref().map(ToString::to_string).as_deref(), Some("2026-11-23 22:00"));
+    let set = plan_with("command = \"t\"\n", None, &["sweep.priority=-3", "sweep.not_before=22:00", "resources.named.matlab=2"]);
+    assert_eq!((set.experiments[0].wishes.priority, set.experiments[0].settings.resources.named.len()), (-3, 1));
 }
 
 #[test]

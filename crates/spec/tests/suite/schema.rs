@@ -39,7 +39,7 @@ const UNSEEN: &[(&str, &[&str])] = &[
             "an_unknown_placeholder_on_the_second_line",
             "flags_glued_in_a_list",
             "flags_in_quotes",
-            "the_number_of_gpus_where_it_is_not_fixed",
+            "the_number_of_gpus_where_nobody_says_it",
         ],
     ),
     (
@@ -259,6 +259,10 @@ fn the_patterns_of_the_schema_take_what_the_reader_takes() {
     for (key, good, bad) in [
         ("inputs.a.path = \"d\"\ninputs.a.needs", "1 file", "x files"),
         ("retry.on", "oom", "oops"),
+        ("retry.times = 1\nretry.on_oom.world", "world / 2", ""),
+        ("sweep.not_before", "2026-11-23 22:00", "tomorrow"),
+        ("sweep.not_before", "22:00", "2h"),
+        ("sweep.not_before", "in 2h", "in a while"),
         ("secrets.A", "env:B_1", "env:B-1"),
         ("secrets.A", "file:~/key", "file"),
         ("objective", "val error minimize", "val_error low"),

@@ -280,3 +280,36 @@ fn a_stage_has_a_run_for_each_run_before_it_that_matches() {
     let (best, behind) = runs("\"best\"");
     assert!(best.len() == 4 && best.iter().all(|(after, _)| after.is_none()) && behind == 4);
 }
+
+#[test]
+fn what_does_not_fit_into_memory_is_made_smaller_step_by_step() {
+    let steps = |params: &str, on_oom: &str| {
+        let text = format!("command = \"t {{flags}}\"\n[params]\n{params}\n[retry]\ntimes = 9\non_oom = {{ {on_oom} }}\n");
+        let plan = plan(&text);
+        let settings = &plan.experiments[0].settings;
+        let mut run = plan.experiments[0].runs().next().expect("a run");
+        let mut said = Vec::new();
+        loop {
+            match neronet_spec::smaller(settings, &run) {
+                Ok(changed) => {
+                    said.push(changed.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(" "));
+                    changed.iter().for_each(|(name, value)| run.set(name, value.clone()));
+                }
+                Err(why) => {
+                    said.push(why);
+                    return said.join("\n");
+                }
+            }
+        }
+    };
+    insta::assert_snapshot!(
+        [
+            steps("batch_size = 25\naccumulate = 1", "batch_size = \"batch_size / 2\", accumulate = \"accumulate * 2\""),
+            steps("n = 100\nfast = true", "n = \"max(n // 3, 20)\", fast = false"),
+            steps("part = 0.5", "part = \"part - 0.25\""),
+            steps("\"batch-size\" = 7", "\"batch-size\" = \"{batch-size} / 8\""),
+            steps("model = \"large\"", "model = \"'small'\""),
+        ]
+        .join("\n\n")
+    );
+}

@@ -6,6 +6,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::collections::BTreeMap;
 use std::fs;
+use std::os::fd::{FromRawFd, OwnedFd, RawFd};
 use std::os::unix::fs::MetadataExt;
 use std::sync::OnceLock;
 
@@ -86,6 +87,18 @@ pub fn signal(process: &Process, signal: Signal) -> bool {
     alive(process) == Alive::Yes && kill(Pid::from_raw(process.pid), signal).is_ok()
 }
 
+/// Becomes readable when the process ends. Nothing where it has ended, or the kernel cannot say so (before 5.3).
+#[expect(unsafe_code, reason = "pidfd_open has no safe wrapper; it takes numbers and gives a new descriptor")]
+pub fn end_of(process: &Process) -> Option<OwnedFd> {
+    // SAFETY: no memory of ours is touched, and what is given is ours alone.
+    let fd = unsafe {
+        let fd = libc::syscall(libc::SYS_pidfd_open, process.pid, 0);
+        (fd >= 0).then(|| OwnedFd::from_raw_fd(fd as RawFd))
+    };
+    // Opened first: from now on the number cannot become another process's.
+    fd.filter(|_| alive(process) == Alive::Yes)
+}
+
 struct Stat {
     state: char,
     parent: i32,
@@ -102,11 +115,11 @@ fn stat(pid: i32) -> Option<Stat> {
     Some(Stat { state, parent, start })
 }
 
-/// A sweep that was detached from within a run: it goes on without whoever started it.
+/// A sweep that was detached from within a run, or the daemon: it goes on without whoever started it.
 fn is_detached(pid: i32) -> bool {
     let binary = |pid: &str| fs::metadata(format!("/proc/{pid}/exe")).ok().map(|meta| (meta.dev(), meta.ino()));
     let words = || kernel_file::read(&format!("/proc/{pid}/cmdline")).unwrap_or_default();
-    words().starts_with("neronet\0drive\0") && binary("self").is_some_and(|own| binary(&pid.to_string()) == Some(own))
+    words().starts_with("neronet\0serve\0") && binary("self").is_some_and(|own| binary(&pid.to_string()) == Some(own))
 }
 
 /// Every living descendant of `root`, those that changed session or group included, but for detached sweeps and what they run.
@@ -122,6 +135,28 @@ pub fn descendants(root: i32) -> Vec<i32> {
     let mut next = vec![root];
     while let Some(pid) = next.pop() {
         for child in children.remove(&pid).unwrap_or_default().into_iter().filter(|child| !is_detached(*child)) {
+            found.push(child);
+            next.push(child);
+        }
+    }
+    found
+}
+
+/// The same from what the kernel knows of each process's children, where it tells: without a look at all others. Children that
+/// come and go meanwhile may be missed.
+pub fn descendants_at_a_glance(root: i32) -> Vec<i32> {
+    let children = |pid: i32| {
+        let threads = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+        let lists = threads.filter_map(|thread| fs::read_to_string(thread.path().join("children")).ok());
+        lists.flat_map(|list| list.split_ascii_whitespace().filter_map(|child| child.parse().ok()).collect::<Vec<i32>>())
+    };
+    if fs::metadata(format!("/proc/{root}/task/{root}/children")).is_err() {
+        return descendants(root);
+    }
+    let mut found = Vec::new();
+    let mut next = vec![root];
+    while let Some(pid) = next.pop() {
+        for child in children(pid).filter(|child| !is_detached(*child)) {
             found.push(child);
             next.push(child);
         }
@@ -166,6 +201,7 @@ mod tests {
         let mut child = std::process::Command::new("sleep").arg("60").spawn().expect("sleep is everywhere");
         let process = identify(child.id() as i32).expect("it runs");
         assert!(descendants(me.pid).contains(&process.pid));
+        assert!(descendants_at_a_glance(me.pid).contains(&process.pid));
         child.kill().expect("it is ours");
         child.wait().expect("it is ours");
         assert_eq!(alive(&process), Alive::No);

@@ -48,6 +48,7 @@ impl Supervisor<'_> {
     pub(super) fn end(&mut self) -> io::Result<()> {
         let attempt = spool::attempt(self.folder, self.launch.attempt).map_err(io::Error::other)?;
         let (outcome, cause) = self.verdict(&attempt);
+        self.tell_usage(true);
         if let Err(e) = self.spool.sync() {
             self.unsafe_record(&e);
         }

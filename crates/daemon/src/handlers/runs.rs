@@ -1,0 +1,274 @@
+//! Runs as they are: listed, shown, what they printed and measured.
+
+use crate::refusal::Refusal;
+use crate::routes::{Gives, JSON, Reply, TEXT};
+use crate::served::Served;
+use neronet_home::listing::{self, FIELDS};
+use neronet_home::view::{Snapshot, View};
+use neronet_home::{HomeError, json, nearest, select};
+use neronet_model::number;
+use neronet_store::series;
+use neronet_store::spool::{self, Chunk};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+use std::borrow::Cow;
+use std::collections::VecDeque;
+use std::io::Write;
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct List {
+    /// Runs as on the command line, or filters such as `state == failed and lr > 0.01`; none: all of them
+    #[serde(default)]
+    which: Vec<String>,
+    /// Names, tags, filters and `last` mean runs of this project alone; without `which`, its runs
+    project: Option<String>,
+    /// Runs in the trash
+    #[serde(default)]
+    trash: bool,
+    /// A metric, a parameter, or one of created, started, ended, duration, state; -NAME turns the order round
+    sort: Option<String>,
+    /// At most so many: the newest, or sorted ones the first
+    limit: Option<usize>,
+    /// Only these keys, parameters and metrics
+    #[serde(default)]
+    fields: Vec<String>,
+}
+
+/// An array that was written run by run: values of 100,000 runs would take a hundred times their text.
+pub(crate) struct Listed(Vec<u8>);
+
+impl Listed {
+    pub(crate) fn of(all: impl Iterator<Item = Value>) -> Listed {
+        let mut body = vec![b'['];
+        for (at, one) in all.enumerate() {
+            let comma = if at == 0 { "" } else { "," };
+            // Into memory, where writing does not fail.
+            write!(body, "{comma}{one}").ok();
+        }
+        body.push(b']');
+        Listed(body)
+    }
+}
+
+impl JsonSchema for Listed {
+    fn schema_name() -> Cow<'static, str> {
+        "Runs".into()
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let properties: Map<String, Value> =
+            FIELDS.iter().filter(|name| **name != "duration").map(|name| (name.to_string(), json!(true))).collect();
+        json_schema!({"type": "array", "items": {"type": "object", "properties": properties}})
+    }
+}
+
+impl Gives for Listed {
+    fn reply(self) -> Reply {
+        Reply { media: JSON, body: self.0 }
+    }
+}
+
+pub(crate) fn list(served: &Served, words: List) -> Result<Listed, Refusal> {
+    let context = &served.context;
+    let (snapshot, _) = Snapshot::current(context)?;
+    let all = if words.trash { listing::trashed(context, &snapshot) } else { snapshot.views(context) };
+    let now = context.now();
+    let project = words.project.as_deref();
+    let mut views: Vec<&View<'_>> = match &words.which[..] {
+        [] => all.iter().filter(|view| project.is_none_or(|project| view.sweep.project == project)).collect(),
+        which => select::listed(&snapshot, &all, which, project, now)?,
+    };
+    listing::check_fields(&views, &words.fields)?;
+    listing::arrange(&mut views, words.sort.as_deref(), words.limit, now)?;
+    Ok(Listed::of(views.into_iter().map(|view| json::limited(json::listed(view), &words.fields))))
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct One {
+    /// A run: its number, its uid, `last`, or whatever else names one
+    run: String,
+    /// Names, tags, filters and `last` mean runs of this project alone
+    project: Option<String>,
+}
+
+/// Of what is not described further.
+pub(crate) struct Object(Value);
+
+impl JsonSchema for Object {
+    fn schema_name() -> Cow<'static, str> {
+        "Object".into()
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"type": "object"})
+    }
+}
+
+impl Gives for Object {
+    fn reply(self) -> Reply {
+        Reply::json(&self.0)
+    }
+}
+
+/// Calls `then` with the one run that the words name.
+fn with_one<T>(
+    served: &Served,
+    run: &str,
+    project: Option<&str>,
+    then: impl FnOnce(&View<'_>) -> Result<T, Refusal>,
+) -> Result<T, Refusal> {
+    let context = &served.context;
+    let (snapshot, _) = Snapshot::current(context)?;
+    // Most ask for a run by its number: the others need not be looked at.
+    if let Some(view) = run.parse().ok().and_then(|id| snapshot.view_of(context, id)).filter(|view| view.run.trashed.is_none()) {
+        return then(&view);
+    }
+    let views = snapshot.views(context);
+    let words = [run.to_string()];
+    select::refuse_absent(&snapshot, &views, &words)?;
+    then(select::one_run(&views, run, project, context.now())?)
+}
+
+pub(crate) fn show(served: &Served, words: One) -> Result<Object, Refusal> {
+    with_one(served, &words.run, words.project.as_deref(), |view| Ok(Object(json::shown(&served.context, view))))
+}
+
+pub(crate) fn metrics(served: &Served, words: One) -> Result<Object, Refusal> {
+    let all = |view: &View<'_>| view.metrics.iter().map(|(name, extent)| (name.clone(), json::extent(extent))).collect();
+    with_one(served, &words.run, words.project.as_deref(), |view| Ok(Object(all(view))))
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Metric {
+    /// A run
+    run: String,
+    /// The metric's name
+    name: String,
+    /// Names, tags, filters and `last` mean runs of this project alone
+    project: Option<String>,
+}
+
+pub(crate) struct Points(Vec<u8>);
+
+impl JsonSchema for Points {
+    fn schema_name() -> Cow<'static, str> {
+        "Points".into()
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"type": "array", "items": {"type": "array", "minItems": 3, "maxItems": 3}})
+    }
+}
+
+impl Gives for Points {
+    fn reply(self) -> Reply {
+        Reply { media: JSON, body: self.0 }
+    }
+}
+
+pub(crate) fn points(served: &Served, words: Metric) -> Result<Points, Refusal> {
+    with_one(served, &words.run, words.project.as_deref(), |view| {
+        let found = series::of_run(&served.context.home.run(view.run.id), Some(&words.name)).map_err(HomeError::from)?;
+        let Some(series) = found.get(&words.name) else {
+            let guess = nearest::did_you_mean(&words.name, view.metrics.keys().map(String::as_str));
+            let error = format!("run {} has no metric '{}'{guess}", view.run.id, words.name.escape_debug());
+            return Err(Refusal::new(404, error, format!("GET /v1/runs/{}/metrics names those that it has", view.run.id)));
+        };
+        let mut body = vec![b'['];
+        for (at, point) in series.points.iter().enumerate() {
+            let comma = if at == 0 { "" } else { "," };
+            write!(body, "{comma}[{},{},{}]", number::json(point.step), point.at.seconds(), number::json(point.value)).ok();
+        }
+        body.push(b']');
+        Ok(Points(body))
+    })
+}
+
+/// Lines of a log, and bytes of them, that are given at once.
+const LINES: usize = 1_000;
+const MOST_LINES: usize = 100_000;
+const MOST_BYTES: usize = 8 << 20;
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Logs {
+    /// A run
+    run: String,
+    /// Names, tags, filters and `last` mean runs of this project alone
+    project: Option<String>,
+    /// Only this attempt (default: all)
+    attempt: Option<u64>,
+    /// Only standard error
+    #[serde(default)]
+    stderr: bool,
+    /// So many lines (default: 1000; at most 100000, and 8 MB)
+    tail: Option<usize>,
+}
+
+pub(crate) struct Text(Vec<u8>);
+
+impl JsonSchema for Text {
+    fn schema_name() -> Cow<'static, str> {
+        "Text".into()
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"type": "string"})
+    }
+}
+
+impl Gives for Text {
+    const MEDIA: &'static str = TEXT;
+    fn reply(self) -> Reply {
+        Reply { media: TEXT, body: self.0 }
+    }
+}
+
+pub(crate) fn logs(served: &Served, words: Logs) -> Result<Text, Refusal> {
+    with_one(served, &words.run, words.project.as_deref(), |view| {
+        let home = &served.context.home;
+        let attempts = spool::attempts_of(&home.run(view.run.id)).map_err(HomeError::from)?;
+        let wanted = |n: u64| words.attempt.is_none_or(|only| only == n);
+        if let Some(n) = words.attempt.filter(|n| attempts.iter().all(|known| known.0 != *n)) {
+            return Err(Refusal::new(404, format!("run {} has no attempt {n}", view.run.id), format!("it has {} of them", attempts.len())));
+        }
+        let most = words.tail.unwrap_or(LINES).min(MOST_LINES);
+        let mut tail = Tail { most, lines: VecDeque::new(), bytes: 0 };
+        for n in attempts.into_iter().filter(|n| wanted(n.0)) {
+            for path in spool::segments(&home.attempt(view.run.id, n), "output").map_err(HomeError::from)? {
+                let take = |line: &[u8]| {
+                    if let Ok(chunk) = serde_json::from_slice::<Chunk>(line)
+                        && (!words.stderr || chunk.src == "e")
+                    {
+                        tail.take(&chunk.text);
+                    }
+                };
+                spool::lines(&path, 0, take).map_err(HomeError::from)?;
+            }
+        }
+        Ok(Text(tail.lines.into_iter().collect::<String>().into_bytes()))
+    })
+}
+
+/// The last lines of a text that is read piece by piece.
+struct Tail {
+    most: usize,
+    lines: VecDeque<String>,
+    bytes: usize,
+}
+
+impl Tail {
+    fn take(&mut self, text: &str) {
+        for line in text.split_inclusive('\n') {
+            // What follows an unfinished line belongs to it.
+            match self.lines.back_mut() {
+                Some(last) if !last.ends_with('\n') => last.push_str(line),
+                _ => self.lines.push_back(line.to_string()),
+            }
+            self.bytes += line.len();
+            while self.lines.len() > self.most || self.bytes > MOST_BYTES {
+                self.bytes -= self.lines.pop_front().map_or(self.bytes, |gone| gone.len());
+            }
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! Waits for runs that whoever keeps the queue carries out, by what the journal says of them.
+
+use crate::context::Context;
+use crate::drive::{Progress, Wish};
+use crate::error::HomeError;
+use crate::steer;
+use crate::view::Snapshot;
+use neronet_model::run::KnownEnd;
+use neronet_model::{AttemptNo, RunId};
+use neronet_schedule::Stand;
+use neronet_supervise::start::How;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
+use std::collections::BTreeMap;
+use std::os::fd::{AsFd, BorrowedFd};
+
+/// Milliseconds after which whoever watches is asked in any case.
+const TICK: u16 = 250;
+
+/// Until all have ended, or `watch` wishes to leave. `wake` becomes readable when it should be asked at once.
+pub fn follow(
+    context: &Context,
+    runs: &[RunId],
+    wake: BorrowedFd<'_>,
+    mut watch: impl FnMut(&Progress<'_>) -> Wish,
+) -> Result<BTreeMap<RunId, KnownEnd>, HomeError> {
+    let journal = Inotify::init(InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK).ok();
+    if let Some(journal) = &journal {
+        // Without it the journal is read at each tick.
+        journal.add_watch(&context.home.journal(), AddWatchFlags::IN_MODIFY).ok();
+    }
+    let mut ended: BTreeMap<RunId, KnownEnd> = BTreeMap::new();
+    let mut asked = Wish::GoOn;
+    loop {
+        let known = context.home.read()?;
+        let (mut queued, mut gone, mut running) = (0, 0, Vec::new());
+        for run in runs {
+            match known.queue.stand(*run) {
+                Some(Stand::Queued) => queued += 1,
+                Some(Stand::Granted) => running.push((*run, AttemptNo(known.state.runs.get(run).map_or(1, |run| run.attempts)))),
+                Some(Stand::Ended(_)) if ended.contains_key(run) => {}
+                Some(Stand::Ended(_)) => ended.extend(known.state.runs.get(run).and_then(|known| Some((*run, known.known_end.clone()?)))),
+                None => gone += 1,
+            }
+        }
+        // What was tried again has not ended.
+        ended.retain(|run, _| matches!(known.queue.stand(*run), Some(Stand::Ended(_))));
+        drop(known);
+        let wish = watch(&Progress { queued, running, ended: &ended });
+        if wish == Wish::Leave || ended.len() + gone == runs.len() {
+            return Ok(ended);
+        }
+        if wish > asked {
+            asked = wish;
+            let snapshot = Snapshot::read(context)?;
+            let views: Vec<_> =
+                runs.iter().filter(|run| !ended.contains_key(run)).filter_map(|run| snapshot.view_of(context, *run)).collect();
+            steer::ask(context, &views.iter().collect::<Vec<_>>(), if wish == Wish::Kill { How::Kill } else { How::Stop })?;
+        }
+        let fds = std::iter::once(wake).chain(journal.as_ref().map(AsFd::as_fd));
+        let mut fds: Vec<PollFd<'_>> = fds.map(|fd| PollFd::new(fd, PollFlags::POLLIN)).collect();
+        poll(&mut fds, PollTimeout::from(TICK)).ok();
+        journal.as_ref().map(Inotify::read_events);
+    }
+}

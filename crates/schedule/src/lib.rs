@@ -1,0 +1,25 @@
+//! Which run starts when, where and with what, and why the others wait. Pure: it reads no clock and does nothing.
+//!
+//! `Queue` is a fold over the journal: what is queued, what has been given what, what earlier runs took. `Queue::decide` says what
+//! is to be started now, given what the machines are like at this moment; whoever carries it out writes that into the journal.
+
+mod decide;
+mod follow_up;
+mod forecast;
+mod learned;
+mod needs;
+mod places;
+mod queue;
+mod ready;
+mod reason;
+mod reserve;
+mod room;
+
+pub use decide::{Decided, Mine, Start};
+pub use follow_up::{FollowUp, Policy};
+pub use forecast::Forecast;
+pub use learned::Learned;
+pub use needs::{Cpus, Gpus, Needs, Part};
+pub use queue::{Queue, Stand};
+pub use reason::{Lack, Limited, Reason};
+pub use room::{Limits, Place, World};

@@ -1,0 +1,219 @@
+//! What must hold whatever happens. Worked out from the entries and from what really executes, not from the queue's own sums.
+
+use crate::home::Home;
+use crate::simulation::{Simulation, Told};
+use neronet_model::journal::Entry;
+use neronet_model::queue::{Grant, WHOLE};
+use neronet_model::{AttemptNo, Outcome, RunId, SweepId, UnixMs};
+use neronet_schedule::{Lack, Limited, Mine, Place, Queue, Reason, Stand, World};
+use std::collections::{BTreeMap, BTreeSet};
+
+pub(crate) fn at_every_step(simulation: &Simulation) {
+    let home = &simulation.home;
+    let grants: Vec<&Grant> = home.queue.granted().filter_map(|(run, _)| home.queue.grant(run)).collect();
+    nothing_twice(&grants);
+    // What really executes has what it was given, and no other has it.
+    let executing: Vec<&Grant> = home.executing.keys().filter_map(|which| Some(&home.folders.get(which)?.grant)).collect();
+    nothing_twice(&executing);
+    for (id, run) in &home.state.runs {
+        let stand = home.queue.stand(*id);
+        let ended = matches!(stand, Some(Stand::Ended(_)));
+        assert_eq!(run.known_end.is_some(), ended, "run {id} ends in listings and in the queue: {stand:?}, {:?}", run.known_end);
+        if let (Some(end), Some(Stand::Ended(outcome))) = (&run.known_end, stand) {
+            assert_eq!(end.outcome, outcome, "run {id}");
+            true_end(home, *id, end.attempt.n, outcome);
+        }
+    }
+}
+
+/// What is said of an end is what happened.
+fn true_end(home: &Home, run: RunId, n: AttemptNo, outcome: Outcome) {
+    match home.diary.get(&(run, n)) {
+        Some(really) => assert_eq!(*really, Some(outcome), "run {run}, attempt {n}"),
+        None => assert!(matches!(outcome, Outcome::Stopped | Outcome::Lost), "run {run}, attempt {n} never executed, and is {outcome}"),
+    }
+}
+
+fn nothing_twice(grants: &[&Grant]) {
+    let mut cores = BTreeSet::new();
+    let mut gpus: BTreeMap<&str, u32> = BTreeMap::new();
+    let mut named: BTreeMap<(&str, &str), u64> = BTreeMap::new();
+    for grant in grants {
+        for core in &grant.cores {
+            assert!(cores.insert((&grant.machine, core)), "core {core} of {} is given twice", grant.machine);
+        }
+        for share in grant.gpus.iter().flatten() {
+            let used = gpus.entry(&share.id).or_default();
+            *used += share.share;
+            assert!(*used <= WHOLE, "GPU {} is given {used} thousandths", share.id);
+        }
+        for (name, amount) in &grant.named {
+            let used = named.entry((&grant.machine, name)).or_default();
+            *used += amount;
+            assert!(*used <= 2, "{used} of {name} are given");
+        }
+    }
+}
+
+pub(crate) fn replay(home: &Home) {
+    let (queue, state) = Home::replayed(&home.entries);
+    assert!(queue == home.queue, "the replayed queue is another one");
+    assert!(state == home.state, "the replayed state is another one");
+}
+
+pub(crate) fn through_json(home: &Home) {
+    let text = serde_json::to_string(&home.entries).expect("entries can be written");
+    let entries: Vec<Entry> = serde_json::from_str(&text).expect("and read");
+    assert!(Home::replayed(&entries).0 == home.queue, "what was written and read gives another queue");
+}
+
+/// What the journal alone says of each run.
+struct Plain {
+    running: BTreeMap<SweepId, u64>,
+    project: BTreeMap<String, (u64, u64)>,
+}
+
+fn plain(home: &Home) -> Plain {
+    let mut plain = Plain { running: BTreeMap::new(), project: BTreeMap::new() };
+    for (run, _) in home.queue.granted() {
+        let Some(sweep) = home.state.runs.get(&run).and_then(|run| home.state.sweeps.get(&run.sweep)) else { continue };
+        *plain.running.entry(sweep.id).or_default() += 1;
+        let project = plain.project.entry(sweep.project.clone()).or_default();
+        project.0 += 1;
+        project.1 += gpus(home.queue.grant(run));
+    }
+    plain
+}
+
+fn gpus(grant: Option<&Grant>) -> u64 {
+    grant.and_then(|grant| grant.gpus.as_ref()).map_or(0, Vec::len) as u64
+}
+
+/// Every queued run has a true reason, and where one is passed over it is for a true reason.
+pub(crate) fn decision(home: &Home, world: &World, mine: Mine<'_>, now: UnixMs, told: &mut Told) {
+    let decided = home.queue.decide(world, now, mine);
+    let mut then = if decided.starts.is_empty() { Queue::default() } else { home.queue.clone() };
+    let with: Vec<&Grant> = decided.starts.iter().map(|start| &start.grant).collect();
+    for start in &decided.starts {
+        then.apply(&crate::kit::started(start, now.0));
+        assert!(then.grant(start.run).is_some(), "run {} cannot be started", start.run);
+        let place = world.places.iter().find(|place| place.machine.name == start.grant.machine).expect("it is one of these");
+        given_away(home, place, &start.grant, &with);
+    }
+    let text = serde_json::to_string(&decided).expect("a decision can be written");
+    assert_eq!(decided, serde_json::from_str(&text).expect("and read"));
+    let ours: BTreeSet<RunId> = home.queue.queued_of(mine).into_iter().collect();
+    let started: BTreeSet<RunId> = decided.starts.iter().map(|start| start.run).collect();
+    let plain = plain(home);
+    let order = home.queue.queued();
+    assert_eq!(order.len(), order.iter().collect::<BTreeSet<_>>().len(), "the order of the queue is one");
+    let mut waited = false;
+    for run in order.iter().filter(|run| ours.contains(run)) {
+        if started.contains(run) {
+            told.backfilled += u64::from(waited);
+            continue;
+        }
+        let reason = home.queue.reason(*run, &decided, now).unwrap_or_else(|| panic!("run {run} has no reason"));
+        true_reason(home, world, *run, &reason, &plain, &decided.starts, now);
+        waited |= matches!(reason, Reason::Lacks { .. });
+    }
+}
+
+/// Nobody else uses what is given away, and what is to be left free stays so.
+fn given_away(home: &Home, place: &Place, grant: &Grant, with: &[&Grant]) {
+    assert!(place.closed.is_none(), "{} is closed", place.machine.name);
+    let known: Vec<&Grant> = home.queue.granted().filter_map(|(run, _)| home.queue.grant(run)).chain(with.iter().copied()).collect();
+    let here: Vec<&&Grant> = known.iter().filter(|grant| grant.machine == place.machine.name).collect();
+    for share in grant.gpus.iter().flatten() {
+        assert!(!place.gpus_elsewhere.contains_key(&share.id), "{} is used by others", share.id);
+        assert!(place.machine.gpus.iter().any(|gpu| gpu.id == share.id), "{} is not there", share.id);
+    }
+    let memory: u64 = here.iter().map(|grant| grant.memory).sum();
+    assert!(grant.memory == 0 || memory + place.memory_elsewhere <= place.machine.memory, "memory is given twice");
+    assert!(place.limits.max_runs.is_none_or(|most| here.len() as u64 <= most), "more runs than allowed");
+    nothing_twice(&known);
+}
+
+fn true_reason(home: &Home, world: &World, run: RunId, reason: &Reason, plain: &Plain, starts: &[neronet_schedule::Start], now: UnixMs) {
+    let queue = &home.queue;
+    let Some(sweep) = home.state.runs.get(&run).and_then(|run| home.state.sweeps.get(&run.sweep)) else { return };
+    let of_sweep = |run: &RunId| home.state.runs.get(run).is_some_and(|run| run.sweep == sweep.id);
+    let begun = starts.iter().filter(|start| of_sweep(&start.run)).count() as u64;
+    let of_project = |run: &RunId| {
+        let other = home.state.runs.get(run).and_then(|run| home.state.sweeps.get(&run.sweep));
+        other.is_some_and(|other| other.project == sweep.project)
+    };
+    let (mut runs, mut in_use) = plain.project.get(&sweep.project).copied().unwrap_or_default();
+    for start in starts.iter().filter(|start| of_project(&start.run)) {
+        runs += 1;
+        in_use += gpus(Some(&start.grant));
+    }
+    let truth = match reason {
+        Reason::Held { .. } | Reason::GpuTime { .. } | Reason::Trashed => true,
+        // The best of several is told by all of them.
+        Reason::After { runs, best } => {
+            let waits = |run: &RunId| matches!(queue.stand(*run), Some(Stand::Queued | Stand::Granted));
+            if *best { runs.iter().any(waits) } else { runs.iter().all(waits) }
+        }
+        Reason::Upstream { run, outcome: Some(outcome) } => {
+            queue.stand(*run) == Some(Stand::Ended(*outcome)) && *outcome != Outcome::Finished
+        }
+        Reason::Upstream { run, outcome: None } => queue.stand(*run).is_none(),
+        Reason::NotBefore(at) => *at > now,
+        Reason::Parallel { at_a_time, .. } => plain.running.get(&sweep.id).copied().unwrap_or(0) + begun >= *at_a_time,
+        Reason::Quota { what: Limited::Runs, most, .. } => runs >= *most,
+        Reason::Quota { what: Limited::Gpus, most, .. } => {
+            in_use + world.places.iter().map(|place| place.machine.gpus.len() as u64).max().unwrap_or(0).max(2) > *most
+        }
+        Reason::Lacks { lack, held_by, until } => {
+            until.is_none_or(|until| until > now)
+                && held_by.iter().all(|run| queue.grant(*run).is_some() || starts.iter().any(|start| start.run == *run))
+                && lacks(queue, world, lack, starts)
+        }
+        Reason::Before(first) => *first != run && queue.stand(*first) == Some(Stand::Queued),
+        Reason::Never(_) => true,
+        Reason::Turn { .. } | Reason::NotYet(_) | Reason::NoMachine | Reason::Now => false,
+    };
+    assert!(truth, "run {run} does not wait for what it says: {reason:?}");
+}
+
+/// Whether no machine has what is lacking, counted anew.
+fn lacks(queue: &Queue, world: &World, lack: &Lack, starts: &[neronet_schedule::Start]) -> bool {
+    let free_gpus = |place: &Place| {
+        let used: BTreeSet<&str> = (queue.granted().filter_map(|(run, _)| queue.grant(run)).chain(starts.iter().map(|start| &start.grant)))
+            .flat_map(|grant| grant.gpus.iter().flatten().map(|share| share.id.as_str()))
+            .collect();
+        let free = place.machine.gpus.iter().filter(|gpu| !place.gpus_elsewhere.contains_key(&gpu.id) && !used.contains(gpu.id.as_str()));
+        free.count().saturating_sub(place.limits.leave_gpus as usize) as u32
+    };
+    match lack {
+        // Whole ones alone lack GPUs as such: a machine that has so many free lacks something else too.
+        Lack::Gpus { needs, all, free, .. } => free < needs && needs <= all && world.places.iter().any(|place| free_gpus(place) < *needs),
+        Lack::Cpus { needs, free, .. } => free < needs,
+        Lack::Memory { needs, free, .. } => free < needs,
+        Lack::Named { .. } | Lack::Runs { .. } => !queue.counts().1.eq(&0) || !starts.is_empty(),
+        Lack::Closed(_) => world.places.iter().any(|place| place.closed.is_some()),
+    }
+}
+
+pub(crate) fn in_the_end(simulation: &mut Simulation) {
+    let reasons = simulation.reasons_in_the_end();
+    assert!(simulation.home.executing.is_empty());
+    assert_eq!(simulation.home.queue.counts().1, 0, "nothing is held by runs that have ended");
+    for (run, reason) in reasons {
+        let lasting = matches!(
+            reason,
+            Reason::Held { .. }
+                | Reason::Upstream { .. }
+                | Reason::GpuTime { .. }
+                | Reason::Never(_)
+                | Reason::After { .. }
+                | Reason::Quota { .. }
+        );
+        assert!(lasting, "seed {}: run {run} is left behind: {reason:?}", simulation.seed);
+        if let Reason::After { runs, .. } = reason {
+            let waits = |run: &RunId| simulation.home.queue.stand(*run) == Some(Stand::Queued);
+            assert!(runs.iter().any(waits), "run {run} waits for runs that do not wait");
+        }
+    }
+}

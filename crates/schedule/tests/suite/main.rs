@@ -1,0 +1,11 @@
+//! The queue through its public door.
+
+mod backfilling;
+mod failures;
+mod forecasts;
+#[path = "../kit/mod.rs"]
+mod kit;
+mod order;
+mod reasons;
+mod replays;
+mod room;
