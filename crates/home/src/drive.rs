@@ -171,7 +171,8 @@ impl<'a> Drive<'a> {
             if self.running.is_empty() && (self.queued == 0 || acted.is_err()) {
                 acted?;
                 self.learn_all()?;
-                if self.queued == 0 && self.unlearned.is_empty() && self.running.is_empty() {
+                // What was learned just now may have put a run back.
+                if self.queued == 0 && self.unlearned.is_empty() && self.running.is_empty() && !self.at_work {
                     return Ok(self.ended);
                 }
             }
@@ -263,6 +264,7 @@ impl<'a> Drive<'a> {
             self.pause = Some(Instant::now() + AGAIN);
         }
         for todo in todo? {
+            self.queued = self.queued.saturating_sub(1);
             self.start(todo);
         }
         Ok(())

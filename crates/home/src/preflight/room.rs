@@ -48,10 +48,13 @@ pub(super) fn look(context: &Context, plan: &Plan, survey: &Survey, project: &st
     };
     let earlier = |experiment: &Experiment| bounds.and_then(|bounds| estimate::of(context, project, experiment, bounds));
     let mut load = Load::default();
-    let world = world::local(context);
+    // Drivers are asked only where something is asked for: that takes longer than to start a run.
+    let asks = |experiment: &Experiment| experiment.settings.resources != Resources::default();
+    let world = plan.experiments.iter().any(asks).then(|| world::local(context));
     for experiment in &plan.experiments {
         load.add(experiment, survey, room.disk.as_ref(), earlier(experiment));
-        let never = never_fits(context, &world, plan, experiment);
+        let world = world.as_ref().filter(|_| asks(experiment));
+        let never = world.map(|world| never_fits(context, world, plan, experiment)).unwrap_or_default();
         problems.extend(memory_for(experiment, &room).filter(|_| never.is_empty()));
         problems.extend(gpus_for(experiment, &room.gpus).filter(|_| never.is_empty()));
         problems.extend(never);
@@ -177,8 +180,8 @@ fn never_fits(context: &Context, world: &World, plan: &Plan, experiment: &Experi
     };
     let mut problems: Vec<Problem> = lacks.into_iter().flatten().map(told).collect();
     if let (true, Some(lack)) = (problems.is_empty(), Queue::never_fits(world, &needs)) {
-        let config = context.home.root().join("config.toml");
-        problems.push(Problem::of_file(&config.display().to_string(), lack.never(), Some("let it allow more, or let the runs need less")));
+        let targets = context.home.root().join(crate::targets::FILE);
+        problems.push(Problem::of_file(&targets.display().to_string(), lack.never(), Some("let it allow more, or let the runs need less")));
     }
     problems
 }
