@@ -2,7 +2,6 @@
 
 use crate::context::Context;
 use crate::seat;
-use neronet_model::UnixMs;
 use neronet_schedule::{Decided, World};
 use neronet_store::files::{self, Durability};
 use serde::{Deserialize, Serialize};
@@ -10,7 +9,6 @@ use std::path::PathBuf;
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Bulletin {
-    pub(crate) at: UnixMs,
     pub(crate) decided: Decided,
     pub(crate) world: World,
 }

@@ -22,12 +22,12 @@ use neronet_model::run::KnownEnd;
 use neronet_model::settings::Resources;
 use neronet_model::{AttemptNo, Outcome, RunId, SweepId};
 use neronet_schedule::{Decided, Mine, Reason, Stand, Start, World};
+use neronet_store::follow;
 use neronet_store::journal::Replayed;
 use neronet_supervise::Nursery;
 use neronet_supervise::os::process::{self, Alive};
 use neronet_supervise::start::{self, How};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
@@ -93,7 +93,7 @@ pub struct Drive<'a> {
     tried_again: BTreeSet<RunId>,
     /// Runs that nobody starts and that others wait for, which was said.
     stranded: BTreeSet<RunId>,
-    journal: Option<Inotify>,
+    journal: Option<follow::Watch>,
     looked: Instant,
     at_work: bool,
 }
@@ -124,7 +124,7 @@ impl<'a> Drive<'a> {
             }
         };
         // To ask a driver for GPUs takes longer than to start a run that needs none.
-        let mut eyes = asks.then(|| Eyes::open(context));
+        let mut eyes = asks.then(Eyes::open);
         let world = eyes.as_mut().map_or_else(world::bare, |eyes| eyes.look(context, &known.queue));
         drop(known);
         Ok(Drive {
@@ -228,9 +228,8 @@ impl<'a> Drive<'a> {
 
     /// Lets other processes know what was decided.
     fn tell(&mut self) {
-        let news = |(told, at): &(Bulletin, Instant)| (told.decided != self.decided || told.world != self.world) && at.elapsed() >= AGAIN;
-        if self.told.as_ref().is_none_or(news) {
-            let bulletin = Bulletin { at: self.context.now(), decided: self.decided.clone(), world: self.world.clone() };
+        if self.told.is_none() || self.untold().is_some_and(|patience| patience.is_zero()) {
+            let bulletin = Bulletin { decided: self.decided.clone(), world: self.world.clone() };
             bulletin::write(self.context, &bulletin);
             self.told = Some((bulletin, Instant::now()));
         }
@@ -479,10 +478,8 @@ impl<'a> Drive<'a> {
     /// True where it begins now: what was written before is to be read first. To stop watching takes the kernel some milliseconds: whoever only waits for what runs need not begin.
     fn watch_journal(&mut self) -> bool {
         if self.journal.is_none() && (self.queued > 0 || matches!(self.whose, Whose::Detached)) {
-            let journal = Inotify::init(InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK).ok();
             // Without it others' changes are noticed at the next look.
-            let watches = |journal: &Inotify| journal.add_watch(&self.context.home.journal(), AddWatchFlags::IN_MODIFY).is_ok();
-            self.journal = journal.filter(watches);
+            self.journal = follow::Watch::of(&self.context.home.journal()).ok();
             return self.journal.is_some();
         }
         false
@@ -499,7 +496,9 @@ impl<'a> Drive<'a> {
         });
         poll(&mut fds, patience).ok();
         // What it says is found out by reading the journal.
-        self.journal.as_ref().map(Inotify::read_events);
+        if let Some(journal) = &self.journal {
+            journal.drain();
+        }
     }
 
     fn collect(&mut self) {

@@ -8,9 +8,9 @@ use crate::view::Snapshot;
 use neronet_model::run::KnownEnd;
 use neronet_model::{AttemptNo, RunId};
 use neronet_schedule::Stand;
+use neronet_store::follow::Watch;
 use neronet_supervise::start::How;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
 use std::collections::BTreeMap;
 use std::os::fd::{AsFd, BorrowedFd};
 
@@ -24,11 +24,8 @@ pub fn follow(
     wake: BorrowedFd<'_>,
     mut watch: impl FnMut(&Progress<'_>) -> Wish,
 ) -> Result<BTreeMap<RunId, KnownEnd>, HomeError> {
-    let journal = Inotify::init(InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK).ok();
-    if let Some(journal) = &journal {
-        // Without it the journal is read at each tick.
-        journal.add_watch(&context.home.journal(), AddWatchFlags::IN_MODIFY).ok();
-    }
+    // Without it the journal is read at each tick.
+    let journal = Watch::of(&context.home.journal()).ok();
     let mut ended: BTreeMap<RunId, KnownEnd> = BTreeMap::new();
     let mut asked = Wish::GoOn;
     loop {
@@ -60,6 +57,6 @@ pub fn follow(
         let fds = std::iter::once(wake).chain(journal.as_ref().map(AsFd::as_fd));
         let mut fds: Vec<PollFd<'_>> = fds.map(|fd| PollFd::new(fd, PollFlags::POLLIN)).collect();
         poll(&mut fds, PollTimeout::from(TICK)).ok();
-        journal.as_ref().map(Inotify::read_events);
+        journal.iter().for_each(Watch::drain);
     }
 }

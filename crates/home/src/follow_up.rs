@@ -9,7 +9,20 @@ use neronet_model::run::{Again, Decision, KnownEnd};
 use neronet_model::settings::Resume;
 use neronet_model::{AttemptNo, Params, Run, RunId};
 use neronet_schedule::{FollowUp, Policy, Queue};
-use neronet_store::spool;
+use neronet_store::{Locked, spool};
+
+/// Writes an end down with what follows from it, in one record. False where somebody else has learned it meanwhile.
+pub(crate) fn learn(home: &mut Locked, run: RunId, end: &KnownEnd, follow_ups: Vec<Entry>) -> Result<bool, HomeError> {
+    if !home.queue().awaits(run, end.attempt.n) {
+        return Ok(false);
+    }
+    let ended = Entry::Ended { run, end: Box::new(end.clone()) };
+    match follow_ups.is_empty() {
+        true => home.learn(ended)?,
+        false => home.decide(Entry::Together([vec![ended], follow_ups].concat()))?,
+    }
+    Ok(true)
+}
 
 /// For an end that is not on record yet. `driver` starts the attempts that follow; without one whoever keeps the queue does.
 pub(crate) fn entries(

@@ -19,11 +19,11 @@ pub fn reconcile(context: &Context) -> Result<usize, HomeError> {
     if known.queue.granted().next().is_none() || seat::is_taken(&context.home) {
         return Ok(0);
     }
-    let mut entries = Vec::new();
+    let (mut ends, mut back) = (Vec::new(), Vec::new());
     for (run, found) in recover::look(context, &known, &BTreeSet::new()) {
         let end = match found {
             Found::NotBegun(attempt) => {
-                entries.push(Entry::Returned { run, attempt });
+                back.push(Entry::Returned { run, attempt });
                 continue;
             }
             Found::Ended(end) => *end,
@@ -40,18 +40,17 @@ pub fn reconcile(context: &Context) -> Result<usize, HomeError> {
             }
         };
         let follow_ups = follow_up::entries(context, (&known.state, &known.queue), run, &end, None)?;
-        let ended = Entry::Ended { run, end: Box::new(end) };
-        entries.push(if follow_ups.is_empty() { ended } else { Entry::Together([vec![ended], follow_ups].concat()) });
+        ends.push((run, end, follow_ups));
     }
     drop(known);
-    let count = entries.len();
+    let count = ends.len() + back.len();
     if count > 0 {
         let mut home = context.lock()?;
-        for entry in entries {
-            match entry {
-                Entry::Together(_) => home.decide(entry)?,
-                _ => home.learn(entry)?,
-            }
+        for (run, end, follow_ups) in ends {
+            follow_up::learn(&mut home, run, &end, follow_ups)?;
+        }
+        for entry in back {
+            home.learn(entry)?;
         }
     }
     Ok(count)

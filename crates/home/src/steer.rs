@@ -3,14 +3,14 @@
 use crate::build::{self, Unused};
 use crate::context::Context;
 use crate::error::HomeError;
+use crate::live;
 use crate::stages;
 use crate::view::{Snapshot, View};
-use neronet_model::attempt::End;
 use neronet_model::journal::{Entry, HomeState, Sweep};
 use neronet_model::outcome::Cause;
-use neronet_model::run::{Again, Decision, KnownEnd};
+use neronet_model::run::{Again, Decision};
 use neronet_model::settings::{Command, Resume};
-use neronet_model::{Attempt, AttemptNo, Outcome, Run, RunId, State, SweepId};
+use neronet_model::{AttemptNo, Outcome, Run, RunId, State, SweepId};
 use neronet_store::{Locked, StoreError, files, spool};
 use neronet_supervise::found::{self, Found};
 use neronet_supervise::os::process;
@@ -65,15 +65,7 @@ fn end_before_start(context: &Context, home: &mut Locked, run: RunId) -> Result<
         Err(e) if e.kind() == ErrorKind::AlreadyExists => return Ok(false),
         made => made.map_err(StoreError::io("make the folder", &folder))?,
     }
-    let mut attempt = Attempt::new(n);
-    attempt.end = Some(End {
-        outcome: Outcome::Stopped,
-        cause: Some(Cause::Asked(format!("{} before it started", context.user))),
-        at: context.now(),
-        last_lines: Vec::new(),
-        summary: Default::default(),
-    });
-    let end = KnownEnd { attempt, outcome: Outcome::Stopped, started: None, metrics: Default::default() };
+    let end = live::never(n, Outcome::Stopped, Cause::Asked(format!("{} before it started", context.user)), context.now());
     if let Err(e) = home.decide(Entry::Ended { run, end: Box::new(end) }) {
         std::fs::remove_dir(&folder).ok();
         return Err(e.into());

@@ -20,19 +20,8 @@ pub struct Eyes {
 }
 
 impl Eyes {
-    pub fn open(context: &Context) -> Eyes {
-        let mut eyes = Eyes { watch: Watch::open(), machine: None, left: Left::default(), trouble: None };
-        eyes.read_targets(context);
-        eyes
-    }
-
-    fn read_targets(&mut self, context: &Context) {
-        let looked = self.watch.look();
-        let machine = self.machine.get_or_insert_with(|| self.watch.machine());
-        match courtesy::left(context, looked.on_battery.is_some(), machine.cores.len(), machine.memory) {
-            Ok(left) => (self.left, self.trouble) = (left, None),
-            Err(e) => self.trouble = Some(e.to_string()),
-        }
+    pub fn open() -> Eyes {
+        Eyes { watch: Watch::open(), machine: None, left: Left::default(), trouble: None }
     }
 
     /// How runs stand back behind others of this machine.
@@ -46,10 +35,13 @@ impl Eyes {
 
     /// This machine, with what processes use of it that are not runs of ours.
     pub fn look(&mut self, context: &Context, queue: &Queue) -> World {
-        self.read_targets(context);
-        let looked = self.watch.look();
         // GPUs come and go.
         let machine = self.watch.machine();
+        let looked = self.watch.look();
+        match courtesy::left(context, looked.on_battery.is_some(), machine.cores.len(), machine.memory) {
+            Ok(left) => (self.left, self.trouble) = (left, None),
+            Err(e) => self.trouble = Some(e.to_string()),
+        }
         let used = machine.memory.saturating_sub(looked.memory_available);
         let place = Place {
             memory_elsewhere: used.saturating_sub(queue.memory_granted(&machine.name)),
@@ -81,7 +73,7 @@ fn run_of(context: &Context, pid: i32) -> Option<RunId> {
 
 /// This machine, by a process that looks at it once.
 pub fn local(context: &Context) -> World {
-    Eyes::open(context).look(context, &Queue::default())
+    Eyes::open().look(context, &Queue::default())
 }
 
 /// This machine, for runs that ask for nothing of it.

@@ -62,17 +62,20 @@ fn table(session: &Session, running: &[View<'_>], queued: &[(View<'_>, Option<Un
         ],
         ..Table::default()
     };
-    let with = |view: &View<'_>| Cell::plain(words::one_line(&assignment(view, &varying), LONG));
-    let why = |view: &View<'_>| Cell::plain(words::one_line(view.reason.as_deref().unwrap_or_default(), LONGEST));
+    let mut row = |view: &View<'_>, state: Cell, starts: String| {
+        let with = words::one_line(&assignment(view, &varying), LONG);
+        let why = words::one_line(view.reason.as_deref().unwrap_or_default(), LONGEST);
+        let plain = |text: String| Cell::plain(text);
+        let (id, experiment) = (view.run.id.to_string(), view.run.experiment.clone());
+        table.rows.push(vec![plain(id), plain(experiment), plain(with), state, plain(starts), plain(why)]);
+    };
     for view in running {
         let since = duration(view, now).map(|took| format!("{} ago", words::duration(took))).unwrap_or_default();
-        let row = [Cell::plain(view.run.id.to_string()), Cell::plain(&view.run.experiment), with(view)];
-        table.rows.push(row.into_iter().chain([Cell::styled(view.status(), Style::Good), Cell::plain(since), why(view)]).collect());
+        row(view, Cell::styled(view.status(), Style::Good), since);
     }
     for (view, at) in queued {
         let starts = at.map(|at| if at <= now { "now".into() } else { format!("about {}", waiting::clock(at, now)) }).unwrap_or_default();
-        let row = [Cell::plain(view.run.id.to_string()), Cell::plain(&view.run.experiment), with(view)];
-        table.rows.push(row.into_iter().chain([Cell::plain("queued"), Cell::plain(starts), why(view)]).collect());
+        row(view, Cell::plain("queued"), starts);
     }
     if varying.is_empty() {
         table.columns.remove(2);

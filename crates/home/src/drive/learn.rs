@@ -75,17 +75,13 @@ impl Drive<'_> {
         let granted = |attempt: AttemptNo| Entry::Returned { run, attempt };
         match learned {
             Learned::Never(_) if home.queue().stand(run) != Some(Stand::Queued) => return Ok(()),
-            // Somebody else has learned it.
-            Learned::Ended(end) if !home.queue().awaits(run, end.attempt.n) => {}
-            Learned::Ended(end) if !follow_ups.is_empty() => {
+            Learned::Ended(end) => {
                 let again = follow_ups.iter().any(|entry| matches!(entry, Entry::Decided { .. }));
-                let ended = Entry::Ended { run, end: Box::new(end.clone()) };
-                home.decide(Entry::Together([vec![ended], follow_ups].concat()))?;
-                if again {
+                if follow_up::learn(home, run, end, follow_ups)? && again {
                     return Ok(());
                 }
             }
-            Learned::Ended(end) | Learned::Never(end) => home.learn(Entry::Ended { run, end: Box::new(end.clone()) })?,
+            Learned::Never(end) => home.learn(Entry::Ended { run, end: Box::new(end.clone()) })?,
             Learned::Back(attempt) => return Ok(home.learn(granted(*attempt))?),
             Learned::Held(attempt, why) => {
                 let held = Entry::Held { at: self.context.now(), runs: vec![run], by: "neronet".into(), why: Some(why.clone()) };
