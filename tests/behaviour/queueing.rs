@@ -147,3 +147,25 @@ fn a_quota_holds_for_all_runs_of_a_project_and_what_is_asked_for_is_shared_out()
     world.tell("go");
     assert_eq!(world.ended(4)["outcome"], "finished");
 }
+
+#[test]
+fn each_run_sees_the_gpus_that_it_was_given_and_those_of_others_are_left_alone() {
+    let world = World::new();
+    let gpu = |name: &str| format!("gpu {name} 1000 0 0 0 30 1\n");
+    // Somebody else computes on the third.
+    world.gpus(&format!("{}{}{}proc 1 500\n", gpu("A"), gpu("B"), gpu("C")));
+    let script = "command = 'echo $CUDA_VISIBLE_DEVICES > \"$WORLD/{n}\"; until [ -e \"$WORLD/go\" ]; do sleep 0.02; done'\n";
+    world.write("neronet.toml", format!("{script}params.n = [1, 2, 3]\nresources.gpus = 1\n"));
+    world.say(&["submit"]).with_code(0);
+    let (first, second) = (world.wait_told("1"), world.wait_told("2"));
+    assert_ne!(first, second);
+    assert!(first.starts_with("GPU-") && second.starts_with("GPU-"), "{first} {second}");
+    wait_until("the third waits", || reason(&world, 3).starts_with("waits for 1 GPU: "));
+    let why = reason(&world, 3);
+    assert!(why.contains("held by 1-2") && why.contains("uses one"), "{why}");
+    world.gpus(&format!("{}{}{}", gpu("A"), gpu("B"), gpu("C")));
+    let third = world.wait_told("3");
+    assert!(third.starts_with("GPU-") && third != first && third != second, "{third}");
+    world.tell("go");
+    assert_eq!(world.ended(3)["outcome"], "finished");
+}

@@ -77,6 +77,20 @@ impl World {
         self
     }
 
+    /// Gives this world a driver, a stand-in, which tells of these GPUs (see its source for the lines). Given again, it changes them.
+    pub(crate) fn gpus(&self, told: &str) -> &World {
+        let library = self.path("libnvidia-ml.so.1");
+        if !library.exists() {
+            let source = concat!(env!("CARGO_MANIFEST_DIR"), "/../../testdata/nvml/stand_in.c");
+            let built = Command::new("cc").args(["-shared", "-fPIC", "-o"]).arg(&library).arg(source).status();
+            assert!(built.expect("a C compiler, `cc`, which Rust needs too").success());
+        }
+        // At once: it is read at any moment.
+        std::fs::write(self.path("gpus"), told).expect("written");
+        std::fs::rename(self.path("gpus"), self.path("libnvidia-ml.so.1.conf")).expect("in place");
+        self
+    }
+
     /// Lets scripts that wait for `name` go on.
     pub(crate) fn tell(&self, name: &str) {
         std::fs::write(self.path(name), "").expect("written");
@@ -106,6 +120,9 @@ impl World {
         command.env("HOME", self.path("user")).env("NERONET_HOME", self.home()).env("WORLD", self.folder.path());
         command.env("NERONET", env!("CARGO_BIN_EXE_neronet")).env("PATH", search_path());
         command.env("XDG_RUNTIME_DIR", self.path("runtime"));
+        if self.path("libnvidia-ml.so.1").exists() {
+            command.env("LD_LIBRARY_PATH", self.folder.path()).env_remove("CUDA_VISIBLE_DEVICES");
+        }
         command.env("GIT_CONFIG_GLOBAL", "/dev/null").env("GIT_CONFIG_NOSYSTEM", "1");
         command.current_dir(self.project()).stdin(Stdio::null());
     }

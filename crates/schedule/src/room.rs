@@ -151,8 +151,9 @@ impl<'w> Room<'w> {
                 // The same part of the processors as of the GPUs; without any, as much as with one.
                 let there = (self.place.machine.gpus.len() as u64).max(1) * u64::from(WHOLE);
                 let taken: u64 = gpus.iter().map(|gpu| u64::from(gpu.share)).sum();
-                let taken = if gpus.is_empty() { u64::from(WHOLE) } else { taken };
-                ((u64::from(all) * taken / there).clamp(1, u64::from(all)) as u32, false)
+                // With more GPUs than processors none keeps a GPU from being used.
+                let (least, taken) = if gpus.is_empty() { (1, u64::from(WHOLE)) } else { (0, taken) };
+                ((u64::from(all) * taken / there).clamp(least.min(u64::from(all)), u64::from(all)) as u32, false)
             }
         };
         let free = all.saturating_sub(self.used.cpus);

@@ -2,7 +2,7 @@
 
 use crate::command;
 use crate::os::fork::{self, Reaped};
-use crate::os::memory::Kills;
+use crate::os::memory::{self, Kills};
 use crate::os::{clock, process};
 use crate::record::Record;
 use crate::secrets::Secrets;
@@ -33,6 +33,7 @@ pub(crate) fn keep(folder: &Path, secrets: Secrets) -> i32 {
     match Keeper::begin(folder, secrets) {
         Ok(Some(mut keeper)) => {
             keeper.start_work();
+            memory::let_go_of_code();
             keeper.attend();
             keeper.record.close();
             0

@@ -1,4 +1,6 @@
-//! Memory: whether the kernel killed for it, by counters before and after, and how much processes hold.
+//! Memory: whether the kernel killed for it, by counters before and after, how much processes hold, and giving some back.
+
+#![expect(unsafe_code, reason = "madvise on mappings that the kernel's own list names")]
 
 use super::kernel_file;
 
@@ -54,6 +56,21 @@ pub fn held_by(pids: &[i32]) -> u64 {
         share.or_else(|| kilobytes(format!("/proc/{pid}/status"), "VmRSS:")).unwrap_or(0) * 1024
     };
     pids.iter().map(held).sum()
+}
+
+/// Lets go of the pages of code that the beginning used and that the rest of a long life does not: what is needed comes back
+/// from the page cache.
+pub(crate) fn let_go_of_code() {
+    for line in kernel_file::read("/proc/self/maps").unwrap_or_default().lines() {
+        let mut words = line.split_ascii_whitespace();
+        let (Some(range), Some("r-xp"), Some(path)) = (words.next(), words.next(), words.nth(3)) else { continue };
+        let Some((from, to)) = range.split_once('-') else { continue };
+        let (Ok(from), Ok(to)) = (usize::from_str_radix(from, 16), usize::from_str_radix(to, 16)) else { continue };
+        if path.starts_with('/') {
+            // SAFETY: a private mapping of a file that nobody can have written to: its pages are read from the file again.
+            unsafe { libc::madvise(from as *mut libc::c_void, to - from, libc::MADV_DONTNEED) };
+        }
+    }
 }
 
 fn counter(path: &str, name: &str) -> Option<u64> {
