@@ -1,6 +1,6 @@
 //! What the daemon answers, to good requests and bad ones.
 
-use crate::world::{World, cannot_be_tested, end_of, text, wait_for, wait_until};
+use crate::world::{Said, World, cannot_be_tested, end_of, text, wait_for, wait_until};
 use neronet_model::RunId;
 use neronet_model::journal::Entry;
 use neronet_store::Home;
@@ -147,6 +147,31 @@ fn the_daemon_answers_what_the_commands_print() {
         post(&world, address, "", &body).with(status);
     }
     assert!(get(&world, "/v1/down").head.contains("allow: post"));
+}
+
+/// Of a home so large that `ls` and `queue` ask the daemon.
+#[test]
+fn a_listing_is_the_same_whoever_makes_it() {
+    let world = World::new();
+    let numbers: Vec<String> = (1..=15_000).map(|n| n.to_string()).collect();
+    world.write("neronet.toml", format!("command = ['true', '{{n}}']\nparams.n = [{}]\n", numbers.join(", ")));
+    world.say(&["submit", "--yes", "--not-before", "2099-01-01 00:00"]).with_code(0);
+    let fixed =
+        |words: &[&str]| -> Said { world.neronet(words).env("NERONET_NOW", "4070900000000").output().expect("neronet starts").into() };
+    let say = || {
+        [fixed(&["ls"]), fixed(&["queue", "--limit", "3"]), fixed(&["ls", "n > 14990", "--sort", "-n"])].map(|said| (said.out, said.err))
+    };
+    let asked = json!({"wanted": {"queue": {"limit": 3, "json": false}}, "folder": world.project()});
+    assert_eq!(post(&world, "/v1/listing", "", &asked).with(200).json()["table"]["rows"].as_array().map(Vec::len), Some(3));
+    post(&world, "/v1/listing", "", &json!({"wanted": {"rm": {}}, "folder": "/"})).with(400);
+    post(&world, "/v1/listing", "", &json!({"wanted": {"queue": {"json": false}}, "folder": "/", "zone": "Mars/Olympus"})).with(409);
+    let from_daemon = say();
+    world.say(&["down"]).with_code(0);
+    assert_eq!(from_daemon, say());
+    let [(ls, _), (queue, _), (sorted, _)] = from_daemon;
+    assert!(ls.lines().count() == 1002 && ls.ends_with("1000 of 15,000 runs shown (--limit)\n"), "{ls}");
+    assert!(queue.ends_with("0 runs started, 15000 queued\n3 of 15000 queued runs shown (--limit)\n"), "{queue}");
+    assert!(sorted.lines().nth(1).is_some_and(|first| first.contains(" 15000 ")), "{sorted}");
 }
 
 #[test]

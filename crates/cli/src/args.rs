@@ -3,6 +3,7 @@
 use clap::{Args as Words, Parser, Subcommand, ValueEnum, value_parser};
 use neronet_model::Millis;
 use neronet_spec::{MOMENTS, Moment};
+use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
 /// Runs, watches and explains neural-network training.
@@ -133,7 +134,7 @@ pub(crate) enum Command {
 }
 
 /// Of every command that takes runs.
-#[derive(Debug, Clone, Words)]
+#[derive(Debug, Clone, Words, Serialize, Deserialize)]
 pub(crate) struct Reach {
     /// Runs of all projects, not only of the current one
     #[arg(long, short)]
@@ -267,7 +268,7 @@ fn for_so_long(word: &str) -> Result<Millis, String> {
     if time < Millis(1_000) { Err("it must be 1s at least".into()) } else { Ok(time) }
 }
 
-#[derive(Debug, Words)]
+#[derive(Debug, Words, Serialize, Deserialize)]
 pub(crate) struct Ls {
     /// Runs, or a filter such as 'state == failed and lr > 0.01' (default: all runs of the current project)
     pub(crate) which: Vec<String>,
@@ -279,7 +280,7 @@ pub(crate) struct Ls {
     /// Sort by a metric (best first, where its objective or its name says which way), a parameter, or created, started, ended, duration, state; -NAME turns the order round
     #[arg(long, value_name = "NAME", allow_hyphen_values = true)]
     pub(crate) sort: Option<String>,
-    /// Show at most so many: the newest, or with --sort the first
+    /// Show at most so many: the newest, or with --sort the first (default: 1000; with --json all)
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub(crate) limit: Option<usize>,
     /// What to show, separated by commas: parameters, metrics, duration, or the names that --json prints
@@ -489,7 +490,7 @@ pub(crate) struct Clone {
     pub(crate) reach: Reach,
 }
 
-#[derive(Debug, Words)]
+#[derive(Debug, Words, Serialize, Deserialize)]
 pub(crate) struct Queue {
     /// Show at most so many queued runs (default: 50)
     #[arg(long, value_name = "N", allow_negative_numbers = true)]

@@ -51,13 +51,14 @@ fn exit(code: i32) -> ExitCode {
 }
 
 fn run(args: Args) -> Result<ExitCode, HomeError> {
-    let session = Session::new(&args)?;
+    // The process ends with it: to give back what it knows of a hundred thousand runs would take longer than some commands.
+    let session = std::mem::ManuallyDrop::new(Session::new(&args)?);
     match args.command {
         Command::Run(words) => commands::run::run(&session, &words),
         Command::Submit(words) => commands::run::submit(&session, &words),
         Command::Init(words) => commands::init::init(&session, &words),
         Command::Check(words) => commands::check::check(&session, &words),
-        Command::Ls(words) => commands::ls::ls(&session, &words),
+        Command::Ls(words) => commands::ls::ls(&session, words),
         Command::Show(words) => commands::show::show(&session, &words),
         Command::Logs(words) => commands::logs::logs(&session, &words),
         Command::Metrics(words) => commands::metrics::metrics(&session, &words),
@@ -65,7 +66,7 @@ fn run(args: Args) -> Result<ExitCode, HomeError> {
         Command::Report(words) => commands::report::report(&session, &words),
         Command::Export(words) => commands::export::export(&session, &words),
         Command::Compare(words) => commands::compare::compare(&session, &words),
-        Command::Queue(words) => commands::queue::queue(&session, &words),
+        Command::Queue(words) => commands::queue::queue(&session, words),
         Command::Hold(words) => commands::queue::hold(&session, &words),
         Command::Release(words) => commands::queue::release(&session, &words),
         Command::Move(words) => commands::queue::place(&session, &words),

@@ -14,7 +14,7 @@ pub(crate) struct Session {
     pub(crate) color: bool,
     pub(crate) terminal: bool,
     pub(crate) width: usize,
-    fixed_now: Option<UnixMs>,
+    pub(crate) fixed_now: Option<UnixMs>,
 }
 
 impl Session {
@@ -54,6 +54,11 @@ impl Session {
             fixed_now: variable("NERONET_NOW").and_then(|now| now.to_str()?.parse().ok().map(UnixMs)),
             context,
         })
+    }
+
+    /// For listings that the daemon makes and others print.
+    pub(crate) fn of_daemon(context: Context, now: Option<UnixMs>) -> Session {
+        Session { context, color: false, terminal: false, width: 100, fixed_now: now }
     }
 
     /// For ages and nothing else.

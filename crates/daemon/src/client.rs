@@ -1,7 +1,7 @@
 //! Asking the daemon: a request, an answer, and the stream of events. In HTTP/1.0, in which an answer ends with its connection, so that
 //! there is nothing to it.
 
-use crate::notice::{self, Found, Notice};
+use crate::notice::{self, Found, Notice, VERSION};
 use crate::refusal::Said;
 use neronet_home::HomeError;
 use neronet_store::Home;
@@ -68,6 +68,14 @@ impl Client {
             Found::Here(notice) => Ok(Some(Client::of(&notice))),
             Found::Nobody => Ok(None),
             Found::Elsewhere(notice) => Err(notice::elsewhere(&notice)),
+        }
+    }
+
+    /// Of whoever serves this home and knows what this version knows.
+    pub fn of_this_version(home: &Home) -> Option<Client> {
+        match notice::find(home) {
+            Found::Here(notice) if notice.version == VERSION => Some(Client::of(&notice)),
+            _ => None,
         }
     }
 

@@ -24,7 +24,9 @@ mod socket;
 pub mod token;
 pub mod unit;
 
+pub use client::Client;
 pub use ensure::{down, ensure, ensure_it_stays, log_of};
 pub use notice::{Found, Notice, VERSION, find};
 pub use openapi::document;
 pub use serve::{Ended, Wanted, serve};
+pub use served::Lister;

@@ -87,6 +87,12 @@ pub(crate) static ROUTES: LazyLock<Vec<Route>> = LazyLock::new(|| {
         get("/v1/runs/{run}/metrics", "metrics", "The metrics of a run", runs::metrics),
         get("/v1/runs/{run}/metrics/{name}", "points", "The points of a metric: [step, Unix time, value]", runs::points),
         get("/v1/queue", "queue", "What runs and what waits, as `neronet queue --json` prints it", queue::queue),
+        ask(
+            "/v1/listing",
+            "listing",
+            "The table that `neronet ls` or `neronet queue` prints, for neronet itself: it may change with any version",
+            queue::listing,
+        ),
         post("/v1/runs/stop", "stop", "Ask runs to stop; they may save a checkpoint first", steer::stop),
         post("/v1/runs/kill", "kill", "End runs at once", steer::kill),
         post("/v1/runs/tag", "tag", "Add tags to runs, or take them away", steer::tag),
@@ -133,6 +139,16 @@ fn at_once<T: JsonSchema + DeserializeOwned + 'static, G: Gives + 'static>(
     handler: fn(&Served, T) -> Result<G, Refusal>,
 ) -> Route {
     of::<T, G>(Verb::Get, path, name, about, Answer::AtOnce(reading(handler)))
+}
+
+/// What is asked with a body and changes nothing.
+fn ask<T: JsonSchema + DeserializeOwned + 'static, G: Gives + 'static>(
+    path: &'static str,
+    name: &'static str,
+    about: &'static str,
+    handler: fn(&Served, T) -> Result<G, Refusal>,
+) -> Route {
+    of::<T, G>(Verb::Post, path, name, about, Answer::InTime(reading(handler)))
 }
 
 /// To the daemon itself, which is obeyed at once and changes nothing in home.

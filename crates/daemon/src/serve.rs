@@ -3,7 +3,7 @@
 
 use crate::client::Client;
 use crate::notice::{self, Found, Notice};
-use crate::served::Served;
+use crate::served::{Lister, Served};
 use crate::{log, server, socket, token};
 use neronet_home::control::Control;
 use neronet_home::seat::{self, Seat};
@@ -39,7 +39,7 @@ const THREADS: usize = 4;
 const STACK: usize = 1 << 20;
 
 /// How to serve.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Wanted {
     /// ADDRESS:PORT of TCP, too.
     pub listen: Option<String>,
@@ -47,6 +47,7 @@ pub struct Wanted {
     pub until_idle: Option<Duration>,
     /// Where what goes to standard error ends up, which is kept small.
     pub log: Option<PathBuf>,
+    pub lister: Lister,
 }
 
 #[derive(Debug)]
@@ -75,7 +76,7 @@ where
     let address = tcp.as_ref().map(|(_, address)| address.to_string());
     let notice = Notice::new(&context, path, address, wanted.until_idle.is_none());
     let control = Arc::new(Control::new()?);
-    let served = Arc::new(Served::new(context, uid, notice, Arc::clone(&control)));
+    let served = Arc::new(Served::new(context, uid, notice, wanted.lister, Arc::clone(&control)));
     let home = served.context.home.clone();
     served.notice.write(&home)?;
     let (kept, left) = mpsc::channel();

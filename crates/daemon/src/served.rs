@@ -2,9 +2,10 @@
 
 use crate::keyed::AtWork;
 use crate::notice::Notice;
-use neronet_home::Context;
 use neronet_home::control::Control;
-use neronet_model::Uid;
+use neronet_home::{Context, HomeError};
+use neronet_model::{Uid, UnixMs};
+use serde_json::Value;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
@@ -12,10 +13,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 use tokio::sync::{Notify, watch};
 
+/// Makes the listing that somebody wants: who he is, what he wants, and what time it is for him.
+pub type Lister = fn(Context, Value, Option<UnixMs>) -> Result<Value, HomeError>;
+
 pub(crate) struct Served {
     pub(crate) context: Context,
     pub(crate) uid: Uid,
     pub(crate) notice: Notice,
+    pub(crate) lister: Lister,
     pub(crate) control: Arc<Control>,
     /// Counts the times that somebody wrote to the journal.
     pub(crate) changes: watch::Sender<u64>,
@@ -39,11 +44,12 @@ impl Drop for Counted {
 }
 
 impl Served {
-    pub(crate) fn new(context: Context, uid: Uid, notice: Notice, control: Arc<Control>) -> Served {
+    pub(crate) fn new(context: Context, uid: Uid, notice: Notice, lister: Lister, control: Arc<Control>) -> Served {
         Served {
             context,
             uid,
             notice,
+            lister,
             control,
             changes: watch::Sender::new(0),
             at_work: AtWork::default(),

@@ -120,7 +120,7 @@ pub(crate) fn begin(
         let frozen = Frozen {
             version: FORMAT,
             id: run.id,
-            uid: run.uid.clone(),
+            uid: run.uid,
             sweep: sweep.id,
             project: sweep.project.clone(),
             experiment: sweep.experiment.clone(),
@@ -141,7 +141,7 @@ pub(crate) fn begin(
     let launch = Launch {
         version: FORMAT,
         run: run.id,
-        uid: run.uid.clone(),
+        uid: run.uid,
         attempt: n,
         argv: rendered.argv,
         shown,

@@ -127,7 +127,7 @@ fn rows(each: Vec<Vec<(String, String)>>) -> Vec<Row> {
 fn facts(context: &Context, view: &View<'_>, world: &World) -> Vec<(String, String)> {
     let system = &world.environment.system;
     let mut facts = vec![
-        ("experiment", view.run.experiment.clone()),
+        ("experiment", view.run.experiment.to_string()),
         ("project", view.sweep.project.clone()),
         ("goes on from", view.after.map(|run| format!("run {run}")).unwrap_or_default()),
         ("state", view.status()),

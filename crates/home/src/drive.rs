@@ -387,7 +387,7 @@ impl<'a> Drive<'a> {
                     }
                 }
                 Some(Stand::Ended(_)) => {
-                    if let Some(end) = known.state.runs.get(&run).and_then(|run| run.known_end.clone()) {
+                    if let Some(end) = known.state.runs.get(&run).and_then(|run| run.known_end.as_deref().cloned()) {
                         self.ended.insert(run, end);
                     }
                     not_ours(self);
@@ -517,7 +517,7 @@ impl<'a> Drive<'a> {
             let id = live.run.id;
             match live.gone(self.context, &self.starter) {
                 Gone::NotYet(live) => still.push(live),
-                Gone::Ended(end) => self.unlearned.push((id, Learned::Ended(end))),
+                Gone::Ended(end) => self.unlearned.push((id, Learned::Ended(*end))),
                 Gone::NeverBegan(live, why) => self.never_began(live, why),
             }
         }

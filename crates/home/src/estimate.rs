@@ -50,7 +50,7 @@ pub fn of(context: &Context, project: &str, experiment: &Experiment, bounds: Bou
     }
     let state = context.home.read().ok()?.state;
     let same = |run: &&Run| {
-        run.experiment == experiment.name
+        *run.experiment == experiment.name
             && run.known_end.as_ref().is_some_and(|end| end.outcome == Outcome::Finished)
             && state.sweeps.get(&run.sweep).is_some_and(|sweep| sweep.project == project)
     };

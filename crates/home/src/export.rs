@@ -145,7 +145,7 @@ fn value(view: &View<'_>, source: &Source<'_>, now: UnixMs) -> Option<Value> {
         "id" => whole(view.run.id.0),
         "uid" => text(view.run.uid.to_string()),
         "project" => text(view.sweep.project.clone()),
-        "experiment" => text(view.run.experiment.clone()),
+        "experiment" => text(view.run.experiment.to_string()),
         "sweep" => whole(view.run.sweep.0),
         "after" => view.after.and_then(|run| whole(run.0)),
         "state" => text(view.status()),

@@ -157,7 +157,7 @@ fn values(view: &View<'_>, name: &str, now: UnixMs) -> Vec<Value> {
         "after" => view.after.and_then(|run| number(run.0)),
         "attempts" => number(view.run.attempts),
         "uid" => text(view.run.uid.to_string()),
-        "experiment" => text(view.run.experiment.clone()),
+        "experiment" => text(view.run.experiment.to_string()),
         "project" => text(view.sweep.project.clone()),
         // `state == failed` is what people type, `ended` what --json says.
         "state" => return vec![Value::Str(view.status()), Value::Str(view.state.to_string())],

@@ -36,7 +36,9 @@ pub fn follow(
                 Some(Stand::Queued) => queued += 1,
                 Some(Stand::Granted) => running.push((*run, AttemptNo(known.state.runs.get(run).map_or(1, |run| run.attempts)))),
                 Some(Stand::Ended(_)) if ended.contains_key(run) => {}
-                Some(Stand::Ended(_)) => ended.extend(known.state.runs.get(run).and_then(|known| Some((*run, known.known_end.clone()?)))),
+                Some(Stand::Ended(_)) => {
+                    ended.extend(known.state.runs.get(run).and_then(|known| Some((*run, known.known_end.as_deref()?.clone()))));
+                }
                 None => gone += 1,
             }
         }

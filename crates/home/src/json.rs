@@ -35,7 +35,7 @@ pub fn listed(view: &View<'_>) -> Value {
         "id": view.run.id,
         "uid": view.run.uid,
         "project": view.sweep.project,
-        "experiment": view.run.experiment,
+        "experiment": &*view.run.experiment,
         "sweep": view.run.sweep,
         "after": view.after,
         "state": view.state,

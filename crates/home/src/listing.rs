@@ -5,7 +5,7 @@ use crate::error::HomeError;
 use crate::nearest::did_you_mean;
 use crate::objective::Telling;
 use crate::view::{Snapshot, View};
-use neronet_model::{Millis, UnixMs, Value};
+use neronet_model::{Millis, Params, UnixMs, Value};
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -30,14 +30,22 @@ pub fn trashed<'a>(context: &Context, snapshot: &'a Snapshot) -> Vec<View<'a>> {
 
 /// The parameters that differ between these runs, in the order of the first that has them.
 pub fn varying(views: &[&View<'_>]) -> Vec<String> {
+    varying_of(views.iter().map(|view| &*view.params))
+}
+
+pub fn varying_of<'p>(all: impl Iterator<Item = &'p Params> + Clone) -> Vec<String> {
     let mut names: Vec<&str> = Vec::new();
     let mut known = BTreeSet::new();
-    for (name, _) in views.iter().flat_map(|view| view.params.iter()) {
+    for (name, _) in all.clone().flat_map(Params::iter) {
         if known.insert(name) {
             names.push(name);
         }
     }
-    let differs = |name: &&str| views.windows(2).any(|pair| pair[0].params.get(name) != pair[1].params.get(name));
+    let differs = |name: &&str| {
+        let mut values = all.clone().map(|params| params.get(name));
+        let first = values.next();
+        values.any(|value| Some(value) != first)
+    };
     names.into_iter().filter(differs).map(str::to_string).collect()
 }
 

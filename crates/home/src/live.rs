@@ -28,7 +28,7 @@ pub(crate) struct Live {
 pub(crate) enum Gone {
     /// Somebody must still see to it.
     NotYet(Live),
-    Ended(KnownEnd),
+    Ended(Box<KnownEnd>),
     /// Its keeper never came to be; what that said of it.
     NeverBegan(Live, Option<String>),
 }
@@ -43,12 +43,12 @@ impl Live {
     pub(crate) fn gone(mut self, context: &Context, starter: &Starter<'_>) -> Gone {
         let attempt = match spool::attempt(&self.folder, self.attempt) {
             Ok(attempt) => attempt,
-            Err(e) => return Gone::Ended(never(self.attempt, Outcome::Lost, Cause::NotStarted(e.to_string()), context.now())),
+            Err(e) => return Gone::Ended(Box::new(never(self.attempt, Outcome::Lost, Cause::NotStarted(e.to_string()), context.now()))),
         };
         match start::watch(&self.folder, &attempt) {
             Watch::Complete => {
                 self.started.reap();
-                Gone::Ended(known_end(context, &self.run, attempt))
+                Gone::Ended(Box::new(known_end(context, &self.run, attempt)))
             }
             // The keeper was killed and its supervisor goes on.
             Watch::Attended | Watch::Elsewhere => {

@@ -40,7 +40,7 @@ pub fn in_environment(environment: Vec<(OsString, OsString)>) -> Vec<String> {
 /// `known` is asked only where a text is long enough to hold a secret. What is `varying` in a sweep tells its runs apart and is
 /// hardly a secret by its name alone.
 pub fn params<'p>(params: &'p Params, varying: &[String], known: impl FnOnce() -> Vec<String>) -> Cow<'p, Params> {
-    let named = |name: &str| is_secret_setting(name) && !varying.iter().any(|varying| varying == name);
+    let named = |name: &str| !varying.iter().any(|varying| varying == name) && is_secret_setting(name);
     if params.iter().all(|(name, value)| !may_hold(value, named(name))) {
         return Cow::Borrowed(params);
     }

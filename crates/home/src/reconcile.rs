@@ -34,7 +34,7 @@ pub fn reconcile(context: &Context) -> Result<usize, HomeError> {
                 }
                 // A supervisor is put in the place of those who saw to it.
                 match live.gone(context, &Starter::new(context, None)) {
-                    Gone::Ended(end) => end,
+                    Gone::Ended(end) => *end,
                     Gone::NotYet(_) | Gone::NeverBegan(..) => continue,
                 }
             }

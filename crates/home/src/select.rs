@@ -126,7 +126,7 @@ fn one(views: &[View<'_>], word: &str, project: Option<&str>, now: UnixMs) -> Re
         let sweep: u64 = sweep.parse().map_err(|_| HomeError::Words(format!("'{word}' is no sweep; a sweep is written sweep:7")))?;
         return Ok(all(&|view| view.run.sweep.0 == sweep));
     }
-    let named = all(&|view| (here(view) && view.run.experiment == word) || view.run.uid.as_str() == word);
+    let named = all(&|view| (here(view) && *view.run.experiment == *word) || view.run.uid.as_str() == word);
     if !named.is_empty() {
         return Ok(named);
     }

@@ -86,8 +86,24 @@ impl Snapshot {
     }
 
     /// Every run that is not in the trash, by id.
+    pub fn runs(&self) -> impl Iterator<Item = &Run> {
+        self.state.runs.values().filter(|run| run.trashed.is_none())
+    }
+
+    pub fn sweep_of(&self, run: &Run) -> Option<&Sweep> {
+        self.state.sweeps.get(&run.sweep).map(|sweep| &**sweep)
+    }
+
+    pub fn is_of(&self, run: &Run, project: &str) -> bool {
+        self.sweep_of(run).is_some_and(|sweep| sweep.project == project)
+    }
+
     pub fn views<'a>(&'a self, context: &Context) -> Vec<View<'a>> {
-        let runs = self.state.runs.values().filter(|run| run.trashed.is_none());
+        self.views_of(context, self.runs())
+    }
+
+    /// These runs, in this order.
+    pub fn views_of<'a>(&'a self, context: &Context, runs: impl Iterator<Item = &'a Run>) -> Vec<View<'a>> {
         let mut views: Vec<View<'_>> = runs.filter_map(|run| self.view(context, run)).collect();
         let mut stranded: BTreeMap<SweepId, Vec<RunId>> = BTreeMap::new();
         for view in views.iter().filter(|view| view.is_stranded()) {
@@ -170,17 +186,18 @@ impl View<'_> {
 
 /// Reads the last attempt's spool.
 fn look(context: &Context, snapshot: &Snapshot, view: &mut View<'_>) {
+    let stand = snapshot.queue.stand(view.run.id);
     let n = AttemptNo(view.run.attempts);
-    let folder = context.home.attempt(view.run.id, n);
-    let granted = snapshot.queue.stand(view.run.id) == Some(Stand::Granted);
-    if !folder.exists() {
-        if granted && !view.driverless {
+    // A start is on record before there is a folder.
+    let folder = (stand != Some(Stand::Queued)).then(|| context.home.attempt(view.run.id, n)).filter(|folder| folder.exists());
+    let Some(folder) = folder else {
+        if stand == Some(Stand::Granted) && !view.driverless {
             view.state = State::Starting;
         } else {
             view.reason = Some(if view.driverless { nobody_starts(&[view.run.id]) } else { waiting::reason(context, snapshot, view) });
         }
         return;
-    }
+    };
     let attempt = match spool::attempt(&folder, n) {
         Ok(attempt) => attempt,
         Err(e) => {

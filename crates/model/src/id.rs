@@ -1,6 +1,7 @@
 //! Names of runs, sweeps and attempts.
 
-use serde::{Deserialize, Serialize};
+use serde::de::{Error, Unexpected, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 use std::str::FromStr;
 
@@ -40,9 +41,12 @@ number_id!(
 );
 
 /// A name that no other home gives: a ULID (48 bits of Unix milliseconds, 80 random bits) in Crockford's base 32.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Uid(String);
+///
+/// There is one for each of many runs, so its letters have no place of their own in memory.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Uid([u8; LETTERS]);
+
+const LETTERS: usize = 26;
 
 const CROCKFORD: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
@@ -53,23 +57,52 @@ impl Uid {
         for (i, byte) in random.iter().enumerate() {
             bits |= u128::from(*byte) << (8 * (9 - i));
         }
-        let text = (0..26).map(|i| char::from(CROCKFORD[((bits >> (125 - 5 * i)) & 31) as usize])).collect();
-        Uid(text)
+        Uid(std::array::from_fn(|i| CROCKFORD[((bits >> (125 - 5 * i)) & 31) as usize]))
     }
 
     pub fn as_str(&self) -> &str {
-        &self.0
+        str::from_utf8(&self.0).unwrap_or_default()
     }
 
     /// Takes a text that must already be a ULID.
     pub fn parse(text: &str) -> Option<Uid> {
-        (text.len() == 26 && text.bytes().all(|b| CROCKFORD.contains(&b))).then(|| Uid(text.to_string()))
+        let letters: [u8; LETTERS] = text.as_bytes().try_into().ok()?;
+        let is_one = |letter: &u8| matches!(letter, b'0'..=b'9' | b'A'..=b'Z') && !matches!(letter, b'I' | b'L' | b'O' | b'U');
+        letters.iter().all(is_one).then_some(Uid(letters))
+    }
+}
+
+impl fmt::Debug for Uid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl Serialize for Uid {
+    fn serialize<S: Serializer>(&self, out: S) -> Result<S::Ok, S::Error> {
+        out.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for Uid {
+    fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Uid, D::Error> {
+        struct Letters;
+        impl Visitor<'_> for Letters {
+            type Value = Uid;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a ULID")
+            }
+            fn visit_str<E: Error>(self, text: &str) -> Result<Uid, E> {
+                Uid::parse(text).ok_or_else(|| E::invalid_value(Unexpected::Str(text), &self))
+            }
+        }
+        input.deserialize_str(Letters)
     }
 }
 
 impl fmt::Display for Uid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(self.as_str())
     }
 }
 

@@ -287,7 +287,7 @@ impl HomeState {
                 if let Some(run) = self.runs.get_mut(&run) {
                     // What was learned of an earlier attempt says nothing of the run once a later one was decided on.
                     if end.attempt.n.0 >= run.attempts {
-                        run.known_end = Some(*end);
+                        run.known_end = Some(end);
                     }
                 }
             }
@@ -335,13 +335,14 @@ impl HomeState {
 
     fn submitted(&mut self, Submitted { sweep, members }: Submitted) {
         self.last_sweep = self.last_sweep.max(sweep.id.0);
+        let experiment: Arc<str> = sweep.experiment.as_str().into();
         for Member { id, uid, params, after, tags, note, gpus: _ } in members {
             self.last_run = self.last_run.max(id.0);
             let run = Run {
                 id,
                 uid,
                 sweep: sweep.id,
-                experiment: sweep.experiment.clone(),
+                experiment: Arc::clone(&experiment),
                 params,
                 changes: Params::new(),
                 after,

@@ -8,6 +8,7 @@ use crate::params::Params;
 use crate::time::{Millis, UnixMs};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// What home knows of a run from its journal: who it is and what was decided. Its attempts tell the rest.
 #[derive(Debug, Clone, PartialEq)]
@@ -15,7 +16,7 @@ pub struct Run {
     pub id: RunId,
     pub uid: Uid,
     pub sweep: SweepId,
-    pub experiment: String,
+    pub experiment: Arc<str>,
     pub params: Params,
     /// Those that a retry changed; the run is still known by those it was submitted with.
     pub changes: Params,
@@ -31,7 +32,7 @@ pub struct Run {
     /// How long those before the last took together.
     pub earlier: Millis,
     /// What the last attempt came to, once home learned it.
-    pub known_end: Option<KnownEnd>,
+    pub known_end: Option<Box<KnownEnd>>,
 }
 
 impl Run {

@@ -1,6 +1,7 @@
 //! Tables, for the terminal and for HTML.
 
 use crate::text::{self, escape};
+use serde::{Deserialize, Serialize};
 
 const GAP: &str = "  ";
 /// No cell is wider, even where the width is not limited.
@@ -10,14 +11,14 @@ const NARROWEST: usize = 4;
 /// Columns are left out before any is cut below this.
 const NARROW: usize = 10;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum Align {
     #[default]
     Left,
     Right,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Column {
     pub title: String,
     pub align: Align,
@@ -46,7 +47,7 @@ impl Column {
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum Style {
     #[default]
     Plain,
@@ -56,7 +57,7 @@ pub enum Style {
     Strong,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Cell {
     pub text: String,
     pub style: Style,
@@ -72,7 +73,7 @@ impl Cell {
 }
 
 /// A row shorter than the columns is filled with empty cells; what is beyond them is not shown.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Table {
     pub columns: Vec<Column>,
     pub rows: Vec<Vec<Cell>>,

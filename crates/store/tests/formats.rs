@@ -41,7 +41,7 @@ fn points(run: u64, metric: &str) -> Vec<(f64, f64)> {
 fn the_journal_of_format_1_says_which_runs_there_are() {
     let Replayed { state, damage, .. } = journal();
     assert!(damage.is_empty(), "{damage:?}");
-    let runs: Vec<(u64, &str, u64)> = state.runs.values().map(|run| (run.id.0, run.experiment.as_str(), run.attempts)).collect();
+    let runs: Vec<(u64, &str, u64)> = state.runs.values().map(|run| (run.id.0, &*run.experiment, run.attempts)).collect();
     // Run 5 is purged, run 6 was in the trash and came back.
     assert_eq!(runs, [(1, "grid", 1), (2, "grid", 1), (3, "fails", 1), (4, "waits", 2), (6, "sh", 1)]);
     assert!(state.runs.values().all(|run| run.trashed.is_none() && Uid::parse(run.uid.as_str()).is_some()));

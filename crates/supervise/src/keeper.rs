@@ -25,6 +25,8 @@ use std::path::Path;
 
 /// How long what a command left behind may take to end after TERM.
 const LEFT_BEHIND_GRACE: Millis = Millis(3_000);
+/// What is short gives nothing back before its end.
+const SETTLES: u16 = 1_000;
 /// How often a supervisor that dies at once is replaced while nothing is left to do but read.
 const LAST_READERS: u32 = 5;
 
@@ -33,7 +35,6 @@ pub(crate) fn keep(folder: &Path, secrets: Secrets) -> i32 {
     match Keeper::begin(folder, secrets) {
         Ok(Some(mut keeper)) => {
             keeper.start_work();
-            memory::let_go_of_code();
             keeper.attend();
             keeper.record.close();
             0
@@ -71,6 +72,8 @@ struct Keeper<'a> {
     phase: Phase,
     time_limit_at: Option<Millis>,
     kill_at: Option<Millis>,
+    /// It has lived for a while, and probably goes on to.
+    settled: bool,
     /// How it ended, when the disk would not take it yet. Nobody else saw it, so it is tried until it is written.
     unwritten: Option<Event>,
 }
@@ -136,6 +139,7 @@ impl Keeper<'_> {
             phase: Phase::Running,
             time_limit_at,
             kill_at: None,
+            settled: false,
             unwritten: None,
         }))
     }
@@ -228,18 +232,21 @@ impl Keeper<'_> {
         }
     }
 
-    fn wait(&self, now: Millis) {
+    fn wait(&mut self, now: Millis) {
         let again = self.unwritten.as_ref().map(|_| Millis(now.0 + 1_000));
         let next = [self.time_limit_at, self.kill_at, self.revive_at, again].into_iter().flatten().min();
         let timeout = match next {
             // The time that the machine sleeps counts, which no poll sees.
             Some(at) => PollTimeout::try_from(at.0.saturating_sub(now.0).min(30_000)).unwrap_or(PollTimeout::MAX),
-            None => PollTimeout::NONE,
+            None if self.settled => PollTimeout::NONE,
+            None => PollTimeout::from(SETTLES),
         };
         let answer = self.supervisor.as_ref().filter(|_| self.phase == Phase::Between).map(|known| known.line.as_fd());
         let mut fds: Vec<PollFd<'_>> =
             [self.signals.as_fd()].into_iter().chain(answer).map(|fd| PollFd::new(fd, PollFlags::POLLIN)).collect();
-        poll(&mut fds, timeout).ok();
+        if poll(&mut fds, timeout) == Ok(0) && !std::mem::replace(&mut self.settled, true) {
+            memory::let_go_of_code();
+        }
     }
 
     fn act_on_time(&mut self, now: Millis) {

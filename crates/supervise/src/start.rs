@@ -168,14 +168,13 @@ pub fn watch(folder: &Path, attempt: &Attempt) -> Watch {
         Some((Alive::ElsewhereUnknown, same_boot)) if !same_boot || holds(&folder.join(spool::KEEPER)) => return Watch::Elsewhere,
         _ => {}
     }
-    if holds(&folder.join(SUPERVISOR_LOCK)) { Watch::Attended } else { Watch::Abandoned }
+    if holds(&folder.join(spool::LAUNCH)) { Watch::Attended } else { Watch::Abandoned }
 }
 
-const SUPERVISOR_LOCK: &str = "supervisor.lock";
-
-/// Of several supervisors of one attempt, one works.
+/// Of several supervisors of one attempt, one works: the one that holds the launch, which is written once and stays.
 pub(crate) fn supervisor_lock(folder: &Path) -> io::Result<Option<Flock<File>>> {
-    let mut file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(folder.join(SUPERVISOR_LOCK))?;
+    // To be held over a network it must be open for writing.
+    let mut file = OpenOptions::new().write(true).open(folder.join(spool::LAUNCH))?;
     // Somebody who looks whether it is held holds it for that moment.
     for _ in 0..5 {
         match Flock::lock(file, FlockArg::LockExclusiveNonblock) {

@@ -10,7 +10,7 @@ use crate::config::Configuration;
 use crate::files::Files;
 use crate::metrics::Metrics;
 use crate::os::process::{self, Alive};
-use crate::os::{clock, fork, memory};
+use crate::os::{clock, fork};
 use crate::output::Output;
 use crate::position::{self, Position};
 use crate::record;
@@ -68,7 +68,6 @@ pub(crate) fn run(folder: &Path, keeper: Option<FromKeeper>) -> i32 {
     fork::be_nice(5);
     match Supervisor::begin(folder, keeper) {
         Ok(Some(mut supervisor)) => {
-            memory::let_go_of_code();
             let attended = supervisor.attend();
             // The process ends next, which gives everything back at once.
             std::mem::forget(supervisor);

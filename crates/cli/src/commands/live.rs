@@ -62,7 +62,7 @@ impl<'a> Live<'a> {
             _ => Manner::Lines,
         };
         let state = session.context.home.read()?.state;
-        let experiments: BTreeSet<&str> = runs.iter().filter_map(|run| state.runs.get(run)).map(|run| run.experiment.as_str()).collect();
+        let experiments: BTreeSet<&str> = runs.iter().filter_map(|run| state.runs.get(run)).map(|run| &*run.experiment).collect();
         let several_experiments = experiments.len() > 1;
         let sweeps: BTreeSet<SweepId> = runs.iter().filter_map(|run| state.runs.get(run)).map(|run| run.sweep).collect();
         let secrets =

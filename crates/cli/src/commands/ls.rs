@@ -1,87 +1,123 @@
 //! `neronet ls`: runs as a table, or as JSON.
 
 use crate::args::Ls;
-use crate::commands::page::{LONGEST, count, paint};
+use crate::commands::listing::{Listing, Wanted};
+use crate::commands::page::count;
 use crate::commands::read;
 use crate::output;
 use crate::session::Session;
 use neronet_home::listing::{self, assignment, duration, varying};
 use neronet_home::objective::{self, Telling, telling};
-use neronet_home::view::View;
+use neronet_home::view::{Snapshot, View};
 use neronet_home::{HomeError, json, select};
 use neronet_model::settings::Objective;
-use neronet_model::{Outcome, State, UnixMs};
+use neronet_model::{Outcome, Run, State, UnixMs};
 use neronet_report::{Align, Cell, Column, Style, Table, words};
+use serde_json::Value;
 use std::collections::BTreeSet;
 use std::process::ExitCode;
 
 /// Columns of a parameter's value, of a reason.
 const LONG: usize = 48;
 
-pub(crate) fn ls(session: &Session, words: &Ls) -> Result<ExitCode, HomeError> {
-    let snapshot = read::snapshot(session)?;
-    let all = if words.trash { listing::trashed(&session.context, &snapshot) } else { snapshot.views(&session.context) };
-    let project = read::project(session, &words.reach);
-    let mut views: Vec<&View<'_>> = match &words.which[..] {
-        [] if words.trash => all.iter().collect(),
-        [] => all.iter().filter(|view| project.as_ref().is_none_or(|project| view.sweep.project == *project)).collect(),
-        which => select::listed(&snapshot, &all, which, project.as_deref(), session.now())?,
-    };
-    if views.is_empty() && !words.json {
-        if words.which.is_empty() {
-            let others: BTreeSet<&str> = all.iter().map(|view| view.sweep.project.as_str()).collect();
-            output::notice(&nothing(project.as_deref().unwrap_or_default(), &others, all.len(), words.trash));
-        }
-        words.which.iter().for_each(|word| output::notice(&select::nothing(&all, word, project.as_deref(), session.now())));
-        return Ok(ExitCode::SUCCESS);
-    }
-    listing::check_fields(&views, &words.fields)?;
-    let found = views.len();
-    // Of all that were found: what is shown of them may have it in common.
-    let varying = varying(&views);
-    let sorted_by = listing::arrange(&mut views, words.sort.as_deref(), words.limit, session.now())?;
-    let sort = words.sort.as_deref().map(|name| name.strip_prefix('-').unwrap_or(name));
+/// Runs that are shown where nothing else is asked for: all of what people look at, and of a hundred thousand the newest.
+const SHOWN: usize = 1_000;
+
+pub(crate) fn ls(session: &Session, words: Ls) -> Result<ExitCode, HomeError> {
     if words.json {
-        let listed = views.iter().map(|view| json::limited(json::listed(view), &words.fields)).collect();
-        output::json(&serde_json::Value::Array(listed));
-        return Ok(ExitCode::SUCCESS);
-    }
-    let sorted_by_metric = sorted_by.is_some();
-    let (mut table, told) = if words.fields.is_empty() {
-        let told = told(&views, sorted_by);
-        (usual(session, &views, &told, &varying, sort, words.trash), told)
+        let (snapshot, notices) = read::snapshot_and_notices(session)?;
+        notices.iter().for_each(|notice| output::notice(notice));
+        let found = Found::by(session, &snapshot, &words, words.limit)?;
+        let listed = found.views.iter().map(|view| json::limited(json::listed(view), &words.fields)).collect();
+        output::json(&Value::Array(listed));
     } else {
-        (chosen_fields(session, &views, &words.fields), Vec::new())
-    };
-    let left_out = if session.terminal { table.fit(session.width) } else { Vec::new() };
-    output::print(&table.terminal(session.terminal.then_some(session.width), session.color));
-    let mut below = Vec::new();
-    if !left_out.is_empty() {
-        below.push(format!("not shown: {} (--fields)", left_out.join(", ")));
-    }
-    if !words.trash {
-        below.extend(best_of_each(told.first(), sorted_by_metric, &views, &varying));
-    }
-    if views.len() < found {
-        below.push(format!("{} of {} shown", views.len(), count(found, "run")));
-    }
-    for line in below {
-        output::print_line(&paint(session, &words::one_line(&line, LONGEST), Style::Faint));
+        Wanted::Ls(words).listing(session)?.print(session);
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn nothing(project: &str, others: &BTreeSet<&str>, count_of_others: usize, trash: bool) -> String {
-    if trash {
-        return "the trash is empty".into();
+pub(crate) fn listing(session: &Session, words: &Ls) -> Result<Listing, HomeError> {
+    let (snapshot, mut notices) = read::snapshot_and_notices(session)?;
+    let found = Found::by(session, &snapshot, words, Some(words.limit.unwrap_or(SHOWN)))?;
+    let Found { views, count: all, varying, sorted_by, project } = &found;
+    if *all == 0 {
+        notices.extend(nothing(session, &snapshot, words, project.as_deref()));
+        return Ok(Listing::nothing(notices));
     }
-    match others.len() {
+    let views: Vec<&View<'_>> = views.iter().collect();
+    let sort = words.sort.as_deref().map(|name| name.strip_prefix('-').unwrap_or(name));
+    let (table, told) = if words.fields.is_empty() {
+        let told = told(&views, sorted_by.clone());
+        (usual(session, &views, &told, varying, sort, words.trash), told)
+    } else {
+        (chosen_fields(session, &views, &words.fields), Vec::new())
+    };
+    let mut below = Vec::new();
+    if !words.trash {
+        below.extend(best_of_each(told.first(), sorted_by.is_some(), &views, varying));
+    }
+    if views.len() < *all {
+        below.push(format!("{} of {} shown (--limit)", views.len(), count(*all, "run")));
+    }
+    Ok(Listing { notices, table: Some(table), below })
+}
+
+/// The runs that the words name.
+struct Found<'a> {
+    /// Those to be shown, in their order.
+    views: Vec<View<'a>>,
+    count: usize,
+    /// Of all that were found: what is shown of them may have it in common.
+    varying: Vec<String>,
+    sorted_by: Option<Telling>,
+    project: Option<String>,
+}
+
+impl<'a> Found<'a> {
+    fn by(session: &Session, snapshot: &'a Snapshot, words: &Ls, limit: Option<usize>) -> Result<Found<'a>, HomeError> {
+        let context = &session.context;
+        let project = read::project(session, &words.reach);
+        if words.which.is_empty() && !words.trash && words.sort.is_none() {
+            // Of many runs only those are looked at that are shown.
+            let runs: Vec<&Run> =
+                snapshot.runs().filter(|run| project.as_ref().is_none_or(|project| snapshot.is_of(run, project))).collect();
+            let newest = runs.len().saturating_sub(limit.unwrap_or(usize::MAX));
+            let views = snapshot.views_of(context, runs[newest..].iter().copied());
+            listing::check_fields(&views.iter().collect::<Vec<_>>(), &words.fields)?;
+            let varying = listing::varying_of(runs.iter().map(|run| &run.params));
+            return Ok(Found { views, count: runs.len(), varying, sorted_by: None, project });
+        }
+        let all = if words.trash { listing::trashed(context, snapshot) } else { snapshot.views(context) };
+        let mut views: Vec<&View<'_>> = match &words.which[..] {
+            [] if words.trash => all.iter().collect(),
+            [] => all.iter().filter(|view| project.as_ref().is_none_or(|project| view.sweep.project == *project)).collect(),
+            which => select::listed(snapshot, &all, which, project.as_deref(), session.now())?,
+        };
+        listing::check_fields(&views, &words.fields)?;
+        let (count, varying) = (views.len(), varying(&views));
+        let sorted_by = listing::arrange(&mut views, words.sort.as_deref(), limit, session.now())?;
+        Ok(Found { views: views.into_iter().cloned().collect(), count, varying, sorted_by, project })
+    }
+}
+
+/// That nothing was found, and what there is.
+fn nothing(session: &Session, snapshot: &Snapshot, words: &Ls, project: Option<&str>) -> Vec<String> {
+    if !words.which.is_empty() {
+        let all = if words.trash { listing::trashed(&session.context, snapshot) } else { snapshot.views(&session.context) };
+        return words.which.iter().map(|word| select::nothing(&all, word, project, session.now())).collect();
+    }
+    if words.trash {
+        return vec!["the trash is empty".into()];
+    }
+    let others: BTreeSet<&str> = snapshot.runs().filter_map(|run| Some(snapshot.sweep_of(run)?.project.as_str())).collect();
+    vec![match others.len() {
         0 => "there are no runs yet; `neronet run -- CMD` makes one, `neronet run` those of neronet.toml".into(),
         _ => {
             let named = neronet_home::nearest::some_of(others.iter().copied(), 5);
-            format!("project {project} has no runs; {} in {named}: `neronet ls -a`", count(count_of_others, "run"))
+            let project = project.unwrap_or_default();
+            format!("project {project} has no runs; {} in {named}: `neronet ls -a`", count(snapshot.runs().count(), "run"))
         }
-    }
+    }]
 }
 
 /// The metrics to show: the one that the list is sorted by first.
@@ -156,8 +192,8 @@ fn usual(session: &Session, views: &[&View<'_>], told: &[Telling], varying: &[St
     if several(&|view| view.sweep.project.clone()) {
         add(Column::left("project"), &|view| Cell::plain(&view.sweep.project));
     }
-    if several(&|view| view.run.experiment.clone()) {
-        add(Column::left("experiment"), &|view| Cell::plain(&view.run.experiment));
+    if several(&|view| view.run.experiment.to_string()) {
+        add(Column::left("experiment"), &|view| Cell::plain(&*view.run.experiment));
     }
     add(Column::left("state").whole(), &state);
     let mut names = varying.to_vec();
@@ -253,7 +289,7 @@ fn field(session: &Session, views: &[&View<'_>], view: &View<'_>, name: &str) ->
         "id" => (view.run.id.to_string(), true),
         "uid" => text(view.run.uid.to_string()),
         "project" => text(view.sweep.project.clone()),
-        "experiment" => text(view.run.experiment.clone()),
+        "experiment" => text(view.run.experiment.to_string()),
         "sweep" => (view.run.sweep.to_string(), true),
         "after" => (view.after.map(|run| run.to_string()).unwrap_or_default(), true),
         "state" => text(view.status()),

@@ -11,6 +11,7 @@ pub(crate) mod followed;
 pub(crate) mod init;
 pub(crate) mod learn;
 pub(crate) mod lines;
+pub(crate) mod listing;
 pub(crate) mod live;
 pub(crate) mod logs;
 pub(crate) mod ls;

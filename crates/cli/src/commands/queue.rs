@@ -1,7 +1,8 @@
 //! `neronet queue`, `hold`, `release`, `move`, `priority`, `quota`: what waits, in which order, and how that is changed.
 
 use crate::args::{Hold, Move, Priority, Queue, Quota as QuotaWords, Which};
-use crate::commands::page::{LONGEST, count, paint};
+use crate::commands::listing::{Listing, Wanted};
+use crate::commands::page::{LONGEST, count};
 use crate::commands::read;
 use crate::output;
 use crate::session::Session;
@@ -21,30 +22,29 @@ const SHOWN: usize = 50;
 /// Columns of the parameters that differ.
 const LONG: usize = 48;
 
-pub(crate) fn queue(session: &Session, words: &Queue) -> Result<ExitCode, HomeError> {
-    let snapshot = read::snapshot(session)?;
+pub(crate) fn queue(session: &Session, words: Queue) -> Result<ExitCode, HomeError> {
     if words.json {
+        let snapshot = read::snapshot(session)?;
         output::json(&Value::Array(queue::listed(&session.context, &snapshot, words.limit.unwrap_or(usize::MAX))));
-        return Ok(ExitCode::SUCCESS);
+    } else {
+        Wanted::Queue(words).listing(session)?.print(session);
     }
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(crate) fn listing(session: &Session, words: &Queue) -> Result<Listing, HomeError> {
+    let (snapshot, mut notices) = read::snapshot_and_notices(session)?;
     let standing = queue::standing(&session.context, &snapshot);
     let view = |run: &RunId| snapshot.view_of(&session.context, *run);
     let running: Vec<View<'_>> = standing.running.iter().filter_map(view).collect();
     let first = standing.queued.iter().take(words.limit.unwrap_or(SHOWN));
     let queued: Vec<(View<'_>, Option<UnixMs>)> = first.filter_map(|(run, at)| Some((view(run)?, *at))).collect();
     if standing.running.is_empty() && standing.queued.is_empty() {
-        output::notice("nothing is queued and nothing runs; `neronet submit` puts runs in the queue");
-        return Ok(ExitCode::SUCCESS);
+        notices.push("nothing is queued and nothing runs; `neronet submit` puts runs in the queue".into());
+        return Ok(Listing::nothing(notices));
     }
-    let mut table = table(session, &running, &queued);
-    if session.terminal {
-        table.fit(session.width);
-    }
-    output::print(&table.terminal(session.terminal.then_some(session.width), session.color));
-    for line in below(session, &snapshot, &standing, queued.len()) {
-        output::print_line(&paint(session, &words::one_line(&line, LONGEST), Style::Faint));
-    }
-    Ok(ExitCode::SUCCESS)
+    let below = below(session, &snapshot, &standing, queued.len());
+    Ok(Listing { notices, table: Some(table(session, &running, &queued)), below })
 }
 
 fn table(session: &Session, running: &[View<'_>], queued: &[(View<'_>, Option<UnixMs>)]) -> Table {
@@ -66,7 +66,7 @@ fn table(session: &Session, running: &[View<'_>], queued: &[(View<'_>, Option<Un
         let with = words::one_line(&assignment(view, &varying), LONG);
         let why = words::one_line(view.reason.as_deref().unwrap_or_default(), LONGEST);
         let plain = |text: String| Cell::plain(text);
-        let (id, experiment) = (view.run.id.to_string(), view.run.experiment.clone());
+        let (id, experiment) = (view.run.id.to_string(), view.run.experiment.to_string());
         table.rows.push(vec![plain(id), plain(experiment), plain(with), state, plain(starts), plain(why)]);
     };
     for view in running {

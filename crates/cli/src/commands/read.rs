@@ -8,16 +8,19 @@ use neronet_home::listing::project_of;
 use neronet_home::select;
 use neronet_home::view::{Snapshot, View};
 
-/// Everything that home knows, brought up to date where a run may have ended unseen.
+/// Everything that home knows, brought up to date where a run may have ended unseen. What is wrong with it is said.
 pub(crate) fn snapshot(session: &Session) -> Result<Snapshot, HomeError> {
-    let (snapshot, old) = Snapshot::current(&session.context)?;
-    if let Some(e) = old {
-        output::notice(&format!("warning: home could not be brought up to date, what follows may be old: {e}"));
-    }
-    for damage in &snapshot.damage {
-        output::notice(&format!("warning: {damage}"));
-    }
+    let (snapshot, notices) = snapshot_and_notices(session)?;
+    notices.iter().for_each(|notice| output::notice(notice));
     Ok(snapshot)
+}
+
+pub(crate) fn snapshot_and_notices(session: &Session) -> Result<(Snapshot, Vec<String>), HomeError> {
+    let (snapshot, old) = Snapshot::current(&session.context)?;
+    let old = old.map(|e| format!("warning: home could not be brought up to date, what follows may be old: {e}"));
+    let damage = snapshot.damage.iter().map(|damage| format!("warning: {damage}"));
+    let notices = old.into_iter().chain(damage).collect();
+    Ok((snapshot, notices))
 }
 
 /// The project to which names, tags, filters and `last` are limited.

@@ -39,7 +39,7 @@ pub(crate) fn report(session: &Session, words: &Words) -> Result<ExitCode, HomeE
     sections.push(differences(&comparison));
     sections.extend(facts(session, &chosen));
     sections.retain(|section| !section.parts.is_empty());
-    let experiments: BTreeSet<&str> = chosen.iter().map(|view| view.run.experiment.as_str()).collect();
+    let experiments: BTreeSet<&str> = chosen.iter().map(|view| &*view.run.experiment).collect();
     let projects: BTreeSet<&str> = chosen.iter().map(|view| view.sweep.project.as_str()).collect();
     let names = |set: BTreeSet<&str>| set.into_iter().collect::<Vec<_>>().join(", ");
     let report = Report {
@@ -64,7 +64,7 @@ fn runs(session: &Session, views: &[&View<'_>], told: &[Telling]) -> Section {
     columns.extend(why.then(|| Column::left("why")));
     let rows = views.iter().enumerate().map(|(at, view)| {
         let mut row = vec![Cell::plain(view.run.id.to_string())];
-        row.extend(several.then(|| Cell::plain(&view.run.experiment)));
+        row.extend(several.then(|| Cell::plain(&*view.run.experiment)));
         row.push(state(view));
         row.extend(names.iter().map(|name| Cell::plain(view.params.get(name).map(ToString::to_string).unwrap_or_default())));
         row.extend(told.iter().enumerate().map(|(nth, telling)| {

@@ -1,6 +1,7 @@
 //! `neronet serve` and `neronet down`: the daemon's beginning and end. What it is in between is decided in `daemon`.
 
 use crate::args::Serve;
+use crate::commands::listing;
 use crate::commands::page::count;
 use crate::output;
 use crate::session::Session;
@@ -37,6 +38,7 @@ pub(crate) fn serve(session: &Session, words: &Serve) -> Result<ExitCode, HomeEr
         listen: words.listen.clone(),
         until_idle: words.until_idle.map(|idle| Duration::from_millis(idle.0)),
         log: words.detached.then(|| neronet_daemon::log_of(&context.home)),
+        lister: listing::for_daemon,
     };
     let ready = |notice: &Notice| {
         if !words.detached {

@@ -67,7 +67,7 @@ fn what(session: &Session, page: &mut Page<'_>, view: &View<'_>) {
     page.heading(&format!("Run {}", view.run.id));
     page.facts(&[
         ("project", view.sweep.project.clone()),
-        ("experiment", view.run.experiment.clone()),
+        ("experiment", view.run.experiment.to_string()),
         ("sweep", format!("{} (`neronet ls sweep:{}`)", view.run.sweep, view.run.sweep)),
         ("goes on from", after(view)),
         ("asked for", wishes(&view.sweep.wishes, view.sweep.wishes.not_before.map(words::local_time))),

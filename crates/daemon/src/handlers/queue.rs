@@ -1,15 +1,18 @@
 //! The queue: how it stands, and what people say to it.
 
-use super::runs::Listed;
+use super::runs::{Listed, Object};
 use super::steer::{Done, Which, ids, with};
 use crate::refusal::Refusal;
 use crate::served::Served;
 use neronet_home::view::Snapshot;
 use neronet_home::{Context, HomeError, queue};
-use neronet_model::RunId;
 use neronet_model::queue::{Place, Quota as Limit};
+use neronet_model::{RunId, UnixMs};
 use schemars::JsonSchema;
 use serde::Deserialize;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -21,6 +24,28 @@ pub(crate) struct Queue {
 pub(crate) fn queue(served: &Served, words: Queue) -> Result<Listed, Refusal> {
     let (snapshot, _) = Snapshot::current(&served.context)?;
     Ok(Listed::of(queue::listed(&served.context, &snapshot, words.limit.unwrap_or(usize::MAX)).into_iter()))
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Wanted {
+    /// `ls` or `queue` with its words
+    wanted: BTreeMap<String, Value>,
+    /// Where it is typed
+    folder: PathBuf,
+    /// Unix time in milliseconds, where it is not now
+    now: Option<i64>,
+    /// What TZ says there
+    zone: Option<String>,
+}
+
+pub(crate) fn listing(served: &Served, words: Wanted) -> Result<Object, Refusal> {
+    let context = &served.context;
+    if words.zone != context.variable("TZ") {
+        return Err(Refusal::new(409, "the daemon is in another time zone", "make the listing without it"));
+    }
+    let wanted = Value::Object(words.wanted.into_iter().collect());
+    Ok(Object((served.lister)(Context { folder: words.folder, ..context.clone() }, wanted, words.now.map(UnixMs))?))
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]

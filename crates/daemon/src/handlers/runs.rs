@@ -94,7 +94,7 @@ pub(crate) struct One {
 }
 
 /// Of what is not described further.
-pub(crate) struct Object(Value);
+pub(crate) struct Object(pub(crate) Value);
 
 impl JsonSchema for Object {
     fn schema_name() -> Cow<'static, str> {

@@ -93,6 +93,9 @@ impl Supervisor<'_> {
         if t < self.usage.next {
             return;
         }
+        if self.usage.next == FIRST {
+            memory::let_go_of_code();
+        }
         let began = clock::boot_now();
         let pids = match &self.line {
             Some(_) => {
