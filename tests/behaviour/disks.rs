@@ -248,3 +248,31 @@ fn a_number_whose_record_was_lost_is_not_given_again() {
     assert_eq!(ids.len(), 2, "{ids:?}");
     assert_eq!(world.output(3, 1), "three\n");
 }
+
+#[test]
+fn what_runs_need_of_the_disk_is_set_aside_for_them() {
+    with_own_mounts("disks::what_runs_need_of_the_disk_is_set_aside_for_them", || {
+        let world = World::new();
+        small_disk(&world.home(), 20_000_000);
+        let command = "command = 'touch \"$WORLD/{n}\"; until [ -e \"$WORLD/go\" ]; do sleep 0.02; done'\n";
+        world.write("neronet.toml", format!("{command}params.n = [1, 2, 3]\nsweep.parallel = 3\nresources.disk = '8 MB'\n"));
+        world.say(&["submit"]).with_code(0);
+        world.wait_told("1");
+        world.wait_told("2");
+        wait_until("the third waits", || text(&world.show(3)["reason"]).starts_with("waits for 8 MB of the disk"));
+        assert!(text(&world.show(3)["reason"]).ends_with("held by 1-2"));
+        world.tell("go");
+        assert_eq!(world.ended(3)["outcome"], "finished");
+        world.write("neronet.toml", "command = 'true'\nresources.disk = '1 GB'\n");
+        let said = world.say(&["submit"]).with_code(2);
+        assert!(said.err.contains("a run needs 1 GB of the disk where home is, which has 20 MB"), "{said:#?}");
+        world.write("neronet.toml", "command = 'true'\nresources.disk = '15 MB'\n");
+        std::fs::write(world.home().join("mine"), vec![0; 8_000_000]).expect("written");
+        let said = world.say(&["submit"]).with_code(0);
+        assert!(said.err.contains("it waits for them"), "{said:#?}");
+        wait_until("it waits", || text(&world.show(4)["reason"]).starts_with("waits for 15 MB of the disk"));
+        std::fs::remove_file(world.home().join("mine")).expect("there");
+        world.say(&["stop", "4"]).with_code(0);
+        assert_eq!(world.say(&["down"]).code, Some(0));
+    });
+}

@@ -277,6 +277,11 @@ impl<'a> Drive<'a> {
             if !paused {
                 self.pause = None;
                 self.look(&known);
+                // Those that ended meanwhile have left something there.
+                if self.decided.starts.iter().any(|start| start.grant.disk > 0) {
+                    self.see();
+                    self.look(&known);
+                }
             }
             if self.unlearned.is_empty() && (paused || self.decided.starts.is_empty()) {
                 return Ok(Vec::new());

@@ -2,11 +2,12 @@
 
 use crate::context::Context;
 use crate::courtesy::{self, Left};
+use neronet_capture::space;
 use neronet_machine::{Looked, Watch, elsewhere};
 use neronet_model::RunId;
 use neronet_model::launch::Courtesy;
 use neronet_model::queue::Machine;
-use neronet_schedule::{Place, Queue, World};
+use neronet_schedule::{Disk, Place, Queue, World};
 use neronet_supervise::start::METRICS_VARIABLE;
 use std::collections::BTreeSet;
 
@@ -43,7 +44,9 @@ impl Eyes {
             Err(e) => self.trouble = Some(e.to_string()),
         }
         let used = machine.memory.saturating_sub(looked.memory_available);
+        let disk = space::disk(context.home.root()).map(|disk| Disk { free: disk.free, all: disk.total });
         let place = Place {
+            disk,
             memory_elsewhere: used.saturating_sub(queue.memory_granted(&machine.name)),
             gpus_elsewhere: elsewhere(&looked, &ours(context, &looked, queue), &queue.gpus_granted(&machine.name)),
             closed: (self.left.pause_on_battery && looked.on_battery == Some(true))

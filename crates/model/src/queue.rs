@@ -55,6 +55,9 @@ pub struct Grant {
     /// Bytes that are set aside.
     #[serde(default, skip_serializing_if = "is_default")]
     pub memory: u64,
+    /// Bytes of the disk that are set aside.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub disk: u64,
     /// Nothing: what was visible at submission stays so. Empty: none is visible.
     #[serde(default, skip_serializing_if = "is_default")]
     pub gpus: Option<Vec<GpuShare>>,

@@ -204,6 +204,7 @@ fn has(grant: &Grant, lack: &Lack) -> bool {
         Lack::Gpus { .. } => gpus(grant) > 0,
         Lack::Cpus { .. } => grant.cpus > 0,
         Lack::Memory { .. } => grant.memory > 0,
+        Lack::Disk { .. } => grant.disk > 0,
         Lack::Named { name, .. } => grant.named.contains_key(name),
         Lack::Runs { .. } => true,
         Lack::Closed(_) => false,

@@ -22,4 +22,4 @@ pub use learned::Learned;
 pub use needs::{Cpus, Gpus, Needs, Part};
 pub use queue::{Queue, Stand};
 pub use reason::{Lack, Limited, Reason};
-pub use room::{Limits, Place, World};
+pub use room::{Disk, Limits, Place, World};

@@ -15,6 +15,8 @@ pub struct Needs {
     pub memory: u64,
     /// What earlier runs took, where nobody says: no reason not to start where nothing else runs.
     pub usual_memory: u64,
+    /// Bytes of the disk.
+    pub disk: u64,
     pub named: BTreeMap<String, u64>,
 }
 
@@ -64,7 +66,7 @@ impl Needs {
 
     /// `detached`: nobody waits for the run at a terminal. `parallel`: how many of its sweep may run at a time.
     pub fn asked(resources: &Resources, detached: bool, parallel: Option<u64>, gpus: Option<u32>) -> Needs {
-        let Resources { cpus, gpu_memory, memory, named, .. } = resources;
+        let Resources { cpus, gpu_memory, memory, disk, named, .. } = resources;
         let part = gpu_memory.map_or(Part::Whole, Part::Memory);
         let count = |n: u32| if n == 0 { Gpus::Hidden } else { Gpus::Count { least: n, most: n, part } };
         let gpus = match &resources.gpus {
@@ -86,7 +88,7 @@ impl Needs {
             None => Cpus::Uncounted,
         };
         let named = named.iter().map(|(name, amount)| (name.clone(), *amount)).collect();
-        Needs { cpus, gpus, memory: memory.unwrap_or(0), usual_memory: 0, named }
+        Needs { cpus, gpus, memory: memory.unwrap_or(0), usual_memory: 0, disk: disk.unwrap_or(0), named }
     }
 
     /// With what earlier runs took where the experiment does not say what it needs.

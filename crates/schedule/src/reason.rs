@@ -29,6 +29,12 @@ pub enum Lack {
         free: u64,
         all: u64,
     },
+    /// Bytes.
+    Disk {
+        needs: u64,
+        free: u64,
+        all: u64,
+    },
     Named {
         name: String,
         needs: u64,
@@ -110,6 +116,7 @@ impl Lack {
             Lack::Cpus { needs, all, .. } if needs == all => "all CPUs that runs may have".into(),
             Lack::Cpus { needs, .. } => counted(u64::from(*needs), "CPU"),
             Lack::Memory { needs, .. } => format!("{} of memory", shown(*needs)),
+            Lack::Disk { needs, free, .. } => format!("{} of the disk, of which {} can be given to it", shown(*needs), shown(*free)),
             Lack::Named { name, needs, .. } => format!("{needs} of {name}"),
             Lack::Runs { .. } => "its turn".into(),
             Lack::Closed(why) => why.clone(),
@@ -125,6 +132,7 @@ impl Lack {
             }
             Lack::Cpus { needs, all, .. } => format!("needs {}; the machine has {all} for runs", counted(u64::from(*needs), "CPU")),
             Lack::Memory { needs, all, .. } => format!("needs {} of memory; the machine has {} for runs", shown(*needs), shown(*all)),
+            Lack::Disk { needs, all, .. } => format!("needs {} of the disk where home is, which has {}", shown(*needs), shown(*all)),
             Lack::Named { name, needs, all } => format!("needs {needs} of {name}; targets.toml says that there are {all}"),
             Lack::Runs { .. } => "targets.toml allows no runs on this machine".into(),
             Lack::Closed(why) => why.clone(),

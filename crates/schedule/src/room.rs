@@ -22,10 +22,19 @@ pub struct Place {
     pub limits: Limits,
     /// Bytes of memory that processes use which are not our runs'.
     pub memory_elsewhere: u64,
+    /// The disk that runs write to, where it is known.
+    pub disk: Option<Disk>,
     /// GPUs that processes use which are not our runs', each with a word on them.
     pub gpus_elsewhere: BTreeMap<String, String>,
     /// Nothing starts there for now, and why.
     pub closed: Option<String>,
+}
+
+/// Bytes of a disk, as far as the user may have them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Disk {
+    pub free: u64,
+    pub all: u64,
 }
 
 /// What is left to others.
@@ -46,6 +55,7 @@ pub(crate) struct Used {
     cpus: u32,
     cores: BTreeSet<u32>,
     memory: u64,
+    disk: u64,
     /// Thousandths by GPU.
     gpus: BTreeMap<String, u32>,
     named: BTreeMap<String, u64>,
@@ -57,6 +67,7 @@ impl Used {
         self.cpus += grant.cpus;
         self.cores.extend(&grant.cores);
         self.memory = self.memory.saturating_add(grant.memory);
+        self.disk = self.disk.saturating_add(grant.disk);
         for share in grant.gpus.iter().flatten() {
             *self.gpus.entry(share.id.clone()).or_default() += share.share;
         }
@@ -70,6 +81,7 @@ impl Used {
         self.cpus = self.cpus.saturating_sub(grant.cpus);
         self.cores.retain(|core| !grant.cores.contains(core));
         self.memory = self.memory.saturating_sub(grant.memory);
+        self.disk = self.disk.saturating_sub(grant.disk);
         for share in grant.gpus.iter().flatten() {
             if let Some(used) = self.gpus.get_mut(&share.id) {
                 *used = used.saturating_sub(share.share);
@@ -131,6 +143,13 @@ impl<'w> Room<'w> {
         if memory > free {
             return Err(Lack::Memory { needs: memory, free, all: self.memory() });
         }
+        if let Some(disk) = &self.place.disk {
+            // How much of theirs the others have written by now is not known, so all of it is still set aside.
+            let free = if ever { disk.all } else { disk.free.saturating_sub(self.used.disk) };
+            if needs.disk > free {
+                return Err(Lack::Disk { needs: needs.disk, free, all: disk.all });
+            }
+        }
         for (name, amount) in &needs.named {
             let all = limits.named.get(name).copied().unwrap_or(0);
             let free = all.saturating_sub(self.used.named.get(name).copied().unwrap_or(0));
@@ -138,7 +157,7 @@ impl<'w> Room<'w> {
                 return Err(Lack::Named { name: name.clone(), needs: *amount, all });
             }
         }
-        Ok(Grant { machine: machine.name.clone(), cpus, cores, memory, gpus, named: needs.named.clone() })
+        Ok(Grant { machine: machine.name.clone(), cpus, cores, memory, disk: needs.disk, gpus, named: needs.named.clone() })
     }
 
     fn cpus(&self, needs: &Needs, gpus: &[GpuShare]) -> Result<(u32, Vec<u32>), Lack> {

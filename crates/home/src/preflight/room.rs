@@ -121,8 +121,13 @@ impl<'e> Load<'e> {
         let advice = "free some space, or let NERONET_HOME name a folder on a larger disk";
         let free = shown(disk.free);
         if let Some((said, place)) = self.said.filter(|(said, _)| *said > disk.free) {
-            let message = format!("a run needs {} ([resources] disk), and {free} are free{by} on {mount}, where home is", shown(said));
-            problems.push(place.error(message, Some(advice.to_string())));
+            if said <= disk.total {
+                let message = format!(
+                    "a run needs {} of the disk, and {free} are free{by} on {mount}, where home is: it waits for them",
+                    shown(said)
+                );
+                problems.push(place.warning(message, Some(advice.to_string())));
+            }
         } else if self.bytes > disk.free {
             let ground = self.expected.as_ref().map(|expected| format!(", as {} earlier did", expected.runs)).unwrap_or_default();
             let message = format!("{them} about {}{ground}, and {free} are free{by} on {mount}, where home is", shown(self.bytes));
@@ -162,13 +167,15 @@ fn never_fits(context: &Context, world: &World, plan: &Plan, experiment: &Experi
     let needs = Needs::asked(resources, true, experiment.parallel, gpus);
     // Each by itself, so that all that is too much is told at once.
     let whole = Needs::asked(&Resources { gpu_memory: None, ..resources.clone() }, true, None, gpus).gpus;
-    let nothing = || Needs { cpus: Cpus::Uncounted, gpus: queue::Gpus::Inherited, memory: 0, usual_memory: 0, named: BTreeMap::new() };
+    let nothing =
+        || Needs { cpus: Cpus::Uncounted, gpus: queue::Gpus::Inherited, memory: 0, usual_memory: 0, disk: 0, named: BTreeMap::new() };
     let lack = |name: &'static str, part: Needs| Some((key(experiment, name)?, Queue::never_fits(world, &part)?));
     let gpus = lack("gpus", Needs { gpus: whole, ..nothing() });
     let lacks = [
         lack("cpus", Needs { cpus: needs.cpus, ..nothing() }),
         gpus.or_else(|| lack("gpu_memory", Needs { gpus: needs.gpus, ..nothing() })),
         lack("memory", Needs { memory: needs.memory, ..nothing() }),
+        lack("disk", Needs { disk: needs.disk, ..nothing() }),
         lack("named", Needs { named: needs.named.clone(), ..nothing() }),
     ];
     let told = |(place, lack): (&Wanted, Lack)| {

@@ -190,7 +190,7 @@ fn lacks(queue: &Queue, world: &World, lack: &Lack, starts: &[neronet_schedule::
         // Whole ones alone lack GPUs as such: a machine that has so many free lacks something else too.
         Lack::Gpus { needs, all, free, .. } => free < needs && needs <= all && world.places.iter().any(|place| free_gpus(place) < *needs),
         Lack::Cpus { needs, free, .. } => free < needs,
-        Lack::Memory { needs, free, .. } => free < needs,
+        Lack::Memory { needs, free, .. } | Lack::Disk { needs, free, .. } => free < needs,
         Lack::Named { .. } | Lack::Runs { .. } => !queue.counts().1.eq(&0) || !starts.is_empty(),
         Lack::Closed(_) => world.places.iter().any(|place| place.closed.is_some()),
     }

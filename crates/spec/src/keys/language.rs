@@ -146,7 +146,7 @@ static RESOURCES: Section = section("[resources]", &[
     key("gpus", Kind::Gpus, "A number, \"all\", a range such as \"2-8\", a fraction such as 0.5, or an expression of parameters; 0 hides them"),
     key("gpu_memory", Kind::Size, "Memory of each GPU: runs that say so share one"),
     key("memory", Kind::Size, "Main memory"),
-    key("disk", Kind::Size, "Room on the disk").later(When::Queue, "reserves nothing"),
+    key("disk", Kind::Size, "Room on the disk where home is"),
     key("named", Kind::Amounts, "Licences and the like, of which config.toml says how many there are: matlab = 1"),
     key("time", Kind::Duration, "The whole training is asked to stop after this"),
     key("slot", Kind::Duration, "One attempt, where a cluster limits it; the training goes on in the next one").later(When::Queue, "knows no slots"),
