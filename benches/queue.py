@@ -74,7 +74,8 @@ STEPS = 40
 
 
 def gaps(folder):
-    steps = sorted([int(time) / 1e9 for time in line.split()] for file in folder.rglob("begun_ended") for line in file.read_text().splitlines())
+    lines = [line for file in folder.rglob("begun_ended") for line in file.read_text().splitlines()]
+    steps = sorted([int(time) / 1e9 for time in line.split()] for line in lines)
     if len(steps) != STEPS:
         bench.fail(f"{STEPS} commands were to note their times below {folder}; {len(steps)} did")
     return [following[0] - step[1] for step, following in zip(steps, steps[1:])]
