@@ -84,6 +84,30 @@ def expect_finished(env, count, cwd=None):
     return runs
 
 
+def no_ops(name, count):
+    """A project whose sweep is so many runs of /bin/true, two at a time."""
+    work = folder(name)
+    numbers = ", ".join(map(str, range(count)))
+    (work / "neronet.toml").write_text(f'command = ["/bin/true", "{{n}}"]\n[params]\nn = [{numbers}]\n[sweep]\nparallel = 2\n')
+    return work
+
+
+def xargs(count):
+    """The floor of those runs: as many processes, two at a time, and nothing else."""
+    return run(["sh", "-c", f"seq {count} | xargs -P2 -n1 /bin/true"], root())
+
+
+def submit(work, env):
+    """Submits the project and waits until all of its runs have ended. The first call with a home starts its daemon, which stops
+    with the benchmark at the latest."""
+    atexit.register(down, env)
+    return run([NERONET, "submit", "--wait", "--quiet", "--yes"], work, env)
+
+
+def down(env):
+    subprocess.run([NERONET, "down"], env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
 def fail(why):
     sys.exit(f"error: the measurement failed: {why}")
 

@@ -7,15 +7,9 @@ import _bench as bench
 ROUNDS = 9
 RUNS = 200
 MANY = 100_000
-SPEC = 'command = ["/bin/true", "{{n}}"]\n\n[params]\nn = [{numbers}]\n\n[sweep]\nparallel = 2\n'
 
-work = bench.folder("work")
-(work / "neronet.toml").write_text(SPEC.format(numbers=", ".join(map(str, range(RUNS)))))
+work = bench.no_ops("work", RUNS)
 homes = []
-
-
-def xargs():
-    return bench.run(["sh", "-c", f"seq {RUNS} | xargs -P2 -n1 /bin/true"], work)
 
 
 def sweep():
@@ -23,13 +17,12 @@ def sweep():
     return bench.run([bench.NERONET, "run", "--quiet"], work, homes[-1])
 
 
-times = bench.alternate(ROUNDS, xargs=xargs, sweep=sweep)
+times = bench.alternate(ROUNDS, xargs=lambda: bench.xargs(RUNS), sweep=sweep)
 for env in homes:
     bench.expect_finished(env, RUNS, work)
 
 # How long 100,000 combinations take to be read and shown, of which nothing is started.
-many = bench.folder("many")
-(many / "neronet.toml").write_text(SPEC.format(numbers=", ".join(map(str, range(MANY)))))
+many = bench.no_ops("many", MANY)
 check = [bench.run_with_memory([bench.NERONET, "check"], many, homes[0]) for _ in range(3)]
 seconds, memory = bench.spread([took for took, _ in check]), f"{max(most for _, most in check) / 1e6:.0f} MB"
 

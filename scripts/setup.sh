@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
 # Makes ready what a target needs: `setup.sh tools` looks only, `setup.sh demo` also makes the demo's Python environment and data,
 # `setup.sh recipes` the Python environment of docs/recipes.md (PyTorch, Hydra, Lightning: about 5 GB and some minutes).
+# `setup.sh peers` the queues that the benchmarks measure beside ours, as far as they can be got.
 # Done once; later calls take a blink. PYTHON=… chooses the interpreter, FRAMEWORK=torch|jax the demo's framework.
 . "$(dirname "$0")/lib.sh"
 . scripts/venv.sh
+. scripts/peers.sh
 
 # newer WANTED FOUND: is version FOUND at least WANTED?
 newer() { [ "$(printf '%s\n%s\n' "$1" "$2" | sort -V | head -n 1)" = "$1" ]; }
@@ -76,5 +78,6 @@ case ${1:-tools} in
     tools) tools ;;
     demo) tools && demo ;;
     recipes) tools && recipes ;;
-    *) die "setup.sh $1: it is tools, demo or recipes" ;;
+    peers) tools && peers ;;
+    *) die "setup.sh $1: it is tools, demo, recipes or peers" ;;
 esac
