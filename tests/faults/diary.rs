@@ -6,6 +6,9 @@ use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+/// Of so many runs one page is read, besides those of all runs that were tried more often than twice.
+const PAGES: u64 = 20;
+
 /// What one attempt wrote of itself. Moments are lines of the file that all of them write.
 #[derive(Debug, Default)]
 struct Pages {
@@ -25,11 +28,18 @@ struct Pages {
 
 type Diary = BTreeMap<(u64, u64), Pages>;
 
-fn read(path: &Path) -> Diary {
-    let mut diary = Diary::new();
+/// What people did to runs, in the same file: `asked` when a stop was acknowledged, `again` before another attempt was asked for.
+type Marks = BTreeMap<u64, BTreeMap<usize, String>>;
+
+fn read(path: &Path) -> (Diary, Marks) {
+    let (mut diary, mut marks) = (Diary::new(), Marks::new());
     for (at, line) in std::fs::read_to_string(path).unwrap_or_default().lines().enumerate() {
         let words: Vec<&str> = line.split(' ').collect();
         let number = |i: usize| words.get(i).and_then(|word| word.parse::<i64>().ok()).unwrap_or_else(|| panic!("half a line: {line}"));
+        if number(1) == 0 {
+            marks.entry(number(0) as u64).or_default().insert(at, words[3].to_string());
+            continue;
+        }
         let pages = diary.entry((number(0) as u64, number(1) as u64)).or_insert_with(|| Pages { first: at, ..Pages::default() });
         pages.last = at;
         pages.pids.insert(number(2));
@@ -45,7 +55,7 @@ fn read(path: &Path) -> Diary {
             _ => panic!("no word of the diary: {line}"),
         }
     }
-    diary
+    (diary, marks)
 }
 
 /// What the spool says of an attempt.
@@ -89,7 +99,7 @@ impl Told {
 
 /// When nothing runs any more.
 pub(crate) fn compare(load: &mut Load, runs: &[Value], context: &str) {
-    let diary = read(&load.world.path("diary"));
+    let (diary, marks) = read(&load.world.path("diary"));
     journal_is_whole(&load.world.home(), context);
     let log = std::fs::read_to_string(load.world.home().join("daemon.log")).unwrap_or_default();
     assert!(!log.contains("panicked"), "{context}: {log}");
@@ -101,26 +111,11 @@ pub(crate) fn compare(load: &mut Load, runs: &[Value], context: &str) {
     }
     let mut came_to: BTreeMap<String, u64> = BTreeMap::new();
     for (id, run) in &known {
-        let mut context = format!("{context}: run {id}");
-        let mut failed = 0;
-        for n in 1..=run["attempts"].as_u64().expect("a number") {
-            let folder = load.world.home().join(format!("runs/{id}/attempts/{n}"));
-            let told = Told::of(&folder, &format!("{context}, attempt {n}"));
-            one_attempt(load, (*id, &folder), diary.get(&(*id, n)), &told, &format!("{context}, attempt {n}"));
-            *came_to.entry(told.outcome.clone().unwrap_or_else(|| "nothing, it never began".into())).or_default() += 1;
-            failed += u64::from(matches!(told.outcome.as_deref(), Some("failed" | "unknown")));
-            if n == run["attempts"].as_u64().unwrap_or_default() {
-                context += &format!(", {told:?}, {:?}: {run:#}", diary.get(&(*id, n)));
-                agrees_with_its_last_attempt(run, &told, &context);
-            }
-        }
-        resumes_where_it_was(load, *id, &diary, &context);
-        let retries = retries_of(run["experiment"].as_str().unwrap_or_default());
-        let not_started = run["reason"].as_str().is_some_and(|reason| reason.starts_with("could not be started"));
-        // A `desk` is begun again where it was lost alone.
-        if !load.asked.contains(id) && !load.again.contains(id) && !not_started && run["experiment"] != "desk" {
-            let given_up = run["outcome"] != "finished";
-            assert!(failed <= retries + 1 && (!given_up || failed == retries + 1), "{context}: {failed} failures, {retries} retries");
+        let context = format!("{context}: run {id}");
+        let all = one_run(load, *id, run, &diary, &context);
+        what_was_stopped_stays_so(*id, &all, &diary, marks.get(id), &context);
+        for told in all {
+            *came_to.entry(told.outcome.unwrap_or_else(|| "nothing, it never began".into())).or_default() += 1;
         }
     }
     load.counts.retain(|what, _| !what.starts_with("attempt: ") && !what.starts_with("run: "));
@@ -135,7 +130,7 @@ pub(crate) fn compare(load: &mut Load, runs: &[Value], context: &str) {
         let most = known
             .values()
             .find(|run| run["sweep"].as_u64() == Some(sweep))
-            .map_or(8, |run| parallel_of(run["experiment"].as_str().unwrap_or_default()));
+            .map_or(6, |run| parallel_of(run["experiment"].as_str().unwrap_or_default()));
         let of_it = |run: u64| known.get(&run).is_some_and(|run| run["sweep"].as_u64() == Some(sweep));
         never_more_than(&format!("of sweep {sweep}"), most, of_it, &diary, context);
     }
@@ -143,6 +138,34 @@ pub(crate) fn compare(load: &mut Load, runs: &[Value], context: &str) {
     for run in known.keys() {
         never_more_than("of one run", 1, |other| other == *run, &diary, &format!("{context}: run {run}"));
     }
+}
+
+/// All attempts of a run.
+fn one_run(load: &Load, id: u64, run: &Value, diary: &Diary, context: &str) -> Vec<Told> {
+    let mut all = Vec::new();
+    for n in 1..=run["attempts"].as_u64().expect("a number") {
+        let folder = load.world.home().join(format!("runs/{id}/attempts/{n}"));
+        let context = format!("{context}, attempt {n}");
+        let told = Told::of(&folder, &context);
+        one_attempt(load, (id, &folder), diary.get(&(id, n)), &told, &context);
+        all.push(told);
+    }
+    let last = all.last().expect("each has one");
+    let context = format!("{context}, {last:?}: {run:#}");
+    agrees_with_its_last_attempt(run, last, &context);
+    if all.len() > 2 || id.is_multiple_of(PAGES) {
+        page_agrees(load, id, &all, &context);
+    }
+    resumes_where_it_was(load, id, diary, &context);
+    let retries = retries_of(run["experiment"].as_str().unwrap_or_default());
+    let not_started = run["reason"].as_str().is_some_and(|reason| reason.starts_with("could not be started"));
+    // A `desk` is begun again where it was lost alone.
+    if !load.asked.contains(&id) && !load.again.contains(&id) && !not_started && run["experiment"] != "desk" {
+        let failed = all.iter().filter(|told| matches!(told.outcome.as_deref(), Some("failed" | "unknown"))).count() as u64;
+        let given_up = run["outcome"] != "finished";
+        assert!(failed <= retries + 1 && (!given_up || failed == retries + 1), "{context}: {failed} failures, {retries} retries");
+    }
+    all
 }
 
 /// What is allowed where: an end is unknown only where the keeper was killed, and an attempt ends by KILL only where the run was.
@@ -191,6 +214,34 @@ fn agrees_with_its_last_attempt(run: &Value, told: &Told, context: &str) {
         None => assert!(matches!(outcome, "stopped" | "failed"), "{context}"),
     }
     assert!(outcome == "finished" || run["reason"].as_str().is_some_and(|reason| !reason.is_empty()), "{context}: no reason");
+    if let Some(step) = told.steps.last() {
+        assert_eq!(run["metrics"]["loss"]["last"].as_f64(), format!("0.{}", 1000 + step).parse().ok(), "{context}");
+    }
+}
+
+/// What begins after a stop was acknowledged was being started then: nothing follows it before somebody asks for that.
+fn what_was_stopped_stays_so(run: u64, all: &[Told], diary: &Diary, marks: Option<&BTreeMap<usize, String>>, context: &str) {
+    for (n, told) in (1..).zip(all) {
+        let Some(pages) = diary.get(&(run, n)) else { continue };
+        let last = marks.and_then(|marks| marks.range(..pages.first).next_back());
+        let asked = last.is_some_and(|(_, word)| word == "asked");
+        let goes_on = asked && matches!(told.outcome.as_deref(), Some("finished" | "failed"));
+        assert!(!goes_on, "{context}: attempt {n} began after the run was stopped: {told:?}, {pages:?}, {marks:?}");
+    }
+}
+
+/// The page of a run says of each attempt what its spool does.
+fn page_agrees(load: &Load, run: u64, told: &[Told], context: &str) {
+    let said = load.say(&["show", &run.to_string(), "--json"]);
+    let page: Value = serde_json::from_slice(&said.stdout).unwrap_or_else(|e| panic!("{context}: {e}"));
+    for attempt in page["attempts"].as_array().into_iter().flatten() {
+        let told = &told[attempt["n"].as_u64().expect("a number") as usize - 1];
+        // Of one that was stopped before it began the journal alone knows.
+        if told.outcome.is_some() {
+            assert_eq!(attempt["outcome"].as_str(), told.outcome.as_deref(), "{context}: {attempt:#}");
+        }
+        assert_eq!((attempt["exit_code"].as_i64(), attempt["signal"].as_i64()), (told.code, told.signal), "{context}: {attempt:#}");
+    }
 }
 
 /// A further attempt begins behind a step that one before saved, and where nobody who saw to that one was killed, behind the last.

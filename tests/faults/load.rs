@@ -3,6 +3,8 @@
 use crate::world::{Process, Random, Role, World};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs::OpenOptions;
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::{Child, Output, Stdio};
 
@@ -11,7 +13,7 @@ const LOAD: usize = 200;
 
 /// Of what `[resources] named` asks for there are so many, and no more runs than that at a time.
 pub(crate) const DESKS: usize = 2;
-pub(crate) const AT_A_TIME: usize = 12;
+pub(crate) const AT_A_TIME: usize = 8;
 
 /// All runs write in one file, a line at once, so that the order of everything is known: `RUN ATTEMPT PID WORD [NUMBER]`.
 /// What is about to be done is written before, what was done behind it.
@@ -55,29 +57,29 @@ const KINDS: [Kind; 6] = [
         name: "grid",
         runs: 24,
         retries: 0,
-        parallel: 8,
-        spec: "params.steps = [3, 6, 12]\nparams.pause = [0.02, 0.08]\nparams.manner = ['plain', 'saves']\nparams.copy = [1, 2]\n",
+        parallel: 6,
+        spec: "params.steps = [3, 6, 12]\nparams.pause = [0.04, 0.2]\nparams.manner = ['plain', 'saves']\nparams.copy = [1, 2]\n",
     },
     Kind { name: "narrow", runs: 6, retries: 0, parallel: 2, spec: "params.steps = [2, 4, 6]\nparams.copy = [1, 2]\n" },
     Kind {
         name: "crashing",
         runs: 16,
         retries: 2,
-        parallel: 8,
+        parallel: 6,
         spec: "params.steps = [4, 9]\nparams.crashes = [0, 1, 2, 3]\nparams.copy = [1, 2]\nretry.times = 2\n",
     },
     Kind {
         name: "desk",
         runs: 8,
         retries: 1,
-        parallel: 8,
+        parallel: 6,
         spec: "params.steps = [3, 8]\nparams.copy = [1, 2, 3, 4]\nresources.named = { desk = 1 }\nretry = { times = 1, on = ['lost'] }\n",
     },
     Kind {
         name: "saving",
         runs: 12,
         retries: 3,
-        parallel: 8,
+        parallel: 6,
         spec: "params.steps = [6, 12]\nparams.crashes = [0, 1, 2]\nparams.manner = 'saves'\nparams.copy = [1, 2]\ncheckpoints.paths = ['ckpt/*']\n\
                retry = { times = 3, backoff = '1s' }\nresume.automatic = true\n",
     },
@@ -86,14 +88,14 @@ const KINDS: [Kind; 6] = [
         name: "stages",
         runs: 8,
         retries: 0,
-        parallel: 8,
+        parallel: 6,
         spec: "[[experiment]]\nname = 'first'\nparams.steps = [3, 5]\nparams.copy = [1, 2]\n\
                [[experiment]]\nname = 'second'\nafter = 'first'\nmatch = ['steps', 'copy']\nparams.steps = [3, 5]\nparams.copy = [1, 2]\n",
     },
 ];
 
 pub(crate) fn parallel_of(experiment: &str) -> usize {
-    KINDS.iter().find(|kind| kind.name == experiment).map_or(8, |kind| kind.parallel)
+    KINDS.iter().find(|kind| kind.name == experiment).map_or(6, |kind| kind.parallel)
 }
 pub(crate) fn retries_of(experiment: &str) -> u64 {
     KINDS.iter().find(|kind| kind.name == experiment).map_or(0, |kind| kind.retries)
@@ -138,7 +140,7 @@ impl Load {
                 "command = ['sh', 'work.sh', '{diary}', '{{steps}}', '{{pause}}', '{{manner}}', '{{crashes}}', '{{salt}}', '{{copy}}']\n"
             );
             given += &format!("sweep.parallel = {parallel}\n");
-            for (name, value) in [("pause", "0.04"), ("manner", "'plain'"), ("crashes", "0"), ("salt", "0")] {
+            for (name, value) in [("pause", "0.1"), ("manner", "'plain'"), ("crashes", "0"), ("salt", "0")] {
                 if !spec.contains(&format!("params.{name} =")) {
                     given += &format!("params.{name} = {value}\n");
                 }
@@ -224,6 +226,28 @@ impl Load {
         UnderWay { child, number: self.submitted.len() - 1, killed: false }
     }
 
+    /// Stops a run, or begins it again. In the diary stands when that was acknowledged, and when it was asked for.
+    pub(crate) fn steer(&mut self, words: &[&str], runs: &[u64]) -> bool {
+        if words[0] == "retry" {
+            runs.iter().for_each(|run| self.mark(*run, "again"));
+            self.again.extend(runs);
+        } else {
+            self.asked.extend(runs);
+        }
+        let ids: Vec<String> = runs.iter().map(u64::to_string).collect();
+        let done = self.say(&[words, ids.iter().map(String::as_str).collect::<Vec<_>>().as_slice()].concat()).status.success();
+        if done && words[0] != "retry" {
+            runs.iter().for_each(|run| self.mark(*run, "asked"));
+        }
+        self.count(&format!("people: {}, {}", words[0], if done { "done" } else { "refused" }));
+        done
+    }
+
+    fn mark(&self, run: u64, word: &str) {
+        let diary = OpenOptions::new().append(true).create(true).open(self.world.path("diary")).expect("opened");
+        (&diary).write_all(format!("{run} 0 0 {word} 0\n").as_bytes()).expect("written");
+    }
+
     /// Waits for a submission and notes what it came to.
     pub(crate) fn acknowledge(&mut self, UnderWay { child, number, killed }: UnderWay, context: &str) {
         let said = child.wait_with_output().expect("it is ours");
@@ -255,8 +279,8 @@ pub(crate) fn reason(run: &Value) -> &str {
 
 /// It does not start before somebody sees to a run that failed: one that it goes on from, or one before that.
 pub(crate) fn is_held_by_a_failure(run: &Value, queue: &[Value]) -> bool {
-    let before = reason(run).strip_prefix("after run ");
-    let upstream = before.and_then(|id| queue.iter().find(|other| other["id"].to_string() == id));
+    let before = reason(run).strip_prefix("after run ").and_then(|id| id.parse::<u64>().ok());
+    let upstream = before.and_then(|id| queue.iter().find(|other| other["id"].as_u64() == Some(id)));
     reason(run).starts_with("held: run ") || upstream.is_some_and(|upstream| is_held_by_a_failure(upstream, queue))
 }
 

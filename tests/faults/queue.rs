@@ -8,6 +8,7 @@ use crate::load::{Load, is_held_by_a_failure, reason};
 use crate::number;
 use crate::world::{Process, Random, Role};
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -29,6 +30,8 @@ enum Victim {
     /// Of one attempt.
     KeeperAndSupervisor,
     KeeperAndRun,
+    /// And the run is stopped then.
+    KeeperOfWhatIsStopped,
     DaemonAndKeepers,
     Submission,
     AllButRuns,
@@ -37,7 +40,7 @@ enum Victim {
     People,
 }
 
-const VICTIMS: [Victim; 15] = [
+const VICTIMS: [Victim; 16] = [
     Victim::Nobody,
     Victim::Daemon,
     Victim::DaemonTwice,
@@ -47,6 +50,7 @@ const VICTIMS: [Victim; 15] = [
     Victim::Runs,
     Victim::KeeperAndSupervisor,
     Victim::KeeperAndRun,
+    Victim::KeeperOfWhatIsStopped,
     Victim::DaemonAndKeepers,
     Victim::Submission,
     Victim::AllButRuns,
@@ -93,7 +97,14 @@ fn one_round(load: &mut Load, victim: Victim, random: &mut Random, context: &str
         Victim::Daemon => load.kill(|process| process.role == Role::Daemon),
         Victim::DaemonTwice => {
             load.kill(|process| process.role == Role::Daemon);
-            let mut started = load.world.neronet().args(["serve", "--background"]).stderr(Stdio::null()).spawn().expect("neronet starts");
+            let mut started = load
+                .world
+                .neronet()
+                .args(["serve", "--background"])
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .spawn()
+                .expect("neronet starts");
             std::thread::sleep(Duration::from_micros(random.below(60_000)));
             load.kill(|process| process.role == Role::Daemon);
             started.wait().expect("it is ours");
@@ -102,10 +113,16 @@ fn one_round(load: &mut Load, victim: Victim, random: &mut Random, context: &str
         Victim::Keepers => kill_some(load, &[Role::Keeper], random),
         Victim::Supervisors => kill_some(load, &[Role::Supervisor], random),
         Victim::Runs => kill_some(load, &[Role::Training], random),
-        Victim::KeeperAndSupervisor => {
+        Victim::KeeperAndSupervisor | Victim::KeeperOfWhatIsStopped => {
             let keepers: Vec<Process> = load.world.processes().into_iter().filter(|process| process.role == Role::Keeper).collect();
-            let chosen = keepers.get(random.below(keepers.len().max(1) as u64) as usize).map(|keeper| keeper.attempt.clone());
-            load.kill(|process| chosen.as_ref() == Some(&process.attempt));
+            if let Some(Process { attempt, .. }) = keepers.get(random.below(keepers.len().max(1) as u64) as usize) {
+                let role = (victim == Victim::KeeperOfWhatIsStopped).then_some(Role::Keeper);
+                load.kill(|process| process.attempt == *attempt && role.is_none_or(|role| process.role == role));
+                let run = attempt.iter().rev().nth(2).and_then(|run| run.to_str()?.parse().ok());
+                if let Some(run) = run.filter(|_| role.is_some()) {
+                    load.steer(&["stop"], &[run]);
+                }
+            }
         }
         Victim::KeeperAndRun => kill_some(load, &[Role::Keeper, Role::Training], random),
         Victim::DaemonAndKeepers => load.kill(|process| matches!(process.role, Role::Daemon | Role::Keeper)),
@@ -157,18 +174,12 @@ fn people(load: &mut Load, random: &mut Random) {
         let among = if random.below(3) == 0 { chosen.len() } else { chosen.len().min(14) } as u64;
         let run = chosen[random.below(among) as usize];
         let text = run.to_string();
-        let words = match word {
-            "retry" => vec!["retry", &text, "--detach"],
-            "move" => vec!["move", &text, "--last"],
-            _ => vec![word, &text],
-        };
         match word {
-            "stop" | "kill" => load.asked.insert(run),
-            "retry" => load.again.insert(run),
-            _ => true,
-        };
-        let done = if load.say(&words).status.success() { "done" } else { "refused" };
-        load.count(&format!("people: {word}, {done}"));
+            "stop" | "kill" => drop(load.steer(&[word], &[run])),
+            "retry" => drop(load.steer(&["retry", "--detach", "--quiet"], &[run])),
+            "move" => drop(load.say(&["move", &text, "--last"])),
+            _ => drop(load.say(&[word, &text])),
+        }
     }
 }
 
@@ -181,8 +192,9 @@ fn compare_at_rest(load: &mut Load, context: &str) {
     loop {
         let queue = load.queue();
         let held = |run: &&Value| reason(run).starts_with("held by");
-        let ids: Vec<String> = queue.iter().filter(held).map(|run| run["id"].to_string()).collect();
-        tell(load, &["release"], &ids);
+        for run in queue.iter().filter(held) {
+            load.say(&["release", &run["id"].to_string()]);
+        }
         let left = queue.iter().filter(|run| !is_held_by_a_failure(run, &queue)).count();
         let processes = load.world.processes();
         let nobody = processes.iter().all(|process| matches!(process.role, Role::Daemon | Role::Nursery));
@@ -192,8 +204,8 @@ fn compare_at_rest(load: &mut Load, context: &str) {
                 break;
             }
             // So that those behind them have their turn.
-            load.again.extend(failed.iter().filter_map(|run| run.parse::<u64>().ok()));
-            tell(load, &["retry", "--detach", "--quiet"], &failed);
+            load.steer(&["retry", "--detach", "--quiet"], &failed.into_iter().collect::<Vec<_>>());
+            least = usize::MAX;
         }
         if left < least {
             (deadline, least) = (Instant::now() + PATIENCE, left);
@@ -204,20 +216,12 @@ fn compare_at_rest(load: &mut Load, context: &str) {
     diary::compare(load, &load.list(), context);
 }
 
-fn tell(load: &Load, words: &[&str], runs: &[String]) {
-    if !runs.is_empty() {
-        load.say(&[words, runs.iter().map(String::as_str).collect::<Vec<_>>().as_slice()].concat());
-    }
-}
-
 /// The runs that queued ones wait for. It is true of each that it has ended, and not well.
-fn failures_that_hold(queue: &[Value], runs: &[Value], context: &str) -> Vec<String> {
-    let mut failed: Vec<String> =
-        queue.iter().filter_map(|run| Some(reason(run).strip_prefix("held: run ")?.split(',').next()?.into())).collect();
-    failed.sort();
-    failed.dedup();
+fn failures_that_hold(queue: &[Value], runs: &[Value], context: &str) -> BTreeSet<u64> {
+    let held = |run| reason(run).strip_prefix("held: run ")?.split(',').next()?.parse().ok();
+    let failed: BTreeSet<u64> = queue.iter().filter_map(held).collect();
     for id in &failed {
-        let run = runs.iter().find(|run| run["id"].to_string() == *id);
+        let run = runs.iter().find(|run| run["id"].as_u64() == Some(*id));
         let holds = run.is_some_and(|run| run["state"] == "ended" && run["outcome"] != "finished");
         assert!(holds, "{context}: run {id} is said to hold others: {run:#?}");
     }
