@@ -1,6 +1,6 @@
 //! The queue through the command line: order, holds, dependencies, retries, resources, and a daemon that is killed.
 
-use crate::world::{World, process_named, signal, text, wait_until};
+use crate::world::{World, process_named, runs, signal, text, wait_until};
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
@@ -97,7 +97,9 @@ fn what_somebody_stopped_is_not_begun_again_by_itself() {
     world.say(&["submit"]).with_code(0);
     world.wait_told("tries");
     // Nobody sees how it ends then, which is otherwise a reason to try again.
-    signal(world.pid(1, "begun", "keeper"), Signal::SIGKILL);
+    let keeper = world.pid(1, "begun", "keeper");
+    signal(keeper, Signal::SIGKILL);
+    wait_until("its keeper is gone", || !runs(keeper));
     world.say(&["stop", "1"]).with_code(0);
     let run = world.ended(1);
     assert_eq!((&run["outcome"], run["attempts"].as_array().map(Vec::len)), (&"lost".into(), Some(1)), "{run:#}");

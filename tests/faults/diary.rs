@@ -168,7 +168,13 @@ fn one_run(load: &Load, id: u64, run: &Value, diary: &Diary, context: &str) -> V
     all
 }
 
-/// What is allowed where: an end is unknown only where the keeper was killed, and an attempt ends by KILL only where the run was.
+/// What is allowed where, of an attempt:
+/// - finished or failed with a code: its diary ends with just that, and the other way round;
+/// - failed by KILL: its process was killed here, perhaps behind its last line;
+/// - failed without code and signal: it was never executed, as whoever was to start it was killed;
+/// - stopped: somebody asked for it;
+/// - unknown (of the run: lost): its keeper was killed, whatever the diary says; everything that it printed is on record;
+/// - no end on record: it was never executed.
 fn one_attempt(load: &Load, (run, folder): (u64, &Path), pages: Option<&Pages>, told: &Told, context: &str) {
     let empty = Pages::default();
     let (wrote, pages) = (pages.is_some(), pages.unwrap_or(&empty));

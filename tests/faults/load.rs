@@ -8,7 +8,8 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::{Child, Output, Stdio};
 
-/// How many runs are queued or at work at any time.
+/// How many runs are queued or at work whenever a round begins. What waits for a run that failed is not counted: it starts when
+/// somebody sees to that, which happens between the rounds, at rest.
 const LOAD: usize = 200;
 
 /// Of what `[resources] named` asks for there are so many, and no more runs than that at a time.

@@ -1,5 +1,6 @@
 //! Kills the daemon, nurseries, keepers, supervisors, runs and submissions at random instants under a load of about 200 runs, which
-//! is kept up by further submissions, also while daemons die; and compares the runs' own diaries with what neronet says.
+//! is kept up by further submissions, also while daemons die; and compares the runs' own diaries with what neronet says: now and then
+//! and at the end, when nothing is killed any more and all have ended.
 //!
 //! `FAULT_QUEUE_ROUNDS` says how many rounds (default: `FAULT_ROUNDS`), `FAULT_SEED` repeats what is done; both are printed.
 
