@@ -3,8 +3,9 @@
 . "$(dirname "$0")/lib.sh"
 
 export PROPTEST_CASES=${PROPTEST_CASES:-20000}
+export FAULT_QUEUE_ROUNDS=${FAULT_QUEUE_ROUNDS:-${ROUNDS:-300}}
 export ROUNDS=${ROUNDS:-200}
 export SIM_SEEDS=${SIM_SEEDS:-10000}
 started=$SECONDS
 scripts/test.sh unit faults clusters browser
-say "Soaked for $((SECONDS - started)) s: $ROUNDS rounds of faults, $PROPTEST_CASES cases a property, $SIM_SEEDS seeds of the queue."
+say "Soaked for $((SECONDS - started)) s: $ROUNDS rounds of faults and $FAULT_QUEUE_ROUNDS of a loaded queue, $PROPTEST_CASES cases a property, $SIM_SEEDS seeds of the queue."

@@ -5,6 +5,7 @@
 . "$(dirname "$0")/lib.sh"
 
 export FAULT_ROUNDS=${ROUNDS:-${FAULT_ROUNDS:-20}}
+export FAULT_QUEUE_ROUNDS=${FAULT_QUEUE_ROUNDS:-$FAULT_ROUNDS}
 export FAULT_SEED=${SEED:-${FAULT_SEED:-$(date +%s)}}
 
 # Test targets that are parts of their own (tests/faults and so on); all others are "unit and simulation".
@@ -30,7 +31,8 @@ unit() {
 part() {
     # Read to its end: a pipe that is closed early would look like a failure.
     if [ -n "$(targets | grep -x "$1" || true)" ]; then
-        say "rounds: $FAULT_ROUNDS, seed: $FAULT_SEED (the same again: ROUNDS=$FAULT_ROUNDS SEED=$FAULT_SEED scripts/test.sh $1)"
+        say "rounds: $FAULT_ROUNDS, of a loaded queue $FAULT_QUEUE_ROUNDS; seed: $FAULT_SEED (the same again:" \
+            "ROUNDS=$FAULT_ROUNDS FAULT_QUEUE_ROUNDS=$FAULT_QUEUE_ROUNDS SEED=$FAULT_SEED scripts/test.sh $1)"
         timed "$1" cargo test --workspace --test "$1"
     elif [ "$1" = faults ]; then
         die "the test target $1 is not to be found"

@@ -1,6 +1,6 @@
 //! The queue through the command line: order, holds, dependencies, retries, resources, and a daemon that is killed.
 
-use crate::world::{World, process_named, signal, text, wait_until};
+use crate::world::{World, process_named, runs, signal, text, wait_until};
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
@@ -87,6 +87,41 @@ fn what_crashes_is_tried_again_and_a_sweep_that_keeps_failing_is_held() {
     wait_until("the sweep is held", || reason(&world, 6).contains("2 of its runs failed"));
     assert_eq!(queued(&world), [4, 5, 6]);
     assert!(world.list()[1..3].iter().all(|run| run["outcome"] == "failed"));
+}
+
+#[test]
+fn what_somebody_stopped_is_not_begun_again_by_itself() {
+    let world = World::new();
+    let script = "command = 'echo {n} >> \"$WORLD/tries\"; until [ -e \"$WORLD/go\" ]; do sleep 0.02; done'\n";
+    world.write("neronet.toml", format!("{script}params.n = 1\nretry.times = 3\n"));
+    world.say(&["submit"]).with_code(0);
+    world.wait_told("tries");
+    // Nobody sees how it ends then, which is otherwise a reason to try again.
+    let keeper = world.pid(1, "begun", "keeper");
+    signal(keeper, Signal::SIGKILL);
+    wait_until("its keeper is gone", || !runs(keeper));
+    world.say(&["stop", "1"]).with_code(0);
+    let run = world.ended(1);
+    assert_eq!((&run["outcome"], run["attempts"].as_array().map(Vec::len)), (&"lost".into(), Some(1)), "{run:#}");
+    assert_eq!(world.told("tries").as_deref(), Some("1\n"));
+}
+
+#[test]
+fn what_is_stopped_while_it_is_being_started_is_not_started_once_more() {
+    let world = World::new();
+    world.write("neronet.toml", format!("{PATIENT}params.n = [1, 2]\nsweep.parallel = 1\n"));
+    world.say(&["submit"]).with_code(0);
+    world.wait_told("order");
+    // It is told to start the second run, and does not come to it.
+    let nursery = process_named("neronet-nursery", &world);
+    signal(nursery, Signal::SIGSTOP);
+    world.tell("go");
+    wait_until("the second is being started", || world.attempt(2, 1).join("launch.json").exists());
+    world.say(&["stop", "2"]).with_code(0);
+    signal(nursery, Signal::SIGKILL);
+    let run = world.ended(2);
+    assert_eq!((&run["outcome"], text(&run["reason"]).ends_with("before it started")), (&"stopped".into(), true), "{run:#}");
+    assert_eq!(world.told("order").as_deref(), Some("1\n"));
 }
 
 #[test]

@@ -1,7 +1,10 @@
-//! Kills the nursery, the keeper, the supervisor, the command line and the training at random instants, and looks at every record.
+//! Of single runs here, of a loaded queue in `queue`: kills the nursery, the keeper, the supervisor, the command line and the training at random instants, and looks at every record.
 //!
 //! `FAULT_ROUNDS` says how many rounds (default 12), `FAULT_SEED` repeats a sequence; both are printed.
 
+mod diary;
+mod load;
+mod queue;
 mod record;
 mod world;
 
@@ -133,7 +136,7 @@ fn check(record: &Record, (victim, manner): (Victim, Manner), code: Option<i32>,
     let lines = steps.len() as u64..=steps.len() as u64 + u64::from(cut_short);
     assert!(lines.contains(&record.lines), "{context}: {} lines of output, {} points", record.lines, steps.len());
     assert!((truth.0..=truth.1).contains(&(steps.len() as u64)), "{context}: printed {truth:?}, recorded {}", steps.len());
-    record.verify_segments(context);
+    record.verify_segments(&world.home(), context);
     let outcome = run["outcome"].as_str();
     // Behind a shell nobody sees that the training was killed.
     let hidden = manner == Manner::Shell && matches!(victim, Victim::Training | Victim::Everything);

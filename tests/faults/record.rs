@@ -10,12 +10,12 @@ pub(crate) struct Record {
     /// Lines of standard output in `output` segments; what a shell has to say is not among them.
     pub(crate) lines: u64,
     pub(crate) damage: Vec<String>,
-    segments: Vec<(PathBuf, u64, String)>,
+    ends: Vec<serde_json::Value>,
 }
 
 impl Record {
     pub(crate) fn none(home: &Path) -> Record {
-        Record { run: None, steps: Vec::new(), lines: 0, damage: unfinished(home), segments: Vec::new() }
+        Record { run: None, steps: Vec::new(), lines: 0, damage: unfinished(home), ends: Vec::new() }
     }
 
     pub(crate) fn read(home: &Path, run: serde_json::Value) -> Record {
@@ -39,12 +39,7 @@ impl Record {
             }
         }
         for path in segments(&attempt, "events.") {
-            for event in json_lines(&path, &mut record.damage) {
-                let sealed = event["event"]["ended"]["segments"].as_array().cloned().unwrap_or_default();
-                record.segments.extend(sealed.iter().filter_map(|segment| {
-                    Some((attempt.join(segment["name"].as_str()?), segment["bytes"].as_u64()?, segment["sha256"].as_str()?.to_string()))
-                }));
-            }
+            record.ends.extend(json_lines(&path, &mut record.damage).into_iter().map(|mut line| line["event"]["ended"].take()));
         }
         record
     }
@@ -60,25 +55,30 @@ impl Record {
         format!("{} {} ({}), {steps}", word(&run["state"]), word(&run["outcome"]), word(&run["attempts_list"][0]["cause"]))
     }
 
-    /// The end record names the length and hash of every other segment.
-    pub(crate) fn verify_segments(&self, context: &str) {
-        for (path, bytes, hash) in &self.segments {
-            let content = std::fs::read(path).unwrap_or_else(|e| panic!("{context}: {}: {e}", path.display()));
-            assert_eq!(content.len() as u64, *bytes, "{context}: {}", path.display());
-            let found: String = Sha256::digest(&content).iter().map(|byte| format!("{byte:02x}")).collect();
-            assert_eq!(&found, hash, "{context}: {}", path.display());
-        }
+    pub(crate) fn verify_segments(&self, home: &Path, context: &str) {
+        self.ends.iter().for_each(|end| verify_segments(&home.join("runs/1/attempts/1"), end, context));
+    }
+}
+
+/// The end record names the length and hash of every other segment.
+pub(crate) fn verify_segments(attempt: &Path, end: &serde_json::Value, context: &str) {
+    for segment in end["segments"].as_array().into_iter().flatten() {
+        let path = attempt.join(segment["name"].as_str().expect("a name"));
+        let content = std::fs::read(&path).unwrap_or_else(|e| panic!("{context}: {}: {e}", path.display()));
+        assert_eq!(Some(content.len() as u64), segment["bytes"].as_u64(), "{context}: {}", path.display());
+        let found: String = Sha256::digest(&content).iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(found, segment["sha256"], "{context}: {}", path.display());
     }
 }
 
 /// Journal frames that were never finished are set aside, not damage; anything else beside the journal is.
-fn unfinished(home: &Path) -> Vec<String> {
+pub(crate) fn unfinished(home: &Path) -> Vec<String> {
     let entries = std::fs::read_dir(home.join("journal")).into_iter().flatten().flatten();
     let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
     names.filter(|name| name != "1.log" && !name.starts_with("unfinished-") && !name.starts_with('.')).collect()
 }
 
-fn segments(folder: &Path, prefix: &str) -> Vec<PathBuf> {
+pub(crate) fn segments(folder: &Path, prefix: &str) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
     let mut found: Vec<(Vec<u64>, PathBuf)> = entries
         .filter(|entry| entry.file_name().to_string_lossy().starts_with(prefix))
@@ -92,7 +92,7 @@ fn segments(folder: &Path, prefix: &str) -> Vec<PathBuf> {
 }
 
 /// Whole lines; a last one without its newline is no line yet.
-fn json_lines(path: &Path, damage: &mut Vec<String>) -> Vec<serde_json::Value> {
+pub(crate) fn json_lines(path: &Path, damage: &mut Vec<String>) -> Vec<serde_json::Value> {
     let text = std::fs::read_to_string(path).unwrap_or_default();
     let whole = text.rfind('\n').map_or("", |end| &text[..end]);
     let mut rows = Vec::new();

@@ -1,6 +1,9 @@
 //! A home of its own, a training that leaves its own word of what it printed, and the processes to be killed.
 
 use crate::record::Record;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
@@ -10,10 +13,19 @@ pub(crate) struct World {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Role {
+    Daemon,
     Nursery,
     Keeper,
     Supervisor,
     Training,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Process {
+    pub(crate) pid: i32,
+    pub(crate) role: Role,
+    /// Of a keeper and a supervisor: the attempt that it sees to, and nothing of the others.
+    pub(crate) attempt: PathBuf,
 }
 
 /// Says in `printed` how far it is, before and after each line, with writes that no kill can lose. In halves, the line is torn
@@ -59,10 +71,18 @@ impl Random {
     }
 }
 
+impl Process {
+    pub(crate) fn kill(&self) {
+        // Gone already, it is what it should be.
+        kill(Pid::from_raw(self.pid), Signal::SIGKILL).ok();
+    }
+}
+
 impl World {
     pub(crate) fn new() -> World {
         let folder = tempfile::Builder::new().prefix("neronet-faults-").tempdir().expect("a folder").keep();
         std::fs::create_dir(folder.join("project")).expect("made");
+        std::fs::DirBuilder::new().mode(0o700).create(folder.join("runtime")).expect("made");
         std::fs::write(folder.join("project/train.py"), TRAINING).expect("written");
         World { folder }
     }
@@ -71,9 +91,14 @@ impl World {
         self.folder.join("home")
     }
 
-    fn neronet(&self) -> Command {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+
+    pub(crate) fn neronet(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_neronet"));
         command.current_dir(self.folder.join("project")).env("NERONET_HOME", self.home()).env("HOME", &self.folder);
+        command.env("XDG_RUNTIME_DIR", self.path("runtime"));
         command.stdin(Stdio::null());
         command
     }
@@ -100,24 +125,26 @@ impl World {
 
     /// KILL to those of our processes that have one of the roles.
     pub(crate) fn kill(&self, roles: &[Role]) {
-        for (pid, role) in self.processes() {
-            if roles.contains(&role) {
-                Command::new("kill").args(["-9", &pid.to_string()]).stderr(Stdio::null()).status().expect("kill is everywhere");
-            }
-        }
+        self.processes().into_iter().filter(|process| roles.contains(&process.role)).for_each(|process| process.kill());
     }
 
-    fn processes(&self) -> Vec<(u32, Role)> {
+    pub(crate) fn processes(&self) -> Vec<Process> {
         let marker = self.folder.display().to_string();
         let entries = std::fs::read_dir("/proc").expect("Linux");
-        let pids = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+        let pids = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
         pids.filter_map(|pid| {
             let words = std::fs::read(format!("/proc/{pid}/cmdline")).ok()?;
             let words: Vec<String> = words.split(|b| *b == 0).map(|word| String::from_utf8_lossy(word).into_owned()).collect();
-            if words.get(1).is_some_and(|word| word == "nursery") {
+            let one = |role, attempt: PathBuf| Process { pid, role, attempt };
+            let without_folder = match words.get(1).map(String::as_str) {
+                Some("nursery") => Some(Role::Nursery),
+                Some("serve") => Some(Role::Daemon),
+                _ => None,
+            };
+            if let Some(role) = without_folder {
                 // It shows no folder, but was given ours.
                 let environment = std::fs::read(format!("/proc/{pid}/environ")).ok()?;
-                return environment.windows(marker.len()).any(|window| window == marker.as_bytes()).then_some((pid, Role::Nursery));
+                return environment.windows(marker.len()).any(|window| window == marker.as_bytes()).then(|| one(role, PathBuf::new()));
             }
             if !words.iter().any(|word| word.starts_with(&marker)) {
                 return None;
@@ -125,13 +152,14 @@ impl World {
             let role = match (words.first()?.as_str(), words.get(1)?.as_str()) {
                 ("neronet", "keeper" | "supervisor") => {
                     let name = std::fs::read_to_string(format!("/proc/{pid}/comm")).ok()?;
-                    if name.starts_with("neronet-superv") { Role::Supervisor } else { Role::Keeper }
+                    let role = if name.starts_with("neronet-superv") { Role::Supervisor } else { Role::Keeper };
+                    return Some(one(role, words.get(2)?.into()));
                 }
                 // The command line has it too, behind `run`. Python may be a wrapper that is still on its way to the real one.
-                _ if words[1] != "run" && words.iter().any(|word| word == "train.py") => Role::Training,
+                _ if words[1] != "run" && words.iter().any(|word| word == "train.py" || word == "work.sh") => Role::Training,
                 _ => return None,
             };
-            Some((pid, role))
+            Some(one(role, PathBuf::new()))
         })
         .collect()
     }

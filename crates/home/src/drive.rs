@@ -533,16 +533,20 @@ impl<'a> Drive<'a> {
     fn never_began(&mut self, live: Live, why: Option<String>) {
         let (id, n, sweep) = (live.run.id, live.attempt, live.sweep);
         live.started.reap();
-        let wanted = self.asked == Wish::GoOn;
-        if wanted && why.is_none() && self.tried_again.insert(id) && std::fs::remove_dir_all(&live.folder).is_ok() {
+        let asked = start::asked_by(&live.folder).or_else(|| (self.asked != Wish::GoOn).then(|| self.context.user.clone()));
+        if asked.is_none() && why.is_none() && self.tried_again.insert(id) && std::fs::remove_dir_all(&live.folder).is_ok() {
             self.starter.forget_nursery(sweep);
             self.unlearned.push((id, Learned::Back(n)));
             return;
         }
-        let stopped = Cause::Asked(format!("{} before it started", self.context.user));
-        let why = Cause::NotStarted(why.unwrap_or_else(|| "its keeper did not begin".into()));
-        let (outcome, cause) = if wanted { (Outcome::Failed, why) } else { (Outcome::Stopped, stopped) };
-        self.unlearned.push((id, Learned::Ended(live::never(n, outcome, cause, self.context.now()))));
+        let end = match asked {
+            Some(who) => live::stopped_before_start(n, &who, self.context.now()),
+            None => {
+                let why = Cause::NotStarted(why.unwrap_or_else(|| "its keeper did not begin".into()));
+                live::never(n, Outcome::Failed, why, self.context.now())
+            }
+        };
+        self.unlearned.push((id, Learned::Ended(end)));
     }
 
     /// Takes up what was started by somebody who is gone.

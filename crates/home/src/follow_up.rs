@@ -10,6 +10,7 @@ use neronet_model::settings::Resume;
 use neronet_model::{AttemptNo, Params, Run, RunId};
 use neronet_schedule::{FollowUp, Policy, Queue};
 use neronet_store::{Locked, spool};
+use neronet_supervise::start;
 
 /// Writes an end down with what follows from it, in one record. False where somebody else has learned it meanwhile.
 pub(crate) fn learn(home: &mut Locked, run: RunId, end: &KnownEnd, follow_ups: Vec<Entry>) -> Result<bool, HomeError> {
@@ -35,10 +36,13 @@ pub(crate) fn entries(
     let Some((run, sweep)) = state.runs.get(&run).and_then(|run| Some((run, state.sweeps.get(&run.sweep)?))) else {
         return Ok(Vec::new());
     };
+    // Nobody may have seen that it ended of this: its keeper was killed, or it ended badly at that moment.
+    let stopped = start::asked_by(&context.home.attempt(run.id, end.attempt.n)).is_some();
     let policy = Policy { retry: &sweep.settings.retry, hold_after: sweep.wishes.hold_after };
     let mut entries = Vec::new();
     for follow_up in queue.follow_up(run.id, end, policy) {
         match follow_up {
+            FollowUp::Again { .. } if stopped => {}
             FollowUp::Again { not_before, because, smaller } => {
                 let (changes, because) = match smaller.then(|| neronet_spec::smaller(&sweep.settings, &run.as_changed())) {
                     None => (Params::new(), because),

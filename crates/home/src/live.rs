@@ -73,6 +73,11 @@ impl Live {
     }
 }
 
+/// The end of an attempt that somebody stopped before it was begun.
+pub(crate) fn stopped_before_start(n: AttemptNo, who: &str, at: UnixMs) -> KnownEnd {
+    never(n, Outcome::Stopped, Cause::Asked(format!("{who} before it started")), at)
+}
+
 /// The end of an attempt that was not begun.
 pub(crate) fn never(n: AttemptNo, outcome: Outcome, cause: Cause, at: UnixMs) -> KnownEnd {
     let mut attempt = Attempt::new(n);

@@ -1,7 +1,7 @@
 //! What became of attempts whose starter is gone: they run and are watched again, or ended, or were never begun.
 
 use crate::context::Context;
-use crate::live::Live;
+use crate::live::{self, Live};
 use crate::view::known_end;
 use neronet_model::run::KnownEnd;
 use neronet_model::{AttemptNo, Run, RunId};
@@ -40,7 +40,14 @@ pub(crate) fn one(context: &Context, run: &Run, n: AttemptNo) -> Option<Found> {
         Watch::Complete => Some(Found::Ended(Box::new(known_end(context, run, attempt)))),
         Watch::Elsewhere => None,
         // Its start was cut short.
-        Watch::Abandoned if attempt.keeper.is_none() => start::take_back(&folder).is_ok_and(|taken| taken).then_some(Found::NotBegun(n)),
+        Watch::Abandoned if attempt.keeper.is_none() => {
+            let asked = start::asked_by(&folder);
+            let found = || match asked {
+                Some(who) => Found::Ended(Box::new(live::stopped_before_start(n, &who, context.now()))),
+                None => Found::NotBegun(n),
+            };
+            start::take_back(&folder).is_ok_and(|taken| taken).then(found)
+        }
         Watch::Attended | Watch::Abandoned => {
             let started = start::attend(&folder, &attempt).ok()?;
             Some(Found::Lives(Box::new(Live::new(context, run.as_changed_run(), n, started))))

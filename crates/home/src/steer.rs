@@ -7,10 +7,9 @@ use crate::live;
 use crate::stages;
 use crate::view::{Snapshot, View};
 use neronet_model::journal::{Entry, HomeState, Sweep};
-use neronet_model::outcome::Cause;
 use neronet_model::run::{Again, Decision};
 use neronet_model::settings::{Command, Resume};
-use neronet_model::{AttemptNo, Outcome, Run, RunId, State, SweepId};
+use neronet_model::{AttemptNo, Run, RunId, State, SweepId};
 use neronet_store::{Locked, StoreError, files, spool};
 use neronet_supervise::found::{self, Found};
 use neronet_supervise::os::process;
@@ -65,7 +64,7 @@ fn end_before_start(context: &Context, home: &mut Locked, run: RunId) -> Result<
         Err(e) if e.kind() == ErrorKind::AlreadyExists => return Ok(false),
         made => made.map_err(StoreError::io("make the folder", &folder))?,
     }
-    let end = live::never(n, Outcome::Stopped, Cause::Asked(format!("{} before it started", context.user)), context.now());
+    let end = live::stopped_before_start(n, &context.user, context.now());
     if let Err(e) = home.decide(Entry::Ended { run, end: Box::new(end) }) {
         std::fs::remove_dir(&folder).ok();
         return Err(e.into());

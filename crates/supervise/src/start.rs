@@ -197,6 +197,11 @@ pub(crate) fn request(folder: &Path) -> Result<Option<Request>, StoreError> {
     files::read_json(&folder.join(REQUEST))
 }
 
+/// Who asked an attempt to end, whatever has become of that.
+pub fn asked_by(folder: &Path) -> Option<String> {
+    request(folder).ok().flatten().map(|request| request.who)
+}
+
 /// Asks an attempt to end. True when somebody was there to be asked, or will be: a keeper that is just beginning looks for the
 /// request, which is therefore written first.
 pub fn ask(folder: &Path, n: AttemptNo, who: &str, how: How) -> Result<bool, StoreError> {
