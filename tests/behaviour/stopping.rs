@@ -210,3 +210,20 @@ fn a_time_limit_holds_without_the_keeper() {
     let record = std::fs::read_to_string(world.attempt(1, 1).join("events.1.jsonl")).expect("there");
     assert!(record.contains(r#""asked":{"why":"time-limit""#), "{record}");
 }
+
+/// The signal to a keeper that is about to be dead is read by nobody.
+#[test]
+fn what_is_asked_in_the_instant_that_the_keeper_dies_reaches_the_script() {
+    let world = World::new();
+    let script = "trap 'echo saved; exit 0' TERM; touch \"$WORLD/ready\"; while :; do sleep 0.02; done";
+    let cli = world.start(&["run", "--", "bash", "-c", script]);
+    world.wait_told("ready");
+    let keeper = world.pid(1, "begun", "keeper");
+    signal(keeper, Signal::SIGSTOP);
+    let said = world.say(&["stop", "1"]).with_code(0);
+    assert!(said.out.contains("run 1"), "{said:#?}");
+    signal(keeper, Signal::SIGKILL);
+    assert_eq!(world.ended(1)["outcome"], "lost");
+    assert!(world.output(1, 1).contains("saved\n"));
+    end_of(cli);
+}

@@ -216,8 +216,11 @@ pub fn ask(folder: &Path, n: AttemptNo, who: &str, how: How) -> Result<bool, Sto
     if process::signal(keeper, Signal::SIGTERM) {
         return Ok(true);
     }
-    // Without its keeper the command is asked directly, with all that it started; the supervisor that is left ends what does not
-    // end, and records it.
+    // Without its keeper the supervisor asks; that also where the keeper died before it read our signal.
+    if written.is_ok() && holds(&folder.join(spool::LAUNCH)) {
+        return Ok(true);
+    }
+    // Without either the command is asked directly, with all that it started.
     let Some(command) = &attempt.command else { return Ok(false) };
     let launch = spool::launch(folder)?;
     let mut all = launch.as_ref().map(processes_of).unwrap_or_default();

@@ -28,6 +28,7 @@ use neronet_model::{Attempt, Millis};
 use neronet_store::files::{Durability, replace_json};
 use neronet_store::spool;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::Signal;
 use std::cell::OnceCell;
 use std::fs::File;
 use std::io;
@@ -307,7 +308,14 @@ impl<'a> Supervisor<'a> {
         if self.kill_at.is_none()
             && let Ok(Some(request)) = start::request(self.folder)
         {
-            self.kill_at = Some(if request.how == How::Kill { now } else { graced });
+            let kills = request.how == How::Kill;
+            self.kill_at = Some(if kills { now } else { graced });
+            // What the keeper wrote it also did.
+            if spool::attempt(self.folder, self.launch.attempt).is_ok_and(|attempt| attempt.asked.is_none()) {
+                let signal = if kills { Signal::SIGKILL } else { start::stop_signal(&self.launch) };
+                self.event(Event::Asked { why: Cause::Asked(request.who), signal: signal as i32 });
+                start::signal_all(&start::processes_of(&self.launch), signal);
+            }
         }
         let limit = self.clock_begun.zip(self.launch.time_limit).map(|(begun, limit)| begun.0.saturating_add(limit.0));
         if self.kill_at.is_none() && limit.is_some_and(|limit| limit <= now.0) {
@@ -318,7 +326,7 @@ impl<'a> Supervisor<'a> {
         }
         if self.kill_at.is_some_and(|at| at <= now) {
             self.kill_at = Some(Millis(now.0 + 1_000));
-            start::signal_all(&start::processes_of(&self.launch), nix::sys::signal::Signal::SIGKILL);
+            start::signal_all(&start::processes_of(&self.launch), Signal::SIGKILL);
         }
     }
 
