@@ -3,6 +3,8 @@
 use crate::world::{World, process_named, signal, text, wait_until};
 use nix::sys::signal::Signal;
 use serde_json::Value;
+use std::io::{BufRead, BufReader, Read};
+use std::process::Stdio;
 
 /// Notes its number, then waits until told to go.
 const PATIENT: &str = "command = 'echo {n} >> \"$WORLD/order\"; until [ -e \"$WORLD/go\" ]; do sleep 0.02; done'\n";
@@ -38,6 +40,30 @@ fn runs_start_in_the_order_that_is_given_to_them() {
     assert_eq!(world.told("order").as_deref(), Some("1\n3\n5\n6\n4\n"));
     world.say(&["release", "2"]).with_code(0);
     assert_eq!(world.ended(2)["outcome"], "finished");
+}
+
+#[test]
+fn whoever_waits_is_told_when_all_will_have_ended_where_that_is_known() {
+    let world = World::new();
+    let spec = |runs| world.write("neronet.toml", format!("{PATIENT}params.n = {runs}\nsweep.parallel = 2\nresources.time = '10h'\n"));
+    // Until the word comes they say how far it is; whoever waits in vain for it is ended with the world.
+    let until = |words: &[&str], what: &str| {
+        let mut child = world.neronet(words).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("neronet starts");
+        let (out, err) = (child.stdout.take().expect("piped"), child.stderr.take().expect("piped"));
+        let both: Box<dyn Read> = if what.starts_with("done") { Box::new(err) } else { Box::new(out) };
+        let said = BufReader::new(both).lines().map_while(Result::ok).find(|line| line.contains(what));
+        world.tell("go");
+        assert_eq!(child.wait().expect("it is ours").code(), Some(0));
+        std::fs::remove_file(world.path("go")).expect("there");
+        said.unwrap_or_else(|| panic!("{words:?} never said: {what}"))
+    };
+    spec("[1]");
+    until(&["submit", "--wait"], "done about ");
+    spec("[1, 2, 3]");
+    for words in [&["submit", "--wait", "--again"][..], &["run"]] {
+        let said = until(words, "0 of 3 ended, 2 running, 1 queued, all done about ");
+        assert!(said.ends_with(|c: char| c.is_ascii_digit()), "{said}");
+    }
 }
 
 #[test]
