@@ -74,15 +74,24 @@ fn words_that_make_no_sense_change_nothing() {
     world.wait_told("order");
     for (words, code, says) in [
         (&["hold", "1"][..], 1, "run 1 is running"),
+        (&["retry", "1"], 1, "run 1 is running"),
         (&["move", "2"], 2, "say where to"),
         (&["move", "2", "--before", "2"], 2, "itself"),
         (&["move", "2", "--before", "77"], 1, "77"),
-        (&["hold", "99"], 1, "99"),
+        (&["hold", "99"], 2, "there is no run 99"),
+        (&["release", "99"], 2, "there is no run 99"),
+        (&["move", "99", "--first"], 2, "there is no run 99"),
+        (&["priority", "99", "1"], 2, "there is no run 99"),
+        (&["stop", "99"], 2, "there is no run 99"),
+        (&["kill", "2,99"], 2, "there is no run 99"),
+        (&["retry", "99"], 2, "there is no run 99"),
+        (&["resume", "99"], 2, "there is no run 99"),
         (&["quota", "work"], 2, "--runs N"),
-        (&["submit", "--after", "99", "--", "true"], 2, "99"),
+        (&["submit", "--after", "99", "--", "true"], 2, "there is no run 99"),
+        (&["submit", "--after-ok", "99", "--", "true"], 2, "there is no run 99"),
     ] {
         let said = world.say(words);
-        assert!(said.code.is_some_and(|found| found != 0) && said.err.contains(says), "{words:?} {code}: {said:#?}");
+        assert!(said.code == Some(code) && said.err.contains(says), "{words:?} {code}: {said:#?}");
     }
     assert_eq!(queued(&world), [2, 3]);
 }

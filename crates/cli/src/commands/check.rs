@@ -5,7 +5,6 @@ use crate::commands::check_json::refused;
 use crate::commands::examined::{Examined, examine, shown};
 use crate::commands::learn;
 use crate::commands::page::{Page, count};
-use crate::commands::run::{MANY, default_spec, grouped};
 use crate::commands::smoke;
 use crate::output;
 use crate::session::Session;
@@ -16,6 +15,7 @@ use neronet_home::estimate::Estimate;
 use neronet_home::inputs::Seen;
 use neronet_home::preflight::outside::Report;
 use neronet_home::select::spans;
+use neronet_home::submission::{MANY, default_spec, grouped};
 use neronet_home::{HomeError, configure};
 use neronet_model::queue::Wishes;
 use neronet_model::settings::{Gpus, Match, Retry, RetryOn, Stage};
@@ -89,7 +89,7 @@ pub(crate) fn check(session: &Session, words: &Check) -> Result<ExitCode, HomeEr
         plan.warnings.iter().chain(&report.warnings).for_each(|warning| page.block(&warning.to_string()));
     }
     let total = plan.experiments.iter().map(Experiment::count).fold(0, u64::saturating_add);
-    let spec = words.spec.as_deref().filter(|spec| Some(*spec) != default_spec(session));
+    let spec = words.spec.as_deref().filter(|spec| Some(*spec) != default_spec(&session.context.folder));
     let spec = spec.map(|spec| format!(" {}", neronet_home::clone::in_shell(&[spec.to_string()]))).unwrap_or_default();
     let set = words.set.iter().map(|set| format!(" --set {}", neronet_home::clone::in_shell(std::slice::from_ref(set))));
     let yes = if total > MANY { " --yes" } else { "" };

@@ -3,7 +3,7 @@
 use crate::args::Check;
 use crate::commands::followed::Followed;
 use crate::commands::page::{Page, count};
-use crate::commands::run::{grouped, signals};
+use crate::commands::run::signals;
 use crate::commands::screen::Screen;
 use crate::output;
 use crate::session::Session;
@@ -11,6 +11,7 @@ use neronet_capture::code::Survey;
 use neronet_home::drive::Wish;
 use neronet_home::objective::goal_of;
 use neronet_home::smoke::{self, Axis, Ended, Estimate, Forecast, Now, Seed, Smoke, Speed, Wanted};
+use neronet_home::submission::grouped;
 use neronet_home::{HomeError, masked};
 use neronet_model::settings::Goal;
 use neronet_model::{Millis, Params, number};
