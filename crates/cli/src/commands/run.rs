@@ -159,8 +159,8 @@ fn print_json(session: &Session, runs: &[RunId]) -> Result<(), HomeError> {
 /// Leaves runs to whoever keeps the queue, and stays only if that is wished.
 fn hand_over(session: &Session, runs: &[RunId], manner: &Manner) -> Result<ExitCode, HomeError> {
     neronet_daemon::ensure(&session.context).map_err(|e| {
-        let noun = if runs.len() == 1 { "run" } else { "runs" };
-        HomeError::Daemon(format!("{noun} {} queued, and nobody starts them: {e}", listed(runs)))
+        let (noun, them) = if runs.len() == 1 { ("run", "it") } else { ("runs", "them") };
+        HomeError::Daemon(format!("{noun} {} queued, and nobody starts {them}: {e}", listed(runs)))
     })?;
     if manner.wait {
         return watched(session, runs, manner, |signals, watch| follow(&session.context, runs, signals, watch));
