@@ -39,7 +39,7 @@ impl Answer {
     pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap_or_else(|e| panic!("{e}: {self:#?}"))
     }
-    fn with(self, status: u16) -> Answer {
+    pub(crate) fn with(self, status: u16) -> Answer {
         assert_eq!(self.status, status, "{self:#?}");
         self
     }
@@ -72,7 +72,7 @@ pub(crate) fn post(world: &World, address: &str, header: &str, body: &Value) -> 
     exchange(connect(world), format!("{head}Content-Length: {}\r\n\r\n{body}", body.len()).as_bytes()).expect("an answer")
 }
 
-fn served() -> World {
+pub(crate) fn served() -> World {
     let world = World::new();
     world.say(&["serve", "--background"]).with_code(0);
     world

@@ -210,6 +210,10 @@ fn a_daemon_that_cannot_start_says_why() {
     let refused = world.say(&["serve", "--background"]).with_code(3);
     assert!(refused.err.contains("daemon.lock") && refused.err.contains("daemon.log has all of it"), "{refused:#?}");
     world.say(&["serve"]).with_code(3);
+    // What was submitted stays so.
+    let said = world.say(&["submit", "--", "true"]).with_code(3);
+    assert!(said.err.contains("run 1 queued, and nobody starts it: "), "{said:#?}");
+    assert_eq!(world.show(1)["state"], "queued");
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Homes in trouble: a full disk, a read-only one, damage, a newer version.
 
+use crate::api::post;
 use crate::mounts::{fill, free, leave, mount, small_disk, with_own_mounts};
 use crate::world::{World, end_of, text, wait_until};
 
@@ -23,6 +24,41 @@ fn a_home_on_a_full_disk_takes_no_run_and_works_when_there_is_room() {
         world.say(&["run", "--", "echo", "two"]).with_code(0);
         assert_eq!([world.output(1, 1), world.output(2, 1)], ["one\n", "two\n"]);
         assert!(world.list().iter().all(|run| run["outcome"] == "finished"));
+    });
+}
+
+#[test]
+fn what_is_submitted_to_a_full_disk_is_there_whole_or_not_at_all() {
+    with_own_mounts("disks::what_is_submitted_to_a_full_disk_is_there_whole_or_not_at_all", || {
+        let world = World::new();
+        small_disk(&world.home(), 1 << 20);
+        world.say(&["serve", "--background"]).with_code(0);
+        world.write("neronet.toml", "command = 'true'\nparams.n = [1, 2, 3]\nsweep.not_before = 'in 10h'\n");
+        let by_api = |pages: u64| {
+            let body = serde_json::json!({"folder": world.project(), "again": "all"});
+            post(&world, "/v1/submit", &format!("Idempotency-Key: {pages}\r\n"), &body)
+        };
+        fill(&world.home());
+        let refused = by_api(100);
+        assert!(refused.status == 507 && refused.json()["error"].as_str().is_some_and(|e| e.contains("No space left")), "{refused:#?}");
+        let mut there = 0;
+        for pages in 0..10 {
+            fill(&world.home());
+            leave(&world.home(), pages * 4096);
+            let said = world.say(&["submit", "--again"]);
+            let answer = by_api(pages);
+            free(&world.home());
+            assert!(matches!((said.code, answer.status), (Some(0 | 3), 200 | 507)), "{pages} pages: {said:#?} {answer:#?}");
+            assert!(said.code == Some(0) || said.err.contains("No space left"), "{pages} pages: {said:#?}");
+            there += 3 * (usize::from(said.code == Some(0)) + usize::from(answer.status == 200));
+            assert_eq!(world.list().len(), there, "{pages} pages");
+            std::fs::remove_dir_all(world.home().join("snapshots")).ok();
+        }
+        assert!((3..60).contains(&there), "{there}: none or all were refused");
+        // The key of what was refused is free for another try.
+        assert_eq!(by_api(100).json()["runs"].as_array().map(Vec::len), Some(3));
+        world.say(&["release", "last"]).with_code(0);
+        assert_eq!(world.ended(there as u64 + 3)["outcome"], "finished");
     });
 }
 

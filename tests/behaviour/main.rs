@@ -18,6 +18,7 @@ mod output;
 mod outputs;
 mod preflight;
 mod queueing;
+mod requests;
 mod resume;
 mod secrets;
 mod sets;

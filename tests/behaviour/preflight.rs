@@ -169,7 +169,12 @@ fn a_disk_with_too_little_room_is_told_with_both_numbers() {
         // One has room, and tells what the next ones take.
         world.say(&["run", "--set", "n=1"]).with_code(0);
         let said = world.say(&["check"]).with_code(0);
-        assert!(said.out.contains("in all, from 1 earlier run") && said.out.contains("as 1 earlier did"), "{}", said.out);
+        assert!(
+            said.out.contains("in all, from 1 earlier run, one at a time; `neronet submit` starts as many")
+                && said.out.contains("as 1 earlier did"),
+            "{}",
+            said.out
+        );
         fill(&world.home());
         leave(&world.home(), 60_000);
         let said = world.say(&["run", "--set", "n=1"]);

@@ -3,6 +3,8 @@
 use crate::world::{World, process_named, runs, signal, text, wait_until};
 use nix::sys::signal::Signal;
 use serde_json::Value;
+use std::io::{BufRead, BufReader, Read};
+use std::process::Stdio;
 
 /// Notes its number, then waits until told to go.
 const PATIENT: &str = "command = 'echo {n} >> \"$WORLD/order\"; until [ -e \"$WORLD/go\" ]; do sleep 0.02; done'\n";
@@ -41,6 +43,30 @@ fn runs_start_in_the_order_that_is_given_to_them() {
 }
 
 #[test]
+fn whoever_waits_is_told_when_all_will_have_ended_where_that_is_known() {
+    let world = World::new();
+    let spec = |runs| world.write("neronet.toml", format!("{PATIENT}params.n = {runs}\nsweep.parallel = 2\nresources.time = '10h'\n"));
+    // Until the word comes they say how far it is; whoever waits in vain for it is ended with the world.
+    let until = |words: &[&str], what: &str| {
+        let mut child = world.neronet(words).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("neronet starts");
+        let (out, err) = (child.stdout.take().expect("piped"), child.stderr.take().expect("piped"));
+        let both: Box<dyn Read> = if what.starts_with("done") { Box::new(err) } else { Box::new(out) };
+        let said = BufReader::new(both).lines().map_while(Result::ok).find(|line| line.contains(what));
+        world.tell("go");
+        assert_eq!(child.wait().expect("it is ours").code(), Some(0));
+        std::fs::remove_file(world.path("go")).expect("there");
+        said.unwrap_or_else(|| panic!("{words:?} never said: {what}"))
+    };
+    spec("[1]");
+    until(&["submit", "--wait"], "done about ");
+    spec("[1, 2, 3]");
+    for words in [&["submit", "--wait", "--again"][..], &["run"]] {
+        let said = until(words, "0 of 3 ended, 2 running, 1 queued, all done about ");
+        assert!(said.ends_with(|c: char| c.is_ascii_digit()), "{said}");
+    }
+}
+
+#[test]
 fn words_that_make_no_sense_change_nothing() {
     let world = World::new();
     world.write("neronet.toml", format!("{PATIENT}params.n = [1, 2, 3]\nsweep.parallel = 1\n"));
@@ -48,15 +74,24 @@ fn words_that_make_no_sense_change_nothing() {
     world.wait_told("order");
     for (words, code, says) in [
         (&["hold", "1"][..], 1, "run 1 is running"),
+        (&["retry", "1"], 1, "run 1 is running"),
         (&["move", "2"], 2, "say where to"),
         (&["move", "2", "--before", "2"], 2, "itself"),
         (&["move", "2", "--before", "77"], 1, "77"),
-        (&["hold", "99"], 1, "99"),
+        (&["hold", "99"], 2, "there is no run 99"),
+        (&["release", "99"], 2, "there is no run 99"),
+        (&["move", "99", "--first"], 2, "there is no run 99"),
+        (&["priority", "99", "1"], 2, "there is no run 99"),
+        (&["stop", "99"], 2, "there is no run 99"),
+        (&["kill", "2,99"], 2, "there is no run 99"),
+        (&["retry", "99"], 2, "there is no run 99"),
+        (&["resume", "99"], 2, "there is no run 99"),
         (&["quota", "work"], 2, "--runs N"),
-        (&["submit", "--after", "99", "--", "true"], 2, "99"),
+        (&["submit", "--after", "99", "--", "true"], 2, "there is no run 99"),
+        (&["submit", "--after-ok", "99", "--", "true"], 2, "there is no run 99"),
     ] {
         let said = world.say(words);
-        assert!(said.code.is_some_and(|found| found != 0) && said.err.contains(says), "{words:?} {code}: {said:#?}");
+        assert!(said.code == Some(code) && said.err.contains(says), "{words:?} {code}: {said:#?}");
     }
     assert_eq!(queued(&world), [2, 3]);
 }

@@ -261,7 +261,7 @@ fn a_run_that_runs_or_is_not_there_is_not_begun_again() {
         let said = said.with_code(code);
         assert!(said.err.contains(words), "{said:#?}");
     };
-    refused(world.say(&["retry", "7"]), 2, "7");
+    refused(world.say(&["retry", "7"]), 2, "there are no runs yet");
     world.write("wait.sh", "touch \"$WORLD/ready\"; while [ ! -e \"$WORLD/go\" ]; do sleep 0.02; done\n");
     let cli = world.start(&["run", "--", "sh", "wait.sh"]);
     world.wait_told("ready");

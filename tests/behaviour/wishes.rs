@@ -56,6 +56,16 @@ fn what_is_asked_of_the_queue_is_on_record_and_the_command_line_wins() {
 }
 
 #[test]
+fn what_is_hardly_meant_is_told_to_whoever_wants_no_preflight_too() {
+    let world = World::new();
+    world.write("neronet.toml", "command = 'true'\nresources.named = { licence = 1 }\n");
+    let said = world.say(&["submit", "--no-preflight", "--not-before", "2001-01-01 22:00"]).with_code(0);
+    assert!(said.err.contains("warning: neronet.toml:2:") && said.err.contains("licence"), "{said:#?}");
+    assert!(said.err.contains("warning: not before 2001-01-01 22:00: that is over"), "{said:#?}");
+    assert!(text(&world.show(1)["reason"]).contains("licence"), "{}", world.show(1)["reason"]);
+}
+
+#[test]
 fn wishes_that_cannot_be_meant_submit_nothing() {
     let world = World::new();
     world.run(&["true"]);

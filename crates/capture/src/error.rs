@@ -10,11 +10,13 @@ pub struct CaptureError {
     pub place: PathBuf,
     /// What the user can do about it.
     pub remedy: String,
+    /// There was no room left.
+    pub full: bool,
 }
 
 impl CaptureError {
     pub(crate) fn new(what: impl Into<String>, place: &Path, remedy: impl Into<String>) -> CaptureError {
-        CaptureError { what: what.into(), place: place.to_path_buf(), remedy: remedy.into() }
+        CaptureError { what: what.into(), place: place.to_path_buf(), remedy: remedy.into(), full: false }
     }
 
     /// An input or output error. The remedy follows from its kind.
@@ -27,7 +29,8 @@ impl CaptureError {
             Kind::ReadOnlyFilesystem => "choose a place that can be written",
             _ => "check the disk and try again",
         };
-        CaptureError::new(format!("cannot {doing}: {error}"), place, remedy)
+        let full = matches!(error.kind(), Kind::StorageFull | Kind::QuotaExceeded);
+        CaptureError { full, ..CaptureError::new(format!("cannot {doing}: {error}"), place, remedy) }
     }
 }
 

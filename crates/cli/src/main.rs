@@ -9,6 +9,7 @@ mod slips;
 use args::{Args, Command};
 use clap::Parser;
 use neronet_home::HomeError;
+use neronet_home::again::Wanted;
 use session::Session;
 use std::ffi::OsString;
 use std::path::Path;
@@ -74,8 +75,8 @@ fn run(args: Args) -> Result<ExitCode, HomeError> {
         Command::Quota(words) => commands::queue::quota(&session, &words),
         Command::Stop(words) => commands::stop::ask(&session, &words, neronet_supervise::start::How::Stop),
         Command::Kill(words) => commands::stop::ask(&session, &words, neronet_supervise::start::How::Kill),
-        Command::Resume(words) => commands::again::resume(&session, &words),
-        Command::Retry(words) => commands::again::retry(&session, &words),
+        Command::Resume(words) => commands::again::again(&session, &words, Wanted::Resume),
+        Command::Retry(words) => commands::again::again(&session, &words, Wanted::Retry),
         Command::Tag(words) => commands::tag::tag(&session, &words),
         Command::Note(words) => commands::note::note(&session, &words),
         Command::Rm(words) => commands::rm::rm(&session, &words),

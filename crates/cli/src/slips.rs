@@ -4,9 +4,8 @@ use crate::args::Args;
 use clap::builder::StyledStr;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, Error};
-use neronet_home::clone::in_shell;
 use neronet_home::nearest::nearest;
-use std::path::Path;
+use neronet_home::submission::as_command;
 
 /// `words` are those behind `neronet`.
 pub(crate) fn explained(mut error: Error, words: &[String]) -> Error {
@@ -48,14 +47,4 @@ fn tip_for_run(error: &Error, words: &[String]) -> Option<String> {
 
 fn is_specification(word: &str) -> bool {
     [".toml", ".yaml", ".yml"].iter().any(|ending| word.ends_with(ending) || word.contains(&format!("{ending}:")))
-}
-
-/// How to run these words without a specification.
-pub(crate) fn as_command(words: &[String]) -> String {
-    let interpreter = match words.first().map(|word| Path::new(word).extension().unwrap_or_default().to_string_lossy().into_owned()) {
-        Some(ending) if ending == "py" => "python ",
-        Some(ending) if ending == "sh" => "sh ",
-        _ => "",
-    };
-    format!("neronet run -- {interpreter}{}", in_shell(words))
 }

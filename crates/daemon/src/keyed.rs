@@ -91,6 +91,10 @@ fn answered(context: &Context, key: &Key) -> Result<Option<Done>, Refusal> {
 }
 
 fn of(known: &Answered) -> Done {
-    let recorded = known.answer.as_ref().and_then(|answer| serde_json::from_str(answer).ok());
-    recorded.unwrap_or_else(|| Done { runs: known.runs().collect(), refused: Vec::new() })
+    let mut done: Done = known.answer.as_ref().and_then(|answer| serde_json::from_str(answer).ok()).unwrap_or_default();
+    if done.runs.is_empty() {
+        // What was done is on record with the key.
+        done.runs = known.runs().collect();
+    }
+    done
 }

@@ -40,6 +40,7 @@ impl From<HomeError> for Refusal {
             {
                 507
             }
+            HomeError::Snapshots(e) if e.full => 507,
             HomeError::Home(_) | HomeError::Snapshots(_) | HomeError::Daemon(_) => 503,
         };
         let text = e.to_string();

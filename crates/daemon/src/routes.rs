@@ -1,7 +1,7 @@
 //! Every address that is answered. Requests are dispatched by this table, and the OpenAPI document is written from it.
 
 use crate::asked::Words;
-use crate::handlers::{events, life, queue, runs, steer};
+use crate::handlers::{events, life, queue, runs, steer, submit};
 use crate::keyed;
 use crate::refusal::Refusal;
 use crate::served::Served;
@@ -95,6 +95,9 @@ pub(crate) static ROUTES: LazyLock<Vec<Route>> = LazyLock::new(|| {
         ),
         post("/v1/runs/stop", "stop", "Ask runs to stop; they may save a checkpoint first", steer::stop),
         post("/v1/runs/kill", "kill", "End runs at once", steer::kill),
+        post("/v1/runs/retry", "retry", "Run ended runs once more, from scratch; of several those that did not finish", steer::retry),
+        post("/v1/runs/resume", "resume", "Go on with ended runs from their latest complete checkpoint", steer::resume),
+        post("/v1/submit", "submit", "Put the runs of a specification or a command in the queue", submit::submit),
         post("/v1/runs/tag", "tag", "Add tags to runs, or take them away", steer::tag),
         post("/v1/runs/note", "note", "Write a note on a run", steer::note),
         post("/v1/runs/trash", "trash", "Put runs in the trash", steer::trash),

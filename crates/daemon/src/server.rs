@@ -171,7 +171,7 @@ async fn found(served: &Arc<Served>, door: Door, request: Request<Incoming>) -> 
                 }
                 Err(_) => Err(Refusal::new(
                     503,
-                    "home was not free in time",
+                    format!("this was not done within {} seconds", ANSWER.as_secs()),
                     "see whether it was done before asking again, or ask with an Idempotency-Key",
                 )
                 .into()),

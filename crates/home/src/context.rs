@@ -6,6 +6,7 @@ use neronet_model::keyed::Key;
 use neronet_model::{Uid, UnixMs};
 use neronet_store::{Home, Locked};
 use neronet_supervise::os::clock;
+use serde_json::json;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -57,10 +58,15 @@ impl Context {
 
     /// An entry with the key that it is asked for under, if there is one: both are written, or neither.
     pub fn keyed(&self, entry: Entry) -> Entry {
-        match self.key.clone() {
-            Some(Key { key, request }) => Entry::Keyed { at: self.now(), key, request, answer: None, entry: Box::new(entry) },
-            None => entry,
-        }
+        self.keyed_with(entry, &[])
+    }
+
+    /// The same, with what is said of it whenever it is asked for under that key.
+    pub(crate) fn keyed_with(&self, entry: Entry, notes: &[String]) -> Entry {
+        let Some(Key { key, request }) = self.key.clone() else { return entry };
+        // The runs are in the entry.
+        let answer = (!notes.is_empty()).then(|| json!({"runs": [], "notes": notes}).to_string());
+        Entry::Keyed { at: self.now(), key, request, answer, entry: Box::new(entry) }
     }
 
     pub fn variable(&self, name: &str) -> Option<String> {

@@ -8,6 +8,7 @@ use crate::bulletin::{self, Bulletin};
 use crate::context::Context;
 use crate::error::HomeError;
 use crate::live::{self, Gone, Live};
+use crate::queue;
 use crate::reconcile::reconcile;
 use crate::recover::{self, Found};
 use crate::stages::{self, From};
@@ -20,7 +21,7 @@ use neronet_model::launch::Courtesy;
 use neronet_model::outcome::Cause;
 use neronet_model::run::KnownEnd;
 use neronet_model::settings::Resources;
-use neronet_model::{AttemptNo, Outcome, RunId, SweepId};
+use neronet_model::{AttemptNo, Outcome, RunId, SweepId, UnixMs};
 use neronet_schedule::{Decided, Mine, Reason, Stand, Start, World};
 use neronet_store::follow;
 use neronet_store::journal::Replayed;
@@ -103,6 +104,8 @@ pub struct Progress<'a> {
     pub queued: usize,
     pub running: Vec<(RunId, AttemptNo)>,
     pub ended: &'a BTreeMap<RunId, KnownEnd>,
+    /// When all will probably have ended, where that can be said. To find out takes longer than to count.
+    pub done: &'a dyn Fn() -> Option<UnixMs>,
 }
 
 /// A start that is on record.
@@ -161,7 +164,7 @@ impl<'a> Drive<'a> {
         loop {
             let acted = self.act();
             let running = self.running.iter().map(|live| (live.run.id, live.attempt)).collect();
-            let wish = watch(&Progress { queued: self.queued, running, ended: &self.ended });
+            let wish = watch(&Progress { queued: self.queued, running, ended: &self.ended, done: &|| self.done() });
             if wish == Wish::Leave {
                 self.learn_all()?;
                 return Ok(self.ended);
@@ -194,7 +197,7 @@ impl<'a> Drive<'a> {
         loop {
             let acted = self.act();
             let running = self.running.iter().map(|live| (live.run.id, live.attempt)).collect();
-            if wish(&Progress { queued: self.queued, running, ended: &self.ended }) != Wish::GoOn {
+            if wish(&Progress { queued: self.queued, running, ended: &self.ended, done: &|| self.done() }) != Wish::GoOn {
                 return self.learn_all();
             }
             if self.looked.elapsed() >= self.look_every() {
@@ -208,6 +211,12 @@ impl<'a> Drive<'a> {
             self.wait(Some(wake), patience);
             self.collect();
         }
+    }
+
+    /// When all that somebody waits for will probably have ended.
+    fn done(&self) -> Option<UnixMs> {
+        let Whose::These(runs) = &self.whose else { return None };
+        queue::done(self.context, &self.context.home.read().ok()?, &self.world, self.whose.mine(self.at_once), runs)
     }
 
     /// Others' GPUs become free at any time.

@@ -1,13 +1,15 @@
 //! Waits for runs that whoever keeps the queue carries out, by what the journal says of them.
 
+use crate::bulletin;
 use crate::context::Context;
 use crate::drive::{Progress, Wish};
 use crate::error::HomeError;
+use crate::queue;
 use crate::steer;
 use crate::view::Snapshot;
 use neronet_model::run::KnownEnd;
 use neronet_model::{AttemptNo, RunId};
-use neronet_schedule::Stand;
+use neronet_schedule::{Mine, Stand};
 use neronet_store::follow::Watch;
 use neronet_supervise::start::How;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -45,7 +47,9 @@ pub fn follow(
         // What was tried again has not ended.
         ended.retain(|run, _| matches!(known.queue.stand(*run), Some(Stand::Ended(_))));
         drop(known);
-        let wish = watch(&Progress { queued, running, ended: &ended });
+        // In the world as whoever keeps the queue told of it.
+        let done = || queue::done(context, &context.home.read().ok()?, &bulletin::read(context)?.world, Mine::Detached, runs);
+        let wish = watch(&Progress { queued, running, ended: &ended, done: &done });
         if wish == Wish::Leave || ended.len() + gone == runs.len() {
             return Ok(ended);
         }

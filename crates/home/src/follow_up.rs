@@ -1,15 +1,14 @@
 //! What is decided by itself when a run has ended badly: `schedule` says whether, here it becomes entries of the journal.
 
+use crate::again;
 use crate::context::Context;
 use crate::error::HomeError;
-use crate::steer;
 use neronet_model::event::Process;
-use neronet_model::journal::{Entry, HomeState, Sweep};
-use neronet_model::run::{Again, Decision, KnownEnd};
-use neronet_model::settings::Resume;
-use neronet_model::{AttemptNo, Params, Run, RunId};
+use neronet_model::journal::{Entry, HomeState};
+use neronet_model::run::{Decision, KnownEnd};
+use neronet_model::{AttemptNo, Params, RunId};
 use neronet_schedule::{FollowUp, Policy, Queue};
-use neronet_store::{Locked, spool};
+use neronet_store::Locked;
 use neronet_supervise::start;
 
 /// Writes an end down with what follows from it, in one record. False where somebody else has learned it meanwhile.
@@ -55,7 +54,7 @@ pub(crate) fn entries(
                 };
                 let started = context.home.attempt(run.id, end.attempt.n).exists();
                 let attempt = AttemptNo(if started { end.attempt.n.0 + 1 } else { end.attempt.n.0 });
-                let again = how(context, run, sweep, attempt, !changes.is_empty())?;
+                let again = again::by_itself(context, run, sweep, attempt, !changes.is_empty())?;
                 let decision =
                     Decision { run: run.id, attempt, again, driver: driver.cloned(), because: Some(because), not_before, changes };
                 entries.push(Entry::Decided { at: context.now(), decision });
@@ -64,24 +63,4 @@ pub(crate) fn entries(
         }
     }
     Ok(entries)
-}
-
-/// From where the run can go on: with the step that is left, from its latest checkpoint, or from scratch.
-fn how(context: &Context, run: &Run, sweep: &Sweep, attempt: AttemptNo, changed: bool) -> Result<Again, HomeError> {
-    if let Some(step) = steer::step_left_of(context, run, sweep)?.filter(|_| !changed) {
-        return Ok(Again::Resume { checkpoint: None, best: None, step: Some(step) });
-    }
-    let Some(resume) = &sweep.settings.resume else { return Ok(Again::Retry) };
-    let found = steer::checkpoints_of(context, run.id, sweep, AttemptNo(attempt.0.max(2) - 1))?;
-    let text = |path: &std::path::Path| path.display().to_string();
-    let checkpoint = match resume {
-        Resume::Automatic => found.latest.as_deref(),
-        _ => steer::handed_over(&found, resume),
-    };
-    let begun = spool::attempt(&context.home.attempt(run.id, AttemptNo(1)), AttemptNo(1)).is_ok_and(|first| first.begun.is_some());
-    match (checkpoint, resume) {
-        (None, Resume::Automatic) if begun => Ok(Again::Resume { checkpoint: None, best: None, step: None }),
-        (None, _) => Ok(Again::Retry),
-        (Some(path), _) => Ok(Again::Resume { checkpoint: Some(text(path)), best: found.best.as_deref().map(text), step: None }),
-    }
 }

@@ -1,6 +1,7 @@
 //! What home does: submissions, starting runs, watching them, asking them to end, everything that is listed.
 //! A command calls it in its own process; a daemon would serve the same functions.
 
+pub mod again;
 pub mod begin;
 mod build;
 mod bulletin;
@@ -43,6 +44,7 @@ pub mod smoke;
 pub mod stages;
 mod starter;
 pub mod steer;
+pub mod submission;
 pub mod submit;
 pub mod targets;
 pub mod view;

@@ -10,11 +10,14 @@ use crate::world;
 use neronet_model::journal::Entry;
 use neronet_model::queue::{Place, Quota};
 use neronet_model::{RunId, State, UnixMs};
-use neronet_schedule::Mine;
+use neronet_schedule::{Mine, Stand, World};
+use neronet_store::journal::Replayed;
 use serde_json::Value;
 
 /// Runs that are looked ahead at when it is said when runs will start.
 const AHEAD: usize = 1_000;
+/// And when it is said when all will have ended, which is asked for less often.
+const FAR_AHEAD: usize = 10_000;
 
 /// Keeps queued runs from starting until they are released.
 pub fn hold(context: &Context, views: &[&View<'_>], why: Option<String>) -> Result<(), HomeError> {
@@ -83,6 +86,18 @@ pub fn standing(context: &Context, snapshot: &Snapshot) -> Standing {
     let forecast = snapshot.queue.forecast(&world, context.now(), AHEAD, Mine::All);
     let queued = snapshot.queue.queued().into_iter().map(|run| (run, forecast.starts.get(&run).copied())).collect();
     Standing { running: snapshot.queue.granted().map(|(run, _)| run).collect(), queued, done: forecast.done }
+}
+
+/// When the last of these runs will probably have ended, in a world as it is known; nothing where that cannot be said of all.
+pub(crate) fn done<'r>(
+    context: &Context,
+    known: &Replayed,
+    world: &World,
+    mine: Mine<'_>,
+    runs: impl IntoIterator<Item = &'r RunId>,
+) -> Option<UnixMs> {
+    let left = runs.into_iter().filter(|run| matches!(known.queue.stand(**run), Some(Stand::Queued | Stand::Granted)));
+    known.queue.forecast(world, context.now(), FAR_AHEAD, mine).end_of(left.copied())
 }
 
 /// `queue --json`: started runs, then so many queued ones, as listings have them, with when each will probably start.

@@ -34,6 +34,20 @@ pub enum Repeats {
     Again,
 }
 
+impl Repeats {
+    /// Of a submission: `again` those that are there already, all or only those that did not finish; or `keep` them.
+    pub fn meant(is_command: bool, again: Option<bool>, keep: bool) -> Repeats {
+        match (again, keep) {
+            // What is typed anew is meant anew.
+            _ if is_command => Repeats::Start,
+            (Some(true), _) => Repeats::Again,
+            (Some(false), _) => Repeats::AgainFailed,
+            (None, true) => Repeats::Keep,
+            (None, false) => Repeats::OnlyNew,
+        }
+    }
+}
+
 /// What tells a run from others, within its project.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Key(String);

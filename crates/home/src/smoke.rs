@@ -101,7 +101,8 @@ pub struct Estimate {
     pub run: Millis,
     pub sweep: Millis,
     pub runs: u64,
-    pub parallel: u64,
+    /// As the sweep says; else one at a time, as `run` starts them.
+    pub parallel: Option<u64>,
     /// By what it is reckoned; nothing where the run came to its end.
     pub forecast: Option<Forecast>,
     /// `[resources] time`, where that is too short.
@@ -363,9 +364,9 @@ fn not_run(experiment: &Experiment, params: Params, why: String) -> Smoke {
 }
 
 fn estimate(experiment: &Experiment, run: Millis, forecast: Option<Forecast>) -> Estimate {
-    let (runs, parallel) = (experiment.count(), experiment.parallel.unwrap_or(1).max(1));
+    let (runs, parallel) = (experiment.count(), experiment.parallel);
     let limit = experiment.settings.time_limit.filter(|limit| *limit < run);
     // Stopped there, it takes no longer.
     let each = limit.unwrap_or(run);
-    Estimate { run, sweep: Millis(each.0.saturating_mul(runs.div_ceil(parallel))), runs, parallel, forecast, limit }
+    Estimate { run, sweep: Millis(each.0.saturating_mul(runs.div_ceil(parallel.unwrap_or(1).max(1)))), runs, parallel, forecast, limit }
 }

@@ -5,14 +5,13 @@ use crate::context::Context;
 use crate::error::HomeError;
 use crate::live;
 use crate::stages;
-use crate::view::{Snapshot, View};
+use crate::view::View;
 use neronet_model::journal::{Entry, HomeState, Sweep};
-use neronet_model::run::{Again, Decision};
+use neronet_model::run::Again;
 use neronet_model::settings::{Command, Resume};
 use neronet_model::{AttemptNo, Run, RunId, State, SweepId};
 use neronet_store::{Locked, StoreError, files, spool};
 use neronet_supervise::found::{self, Found};
-use neronet_supervise::os::process;
 use neronet_supervise::start::{self, How};
 use std::collections::BTreeSet;
 use std::io::ErrorKind;
@@ -99,11 +98,7 @@ pub(crate) fn checkpoints_of(context: &Context, run: RunId, sweep: &Sweep, last:
 }
 
 /// The step that a run is left with, where all before it ended well. Attempts that were decided on and never begun changed nothing.
-pub fn step_left(context: &Context, view: &View<'_>) -> Result<Option<String>, HomeError> {
-    step_left_of(context, view.run, view.sweep)
-}
-
-pub(crate) fn step_left_of(context: &Context, run: &Run, sweep: &Sweep) -> Result<Option<String>, HomeError> {
+pub(crate) fn step_left(context: &Context, run: &Run, sweep: &Sweep) -> Result<Option<String>, HomeError> {
     if sweep.settings.then.is_empty() {
         return Ok(None);
     }
@@ -116,38 +111,8 @@ pub(crate) fn step_left_of(context: &Context, run: &Run, sweep: &Sweep) -> Resul
     Ok(None)
 }
 
-/// Decides on another attempt of each of these ended runs. `here`: this process starts them, else whoever keeps the queue.
-pub fn again(context: &Context, runs: Vec<(RunId, Again)>, here: bool) -> Result<(), HomeError> {
-    let mut home = context.lock()?;
-    let snapshot = Snapshot::of(&home);
-    let mut entries = Vec::new();
-    for (run, again) in runs {
-        let view = snapshot.view_of(context, run).ok_or_else(|| HomeError::Words(format!("there is no run {run}")))?;
-        may_begin_again(&view)?;
-        let started = context.home.attempt(run, AttemptNo(view.run.attempts)).exists();
-        let attempt = AttemptNo(if started { view.run.attempts + 1 } else { view.run.attempts });
-        let decision = Decision::new(run, attempt, again, here.then(process::myself));
-        entries.push(Entry::Decided { at: context.now(), decision });
-    }
-    drop(snapshot);
-    Ok(home.decide(context.keyed(Entry::Together(entries)))?)
-}
-
-/// Refuses a run that runs or is about to.
-pub fn may_begin_again(view: &View<'_>) -> Result<(), HomeError> {
-    let id = view.run.id;
-    if view.state == State::Ended || never_started(view) {
-        return Ok(());
-    }
-    let asked = view.attempt.as_ref().is_some_and(|attempt| attempt.asked.is_some());
-    Err(HomeError::Failed(match asked {
-        true => format!("run {id} was asked to stop and has not ended yet: `neronet logs -f {id}` waits for its end"),
-        false => format!("run {id} is {}: `neronet stop {id}` first", view.status()),
-    }))
-}
-
 /// Queued, with nobody left to start it; or its start was cut short.
-fn never_started(view: &View<'_>) -> bool {
+pub(crate) fn never_started(view: &View<'_>) -> bool {
     view.driverless && view.attempt.as_ref().is_none_or(|attempt| attempt.keeper.is_none())
 }
 

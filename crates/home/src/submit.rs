@@ -96,6 +96,7 @@ pub fn submit(context: &Context, request: &Request<'_>) -> Result<Receipt, HomeE
         return Ok(receipt);
     }
     receipt.notes.extend(request.plan.warnings.iter().map(ToString::to_string));
+    receipt.notes.extend(request.wishes.over_already(request.plan, context.now()));
     for Frozen { code, survey, report, .. } in &surveyed.codes {
         let told = notes(code, survey, &environment, &report.warnings).into_iter().chain(report.notes.iter().cloned());
         let told: Vec<String> = told.filter(|note| !receipt.notes.contains(note)).collect();
@@ -243,6 +244,9 @@ fn freeze(context: &Context, request: &Request<'_>, (plan, project): (&Plan, &st
     frozen.code.snapshot = stored?;
     let mut warnings = std::mem::take(&mut frozen.report.warnings);
     warnings.extend(report.warnings);
+    if !request.preflight {
+        warnings.extend(preflight::room::beyond(context, plan));
+    }
     if !report.errors.is_empty() {
         return Err(HomeError::Spec(Problems(report.errors.into_iter().chain(warnings).collect())));
     }
@@ -384,7 +388,7 @@ fn record(context: &Context, request: &Request<'_>, surveyed: &Surveyed, mut wor
         receipt.notes.push(format!("{runs} submitted by another neronet just now ({})", spans(&just_now)));
     }
     if !all.is_empty() {
-        home.decide(context.keyed(Entry::Submitted(all)))?;
+        home.decide(context.keyed_with(Entry::Submitted(all), &receipt.notes))?;
     }
     Ok(())
 }

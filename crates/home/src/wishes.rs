@@ -5,7 +5,7 @@ use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 use neronet_model::UnixMs;
 use neronet_model::queue::{Dependency, Wishes};
-use neronet_spec::{Clock, Experiment, Moment, When};
+use neronet_spec::{Clock, Experiment, Moment, Plan, When};
 
 /// Of the command line, for all experiments.
 #[derive(Debug, Clone, Default)]
@@ -26,6 +26,18 @@ impl Asked {
             after: said.after.iter().chain(&self.after).copied().collect(),
             ..said.clone()
         }
+    }
+}
+
+impl Asked {
+    /// The moments that were to come first and are over.
+    pub(crate) fn over_already(&self, plan: &Plan, now: UnixMs) -> Vec<String> {
+        let said = plan.experiments.iter().filter_map(|experiment| self.not_before.as_ref().or(experiment.not_before.as_ref()));
+        let over = said.filter(|moment| resolved(moment, now, &TimeZone::system()).is_some_and(|at| at < now));
+        let mut told: Vec<String> =
+            over.map(|moment| format!("warning: not before {moment}: that is over, and keeps no run from starting")).collect();
+        told.dedup();
+        told
     }
 }
 

@@ -12,26 +12,39 @@ use std::collections::{BTreeMap, BinaryHeap};
 pub struct Forecast {
     /// When runs will start, of those for which that can be said.
     pub starts: BTreeMap<RunId, UnixMs>,
+    /// When those and what runs now will have ended, of those whose length is known.
+    ends: BTreeMap<RunId, UnixMs>,
     /// When the last of them will have ended; nothing where that cannot be said of all.
     pub done: Option<UnixMs>,
+}
+
+impl Forecast {
+    /// When the last of these will have ended; nothing where that cannot be said of all.
+    pub fn end_of(&self, mut runs: impl Iterator<Item = RunId>) -> Option<UnixMs> {
+        runs.try_fold(None, |last, run| Some(last.max(Some(*self.ends.get(&run)?)))).flatten()
+    }
 }
 
 impl Queue {
     /// The next `most` starts, as things stand. Runs whose length is not known are taken to go on for ever.
     pub fn forecast(&self, world: &World, now: UnixMs, most: usize, mine: Mine<'_>) -> Forecast {
         let mut then = self.clone();
+        let mut forecast = Forecast::default();
         let mut ends: BinaryHeap<Reverse<(UnixMs, RunId)>> = BinaryHeap::new();
         // One that takes longer than expected may end at any moment.
         ends.extend(self.granted.keys().filter_map(|run| Some(Reverse((self.end_of(*run)?.max(now), *run)))));
+        forecast.ends.extend(ends.iter().map(|Reverse((end, run))| (*run, *end)));
         let nobody = Process { host: String::new(), boot: String::new(), pid_namespace: 0, pid: 0, start: 0 };
-        let mut forecast = Forecast::default();
         let mut at = now;
         while forecast.starts.len() < most {
             let decided = then.decide(world, at, mine);
             for start in &decided.starts {
                 then.started(at, start.run, start.attempt, &start.grant, &nobody);
                 forecast.starts.insert(start.run, at);
-                ends.extend(then.end_of(start.run).map(|end| Reverse((end.max(at), start.run))));
+                if let Some(end) = then.end_of(start.run) {
+                    forecast.ends.insert(start.run, end.max(at));
+                    ends.push(Reverse((end.max(at), start.run)));
+                }
             }
             if let Some(due) = decided.look_again.filter(|due| ends.peek().is_none_or(|Reverse((end, _))| due < end)) {
                 at = due.max(at);

@@ -5,7 +5,6 @@ use crate::commands::check_json::refused;
 use crate::commands::examined::{Examined, examine, shown};
 use crate::commands::learn;
 use crate::commands::page::{Page, count};
-use crate::commands::run::{MANY, default_spec, grouped};
 use crate::commands::smoke;
 use crate::output;
 use crate::session::Session;
@@ -16,6 +15,7 @@ use neronet_home::estimate::Estimate;
 use neronet_home::inputs::Seen;
 use neronet_home::preflight::outside::Report;
 use neronet_home::select::spans;
+use neronet_home::submission::{MANY, default_spec, grouped};
 use neronet_home::{HomeError, configure};
 use neronet_model::queue::Wishes;
 use neronet_model::settings::{Gpus, Match, Retry, RetryOn, Stage};
@@ -82,14 +82,14 @@ pub(crate) fn check(session: &Session, words: &Check) -> Result<ExitCode, HomeEr
     if !words.no_preflight {
         page.heading("Preflight");
         // A smoke test knows better how long it takes.
-        preflight_of(&mut page, report, words.smoke.is_none());
+        preflight_of(&mut page, plan, report, words.smoke.is_none());
     }
     if !(plan.warnings.is_empty() && report.warnings.is_empty()) {
         page.heading("Warnings");
         plan.warnings.iter().chain(&report.warnings).for_each(|warning| page.block(&warning.to_string()));
     }
     let total = plan.experiments.iter().map(Experiment::count).fold(0, u64::saturating_add);
-    let spec = words.spec.as_deref().filter(|spec| Some(*spec) != default_spec(session));
+    let spec = words.spec.as_deref().filter(|spec| Some(*spec) != default_spec(&session.context.folder));
     let spec = spec.map(|spec| format!(" {}", neronet_home::clone::in_shell(&[spec.to_string()]))).unwrap_or_default();
     let set = words.set.iter().map(|set| format!(" --set {}", neronet_home::clone::in_shell(std::slice::from_ref(set))));
     let yes = if total > MANY { " --yes" } else { "" };
@@ -251,7 +251,7 @@ fn inputs_of(page: &mut Page<'_>, inputs: &[Seen]) {
     page.facts(&facts);
 }
 
-fn preflight_of(page: &mut Page<'_>, report: &Report, with_estimate: bool) {
+fn preflight_of(page: &mut Page<'_>, plan: &Plan, report: &Report, with_estimate: bool) {
     let room = &report.room;
     let programs = report.programs.iter().map(|program| match program.described() {
         place if place == program.name => place,
@@ -271,17 +271,19 @@ fn preflight_of(page: &mut Page<'_>, report: &Report, with_estimate: bool) {
         ("disk", disk.unwrap_or_default()),
         ("memory", memory.unwrap_or_default()),
         ("gpus", room.gpus.iter().map(|gpu| gpu.name.as_str()).collect::<Vec<_>>().join(", ")),
-        ("likely", expected.map(likely).unwrap_or_default()),
+        ("likely", expected.map(|expected| likely(expected, plan)).unwrap_or_default()),
     ]);
     report.notes.iter().for_each(|note| page.line(note, Style::Plain));
 }
 
-fn likely(expected: &Estimate) -> String {
+fn likely(expected: &Estimate, plan: &Plan) -> String {
     let both = [expected.duration.map(words::duration), expected.bytes.map(words::bytes)];
     let both = both.into_iter().flatten().collect::<Vec<_>>().join(" and ");
     let scaled: Vec<&str> = expected.scaled_from.iter().map(String::as_str).collect();
     let scaled = if scaled.is_empty() { String::new() } else { format!("; the time is scaled from runs with {}", scaled.join(" or ")) };
-    format!("{both} in all, from {}{scaled}", count(expected.runs, "earlier run"))
+    let unlimited = expected.duration.is_some() && plan.experiments.iter().any(|known| known.parallel.is_none() && known.count() > 1);
+    let queued = if unlimited { format!(", one at a time{}", smoke::UNLIMITED) } else { String::new() };
+    format!("{both} in all, from {}{scaled}{queued}", count(expected.runs, "earlier run"))
 }
 
 fn many(total: u64) -> String {

@@ -2,8 +2,7 @@
 //! and what each row of a sheet comes to.
 
 use crate::args::Check;
-use crate::commands::run::read_spec;
-use crate::commands::sheet::{self, Fates, Found};
+use crate::commands::sheet::{Fates, Found};
 use crate::session::Session;
 use neronet_capture::code::Survey;
 use neronet_capture::secrets::mask_text;
@@ -11,7 +10,7 @@ use neronet_home::filling::Filling;
 use neronet_home::inputs::Seen;
 use neronet_home::preflight::outside::{self, Depth, Report};
 use neronet_home::submit::Foreseen;
-use neronet_home::{HomeError, code, configure, inputs, masked, port, preflight, same, submit};
+use neronet_home::{HomeError, code, configure, inputs, masked, port, preflight, same, submission, submit};
 use neronet_model::settings::Match;
 use neronet_model::{Params, RunId, Settings};
 use neronet_spec::render::{self, Mode};
@@ -37,11 +36,11 @@ pub(crate) struct Examined<'s> {
 
 /// Looks at a specification or a sheet. What the rows of a sheet come to is known as well where nothing of it can run.
 pub(crate) fn examine<'s>(session: &'s Session, words: &Check, fates: &mut Option<Fates>) -> Result<Examined<'s>, HomeError> {
-    let Some(named) = words.spec.as_deref().and_then(sheet::named) else {
-        let (plan, start) = read_spec(session, words.spec.as_deref(), &words.set)?;
+    let Some(named) = words.spec.as_deref().and_then(submission::sheet) else {
+        let (plan, start) = submission::read_spec(&session.context, Path::new(""), words.spec.as_deref(), &words.set)?;
         return Examined::of(session, plan, &start, !words.no_preflight);
     };
-    let (Rows { place, rows, shared, notes, plan }, start) = sheet::read(session, named, &words.set)?;
+    let (Rows { place, rows, shared, notes, plan }, start) = submission::read_sheet(&session.context, named, &words.set)?;
     let examined = plan.map_err(HomeError::from).and_then(|plan| Examined::of(session, plan, &start, !words.no_preflight));
     let found = match &examined {
         Ok(examined) => examined.rows(&Fates::shown(&rows))?,

@@ -3,12 +3,12 @@
 
 use crate::args::Init;
 use crate::commands::page::{LONGEST, Page};
-use crate::commands::run::grouped;
 use crate::output;
 use crate::session::Session;
 use neronet_capture::secrets::{MASK, is_secret_assigned, mask_text, values_in_command};
 use neronet_draft::{Draft, Source, of_command, of_text};
 use neronet_home::clone::in_shell;
+use neronet_home::submission::grouped;
 use neronet_home::{HomeError, masked};
 use neronet_model::settings::Command;
 use neronet_report::{Style, words::one_line};

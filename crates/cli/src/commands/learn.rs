@@ -2,10 +2,10 @@
 
 use crate::args::Check;
 use crate::commands::page::{Page, count};
-use crate::commands::run::{default_spec, grouped, read_spec};
 use crate::output;
 use crate::session::Session;
 use neronet_home::HomeError;
+use neronet_home::submission::{default_spec, grouped, read_spec};
 use neronet_report::{Cell, Column, Style, Table, words};
 use neronet_scrape::learn::{self, Learned};
 use std::fs::File;
@@ -15,8 +15,8 @@ use std::process::ExitCode;
 
 pub(crate) fn learned(session: &Session, words: &Check, log: &Path) -> Result<ExitCode, HomeError> {
     // A specification brings its own patterns; without one only what is built in reads.
-    let metrics = if words.spec.is_some() || default_spec(session).is_some() {
-        let (plan, _) = read_spec(session, words.spec.as_deref(), &words.set)?;
+    let metrics = if words.spec.is_some() || default_spec(&session.context.folder).is_some() {
+        let (plan, _) = read_spec(&session.context, Path::new(""), words.spec.as_deref(), &words.set)?;
         plan.experiments.into_iter().next().map(|experiment| experiment.settings.metrics).unwrap_or_default()
     } else {
         Default::default()

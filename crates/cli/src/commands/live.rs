@@ -8,11 +8,11 @@ use crate::output;
 use crate::session::Session;
 use neronet_home::HomeError;
 use neronet_home::drive::Progress;
-use neronet_home::masked;
+use neronet_home::{masked, waiting};
 use neronet_model::journal::HomeState;
 use neronet_model::outcome::Cause;
 use neronet_model::run::KnownEnd;
-use neronet_model::{AttemptNo, Millis, Outcome, RunId, SweepId};
+use neronet_model::{AttemptNo, Millis, Outcome, RunId, SweepId, UnixMs};
 use neronet_report::words;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -20,6 +20,12 @@ use std::time::{Duration, Instant};
 
 /// Between two drawings of the table.
 const REDRAW: Duration = Duration::from_millis(250);
+/// Between two looks at when all will have ended, and how much longer than a look that is at least.
+const LOOK_AHEAD: Duration = Duration::from_secs(5);
+const FIRST_LOOK: Duration = Duration::from_secs(1);
+const LOOK_SELDOM: u32 = 100;
+/// Between two lines that say how far it is, where there is no terminal. Of one run it is said once, if it takes that long.
+const REMIND: Duration = Duration::from_secs(60);
 
 pub(crate) struct Live<'a> {
     session: &'a Session,
@@ -32,9 +38,13 @@ pub(crate) struct Live<'a> {
     total: usize,
     /// The runs are of more than one, so that each is named with its own.
     several_experiments: bool,
-    /// Lines of the table on the screen, to be drawn over.
     /// Why runs could not be started, as far as that was told.
     told: BTreeSet<String>,
+    /// When all will probably have ended, and when that is looked at again.
+    done: Option<UnixMs>,
+    look_ahead_at: Instant,
+    reminded: Option<Instant>,
+    /// Lines of the table on the screen, to be drawn over.
     drawn: usize,
     drawn_at: Option<Instant>,
     began: Instant,
@@ -77,6 +87,10 @@ impl<'a> Live<'a> {
             total: runs.len(),
             several_experiments,
             told: BTreeSet::new(),
+            done: None,
+            // Whatever is over at once waits for no answer.
+            look_ahead_at: Instant::now() + FIRST_LOOK,
+            reminded: None,
             drawn: 0,
             drawn_at: None,
             began: Instant::now(),
@@ -116,10 +130,48 @@ impl<'a> Live<'a> {
                 for followed in self.followed.values_mut() {
                     followed.print_output(&mut self.out, &mut self.err);
                 }
+                self.foretell(progress);
             }
             Manner::Table => self.draw(progress),
-            Manner::Lines | Manner::Quiet => {}
+            Manner::Lines => self.remind(progress),
+            Manner::Quiet => {}
         }
+    }
+
+    /// Says now and then how far it is, once it is known when it ends.
+    fn remind(&mut self, progress: &Progress<'_>) {
+        self.look_ahead(progress);
+        if self.done.is_some() && self.reminded.is_none_or(|at| at.elapsed() >= REMIND) {
+            self.reminded = Some(Instant::now());
+            let line = self.standing(progress);
+            self.out.put_line(&line);
+        }
+    }
+
+    fn foretell(&mut self, progress: &Progress<'_>) {
+        if self.reminded.is_some() {
+            return;
+        }
+        self.look_ahead(progress);
+        let now = self.session.context.now();
+        if let Some(at) = self.done.filter(|at| *at > now.plus(Millis(REMIND.as_millis() as u64))) {
+            self.reminded = Some(Instant::now());
+            let begun = if progress.running.is_empty() { "queued, " } else { "" };
+            output::notice(&format!("{begun}done about {}", waiting::clock(at, now)));
+        }
+    }
+
+    fn look_ahead(&mut self, progress: &Progress<'_>) {
+        let now = Instant::now();
+        if now >= self.look_ahead_at {
+            self.done = (progress.done)();
+            self.look_ahead_at = now + LOOK_AHEAD.max(now.elapsed() * LOOK_SELDOM);
+        }
+    }
+
+    fn standing(&self, progress: &Progress<'_>) -> String {
+        let counts = [progress.ended.len(), progress.running.len(), progress.queued];
+        standing(self.total, counts, self.done, self.session.context.now())
     }
 
     /// The last word on each run, and on all of them.
@@ -278,8 +330,8 @@ impl<'a> Live<'a> {
         }
         let width = self.session.width.saturating_sub(1);
         let mut lines = lines::fitted(&table, width);
-        let done = progress.ended.len();
-        lines.push(format!("{done} of {} ended, {} running, {} queued", self.total, progress.running.len(), progress.queued));
+        self.look_ahead(progress);
+        lines.push(self.standing(progress));
         // More than the screen holds could not be drawn over.
         let room = output::terminal_height().map_or(usize::MAX, |height| height.saturating_sub(2).max(2));
         if lines.len() > room {
@@ -300,5 +352,26 @@ impl<'a> Live<'a> {
             self.out.put(format!("{up}{}{up}", "\x1b[2K\x1b[1E".repeat(self.drawn)).as_bytes());
             self.drawn = 0;
         }
+    }
+}
+
+/// `12 of 200 ended, 2 running, 186 queued, all done about 17:40`. When it should have been over, nobody knows when it will be.
+fn standing(total: usize, [ended, running, queued]: [usize; 3], done: Option<UnixMs>, now: UnixMs) -> String {
+    let done = done.filter(|at| *at > now).map(|at| format!(", all done about {}", waiting::clock(at, now)));
+    format!("{ended} of {total} ended, {running} running, {queued} queued{}", done.unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn when_all_will_have_ended_is_said_where_it_is_known() {
+        let now = UnixMs(1_795_000_000_000);
+        let said = |done| standing(200, [12, 2, 186], done, now);
+        let soon = UnixMs(now.0 + 60_000);
+        assert_eq!(said(None), "12 of 200 ended, 2 running, 186 queued");
+        assert_eq!(said(Some(now)), said(None));
+        assert_eq!(said(Some(soon)), format!("{}, all done about {}", said(None), waiting::clock(soon, now)));
     }
 }

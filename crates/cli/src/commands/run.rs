@@ -1,35 +1,26 @@
 //! `neronet run`: from words to runs, carried out here; and `drive`, the same without a terminal.
 
-use crate::args::{AgainWhich, Reach, Run, Submit, What};
+use crate::args::{AgainWhich, Run, Submit, What};
 use crate::commands::live::Live;
-use crate::commands::read;
 use crate::commands::rm::listed;
-use crate::commands::sheet;
 use crate::output;
 use crate::session::Session;
-use crate::slips;
 use neronet_home::drive::{Drive, Progress, Whose, Wish};
 use neronet_home::follow::follow;
-use neronet_home::listing::project_of;
 use neronet_home::same::Repeats;
-use neronet_home::submit::{self, Request};
+use neronet_home::submission::{Words, grouped};
+use neronet_home::submit;
 use neronet_home::view::Snapshot;
-use neronet_home::wishes::Asked;
 use neronet_home::{HomeError, json};
-use neronet_model::queue::Dependency;
 use neronet_model::run::KnownEnd;
 use neronet_model::{Outcome, RunId, SweepId};
-use neronet_spec::Plan;
 use neronet_supervise::Nursery;
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use std::collections::BTreeMap;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
-
-/// More runs than this are rarely meant: they need `--yes`.
-pub(crate) const MANY: u64 = 1_000;
 
 /// How the runs are shown, and whether we stay.
 pub(crate) struct Manner {
@@ -46,52 +37,37 @@ pub(crate) fn run(session: &Session, words: &Run) -> Result<ExitCode, HomeError>
 }
 
 pub(crate) fn submit(session: &Session, words: &Submit) -> Result<ExitCode, HomeError> {
-    let repeats = match (words.again, words.keep) {
-        // What is typed anew is meant anew.
-        _ if !words.what.command.is_empty() => Repeats::Start,
-        (Some(AgainWhich::All), _) => Repeats::Again,
-        (Some(AgainWhich::Failed), _) => Repeats::AgainFailed,
-        (None, true) => Repeats::Keep,
-        (None, false) => Repeats::OnlyNew,
-    };
+    let again = words.again.map(|which| which == AgainWhich::All);
+    let repeats = Repeats::meant(!words.what.command.is_empty(), again, words.keep);
     start(session, &words.what, repeats, &Manner { detach: true, wait: words.wait, quiet: words.what.quiet, json: words.json })
 }
 
-fn start(session: &Session, words: &What, repeats: Repeats, manner: &Manner) -> Result<ExitCode, HomeError> {
-    if words.spec.is_some() && !words.command.is_empty() {
-        return Err(HomeError::Words("give a specification or a command after --, not both".into()));
-    }
-    let (plan, start) = if words.command.is_empty() {
-        read_spec(session, words.spec.as_deref(), &words.set)?
-    } else {
-        let plan = neronet_spec::of_command(&words.command, &words.set)?;
-        (plan, session.context.folder.clone())
+fn start(session: &Session, what: &What, repeats: Repeats, manner: &Manner) -> Result<ExitCode, HomeError> {
+    let words = Words {
+        spec: what.spec.clone(),
+        command: what.command.clone(),
+        set: what.set.clone(),
+        project: what.project.clone(),
+        parallel: what.parallel,
+        priority: what.priority,
+        not_before: what.not_before.clone(),
+        after: what.after.clone(),
+        after_ok: what.after_ok.clone(),
+        yes: what.yes,
+        preflight: !what.no_preflight,
     };
-    if plan.experiments.is_empty() {
-        plan.warnings.iter().for_each(|warning| output::notice(&warning.to_string()));
-        output::notice(&format!("note: {}", sheet::nothing(words.spec.as_deref().unwrap_or_default())));
+    let meant = words.meant(&session.context, Path::new(""))?;
+    if let Some(nothing) = meant.nothing(&words) {
+        meant.plan.warnings.iter().for_each(|warning| output::notice(&warning.to_string()));
+        output::notice(&nothing);
         if manner.json {
             output::json(&serde_json::Value::Array(Vec::new()));
         }
         return Ok(ExitCode::SUCCESS);
     }
-    let count: u64 = plan.experiments.iter().map(neronet_spec::Experiment::count).fold(0, u64::saturating_add);
-    if count > MANY && !words.yes {
-        return Err(HomeError::Words(format!(
-            "this makes {} runs; `neronet check` shows a sample of them, `--yes` starts them",
-            grouped(count)
-        )));
-    }
-    // A bare command belongs where `ls` looks for it.
-    let here = || (!words.command.is_empty()).then(|| project_of(&session.context.folder));
-    let project = words.project.clone().or_else(here);
     // Executed now, it is ready when the submission is.
     let nursery = if manner.detach { None } else { Some(Nursery::open(&session.context.neronet, &session.context.environment)?) };
-    let preflight = !words.no_preflight;
-    let wishes = Asked { priority: words.priority, not_before: words.not_before.clone(), after: after(session, words)? };
-    let request =
-        Request { plan: &plan, start: &start, project, detached: manner.detach, parallel: words.parallel, wishes, repeats, preflight };
-    let receipt = submit::submit(&session.context, &request)?;
+    let receipt = submit::submit(&session.context, &meant.request(&words, repeats, manner.detach))?;
     for note in &receipt.notes {
         output::notice(&if note.starts_with("warning:") || note.starts_with("note:") { note.clone() } else { format!("note: {note}") });
     }
@@ -108,70 +84,6 @@ fn start(session: &Session, words: &What, repeats: Repeats, manner: &Manner) -> 
     watched(session, &receipt.runs, manner, |signals, watch| {
         Drive::new(&session.context, Whose::These(receipt.runs.iter().copied().collect()), nursery)?.carry_out(Some(signals), watch)
     })
-}
-
-/// The runs that those wait for which are submitted.
-fn after(session: &Session, words: &What) -> Result<Vec<Dependency>, HomeError> {
-    if words.after.is_empty() && words.after_ok.is_empty() {
-        return Ok(Vec::new());
-    }
-    let snapshot = read::snapshot(session)?;
-    let views = snapshot.views(&session.context);
-    let named = |words: &[String], ok: bool| -> Result<Vec<Dependency>, HomeError> {
-        let chosen = read::chosen(session, &snapshot, &views, words, &Reach { all: false })?;
-        Ok(chosen.iter().map(|view| Dependency { run: view.run.id, ok }).collect())
-    };
-    let ok = named(&words.after_ok, true)?;
-    let ended = named(&words.after, false)?.into_iter().filter(|dependency| ok.iter().all(|other| other.run != dependency.run));
-    Ok(ended.chain(ok.iter().copied()).collect())
-}
-
-/// The specification that is meant where none is named.
-pub(crate) fn default_spec(session: &Session) -> Option<&'static str> {
-    neronet_spec::DEFAULT_NAMES.into_iter().find(|name| session.context.folder.join(name).exists())
-}
-
-/// The plan of a specification, and the folder that its paths are relative to.
-pub(crate) fn read_spec(session: &Session, spec: Option<&str>, set: &[String]) -> Result<(Plan, PathBuf), HomeError> {
-    let Some(named) = spec.or_else(|| default_spec(session)) else {
-        return Err(HomeError::Words(format!(
-            "there is no neronet.toml in {}; write one, name another file, or run a command without any: neronet run -- CMD",
-            session.context.folder.display()
-        )));
-    };
-    if let Some(named) = sheet::named(named) {
-        return sheet::plan(session, named, set);
-    }
-    let (file, only) = match named.rsplit_once(':') {
-        Some((file, name)) if !Path::new(named).exists() => (file, Some(name)),
-        _ => (named, None),
-    };
-    let path = Path::new(file);
-    let is_command = path.extension().is_some_and(|ending| !["toml", "yaml", "yml"].map(Some).contains(&ending.to_str()))
-        || (path.extension().is_none() && !path.exists());
-    if is_command {
-        let there = if path.exists() { "" } else { ", and there is no such file" };
-        return Err(HomeError::Words(format!(
-            "'{file}' is no specification, whose name ends in .toml or .yaml{there}; to run a command: {}",
-            slips::as_command(&[file.to_string()])
-        )));
-    }
-    let plan = neronet_spec::load(path, only, set)?;
-    let folder = path.parent().map_or_else(|| session.context.folder.clone(), |parent| session.context.folder.join(parent));
-    Ok((plan, folder))
-}
-
-/// 100000 as 100,000.
-pub(crate) fn grouped(count: u64) -> String {
-    let digits = count.to_string();
-    let mut text = String::new();
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 /// Another attempt of these runs, which were decided on: here, or by whoever keeps the queue.
@@ -246,7 +158,10 @@ fn print_json(session: &Session, runs: &[RunId]) -> Result<(), HomeError> {
 
 /// Leaves runs to whoever keeps the queue, and stays only if that is wished.
 fn hand_over(session: &Session, runs: &[RunId], manner: &Manner) -> Result<ExitCode, HomeError> {
-    neronet_daemon::ensure(&session.context)?;
+    neronet_daemon::ensure(&session.context).map_err(|e| {
+        let (noun, them) = if runs.len() == 1 { ("run", "it") } else { ("runs", "them") };
+        HomeError::Daemon(format!("{noun} {} queued, and nobody starts {them}: {e}", listed(runs)))
+    })?;
     if manner.wait {
         return watched(session, runs, manner, |signals, watch| follow(&session.context, runs, signals, watch));
     }

@@ -1,16 +1,13 @@
-//! Spreadsheets as specifications: which words name one, and what `check` says of its rows.
+//! Spreadsheets as specifications: what `check` says of their rows.
 
 use crate::commands::page::{Page, count};
-use crate::commands::run::grouped;
-use crate::session::Session;
-use neronet_home::HomeError;
+use neronet_home::submission::grouped;
 use neronet_model::{Params, RunId};
 use neronet_report::{Cell, Column, Style, Table, words};
-use neronet_spec::rows::{Row, Rows};
-use neronet_spec::{Plan, Problem};
+use neronet_spec::Problem;
+use neronet_spec::rows::Row;
 use serde_json::json;
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 
 /// Rows that are shown one by one.
 const SHOWN: usize = 20;
@@ -18,36 +15,6 @@ const SHOWN: usize = 20;
 const REASONS: usize = 8;
 /// Characters of a cell of the table.
 const WIDE: usize = 100;
-
-/// A spreadsheet that is named, and its sheet: `runs.xlsx`, `runs.xlsx:old ones`.
-pub(crate) fn named(words: &str) -> Option<(&str, Option<&str>)> {
-    let is_sheet = |file: &str| neronet_spec::is_sheet(Path::new(file));
-    match words.rsplit_once(':') {
-        Some((file, sheet)) if is_sheet(file) && !Path::new(words).exists() => Some((file, Some(sheet))),
-        _ => is_sheet(words).then_some((words, None)),
-    }
-}
-
-/// The rows of a spreadsheet, and the folder that its paths are relative to.
-pub(crate) fn read(session: &Session, (file, sheet): (&str, Option<&str>), set: &[String]) -> Result<(Rows, PathBuf), HomeError> {
-    let path = Path::new(file);
-    let rows = neronet_spec::load_sheet(path, sheet, set)?;
-    let folder = path.parent().map_or_else(|| session.context.folder.clone(), |parent| session.context.folder.join(parent));
-    Ok((rows, folder))
-}
-
-/// The plan of a spreadsheet, with what is worth a word of how it was read.
-pub(crate) fn plan(session: &Session, named: (&str, Option<&str>), set: &[String]) -> Result<(Plan, PathBuf), HomeError> {
-    let (rows, folder) = read(session, named, set)?;
-    let mut plan = rows.plan?;
-    plan.warnings.extend(rows.notes);
-    Ok((plan, folder))
-}
-
-/// Why nothing of a spreadsheet runs.
-pub(crate) fn nothing(rows: &str) -> String {
-    format!("nothing is to run in {rows}: `neronet check` says why, row by row")
-}
 
 /// Parameters, command, and the run that is the same already.
 pub(crate) type Found = (Params, Option<String>, Option<RunId>);

@@ -3,7 +3,7 @@
 use crate::args::Check;
 use crate::commands::followed::Followed;
 use crate::commands::page::{Page, count};
-use crate::commands::run::{grouped, signals};
+use crate::commands::run::signals;
 use crate::commands::screen::Screen;
 use crate::output;
 use crate::session::Session;
@@ -11,6 +11,7 @@ use neronet_capture::code::Survey;
 use neronet_home::drive::Wish;
 use neronet_home::objective::goal_of;
 use neronet_home::smoke::{self, Axis, Ended, Estimate, Forecast, Now, Seed, Smoke, Speed, Wanted};
+use neronet_home::submission::grouped;
 use neronet_home::{HomeError, masked};
 use neronet_model::settings::Goal;
 use neronet_model::{Millis, Params, number};
@@ -248,12 +249,19 @@ fn basis(forecast: &Forecast) -> String {
     }
 }
 
+/// Behind a time that is reckoned for one run at a time only because nothing says otherwise.
+pub(crate) const UNLIMITED: &str = "; `neronet submit` starts as many at a time as fit";
+
 fn whole(estimate: &Estimate) -> String {
     let Estimate { runs, parallel, sweep, .. } = estimate;
-    match (runs, parallel) {
-        (1, _) => String::new(),
-        (_, 1) => format!("about {}: {} runs, one at a time, if all take as long", words::duration(*sweep), grouped(*runs)),
-        _ => format!("about {}: {} runs, {} at a time, if all take as long", words::duration(*sweep), grouped(*runs), grouped(*parallel)),
+    let (at_a_time, queued) = match parallel {
+        None => ("one".to_string(), UNLIMITED),
+        Some(1) => ("one".to_string(), ""),
+        Some(parallel) => (grouped(*parallel), ""),
+    };
+    match runs {
+        1 => String::new(),
+        _ => format!("about {}: {} runs, {at_a_time} at a time, if all take as long{queued}", words::duration(*sweep), grouped(*runs)),
     }
 }
 

@@ -5,7 +5,6 @@ use crate::commands::read;
 use crate::output;
 use crate::session::Session;
 use neronet_home::HomeError;
-use neronet_home::select::select;
 use neronet_home::steer;
 use neronet_home::view::Snapshot;
 use neronet_supervise::start::How;
@@ -14,7 +13,7 @@ use std::process::ExitCode;
 pub(crate) fn ask(session: &Session, words: &Which, how: How) -> Result<ExitCode, HomeError> {
     let snapshot = Snapshot::read(&session.context)?;
     let views = snapshot.views(&session.context);
-    let chosen = select(&views, &words.which, read::project(session, &words.reach).as_deref(), session.now())?;
+    let chosen = read::chosen(session, &snapshot, &views, &words.which, &words.reach)?;
     let not_asked = steer::ask(&session.context, &chosen, how)?;
     for view in chosen.iter().filter(|view| not_asked.iter().all(|(id, _)| *id != view.run.id)) {
         let done = if how == How::Kill { "killed" } else { "asked to stop" };

@@ -1,14 +1,13 @@
 //! The daemon itself: who it is, and that it should leave.
 
+use super::runs::Object;
 use crate::notice::{VERSION, is_older};
 use crate::openapi;
 use crate::refusal::Refusal;
 use crate::routes::{Gives, Reply};
 use crate::served::Served;
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
-use std::borrow::Cow;
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -55,25 +54,8 @@ pub(crate) fn about(served: &Served, _: Nothing) -> Result<About, Refusal> {
     })
 }
 
-pub(crate) struct Document(Value);
-
-impl JsonSchema for Document {
-    fn schema_name() -> Cow<'static, str> {
-        "OpenApi".into()
-    }
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({"type": "object"})
-    }
-}
-
-impl Gives for Document {
-    fn reply(self) -> Reply {
-        Reply::json(&self.0)
-    }
-}
-
-pub(crate) fn openapi(_: &Served, _: Nothing) -> Result<Document, Refusal> {
-    Ok(Document(openapi::document()))
+pub(crate) fn openapi(_: &Served, _: Nothing) -> Result<Object, Refusal> {
+    Ok(Object(openapi::document()))
 }
 
 /// That it leaves now.

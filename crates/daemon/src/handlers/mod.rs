@@ -5,6 +5,7 @@ pub(crate) mod life;
 pub(crate) mod queue;
 pub(crate) mod runs;
 pub(crate) mod steer;
+pub(crate) mod submit;
 
 use crate::refusal::Refusal;
 use neronet_home::view::{Snapshot, View};

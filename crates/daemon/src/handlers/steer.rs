@@ -3,6 +3,7 @@
 use super::chosen;
 use crate::refusal::Refusal;
 use crate::routes::{Gives, Reply};
+use neronet_home::again::{self, Begun, Wanted};
 use neronet_home::view::{Snapshot, View};
 use neronet_home::{Context, HomeError, listing, select, steer};
 use neronet_model::RunId;
@@ -20,12 +21,15 @@ pub(crate) struct Which {
 }
 
 /// What was done, and to which runs it was not.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct Done {
     #[schemars(with = "Vec<u64>")]
     pub(crate) runs: Vec<RunId>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) refused: Vec<Refused>,
+    /// What is worth a word
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) notes: Vec<String>,
 }
 
 /// A run to which it was not done.
@@ -38,7 +42,7 @@ pub(crate) struct Refused {
 
 impl Done {
     pub(crate) fn to(runs: Vec<RunId>) -> Done {
-        Done { runs, refused: Vec::new() }
+        Done { runs, ..Done::default() }
     }
 }
 
@@ -68,7 +72,7 @@ fn ask(context: &Context, words: &Which, how: How) -> Result<Done, Refusal> {
     with(context, &words.which, words.project.as_deref(), |views| {
         let refused: Vec<Refused> = steer::ask(context, views, how)?.into_iter().map(|(run, why)| Refused { run, why }).collect();
         let asked = ids(views).into_iter().filter(|id| refused.iter().all(|refused| refused.run != *id)).collect();
-        Ok(Done { runs: asked, refused })
+        Ok(Done { refused, ..Done::to(asked) })
     })
 }
 
@@ -78,6 +82,21 @@ pub(crate) fn stop(context: &Context, words: Which) -> Result<Done, Refusal> {
 
 pub(crate) fn kill(context: &Context, words: Which) -> Result<Done, Refusal> {
     ask(context, &words, How::Kill)
+}
+
+fn again(context: &Context, words: &Which, wanted: Wanted) -> Result<Done, Refusal> {
+    with(context, &words.which, words.project.as_deref(), |views| {
+        let Begun { runs, notes } = again::begin(context, views, wanted, false)?;
+        Ok(Done { notes, ..Done::to(runs) })
+    })
+}
+
+pub(crate) fn retry(context: &Context, words: Which) -> Result<Done, Refusal> {
+    again(context, &words, Wanted::Retry)
+}
+
+pub(crate) fn resume(context: &Context, words: Which) -> Result<Done, Refusal> {
+    again(context, &words, Wanted::Resume)
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]

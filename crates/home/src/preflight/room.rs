@@ -49,7 +49,6 @@ pub(super) fn look(context: &Context, plan: &Plan, survey: &Survey, project: &st
     let earlier = |experiment: &Experiment| bounds.and_then(|bounds| estimate::of(context, project, experiment, bounds));
     let mut load = Load::default();
     // Drivers are asked only where something is asked for: that takes longer than to start a run.
-    let asks = |experiment: &Experiment| experiment.settings.resources != Resources::default();
     let world = plan.experiments.iter().any(asks).then(|| world::local(context));
     for experiment in &plan.experiments {
         load.add(experiment, survey, room.disk.as_ref(), earlier(experiment));
@@ -155,6 +154,21 @@ fn key<'e>(experiment: &'e Experiment, name: &'static str) -> Option<&'e Wanted>
 
 /// Runs whose own numbers of GPUs are looked at; of the others it is told when they are queued.
 const FORESEEN: usize = 10_000;
+
+fn asks(experiment: &Experiment) -> bool {
+    experiment.settings.resources != Resources::default()
+}
+
+/// For whoever wants nothing looked at: what would wait without end is told all the same.
+pub(crate) fn beyond(context: &Context, plan: &Plan) -> Vec<Problem> {
+    let mut asking = plan.experiments.iter().filter(|experiment| asks(experiment)).peekable();
+    if asking.peek().is_none() {
+        return Vec::new();
+    }
+    let world = world::local(context);
+    let never = asking.flat_map(|experiment| never_fits(context, &world, plan, experiment));
+    never.map(|problem| Problem { severity: Severity::Warning, ..problem }).collect()
+}
 
 /// What the runs need that the queue can never give them: they would wait without end.
 fn never_fits(context: &Context, world: &World, plan: &Plan, experiment: &Experiment) -> Vec<Problem> {

@@ -1,9 +1,9 @@
 //! When what is queued will start.
 
 use crate::kit;
-use neronet_model::UnixMs;
 use neronet_model::journal::Entry;
 use neronet_model::time::Millis;
+use neronet_model::{RunId, UnixMs};
 use neronet_schedule::Mine;
 
 #[test]
@@ -23,6 +23,9 @@ fn from_time_limits_and_from_what_was_learned() {
     let forecast = queue.forecast(&world, UnixMs(10_000), 100, Mine::Detached);
     assert_eq!(forecast.starts.into_iter().map(|(run, at)| (run.0, at.0)).collect::<Vec<_>>(), [(4, 10_000), (5, 10_900)]);
     assert_eq!(forecast.done, Some(UnixMs(11_800)));
+    let end = |runs: &[u64], most| queue.forecast(&world, UnixMs(10_000), most, Mine::Detached).end_of(runs.iter().map(|run| RunId(*run)));
+    assert_eq!((end(&[4], 100), end(&[5, 4], 100)), (Some(UnixMs(10_900)), Some(UnixMs(11_800))));
+    assert_eq!((end(&[4, 5], 1), end(&[77], 100), end(&[], 100)), (None, None, None));
     // What is held does not start, and what runs without an end known of it does not end.
     queue.apply(&Entry::Held { at: UnixMs(0), runs: kit::runs([5]), by: "somebody".into(), why: None });
     assert_eq!(queue.forecast(&world, UnixMs(10_000), 100, Mine::Detached).done, None);
