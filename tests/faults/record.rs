@@ -39,7 +39,7 @@ impl Record {
             }
         }
         for path in segments(&attempt, "events.") {
-            record.ends.extend(json_lines(&path, &mut record.damage).into_iter().map(|mut line| line["event"]["ended"].take()));
+            record.ends.extend(json_lines(&path, &mut record.damage).into_iter().map(|line| line["event"]["ended"].clone()));
         }
         record
     }
