@@ -26,7 +26,7 @@ use std::path::Path;
 /// How long what a command left behind may take to end after TERM.
 const LEFT_BEHIND_GRACE: Millis = Millis(3_000);
 /// What is short gives nothing back before its end.
-const SETTLES: u16 = 1_000;
+const SETTLES: u16 = 100;
 /// How often a supervisor that dies at once is replaced while nothing is left to do but read.
 const LAST_READERS: u32 = 5;
 

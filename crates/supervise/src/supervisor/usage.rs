@@ -12,6 +12,8 @@ use std::time::Duration;
 
 /// Runs shorter than this are not looked at: the kernel tells of their largest process.
 const FIRST: Millis = Millis(1_000);
+/// What is short gives nothing back before its end.
+const SETTLES: Millis = Millis(100);
 /// Between two looks, which come closer together in the beginning.
 const PAUSE: Millis = Millis(5_000);
 /// Looking may take so small a share of the time.
@@ -30,6 +32,7 @@ pub(super) struct Usage {
     own: Vec<String>,
     given: bool,
     next: Millis,
+    settled: bool,
     peak: Peak,
     told: Peak,
 }
@@ -51,6 +54,7 @@ impl Usage {
             own: own.collect(),
             given: given.is_some(),
             next: FIRST,
+            settled: false,
             peak: Peak::default(),
             told: Peak::default(),
         }
@@ -90,11 +94,11 @@ impl Supervisor<'_> {
     /// Looks at the processes, when it is time to.
     pub(super) fn look_at_usage(&mut self) {
         let t = self.t();
+        if t >= SETTLES && !std::mem::replace(&mut self.usage.settled, true) {
+            memory::let_go_of_code();
+        }
         if t < self.usage.next {
             return;
-        }
-        if self.usage.next == FIRST {
-            memory::let_go_of_code();
         }
         let began = clock::boot_now();
         let pids = match &self.line {
