@@ -489,7 +489,8 @@ impl<'a> Drive<'a> {
         }
     }
 
-    /// True where it begins now: what was written before is to be read first. To stop watching takes the kernel some milliseconds: whoever only waits for what runs need not begin.
+    /// True where it begins now: what was written before is to be read first. To stop watching takes the kernel some milliseconds, so
+    /// whoever only waits for what runs does not begin.
     fn watch_journal(&mut self) -> bool {
         if self.journal.is_none() && (self.queued > 0 || matches!(self.whose, Whose::Detached)) {
             // Without it others' changes are noticed at the next look.

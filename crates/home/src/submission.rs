@@ -73,7 +73,8 @@ impl Words {
         if self.after.is_empty() && self.after_ok.is_empty() {
             return Ok(Vec::new());
         }
-        let (snapshot, _) = Snapshot::current(context)?;
+        let (snapshot, old) = Snapshot::current(context)?;
+        snapshot.warnings(old).iter().for_each(|warning| (context.say)(warning));
         let views = snapshot.views(context);
         let project = project_of(&context.folder);
         let named = |words: &[String], ok: bool| -> Result<Vec<Dependency>, HomeError> {

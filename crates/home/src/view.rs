@@ -85,6 +85,12 @@ impl Snapshot {
         }
     }
 
+    /// What is wrong with it, for people. `old`: why it could not be brought up to date.
+    pub fn warnings(&self, old: Option<HomeError>) -> Vec<String> {
+        let old = old.map(|e| format!("warning: home could not be brought up to date, what follows may be old: {e}"));
+        old.into_iter().chain(self.damage.iter().map(|damage| format!("warning: {damage}"))).collect()
+    }
+
     /// Every run that is not in the trash, by id.
     pub fn runs(&self) -> impl Iterator<Item = &Run> {
         self.state.runs.values().filter(|run| run.trashed.is_none())
@@ -98,6 +104,7 @@ impl Snapshot {
         self.sweep_of(run).is_some_and(|sweep| sweep.project == project)
     }
 
+    /// All of them.
     pub fn views<'a>(&'a self, context: &Context) -> Vec<View<'a>> {
         self.views_of(context, self.runs())
     }

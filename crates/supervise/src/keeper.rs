@@ -25,8 +25,6 @@ use std::path::Path;
 
 /// How long what a command left behind may take to end after TERM.
 const LEFT_BEHIND_GRACE: Millis = Millis(3_000);
-/// What is short gives nothing back before its end.
-const SETTLES: u16 = 100;
 /// How often a supervisor that dies at once is replaced while nothing is left to do but read.
 const LAST_READERS: u32 = 5;
 
@@ -239,7 +237,7 @@ impl Keeper<'_> {
             // The time that the machine sleeps counts, which no poll sees.
             Some(at) => PollTimeout::try_from(at.0.saturating_sub(now.0).min(30_000)).unwrap_or(PollTimeout::MAX),
             None if self.settled => PollTimeout::NONE,
-            None => PollTimeout::from(SETTLES),
+            None => PollTimeout::try_from(memory::SETTLES.0).unwrap_or(PollTimeout::MAX),
         };
         let answer = self.supervisor.as_ref().filter(|_| self.phase == Phase::Between).map(|known| known.line.as_fd());
         let mut fds: Vec<PollFd<'_>> =

@@ -17,9 +17,7 @@ pub(crate) fn snapshot(session: &Session) -> Result<Snapshot, HomeError> {
 
 pub(crate) fn snapshot_and_notices(session: &Session) -> Result<(Snapshot, Vec<String>), HomeError> {
     let (snapshot, old) = Snapshot::current(&session.context)?;
-    let old = old.map(|e| format!("warning: home could not be brought up to date, what follows may be old: {e}"));
-    let damage = snapshot.damage.iter().map(|damage| format!("warning: {damage}"));
-    let notices = old.into_iter().chain(damage).collect();
+    let notices = snapshot.warnings(old);
     Ok((snapshot, notices))
 }
 

@@ -3,6 +3,7 @@
 #![expect(unsafe_code, reason = "madvise on mappings that the kernel's own list names")]
 
 use super::kernel_file;
+use neronet_model::Millis;
 
 /// How often the kernel killed for lack of memory so far, as seen from here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,6 +58,9 @@ pub fn held_by(pids: &[i32]) -> u64 {
     };
     pids.iter().map(held).sum()
 }
+
+/// Who has lived for so long probably goes on to; what is short gives nothing back before its end.
+pub(crate) const SETTLES: Millis = Millis(100);
 
 /// Lets go of the pages of code that the beginning used and that the rest of a long life does not: what is needed comes back
 /// from the page cache.

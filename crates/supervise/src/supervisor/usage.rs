@@ -12,8 +12,6 @@ use std::time::Duration;
 
 /// Runs shorter than this are not looked at: the kernel tells of their largest process.
 const FIRST: Millis = Millis(1_000);
-/// What is short gives nothing back before its end.
-const SETTLES: Millis = Millis(100);
 /// Between two looks, which come closer together in the beginning.
 const PAUSE: Millis = Millis(5_000);
 /// Looking may take so small a share of the time.
@@ -94,7 +92,7 @@ impl Supervisor<'_> {
     /// Looks at the processes, when it is time to.
     pub(super) fn look_at_usage(&mut self) {
         let t = self.t();
-        if t >= SETTLES && !std::mem::replace(&mut self.usage.settled, true) {
+        if t >= memory::SETTLES && !std::mem::replace(&mut self.usage.settled, true) {
             memory::let_go_of_code();
         }
         if t < self.usage.next {
