@@ -87,8 +87,7 @@ def expect_finished(env, count, cwd=None):
 def no_ops(name, count):
     """A project whose sweep is so many runs of /bin/true, two at a time."""
     work = folder(name)
-    numbers = ", ".join(map(str, range(count)))
-    (work / "neronet.toml").write_text(f'command = ["/bin/true", "{{n}}"]\n[params]\nn = [{numbers}]\n[sweep]\nparallel = 2\n')
+    (work / "neronet.toml").write_text(f'command = ["/bin/true", "{{n}}"]\n[params]\nn = {{ repeat = {count} }}\n[sweep]\nparallel = 2\n')
     return work
 
 
