@@ -193,7 +193,8 @@ fn unit(raw: &str, escapes: bool) -> (usize, usize) {
     }
     let hex = |digits: usize| {
         let code = raw.get(2..2 + digits).and_then(|hex| u32::from_str_radix(hex, 16).ok());
-        (2 + digits, code.and_then(char::from_u32).map_or(1, char::len_utf8))
+        // An argument of a command line may begin with a quote without being a string, and then this is no escape.
+        code.map_or((2, 2), |code| (2 + digits, char::from_u32(code).map_or(1, char::len_utf8)))
     };
     match chars.next() {
         Some('u') => hex(4),

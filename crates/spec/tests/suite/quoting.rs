@@ -181,6 +181,13 @@ proptest! {
     }
 
     #[test]
+    fn a_quote_in_front_of_what_is_no_escape_is_taken(word in "[\"'][a-z]?\\\\[xuU]\\PC{0,9} ?[a-z.]{0,3}") {
+        let words = vec!["true".to_string(), word];
+        let plan = neronet_spec::of_command(&words, &[]).map_err(|problems| TestCaseError::fail(problems.to_string()))?;
+        prop_assert_eq!(plan.experiments.len(), 1);
+    }
+
+    #[test]
     fn no_text_makes_the_reader_panic(text in "\\PC{0,80}|([a-z.]{1,6} ?= ?[\\[\\]{}\"'0-9a-z,. ]{0,12}\n|\\[{1,2}[a-z.]{1,10}\\]{1,2}\n){0,6}") {
         let _ = parse(&text, "neronet.toml", None, &[]);
         let _ = parse(&format!("command = '''{text} {{flags}}'''\n[params]\nlr = 1\n"), "neronet.toml", None, std::slice::from_ref(&text));
