@@ -34,7 +34,7 @@ class Resume(unittest.TestCase):
 
     def kill_after(self, epochs, process, attempt):
         """KILL to the training once it has printed so many epochs."""
-        printed = attempt / "raw" / "stdout"
+        printed = attempt / "raw.stdout"
         deadline = time.monotonic() + 120
         while not printed.exists() or printed.read_text().count("\n[") < epochs:
             self.assertLess(time.monotonic(), deadline, "the training never came so far")

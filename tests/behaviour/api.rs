@@ -169,8 +169,8 @@ fn a_listing_is_the_same_whoever_makes_it() {
     world.say(&["down"]).with_code(0);
     assert_eq!(from_daemon, say());
     let [(ls, _), (queue, _), (sorted, _)] = from_daemon;
-    assert!(ls.lines().count() == 1002 && ls.ends_with("1000 of 15,000 runs shown (--limit)\n"), "{ls}");
-    assert!(queue.ends_with("0 runs started, 15000 queued\n3 of 15000 queued runs shown (--limit)\n"), "{queue}");
+    assert!(ls.lines().count() == 1002 && ls.ends_with("1,000 of 15,000 runs shown (--limit)\n"), "{ls}");
+    assert!(queue.ends_with("0 runs started, 15,000 queued\n3 of 15,000 queued runs shown (--limit)\n"), "{queue}");
     assert!(sorted.lines().nth(1).is_some_and(|first| first.contains(" 15000 ")), "{sorted}");
 }
 

@@ -32,6 +32,48 @@ fn an_exit_code_and_the_last_words_are_kept() {
     assert_eq!(attempt["last_lines"], serde_json::json!(["disk of doom"]));
 }
 
+/// It is read by its keeper alone, where the machine is not too busy to let it be that quick.
+#[test]
+fn of_a_command_that_is_over_at_once_all_is_on_record() {
+    let world = World::new();
+    let script = "echo loss=0.25; echo '{\"acc\": 0.5}' > $NERONET_METRICS; echo half; echo gone >&2; exit 3";
+    let quick = (1..=50).find(|run| {
+        world.say(&["run", "--quiet", "--", "sh", "-c", script]).with_code(1);
+        !world.record(*run, 1).contains("\"watched\"")
+    });
+    let quick = quick.expect("one of fifty commands is over within 20 ms");
+    let run = world.show(quick);
+    assert_eq!((&run["outcome"], &run["attempts"][0]["exit_code"]), (&"failed".into(), &3.into()), "{run:#}");
+    assert_eq!(run["attempts"][0]["last_lines"], serde_json::json!(["gone"]));
+    assert_eq!((&run["metrics"]["loss"]["last"], &run["metrics"]["acc"]["last"]), (&0.25.into(), &0.5.into()), "{run:#}");
+    assert_eq!(world.output(quick, 1), "loss=0.25\nhalf\ngone\n");
+    let left = crate::world::all_below(&world.attempt(quick, 1));
+    assert!(!left.iter().any(|path| path.to_string_lossy().contains("/events.")), "in the keeper's record: {left:?}");
+}
+
+/// The clock of files lags behind that by which the attempt began.
+#[test]
+fn what_is_saved_at_once_is_on_record() {
+    let world = World::new();
+    for run in 1..=20 {
+        world.say(&["run", "--quiet", "--", "sh", "-c", "echo weights > $NERONET_CHECKPOINTS/a.ckpt"]).with_code(0);
+        let checkpoints = &world.show(run)["checkpoints"];
+        assert_eq!(checkpoints.as_array().map(Vec::len), Some(1), "run {run}: {checkpoints}");
+    }
+}
+
+/// Whoever is killed right after a save has saved it: the kernel said so before.
+#[test]
+fn what_is_renamed_into_place_in_the_instant_of_the_end_is_whole() {
+    let world = World::new();
+    world.write("neronet.toml", "command = 'echo weights > new; mv new a.ckpt; kill -9 $$'\n[checkpoints]\npaths = ['*.ckpt']\n");
+    for run in 1..=20 {
+        world.say(&["run", "--quiet"]).with_code(1);
+        let checkpoints = &world.show(run)["checkpoints"];
+        assert_eq!(checkpoints.as_array().map(Vec::len), Some(1), "run {run}: {checkpoints}");
+    }
+}
+
 #[test]
 fn a_signal_is_named() {
     let attempt = ends(&["python3", "-c", "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)"], "failed", "SEGV");

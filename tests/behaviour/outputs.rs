@@ -44,8 +44,8 @@ fn what_keep_names_is_recorded_with_its_hash_and_the_rest_is_listed() {
     assert_eq!((&run["other_files"]["files"], &run["other_files"]["at_least"]), (&json!(2), &json!(false)));
     let shown = world.say(&["show", "1"]).with_code(0).out;
     assert!(shown.contains("Artifacts") && shown.contains("curve.png") && shown.contains("log.txt (2 B)"), "{shown}");
-    let ended = std::fs::read_to_string(world.attempt(1, 1).join("events.1.jsonl")).expect("there");
-    assert!(ended.contains("\"outputs.1.jsonl\""), "the list is sealed like all else: {ended}");
+    let record = world.record(1, 1);
+    assert!(record.contains("\"outputs.1.jsonl\""), "the list is sealed like all else: {record}");
 }
 
 #[test]

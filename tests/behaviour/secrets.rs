@@ -69,7 +69,7 @@ open("hparams.yaml", "w").write("lr: 0.1\nremote: https://x/" + os.environ["MY_A
     let mut command = world.neronet(&["run", "--", "python3", "train.py"]);
     command.env("MY_API_TOKEN", CANARIES[0]).env("DEPLOY_KEY", format!("begin\n{}\nend", CANARIES[1]));
     assert_eq!(command.output().expect("neronet starts").status.code(), Some(0));
-    let record = std::fs::read_to_string(world.attempt(1, 1).join("events.1.jsonl")).expect("there");
+    let record = world.record(1, 1);
     assert!(record.contains("at ***") && record.contains("https://x/***/y") && !record.contains("canary"), "{record}");
     assert_eq!(world.output(1, 1), "begin\n***\nend\n");
 }

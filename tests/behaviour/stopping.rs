@@ -202,12 +202,13 @@ fn a_time_limit_holds_without_the_keeper() {
     world.write("neronet.toml", "command = 'echo $$ > $WORLD/shell; sleep 4711; true'\n[resources]\ntime = '3s'\n");
     let cli = world.start(&["run"]);
     let shell: i32 = wait_for("the command", || world.told("shell")?.trim().parse().ok());
+    world.pid(1, "watched", "supervisor");
     signal(world.pid(1, "begun", "keeper"), Signal::SIGKILL);
     wait_until("the end of its time", || !runs(shell));
     end_of(cli).with_code(1);
     let run = world.show(1);
     assert_eq!(run["outcome"], "lost", "{run:#}");
-    let record = std::fs::read_to_string(world.attempt(1, 1).join("events.1.jsonl")).expect("there");
+    let record = world.record(1, 1);
     assert!(record.contains(r#""asked":{"why":"time-limit""#), "{record}");
 }
 

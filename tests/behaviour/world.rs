@@ -197,6 +197,13 @@ impl World {
         segments(&self.attempt(run, n), "metrics.").iter().flat_map(|segment| json_lines(segment)).collect()
     }
 
+    /// All events of an attempt, as they lie on the disk.
+    pub(crate) fn record(&self, run: u64, n: u64) -> String {
+        let attempt = self.attempt(run, n);
+        let files = [attempt.join("keeper.jsonl")].into_iter().chain(segments(&attempt, "events."));
+        files.map(|file| std::fs::read_to_string(file).unwrap_or_default()).collect()
+    }
+
     /// The keeper's events, whose only key says which they are.
     pub(crate) fn keeper_events(&self, run: u64, n: u64) -> Vec<Value> {
         json_lines(&self.attempt(run, n).join("keeper.jsonl")).into_iter().map(|mut line| line["event"].take()).collect()

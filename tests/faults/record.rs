@@ -38,7 +38,7 @@ impl Record {
                 }
             }
         }
-        for path in segments(&attempt, "events.") {
+        for path in [attempt.join("keeper.jsonl")].into_iter().chain(segments(&attempt, "events.")) {
             record.ends.extend(json_lines(&path, &mut record.damage).into_iter().map(|line| line["event"]["ended"].clone()));
         }
         record

@@ -4,7 +4,10 @@ pub use neronet_model::size::shown;
 use nix::sys::quota::{QuotaType, quotactl_get};
 use nix::sys::statvfs::statvfs;
 use nix::unistd::{AccessFlags, access, getgid, getuid};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 /// The file system that holds a folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,7 +33,7 @@ pub fn disk(folder: &Path) -> Option<Disk> {
     let there = folder.ancestors().find_map(|folder| folder.canonicalize().ok())?;
     let known = statvfs(&there).ok()?;
     let unit = known.fragment_size();
-    let mount = std::fs::read_to_string("/proc/self/mountinfo").ok().and_then(|mounts| mount_of(&there, &mounts));
+    let mount = mount_around(&there);
     let mut disk = Disk {
         mount: mount.as_ref().map_or_else(|| there.clone(), |mount| mount.place.clone()),
         free: known.blocks_available().saturating_mul(unit),
@@ -65,6 +68,25 @@ impl Disk {
     }
 }
 
+/// Quotas may be switched on.
+const REMEMBERED: Duration = Duration::from_secs(60);
+
+/// Asked for before each start of a run, and of some machines the kernel has a thousand mounts to tell.
+fn mount_around(there: &Path) -> Option<Mount> {
+    type Known = (PathBuf, u64, Instant, Mount);
+    static LAST: Mutex<Option<Known>> = Mutex::new(None);
+    let device = there.metadata().ok()?.dev();
+    let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
+    let is_it = |(place, known, at, _): &&Known| place == there && *known == device && at.elapsed() < REMEMBERED;
+    if let Some((.., mount)) = last.as_ref().filter(is_it) {
+        return Some(mount.clone());
+    }
+    let mount = std::fs::read_to_string("/proc/self/mountinfo").ok().and_then(|mounts| mount_of(there, &mounts))?;
+    *last = Some((there.to_path_buf(), device, Instant::now(), mount.clone()));
+    Some(mount)
+}
+
+#[derive(Clone)]
 struct Mount {
     place: PathBuf,
     kind: String,

@@ -111,10 +111,11 @@ pub(crate) fn begin(
     if first_step(again).is_none() {
         configure(context, sweep, run, &filling, (&code, &start))?;
     }
-    let rendered = rendered(sweep, run, &filling, again, &environment)?;
+    let shell = preflight::default_shell(&environment);
+    let rendered = rendered(sweep, run, &filling, again, shell)?;
     let known = [masked::in_environment(environment.clone()), secrets.lines()].concat();
     let shown = mask_text(&rendered.shown, &known);
-    let mut steps = steps(sweep, run, &filling, first_step(again), &environment)?;
+    let mut steps = steps(sweep, run, &filling, first_step(again), shell)?;
     steps.iter_mut().for_each(|step| step.shown = mask_text(&step.shown, &known));
     if !folder.join("run.json").exists() {
         let frozen = Frozen {
@@ -274,15 +275,9 @@ fn configure(
     written.map_err(|why| HomeError::Failed(format!("the configuration files of run {} cannot be made: {why}", run.id)))
 }
 
-fn rendered(
-    sweep: &Sweep,
-    run: &Run,
-    filling: &render::Context<'_>,
-    again: Option<&Again>,
-    environment: &[(OsString, OsString)],
-) -> Result<Rendered, HomeError> {
+fn rendered(sweep: &Sweep, run: &Run, filling: &render::Context<'_>, again: Option<&Again>, shell: &str) -> Result<Rendered, HomeError> {
     let mode = if matches!(again, Some(Again::Resume { step: None, .. })) { Mode::Resume } else { Mode::First };
-    render::command(&sweep.settings, &run.params, filling, mode, preflight::default_shell(environment))
+    render::command(&sweep.settings, &run.params, filling, mode, shell)
         .map_err(|why| HomeError::Failed(format!("the command of run {} cannot be made: {why}", run.id)))
 }
 
@@ -299,10 +294,9 @@ fn steps(
     run: &Run,
     filling: &render::Context<'_>,
     first: Option<&str>,
-    environment: &[(OsString, OsString)],
+    shell: &str,
 ) -> Result<Vec<launch::Step>, HomeError> {
     let steps = sweep.settings.then.iter().skip_while(|step| first.is_some_and(|first| step.name != first));
-    let shell = preflight::default_shell(environment);
     let render = |step| render::step(&sweep.settings, &run.params, filling, step, shell).map_err(|why| (step, why));
     let failed = |(step, why): (&Step, String)| HomeError::Failed(format!("step {} of run {} cannot be made: {why}", step.name, run.id));
     steps.map(render).collect::<Result<_, _>>().map_err(failed)

@@ -1,37 +1,32 @@
 //! Carries out what the queue decides: starts runs, waits for them, writes down how they ended. What it started needs it for
 //! nothing: killed at any moment, it leaves running what runs.
 
+mod attempts;
+mod decide;
 mod learn;
 
-use crate::begin::Wanted;
 use crate::bulletin::{self, Bulletin};
 use crate::context::Context;
 use crate::error::HomeError;
-use crate::live::{self, Gone, Live};
+use crate::live::Live;
 use crate::queue;
 use crate::reconcile::reconcile;
-use crate::recover::{self, Found};
-use crate::stages::{self, From};
-use crate::starter::{self, Starter};
+use crate::starter::Starter;
 use crate::world::{self, Eyes};
 use learn::Learned;
 use neronet_model::event::Process;
-use neronet_model::journal::{Entry, Sweep};
-use neronet_model::launch::Courtesy;
 use neronet_model::outcome::Cause;
 use neronet_model::run::KnownEnd;
 use neronet_model::settings::Resources;
 use neronet_model::{AttemptNo, Outcome, RunId, SweepId, UnixMs};
-use neronet_schedule::{Decided, Mine, Reason, Stand, Start, World};
+use neronet_schedule::{Decided, Mine, World};
 use neronet_store::follow;
-use neronet_store::journal::Replayed;
 use neronet_supervise::Nursery;
-use neronet_supervise::os::process::{self, Alive};
+use neronet_supervise::os::process;
 use neronet_supervise::start::{self, How};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::{AsFd, BorrowedFd};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// What whoever watches wants.
@@ -106,12 +101,6 @@ pub struct Progress<'a> {
     pub ended: &'a BTreeMap<RunId, KnownEnd>,
     /// When all will probably have ended, where that can be said. To find out takes longer than to count.
     pub done: &'a dyn Fn() -> Option<UnixMs>,
-}
-
-/// A start that is on record.
-struct Todo {
-    attempt: Wanted,
-    sweep: Arc<Sweep>,
 }
 
 impl<'a> Drive<'a> {
@@ -278,196 +267,6 @@ impl<'a> Drive<'a> {
         Ok(())
     }
 
-    fn decide(&mut self) -> Result<Vec<Todo>, HomeError> {
-        let (follow_ups, paused) = {
-            let known = self.context.home.read()?;
-            self.notice(&known);
-            let paused = self.pause.is_some_and(|until| Instant::now() < until) || self.asked != Wish::GoOn;
-            if !paused {
-                self.pause = None;
-                self.look(&known);
-                // Those that ended meanwhile have left something there.
-                if self.decided.starts.iter().any(|start| start.grant.disk > 0) {
-                    self.see();
-                    self.look(&known);
-                }
-            }
-            if self.unlearned.is_empty() && (paused || self.decided.starts.is_empty()) {
-                return Ok(Vec::new());
-            }
-            (self.follow_ups(&known)?, paused)
-        };
-        let mut home = self.context.lock()?;
-        self.learn(&mut home, follow_ups)?;
-        if paused {
-            return Ok(Vec::new());
-        }
-        self.decided = home.queue().decide(&self.world, self.context.now(), self.whose.mine(self.at_once));
-        let mut todo = Vec::new();
-        // Whoever waits at the terminal is in a hurry.
-        let courtesy = match (&self.whose, &self.eyes) {
-            (Whose::Detached, Some(eyes)) => eyes.courtesy(),
-            _ => Courtesy::default(),
-        };
-        for Start { run, attempt, grant } in std::mem::take(&mut self.decided.starts) {
-            let state = home.state();
-            let Some((run, sweep)) = state.runs.get(&run).and_then(|run| Some((run, state.sweeps.get(&run.sweep)?))) else { continue };
-            if self.starter.needs_build(sweep) {
-                // It was submitted just now.
-                self.at_work = true;
-                continue;
-            }
-            let decision = state.decisions.get(&run.id).filter(|decision| decision.attempt == attempt);
-            let again = decision.map(|decision| decision.again.clone());
-            let sweep = Arc::clone(sweep);
-            let run = run.as_changed_run();
-            let (at, driver, id) = (self.context.now(), self.me.clone(), run.id);
-            home.learn(Entry::Started { at, run: id, attempt, grant: Box::new(grant.clone()), driver })?;
-            todo.push(Todo { attempt: Wanted { run, after: None, n: attempt, again, grant, courtesy }, sweep });
-        }
-        Ok(todo)
-    }
-
-    /// Decides without writing anything down, and sees to it that what would start is built.
-    fn look(&mut self, known: &Replayed) {
-        self.world.not_yet.retain(|sweep, _| known.state.sweeps.get(sweep).is_some_and(|sweep| self.starter.needs_build(sweep)));
-        loop {
-            self.decided = known.queue.decide(&self.world, self.context.now(), self.whose.mine(self.at_once));
-            let sweeps: BTreeSet<SweepId> =
-                self.decided.starts.iter().filter_map(|start| Some(known.state.runs.get(&start.run)?.sweep)).collect();
-            let waiting: Vec<SweepId> = self.world.not_yet.keys().copied().collect();
-            let mut changed = false;
-            for sweep in waiting.into_iter().chain(sweeps).filter_map(|sweep| known.state.sweeps.get(&sweep)) {
-                match self.starter.is_built(sweep) {
-                    Ok(true) => changed |= self.world.not_yet.remove(&sweep.id).is_some(),
-                    Ok(false) => {
-                        changed |= self.world.not_yet.insert(sweep.id, "waits for its code to be built".into()).is_none();
-                    }
-                    Err(why) => self.not_built(known, sweep.id, &why.to_string()),
-                }
-            }
-            if !changed {
-                break;
-            }
-        }
-        // Started from within a run, what has lost its nursery would end with that run.
-        let at_work: BTreeSet<SweepId> = self.running.iter().map(|live| live.sweep).collect();
-        self.starter.keep_only(|sweep| at_work.contains(&sweep) || known.queue.may_start(sweep));
-    }
-
-    fn not_built(&mut self, known: &Replayed, sweep: SweepId, why: &str) {
-        for run in self.mine(known).into_iter().filter(|run| known.state.runs.get(run).is_some_and(|run| run.sweep == sweep)) {
-            self.never(known, run, Outcome::Failed, Cause::NotStarted(why.to_string()));
-        }
-    }
-
-    /// Runs of ours that are queued.
-    fn mine(&self, known: &Replayed) -> Vec<RunId> {
-        match &self.whose {
-            Whose::These(runs) => runs.iter().copied().filter(|run| known.queue.stand(*run) == Some(Stand::Queued)).collect(),
-            Whose::Detached => known.queue.queued_of(Mine::Detached),
-        }
-    }
-
-    /// What others have done with runs that somebody waits for here, and what will never start.
-    fn notice(&mut self, known: &Replayed) {
-        let Whose::These(runs) = &self.whose else {
-            self.queued = known.queue.counts().0;
-            return;
-        };
-        let runs: Vec<RunId> = runs.iter().copied().filter(|run| !self.ended.contains_key(run)).collect();
-        let unlearned: BTreeSet<RunId> = self.unlearned.iter().map(|(run, _)| *run).collect();
-        let mut queued = 0;
-        for run in runs.into_iter().filter(|run| !unlearned.contains(run)) {
-            let not_ours = |drive: &mut Drive<'_>| {
-                if let Whose::These(runs) = &mut drive.whose {
-                    runs.remove(&run);
-                }
-            };
-            match known.queue.stand(run) {
-                // Stopped by somebody, and begun again by somebody else.
-                Some(Stand::Queued) if known.state.runs.get(&run).and_then(|run| known.state.driver(run)) != Some(&self.me) => {
-                    not_ours(self);
-                }
-                Some(Stand::Queued) => {
-                    queued += 1;
-                    self.look_upstream(known, run);
-                }
-                Some(Stand::Granted) if self.running.iter().any(|live| live.run.id == run) => {}
-                Some(Stand::Granted) => {
-                    if known.queue.starter(run).is_some_and(|starter| *starter != self.me) {
-                        (self.context.say)(&format!("run {run} is being carried out by another neronet"));
-                        not_ours(self);
-                    }
-                }
-                Some(Stand::Ended(_)) => {
-                    if let Some(end) = known.state.runs.get(&run).and_then(|run| run.known_end.as_deref().cloned()) {
-                        self.ended.insert(run, end);
-                    }
-                    not_ours(self);
-                }
-                // Purged.
-                None => not_ours(self),
-            }
-        }
-        self.queued = queued;
-    }
-
-    /// A run that waits for another one, which failed, or which nobody will start.
-    fn look_upstream(&mut self, known: &Replayed, run: RunId) {
-        match known.queue.own_reason_of(run, self.context.now()) {
-            Some(Reason::Upstream { run: before, outcome }) => {
-                let why = stages::never(&known.state, run, before, outcome);
-                self.never(known, run, Outcome::Stopped, Cause::NotStarted(why));
-            }
-            Some(Reason::After { runs, .. }) => {
-                let nobody = |before: &RunId| {
-                    known.queue.stand(*before) == Some(Stand::Queued)
-                        && !known.queue.is_detached(*before)
-                        && known
-                            .state
-                            .runs
-                            .get(before)
-                            .and_then(|before| known.state.driver(before))
-                            .is_some_and(|driver| process::alive(driver) == Alive::No)
-                };
-                if let Some(before) = runs.iter().find(|before| nobody(before)).filter(|before| self.stranded.insert(**before)) {
-                    (self.context.say)(&format!("run {run} waits for run {before}, which nobody starts: `neronet retry {before}` does"));
-                }
-            }
-            _ => {}
-        }
-    }
-
-    /// Has an attempt begun whose start is on record.
-    fn start(&mut self, Todo { mut attempt, sweep }: Todo) {
-        let (id, n) = (attempt.run.id, attempt.n);
-        match stages::goes_on_from(self.context, &attempt.run, &sweep) {
-            Ok(From::Run(after)) => attempt.after = after,
-            Ok(From::Never(why)) if matches!(self.whose, Whose::Detached) => {
-                self.unlearned.push((id, Learned::Held(n, why)));
-                return;
-            }
-            Ok(From::Never(why)) => return self.not_begun(id, n, Outcome::Stopped, why),
-            Err(e) => return self.not_begun(id, n, Outcome::Failed, e.to_string()),
-        }
-        match self.starter.start(&sweep, &attempt) {
-            Ok(started) => {
-                self.running.push(Live::new(self.context, attempt.run, n, started));
-            }
-            Err(e) if !self.running.is_empty() && starter::is_shortage(&e) => {
-                self.pause = Some(Instant::now() + AGAIN);
-                self.unlearned.push((id, Learned::Back(n)));
-            }
-            // Somebody was there before us: had it end before it began, or began it when our record of that was lost.
-            Err(_) if self.context.home.attempt(id, n).exists() => match recover::one(self.context, &attempt.run, n) {
-                Some(found) => self.take_up(id, found),
-                None => self.unlearned.push((id, Learned::Back(n))),
-            },
-            Err(e) => self.not_begun(id, n, Outcome::Failed, e.to_string()),
-        }
-    }
-
     fn fulfil(&mut self, wish: Wish) {
         if wish <= self.asked {
             return;
@@ -513,66 +312,6 @@ impl<'a> Drive<'a> {
         // What it says is found out by reading the journal.
         if let Some(journal) = &self.journal {
             journal.drain();
-        }
-    }
-
-    fn collect(&mut self) {
-        let mut still = Vec::new();
-        for mut live in std::mem::take(&mut self.running) {
-            if live.look_at.is_some_and(|at| Instant::now() < at) {
-                still.push(live);
-                continue;
-            }
-            live.look_at = None;
-            let mut fds = [PollFd::new(live.started.gone.as_fd(), PollFlags::POLLIN)];
-            if !matches!(poll(&mut fds, PollTimeout::ZERO), Ok(n) if n > 0) {
-                still.push(live);
-                continue;
-            }
-            let id = live.run.id;
-            match live.gone(self.context, &self.starter) {
-                Gone::NotYet(live) => still.push(live),
-                Gone::Ended(end) => self.unlearned.push((id, Learned::Ended(*end))),
-                Gone::NeverBegan(live, why) => self.never_began(live, why),
-            }
-        }
-        self.running = still;
-    }
-
-    /// Its nursery was killed before it had a keeper: nobody has begun it.
-    fn never_began(&mut self, live: Live, why: Option<String>) {
-        let (id, n, sweep) = (live.run.id, live.attempt, live.sweep);
-        live.started.reap();
-        let asked = start::asked_by(&live.folder).or_else(|| (self.asked != Wish::GoOn).then(|| self.context.user.clone()));
-        if asked.is_none() && why.is_none() && self.tried_again.insert(id) && std::fs::remove_dir_all(&live.folder).is_ok() {
-            self.starter.forget_nursery(sweep);
-            self.unlearned.push((id, Learned::Back(n)));
-            return;
-        }
-        let end = match asked {
-            Some(who) => live::stopped_before_start(n, &who, self.context.now()),
-            None => {
-                let why = Cause::NotStarted(why.unwrap_or_else(|| "its keeper did not begin".into()));
-                live::never(n, Outcome::Failed, why, self.context.now())
-            }
-        };
-        self.unlearned.push((id, Learned::Ended(end)));
-    }
-
-    /// Takes up what was started by somebody who is gone.
-    fn recover(&mut self) {
-        let Ok(known) = self.context.home.read() else { return };
-        let ours = self.running.iter().map(|live| live.run.id).chain(self.unlearned.iter().map(|(run, _)| *run)).collect();
-        let found = recover::look(self.context, &known, &ours);
-        drop(known);
-        found.into_iter().for_each(|(run, found)| self.take_up(run, found));
-    }
-
-    fn take_up(&mut self, run: RunId, found: Found) {
-        match found {
-            Found::Lives(live) => self.running.push(*live),
-            Found::Ended(end) => self.unlearned.push((run, Learned::Ended(*end))),
-            Found::NotBegun(n) => self.unlearned.push((run, Learned::Back(n))),
         }
     }
 }

@@ -15,9 +15,12 @@ use neronet_supervise::start::How;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::collections::BTreeMap;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::time::{Duration, Instant};
 
-/// Milliseconds after which whoever watches is asked in any case.
-const TICK: u16 = 250;
+/// Whoever watches is asked so often in any case.
+const TICK: Duration = Duration::from_millis(250);
+/// Of what runs here we only look on: after each look we rest so many times as long as it took.
+const REST: u32 = 100;
 
 /// Until all have ended, or `watch` wishes to leave. `wake` becomes readable when it should be asked at once.
 pub fn follow(
@@ -31,6 +34,7 @@ pub fn follow(
     let mut ended: BTreeMap<RunId, KnownEnd> = BTreeMap::new();
     let mut asked = Wish::GoOn;
     loop {
+        let began = Instant::now();
         let known = context.home.read()?;
         let (mut queued, mut gone, mut running) = (0, 0, Vec::new());
         for run in runs {
@@ -60,9 +64,17 @@ pub fn follow(
                 runs.iter().filter(|run| !ended.contains_key(run)).filter_map(|run| snapshot.view_of(context, *run)).collect();
             steer::ask(context, &views.iter().collect::<Vec<_>>(), if wish == Wish::Kill { How::Kill } else { How::Stop })?;
         }
-        let fds = std::iter::once(wake).chain(journal.as_ref().map(AsFd::as_fd));
-        let mut fds: Vec<PollFd<'_>> = fds.map(|fd| PollFd::new(fd, PollFlags::POLLIN)).collect();
-        poll(&mut fds, PollTimeout::from(TICK)).ok();
+        let rest = (began.elapsed() * REST).min(TICK);
+        if !wait_for(&[wake], rest) {
+            let journal = journal.as_ref().map(AsFd::as_fd);
+            wait_for(&[wake].into_iter().chain(journal).collect::<Vec<_>>(), TICK - rest);
+        }
         journal.iter().for_each(Watch::drain);
     }
+}
+
+/// Whether one of them became readable in time.
+fn wait_for(fds: &[BorrowedFd<'_>], time: Duration) -> bool {
+    let mut fds: Vec<PollFd<'_>> = fds.iter().map(|fd| PollFd::new(*fd, PollFlags::POLLIN)).collect();
+    poll(&mut fds, PollTimeout::try_from(time).unwrap_or(PollTimeout::ZERO)).is_ok_and(|ready| ready > 0)
 }

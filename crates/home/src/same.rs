@@ -35,16 +35,9 @@ pub enum Repeats {
 }
 
 impl Repeats {
-    /// Of a submission: `again` those that are there already, all or only those that did not finish; or `keep` them.
-    pub fn meant(is_command: bool, again: Option<bool>, keep: bool) -> Repeats {
-        match (again, keep) {
-            // What is typed anew is meant anew.
-            _ if is_command => Repeats::Start,
-            (Some(true), _) => Repeats::Again,
-            (Some(false), _) => Repeats::AgainFailed,
-            (None, true) => Repeats::Keep,
-            (None, false) => Repeats::OnlyNew,
-        }
+    /// Of a submission, by what is said of runs that are there already. What is typed anew is meant anew.
+    pub fn meant(is_command: bool, said: Option<Repeats>) -> Repeats {
+        if is_command { Repeats::Start } else { said.unwrap_or(Repeats::OnlyNew) }
     }
 }
 

@@ -10,6 +10,7 @@ use crate::submit::Request;
 use crate::view::Snapshot;
 use crate::wishes::Asked;
 use neronet_model::queue::Dependency;
+use neronet_model::size::grouped;
 use neronet_spec::rows::Rows;
 use neronet_spec::{Experiment, Moment, Plan};
 use std::path::{Path, PathBuf};
@@ -174,17 +175,4 @@ pub fn as_command(words: &[String]) -> String {
         _ => "",
     };
     format!("neronet run -- {interpreter}{}", in_shell(words))
-}
-
-/// 100000 as 100,000.
-pub fn grouped(count: u64) -> String {
-    let digits = count.to_string();
-    let mut text = String::new();
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }

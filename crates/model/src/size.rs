@@ -1,4 +1,4 @@
-//! Sizes of memory and disk as people write them, in bytes.
+//! Sizes of memory and disk as people write them, in bytes; and large numbers as people read them.
 
 /// Reads `6 GB`, `1.5 GiB`, `500 MB`, `16G`, `2000000 B`. GB is 1000^3 and GiB 1024^3; G alone is 1024^3, as schedulers mean it.
 /// A number without a unit is no size: schedulers take it for megabytes, most programs for bytes.
@@ -41,6 +41,19 @@ pub fn shown(bytes: u64) -> String {
         value /= 1000.0;
     }
     format!("{bytes} B")
+}
+
+/// 100000 as 100,000.
+pub fn grouped(count: u64) -> String {
+    let digits = count.to_string();
+    let mut text = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
 }
 
 #[cfg(test)]

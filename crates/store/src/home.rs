@@ -110,8 +110,9 @@ impl Home {
             .open(&path)
             .map_err(StoreError::io("open", &path))?;
         let mut lock = take(file, waiting).map_err(|errno| StoreError::io("lock", &path)(errno.into()))?;
-        // For whoever has to wait; of no other use, so a failure costs nothing.
-        lock.set_len(0).and_then(|()| lock.rewind()).and_then(|()| write!(lock, "{}", std::process::id())).ok();
+        // For whoever has to wait; of no other use, so a failure costs nothing. Padded, as to shorten a file gives its block back to
+        // the disk, which takes longer than all else that is done here.
+        lock.rewind().and_then(|()| lock.write_all(format!("{:<10}", std::process::id()).as_bytes())).ok();
         if self.identity()?.is_none() {
             let identity = Identity { format: FORMAT, uid: Uid::new(unix_ms, random) };
             files::replace_json(&self.root.join("home.json"), &identity, Durability::Synced)?;

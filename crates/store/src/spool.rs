@@ -6,6 +6,7 @@ use crate::files;
 use neronet_model::launch::Launch;
 use neronet_model::left::Left;
 use neronet_model::{Attempt, AttemptNo, Row, Stamped};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::fs::File;
 use std::io::{BufRead, BufReader, ErrorKind};
@@ -28,31 +29,81 @@ pub struct Chunk {
     pub text: String,
 }
 
-/// The segments of one kind (`events`, `metrics`, `output`) by generation, then piece.
-pub fn segments(folder: &Path, kind: &str) -> Result<Vec<PathBuf>, StoreError> {
-    let mut found: Vec<(u64, u64, PathBuf)> = Vec::new();
-    let entries = match std::fs::read_dir(folder) {
-        Ok(entries) => entries,
-        Err(e) if e.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(source) => return Err(StoreError::Io { doing: "read", path: folder.to_path_buf(), source }),
-    };
-    for entry in entries {
-        let entry = entry.map_err(StoreError::io("read", folder))?;
-        let name = entry.file_name();
-        if let Some((generation, piece)) = name.to_str().and_then(|name| numbers_of(name, kind)) {
-            found.push((generation, piece, entry.path()));
-        }
-    }
-    found.sort();
-    Ok(found.into_iter().map(|(_, _, path)| path).collect())
+/// The streams whose raw output is kept until it is in the spool.
+pub const STREAMS: [&str; 2] = ["stdout", "stderr"];
+
+/// Where what a stream says lies until it is in the spool.
+pub fn raw(folder: &Path, stream: &str) -> PathBuf {
+    folder.join(format!("raw.{stream}"))
 }
 
-/// `metrics.2.jsonl` is generation 2, piece 0; `output.2.7.jsonl` generation 2, piece 7.
-fn numbers_of(name: &str, kind: &str) -> Option<(u64, u64)> {
-    let middle = name.strip_prefix(kind)?.strip_prefix('.')?.strip_suffix(".jsonl")?;
-    match middle.split_once('.') {
-        Some((generation, piece)) => Some((generation.parse().ok()?, piece.parse().ok()?)),
-        None => Some((middle.parse().ok()?, 0)),
+/// The segments in an attempt's folder, looked up once.
+#[derive(Debug, Default)]
+pub struct Segments {
+    /// By kind, generation and piece.
+    found: Vec<(String, u64, u64, PathBuf)>,
+}
+
+impl Segments {
+    pub fn of(folder: &Path) -> Result<Segments, StoreError> {
+        let entries = match std::fs::read_dir(folder) {
+            Ok(entries) => entries,
+            Err(e) if e.kind() == ErrorKind::NotFound => return Ok(Segments::default()),
+            Err(source) => return Err(StoreError::Io { doing: "read", path: folder.to_path_buf(), source }),
+        };
+        let mut found = Vec::new();
+        for entry in entries {
+            let entry = entry.map_err(StoreError::io("read", folder))?;
+            if let Some((kind, generation, piece)) = entry.file_name().to_str().and_then(numbers_of) {
+                found.push((kind.to_string(), generation, piece, entry.path()));
+            }
+        }
+        found.sort();
+        Ok(Segments { found })
+    }
+
+    /// Those of one kind (`events`, `metrics`, `output`) by generation, then piece.
+    pub fn of_kind(&self, kind: &str) -> impl Iterator<Item = &Path> {
+        self.found.iter().filter(move |(known, ..)| known == kind).map(|(.., path)| path.as_path())
+    }
+
+    /// Every row, in the order in which they were recorded.
+    pub fn rows(&self, each: impl FnMut(Row)) -> Result<(), StoreError> {
+        self.parsed("metrics", each)
+    }
+
+    /// Every chunk of output, in the order in which they were recorded.
+    pub fn output(&self, each: impl FnMut(Chunk)) -> Result<(), StoreError> {
+        self.parsed("output", each)
+    }
+
+    fn parsed<T: DeserializeOwned>(&self, kind: &str, mut each: impl FnMut(T)) -> Result<(), StoreError> {
+        for path in self.of_kind(kind) {
+            lines(path, 0, |line| {
+                if let Ok(known) = serde_json::from_slice(line) {
+                    each(known);
+                }
+            })?;
+        }
+        Ok(())
+    }
+
+    pub fn last_generation(&self) -> Option<u64> {
+        self.found.iter().map(|(_, generation, ..)| *generation).max()
+    }
+}
+
+/// The segments of one kind, as `Segments::of_kind` gives them.
+pub fn segments(folder: &Path, kind: &str) -> Result<Vec<PathBuf>, StoreError> {
+    Ok(Segments::of(folder)?.of_kind(kind).map(Path::to_path_buf).collect())
+}
+
+/// `metrics.2.jsonl` is of kind `metrics`, generation 2, piece 0; `output.2.7.jsonl` generation 2, piece 7.
+fn numbers_of(name: &str) -> Option<(&str, u64, u64)> {
+    let (kind, numbers) = name.strip_suffix(".jsonl")?.split_once('.')?;
+    match numbers.split_once('.') {
+        Some((generation, piece)) => Some((kind, generation.parse().ok()?, piece.parse().ok()?)),
+        None => Some((kind, numbers.parse().ok()?, 0)),
     }
 }
 
@@ -92,6 +143,33 @@ pub fn launch(folder: &Path) -> Result<Option<Launch>, StoreError> {
 
 /// Folds the events of an attempt. An attempt whose folder is not there has not begun.
 pub fn attempt(folder: &Path, n: AttemptNo) -> Result<Attempt, StoreError> {
+    let mut attempt = folded(folder, n, &Segments::of(folder)?)?;
+    match launch(folder) {
+        Ok(Some(launch)) => told(&mut attempt, &launch),
+        Ok(None) => {}
+        Err(newer @ StoreError::Newer { .. }) => return Err(newer),
+        // After a power cut; the events still say what happened.
+        Err(e) => attempt.notices.push(e.to_string()),
+    }
+    Ok(attempt)
+}
+
+/// The same for whoever has its launch, and knows what segments there are.
+pub fn attempt_of(launch: &Launch, folder: &Path, segments: &Segments) -> Result<Attempt, StoreError> {
+    let mut attempt = folded(folder, launch.attempt, segments)?;
+    told(&mut attempt, launch);
+    Ok(attempt)
+}
+
+/// What the launch says of an attempt.
+fn told(attempt: &mut Attempt, launch: &Launch) {
+    attempt.resumed_from = launch.resumed_from.clone();
+    attempt.resumes = launch.resumes;
+    attempt.steps_only = launch.steps_only;
+    attempt.notices.splice(0..0, launch.notices.iter().cloned());
+}
+
+fn folded(folder: &Path, n: AttemptNo, segments: &Segments) -> Result<Attempt, StoreError> {
     let mut events: Vec<Stamped> = Vec::new();
     let mut unread = 0u64;
     let mut read = |path: &Path| {
@@ -102,8 +180,8 @@ pub fn attempt(folder: &Path, n: AttemptNo) -> Result<Attempt, StoreError> {
         })
     };
     read(&folder.join(KEEPER))?;
-    for path in segments(folder, "events")? {
-        read(&path)?;
+    for path in segments.of_kind("events") {
+        read(path)?;
     }
     // Stable: events of one writer keep their order, and the keeper's come first at the same instant.
     events.sort_by_key(|event| event.t);
@@ -114,43 +192,17 @@ pub fn attempt(folder: &Path, n: AttemptNo) -> Result<Attempt, StoreError> {
     if unread > 0 {
         attempt.notices.push(format!("{unread} damaged lines of the record were passed over"));
     }
-    match launch(folder) {
-        Ok(Some(launch)) => {
-            attempt.resumed_from = launch.resumed_from;
-            attempt.resumes = launch.resumes;
-            attempt.steps_only = launch.steps_only;
-            attempt.notices.splice(0..0, launch.notices);
-        }
-        Ok(None) => {}
-        Err(newer @ StoreError::Newer { .. }) => return Err(newer),
-        // After a power cut; the events still say what happened.
-        Err(e) => attempt.notices.push(e.to_string()),
-    }
     Ok(attempt)
 }
 
 /// Every row of an attempt, in the order in which they were recorded.
-pub fn rows(folder: &Path, mut each: impl FnMut(Row)) -> Result<(), StoreError> {
-    for path in segments(folder, "metrics")? {
-        lines(&path, 0, |line| {
-            if let Ok(row) = serde_json::from_slice(line) {
-                each(row);
-            }
-        })?;
-    }
-    Ok(())
+pub fn rows(folder: &Path, each: impl FnMut(Row)) -> Result<(), StoreError> {
+    Segments::of(folder)?.rows(each)
 }
 
 /// Every chunk of output of an attempt, in the order in which they were recorded.
-pub fn output(folder: &Path, mut each: impl FnMut(Chunk)) -> Result<(), StoreError> {
-    for path in segments(folder, "output")? {
-        lines(&path, 0, |line| {
-            if let Ok(chunk) = serde_json::from_slice(line) {
-                each(chunk);
-            }
-        })?;
-    }
-    Ok(())
+pub fn output(folder: &Path, each: impl FnMut(Chunk)) -> Result<(), StoreError> {
+    Segments::of(folder)?.output(each)
 }
 
 /// What an attempt left, as its last supervisor listed it.

@@ -9,7 +9,7 @@ use neronet_model::event::{Event, Stamped, Summary};
 use neronet_model::outcome::{Cause, Outcome};
 use neronet_model::{Attempt, AttemptNo, Millis};
 use neronet_store::files::{self, Durability, replace_json};
-use neronet_store::spool;
+use neronet_store::spool::{self, Segments};
 use std::path::Path;
 
 /// So often may adopters of one attempt die of it.
@@ -53,9 +53,7 @@ fn give_up(folder: &Path) -> i32 {
 }
 
 pub(crate) fn next_generation(folder: &Path) -> u32 {
-    let generations =
-        ["events", "metrics", "output", spool::OUTPUTS].iter().flat_map(|kind| spool::segments(folder, kind).unwrap_or_default());
-    let last = generations.filter_map(|path| path.file_name()?.to_str()?.split('.').nth(1)?.parse::<u32>().ok()).max();
+    let last = Segments::of(folder).ok().and_then(|segments| u32::try_from(segments.last_generation()?).ok());
     let died = spool::attempt(folder, AttemptNo(0)).map_or(0, |attempt| attempt.supervisors_died);
     last.unwrap_or(0).max(died + 1) + 1
 }

@@ -6,6 +6,7 @@ use crate::os::fork::{self, Exec};
 use crate::secrets::Secrets;
 use neronet_model::launch::Launch;
 use neronet_model::outcome::Cause;
+use neronet_store::spool;
 use nix::errno::Errno;
 use nix::sys::signal::{SigSet, SigmaskHow, sigprocmask};
 use nix::unistd::{Pid, chdir, pipe2, setpgid};
@@ -77,7 +78,7 @@ fn reset_signals() {
 }
 
 fn raw(folder: &Path, name: &str) -> io::Result<File> {
-    OpenOptions::new().append(true).create(true).mode(0o600).open(folder.join("raw").join(name))
+    OpenOptions::new().append(true).create(true).mode(0o600).open(spool::raw(folder, name))
 }
 
 impl Waiting {

@@ -2,7 +2,6 @@
 
 use crate::globs::expand;
 use neronet_capture::secrets;
-use neronet_model::UnixMs;
 use neronet_model::event::Event;
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::MetadataExt;
@@ -24,21 +23,23 @@ const MOST_VALUES: usize = 2_000;
 
 pub(crate) struct Configuration {
     directory: PathBuf,
-    begun: UnixMs,
+    /// What was written until then is code, or another attempt's.
+    since_ns: i128,
     read: BTreeSet<PathBuf>,
 }
 
 impl Configuration {
-    pub(crate) fn new(directory: &Path, begun: UnixMs) -> Configuration {
-        Configuration { directory: directory.to_path_buf(), begun, read: BTreeSet::new() }
+    pub(crate) fn new(directory: &Path, since_ns: i128) -> Configuration {
+        Configuration { directory: directory.to_path_buf(), since_ns, read: BTreeSet::new() }
     }
 
-    /// What was written since the last look. Files from before the attempt are code or another attempt's.
+    /// What was written since the last look.
     pub(crate) fn look(&mut self) -> Vec<Event> {
         let mut events = Vec::new();
         for path in PLACES.iter().flat_map(|place| expand(&self.directory, place, 1_000).found) {
             let written_now = std::fs::metadata(&path).is_ok_and(|meta| {
-                meta.len() > 0 && meta.len() <= LARGEST && meta.mtime() * 1_000 + meta.mtime_nsec() / 1_000_000 >= self.begun.0
+                let written = i128::from(meta.mtime()) * 1_000_000_000 + i128::from(meta.mtime_nsec());
+                meta.len() > 0 && meta.len() <= LARGEST && written > self.since_ns
             });
             if !written_now || self.read.contains(&path) {
                 continue;
@@ -136,7 +137,7 @@ mod tests {
     #[test]
     fn files_of_this_attempt_are_read_once_and_secrets_are_masked() {
         let folder = tempfile::tempdir().expect("a folder");
-        let mut configuration = Configuration::new(folder.path(), UnixMs(0));
+        let mut configuration = Configuration::new(folder.path(), 0);
         std::fs::write(folder.path().join("args.json"), r#"{"lr": 0.1, "net": {"depth": 3}, "api_token": "hush-hush"}"#).expect("written");
         let events = configuration.look();
         let [Event::Config { source, values }] = &events[..] else { panic!("{events:?}") };
@@ -144,6 +145,6 @@ mod tests {
         assert_eq!(values["net.depth"], "3");
         assert_eq!(values["api_token"], secrets::MASK);
         assert!(configuration.look().is_empty());
-        assert!(Configuration::new(folder.path(), UnixMs(i64::MAX)).look().is_empty());
+        assert!(Configuration::new(folder.path(), i128::MAX).look().is_empty());
     }
 }

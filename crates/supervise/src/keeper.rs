@@ -1,4 +1,5 @@
-//! The keeper: parent of one command. It acts (starts, signals, kills) and records; it reads nothing of what the command does.
+//! The keeper: parent of one command. It acts (starts, signals, kills) and records; it reads nothing of what the command does, unless
+//! that is over before there is a supervisor.
 
 use crate::command;
 use crate::os::fork::{self, Reaped};
@@ -25,6 +26,10 @@ use std::path::Path;
 
 /// How long what a command left behind may take to end after TERM.
 const LEFT_BEHIND_GRACE: Millis = Millis(3_000);
+/// A command that is over sooner is read by its keeper: to fork a supervisor would take longer than all that it did. Where checkpoints
+/// are named, or steps follow, there is one from the first instruction on, as it has to see them being saved.
+const SUPERVISED_AFTER: Millis = Millis(20);
+const WATCHES_WITHIN: u16 = 1_000;
 /// How often a supervisor that dies at once is replaced while nothing is left to do but read.
 const LAST_READERS: u32 = 5;
 
@@ -65,8 +70,8 @@ struct Keeper<'a> {
     supervisor: Option<Supervisor>,
     generation: u32,
     quick_deaths: u32,
-    /// When the next supervisor may be started, after several died at once.
-    revive_at: Option<Millis>,
+    /// When the first supervisor is due, or the next one, after several died at once.
+    supervise_at: Option<Millis>,
     phase: Phase,
     time_limit_at: Option<Millis>,
     kill_at: Option<Millis>,
@@ -74,12 +79,15 @@ struct Keeper<'a> {
     settled: bool,
     /// How it ended, when the disk would not take it yet. Nobody else saw it, so it is tried until it is written.
     unwritten: Option<Event>,
+    /// How it ended, written and not durable yet: that comes while the supervisor reads the rest, and before we go.
+    undurable: Option<Event>,
 }
 
 struct Supervisor {
     pid: Pid,
     line: Line,
     since: Millis,
+    watches: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,7 +105,6 @@ impl Keeper<'_> {
     fn begin(folder: &Path, secrets: Secrets) -> io::Result<Option<Keeper<'_>>> {
         let launch = spool::launch(folder).map_err(io::Error::other)?.ok_or_else(|| io::Error::other("there is no launch.json"))?;
         let begun = clock::boot_now();
-        files::make_folder(&folder.join("raw")).map_err(io::Error::other)?;
         let mut record = match Record::create(folder, begun) {
             Ok(record) => record,
             Err(e) if e.kind() == io::ErrorKind::AlreadyExists => return Ok(None),
@@ -133,12 +140,13 @@ impl Keeper<'_> {
             supervisor: None,
             generation: 0,
             quick_deaths: 0,
-            revive_at: None,
+            supervise_at: None,
             phase: Phase::Running,
             time_limit_at,
             kill_at: None,
             settled: false,
             unwritten: None,
+            undurable: None,
         }))
     }
 
@@ -182,12 +190,21 @@ impl Keeper<'_> {
         self.no_step_follows();
         self.note_durably(Event::NotStarted { cause });
         self.phase = Phase::Clearing;
-        self.see_to_supervisor();
     }
 
     fn see_to_supervisor(&mut self) {
-        if self.supervisor.is_none() && self.revive_at.is_none() {
+        let can_wait = self.launch.checkpoints.paths.is_empty() && self.launch.steps.is_empty();
+        if self.supervisor.is_none() && self.supervise_at.is_none() && !can_wait {
             self.start_supervisor();
+        }
+    }
+
+    /// What a command saves in its first instant can only be told whole by whoever sees it being saved. A supervisor that does not come
+    /// to that keeps no command waiting.
+    fn let_supervisor_watch(&mut self) {
+        if let Some(supervisor) = self.supervisor.as_mut().filter(|supervisor| !supervisor.watches) {
+            poll(&mut [PollFd::new(supervisor.line.as_fd(), PollFlags::POLLIN)], WATCHES_WITHIN).ok();
+            supervisor.watches = supervisor.line.heard() == Heard::Word(Word::Watching);
         }
     }
 
@@ -200,7 +217,12 @@ impl Keeper<'_> {
             self.see_to_supervisor();
             // Durable before its first instruction: a power cut from then on leaves an attempt that was begun.
             self.record.sync().map_err(|e| Cause::NotStarted(format!("its record cannot be made durable: {e}")))?;
-            waiting.release(launch)
+            self.let_supervisor_watch();
+            waiting.release(launch)?;
+            if self.supervisor.is_none() && self.supervise_at.is_none() {
+                self.supervise_at = Some(Millis(clock::boot_now().0 + SUPERVISED_AFTER.0));
+            }
+            Ok(())
         })
     }
 
@@ -212,7 +234,9 @@ impl Keeper<'_> {
             }
             let now = clock::boot_now();
             self.act_on_time(now);
-            if self.phase == Phase::Reading && self.supervisor.is_none() && self.revive_at.is_none() {
+            self.make_durable();
+            let done = self.supervisor.is_none() && self.supervise_at.is_none() && self.unwritten.is_none();
+            if self.phase == Phase::Reading && done {
                 return;
             }
             self.wait(now);
@@ -232,19 +256,22 @@ impl Keeper<'_> {
 
     fn wait(&mut self, now: Millis) {
         let again = self.unwritten.as_ref().map(|_| Millis(now.0 + 1_000));
-        let next = [self.time_limit_at, self.kill_at, self.revive_at, again].into_iter().flatten().min();
+        let settles_at = Millis(self.begun.0 + memory::SETTLES.0);
+        if !self.settled && settles_at <= now {
+            self.settled = true;
+            memory::let_go_of_code();
+        }
+        let settles = Some(settles_at).filter(|_| !self.settled);
+        let next = [self.time_limit_at, self.kill_at, self.supervise_at, again, settles].into_iter().flatten().min();
         let timeout = match next {
             // The time that the machine sleeps counts, which no poll sees.
             Some(at) => PollTimeout::try_from(at.0.saturating_sub(now.0).min(30_000)).unwrap_or(PollTimeout::MAX),
-            None if self.settled => PollTimeout::NONE,
-            None => PollTimeout::try_from(memory::SETTLES.0).unwrap_or(PollTimeout::MAX),
+            None => PollTimeout::NONE,
         };
         let answer = self.supervisor.as_ref().filter(|_| self.phase == Phase::Between).map(|known| known.line.as_fd());
         let mut fds: Vec<PollFd<'_>> =
             [self.signals.as_fd()].into_iter().chain(answer).map(|fd| PollFd::new(fd, PollFlags::POLLIN)).collect();
-        if poll(&mut fds, timeout) == Ok(0) && !std::mem::replace(&mut self.settled, true) {
-            memory::let_go_of_code();
-        }
+        poll(&mut fds, timeout).ok();
     }
 
     fn act_on_time(&mut self, now: Millis) {
@@ -268,9 +295,12 @@ impl Keeper<'_> {
             self.phase = if self.step_follows() { Phase::Between } else { Phase::Reading };
             self.kill_at = None;
             self.tell_supervisor();
+            if self.phase == Phase::Reading && self.generation == 0 {
+                self.read_rest();
+            }
         }
-        if self.revive_at.is_some_and(|at| at <= now) {
-            self.revive_at = None;
+        if self.supervise_at.is_some_and(|at| at <= now) {
+            self.supervise_at = None;
             self.start_supervisor();
         }
     }
@@ -361,7 +391,12 @@ impl Keeper<'_> {
         let killed = reaped.signal == Some(9) || reaped.code == Some(137);
         let out_of_memory = killed && self.kills_before.more_in(Kills::so_far());
         let Reaped { code, signal, user_ms, system_ms, peak_memory_kb, .. } = reaped;
-        self.note_durably(Event::Exited { code, signal, user_ms, system_ms, peak_memory_kb, out_of_memory });
+        let event = Event::Exited { code, signal, user_ms, system_ms, peak_memory_kb, out_of_memory };
+        if self.step_follows() || self.record.write(event.clone()).is_err() {
+            self.note_durably(event);
+        } else {
+            self.undurable = Some(event);
+        }
         self.phase = Phase::Clearing;
         if !process::has_children_besides(self.me, self.supervisor_pid()) {
             return;
@@ -380,26 +415,49 @@ impl Keeper<'_> {
         self.kill_at = Some(Millis(clock::boot_now().0 + LEFT_BEHIND_GRACE.0));
     }
 
+    /// All is over, and nobody was there to read.
+    fn read_rest(&mut self) {
+        self.generation += 1;
+        self.supervise_at = None;
+        if !self.launch.outputs.keep.is_empty() {
+            // To hash them may take a while.
+            self.make_durable();
+        }
+        self.record.end_line();
+        if supervisor::finish(self.folder, self.for_supervisor(None)) {
+            // In one file with what the supervisor's part has made durable.
+            self.undurable = None;
+        } else {
+            self.record.others_wrote();
+            self.start_supervisor();
+        }
+    }
+
+    fn for_supervisor(&self, line: Option<Line>) -> FromKeeper {
+        let (launch, secrets) = (self.launch.clone(), self.secrets.clone());
+        FromKeeper { generation: self.generation, line, begun: self.begun, launch, secrets }
+    }
+
     fn start_supervisor(&mut self) {
         let now = clock::boot_now();
         let Ok((ours, theirs)) = word::line() else {
-            self.revive_at = Some(Millis(now.0 + 1_000));
+            self.supervise_at = Some(Millis(now.0 + 1_000));
             return;
         };
         self.generation += 1;
-        let (folder, generation, begun, secrets) = (self.folder, self.generation, self.begun, &self.secrets);
+        let generation = self.generation;
         let forked = fork::fork_into(|| {
             fork::close_all_but(&[theirs.as_raw_fd()]);
             SigSet::empty().thread_set_mask().ok();
-            supervisor::run(folder, Some(FromKeeper { generation, line: theirs, begun, secrets: secrets.clone() }))
+            supervisor::run(self.folder, Some(self.for_supervisor(Some(theirs))))
         });
         match forked {
             Ok(pid) => {
-                self.supervisor = Some(Supervisor { pid, line: ours, since: now });
+                self.supervisor = Some(Supervisor { pid, line: ours, since: now, watches: false });
                 self.note(Event::Watched { generation, supervisor: process::identify_child(pid.as_raw()) });
                 self.tell_supervisor();
             }
-            Err(_) => self.revive_at = Some(Millis(now.0 + 1_000)),
+            Err(_) => self.supervise_at = Some(Millis(now.0 + 1_000)),
         }
     }
 
@@ -436,7 +494,15 @@ impl Keeper<'_> {
         }
         // At once as a rule; ever slower when it cannot live, up to a minute.
         let pause = if self.quick_deaths <= 3 { 0 } else { 500u64 << (self.quick_deaths - 3).min(7) };
-        self.revive_at = Some(Millis(now.0 + pause));
+        self.supervise_at = Some(Millis(now.0 + pause));
+    }
+
+    fn make_durable(&mut self) {
+        if let Some(event) = self.undurable.take()
+            && self.record.sync().is_err()
+        {
+            self.unwritten = Some(event);
+        }
     }
 
     fn note_durably(&mut self, event: Event) {

@@ -9,7 +9,7 @@ use neronet_model::row::Values;
 use neronet_model::{Row, UnixMs};
 use neronet_store::StoreError;
 use neronet_store::earlier::{self, Earlier, Firsts};
-use neronet_store::spool;
+use neronet_store::spool::Segments;
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -49,7 +49,7 @@ pub(crate) struct Metrics {
 
 impl Metrics {
     /// Goes on after the earlier generations of the attempt in `folder`.
-    pub(crate) fn new(folder: &Path, generation: u32, launch: &Launch, begun: UnixMs) -> Result<Metrics, StoreError> {
+    pub(crate) fn new(folder: &Path, generation: u32, launch: &Launch, begun: UnixMs, before: &Segments) -> Result<Metrics, StoreError> {
         let run_folder = PathBuf::from(&launch.run_directory);
         let mut earlier = Earlier::default();
         if launch.attempt.0 > 1 {
@@ -80,10 +80,10 @@ impl Metrics {
             notices: Vec::new(),
         };
         if generation > 1 {
-            for path in spool::segments(folder, "metrics")? {
-                metrics.bytes_before += std::fs::metadata(&path).map_err(StoreError::io("read", &path))?.len();
+            for path in before.of_kind("metrics") {
+                metrics.bytes_before += std::fs::metadata(path).map_err(StoreError::io("read", path))?.len();
             }
-            spool::rows(folder, |row| metrics.fold(&row))?;
+            before.rows(|row| metrics.fold(&row))?;
         }
         Ok(metrics)
     }

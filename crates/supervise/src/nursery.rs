@@ -7,6 +7,7 @@
 use crate::keeper;
 use crate::os::{fork, process};
 use crate::secrets::{self, Secrets};
+use crate::spooler::inherited_secrets;
 use crate::start::{self, METRICS_VARIABLE};
 use neronet_store::StoreError;
 use nix::errno::Errno;
@@ -102,6 +103,7 @@ fn learn_for_all() {
     Sha256::digest(b"");
     memchr::memchr2(b'\n', b'\r', b"");
     process::myself();
+    inherited_secrets();
 }
 
 fn next(socket: RawFd, told: &mut [u8]) -> nix::Result<Option<(usize, OwnedFd)>> {

@@ -1,8 +1,8 @@
 //! The output as it is kept: pieces of bounded size; of endless output the first and the last half of what is allowed.
 
-use crate::segment::{Writer, sealed_file};
+use crate::segment::{Writer, sealed_files};
 use neronet_model::event::Segment;
-use neronet_store::spool::{self, Chunk};
+use neronet_store::spool::{Chunk, Segments};
 use std::collections::VecDeque;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -25,7 +25,8 @@ pub(crate) struct Output {
 }
 
 impl Output {
-    pub(crate) fn new(folder: &Path, generation: u32, cap: u64) -> io::Result<Output> {
+    /// Goes on after the pieces of earlier generations.
+    pub(crate) fn new(folder: &Path, generation: u32, cap: u64, before: &Segments) -> io::Result<Output> {
         let mut output = Output {
             folder: folder.to_path_buf(),
             generation,
@@ -38,9 +39,9 @@ impl Output {
             dropped_bytes: 0,
             chunk: None,
         };
-        for path in spool::segments(folder, "output").map_err(io::Error::other)? {
-            let bytes = std::fs::metadata(&path)?.len();
-            output.completed(path, bytes);
+        for path in before.of_kind("output") {
+            let bytes = std::fs::metadata(path)?.len();
+            output.completed(path.to_path_buf(), bytes);
         }
         Ok(output)
     }
@@ -108,28 +109,21 @@ impl Output {
     }
 
     /// Everything that is kept, hashed.
-    pub(crate) fn sealed(&self) -> io::Result<Vec<Segment>> {
-        let current = self.writer.sealed();
-        let mut all = Vec::new();
-        for path in spool::segments(&self.folder, "output").map_err(io::Error::other)? {
-            match &current {
-                Some(current) if path.file_name().is_some_and(|name| name == current.name.as_str()) => all.push(current.clone()),
-                _ => all.push(sealed_file(&path)?),
-            }
-        }
-        Ok(all)
+    pub(crate) fn sealed(&self, there: &Segments) -> io::Result<Vec<Segment>> {
+        sealed_files(there.of_kind("output"), self.writer.sealed())
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use neronet_store::spool;
 
     #[test]
     fn endless_output_keeps_its_beginning_and_its_end_within_the_cap() {
         let folder = tempfile::tempdir().expect("a folder");
         let cap = 200_000;
-        let mut output = Output::new(folder.path(), 1, cap).expect("opens");
+        let mut output = Output::new(folder.path(), 1, cap, &Segments::default()).expect("opens");
         for i in 0..100_000u64 {
             output.line(i / 10, "o", i, &format!("line {i} of very many"));
             if i % 10 == 9 {
@@ -141,7 +135,8 @@ mod tests {
         spool::output(folder.path(), |chunk| text.push_str(&chunk.text)).expect("reads");
         assert!(text.starts_with("line 0 of"));
         assert!(text.ends_with("line 99999 of very many\n"));
-        let kept: u64 = output.sealed().expect("hashes").iter().map(|segment| segment.bytes).sum();
+        let kept: u64 =
+            output.sealed(&Segments::of(folder.path()).expect("listed")).expect("hashes").iter().map(|segment| segment.bytes).sum();
         assert!(kept <= cap + cap / 8, "{kept}");
         assert!(kept > cap / 2, "{kept}");
         assert!(output.dropped_bytes > 0);

@@ -37,6 +37,12 @@ impl Writer {
         }
     }
 
+    /// Goes on in a file of whole lines that is there, and that is perhaps not durable yet.
+    pub(crate) fn behind(folder: &Path, name: &str) -> io::Result<Writer> {
+        let file = OpenOptions::new().append(true).open(folder.join(name))?;
+        Ok(Writer { file: Some(file), unsynced: true, ..Writer::new(folder, name.to_string()) })
+    }
+
     pub(crate) fn push<T: serde::Serialize>(&mut self, line: &T) {
         // Our own types, with string keys only: they always have a JSON form.
         if serde_json::to_writer(&mut self.queue, line).is_ok() {
@@ -120,6 +126,12 @@ pub(crate) fn sealed_file(path: &Path) -> io::Result<Segment> {
     let bytes = io::copy(&mut file, &mut HashWriter(&mut hash))?;
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     Ok(Segment { name, bytes, sha256: hex(&hash.finalize()) })
+}
+
+/// All of one kind; `current`, which is still being written, as its writer knows it.
+pub(crate) fn sealed_files<'a>(paths: impl Iterator<Item = &'a Path>, current: Option<Segment>) -> io::Result<Vec<Segment>> {
+    let is_current = |path: &Path| current.as_ref().filter(|current| path.file_name().is_some_and(|name| name == current.name.as_str()));
+    paths.map(|path| is_current(path).cloned().map_or_else(|| sealed_file(path), Ok)).collect()
 }
 
 struct HashWriter<'a>(&'a mut Sha256);

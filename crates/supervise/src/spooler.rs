@@ -12,7 +12,9 @@ use neronet_model::{Millis, Row};
 use neronet_scrape::Found;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::io;
+use std::sync::OnceLock;
 
 /// So many changes of tags and configuration are recorded.
 const MOST_TOLD: usize = 10_000;
@@ -123,14 +125,22 @@ impl Spooler {
     }
 }
 
+/// Of the environment, which stays as it is for as long as we live, and is the same for those forked from us: looked for once.
+pub(crate) fn inherited_secrets() -> &'static [String] {
+    static KNOWN: OnceLock<Vec<String>> = OnceLock::new();
+    KNOWN.get_or_init(|| {
+        let text = |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
+        secrets::secret_values(&std::env::vars_os().filter_map(text).collect::<Vec<_>>())
+    })
+}
+
 /// Values that must not reach the record by way of the output. Short ones are words that stand everywhere.
 pub(crate) fn secret_values(launch: &Launch, declared: &Secrets) -> Vec<String> {
-    let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
     // A parameter of the name of a secret is not one for that: `cls_token`.
     let harmless = |name: &str| name.strip_prefix("NERONET_PARAM_").is_some_and(|param| !secrets::is_secret_setting(param));
     let set = launch.env.iter().filter(|(name, _)| !harmless(name)).filter_map(|(name, value)| Some((name.clone(), value.clone()?)));
-    let variables: Vec<(String, String)> = std::env::vars_os().filter_map(text).chain(set).collect();
-    let known = secrets::secret_values(&variables).into_iter().chain(secrets::values_in_command(&launch.argv));
+    let set = secrets::secret_values(&set.collect::<Vec<_>>());
+    let known = inherited_secrets().iter().cloned().chain(set).chain(secrets::values_in_command(&launch.argv));
     let known = known.chain(launch.steps.iter().flat_map(|step| secrets::values_in_command(&step.argv)));
     // Output is masked line by line.
     let lines = |value: String| value.lines().map(str::to_string).collect::<Vec<_>>();

@@ -6,7 +6,7 @@ use crate::spooler::Spooler;
 use neronet_model::Millis;
 use neronet_model::launch::Launch;
 use neronet_scrape::{Found, Scraper, State};
-use neronet_store::spool;
+use neronet_store::spool::{self, Chunk, Segments};
 use nix::fcntl::{FallocateFlags, fallocate};
 use std::collections::{BTreeMap, VecDeque};
 use std::fs::{File, OpenOptions};
@@ -55,20 +55,20 @@ struct Reader {
 }
 
 /// Both streams of an attempt, each where the predecessor left it.
-pub(crate) fn open(folder: &Path, launch: &Launch, position: Option<&Position>) -> io::Result<Vec<Stream>> {
+pub(crate) fn open(folder: &Path, launch: &Launch, before: &Segments, position: Option<&Position>) -> io::Result<Vec<Stream>> {
     let mut spooled: BTreeMap<String, u64> = BTreeMap::new();
     let mut last: BTreeMap<String, VecDeque<String>> = BTreeMap::new();
-    spool::output(folder, |chunk| {
+    let mut each = |chunk: Chunk| {
         let lines = last.entry(chunk.src.clone()).or_default();
         lines.extend(chunk.text.lines().map(|line| beginning(line).to_string()));
         lines.drain(..lines.len().saturating_sub(LAST_LINES));
         spooled.insert(chunk.src, chunk.at);
-    })
-    .map_err(io::Error::other)?;
+    };
+    before.output(&mut each).map_err(io::Error::other)?;
     let limit = usize::try_from(launch.limits.line_bytes).unwrap_or(usize::MAX).max(16);
     let mut streams = Vec::new();
-    for (src, name) in [("o", "stdout"), ("e", "stderr")] {
-        let path = folder.join("raw").join(name);
+    for (src, name) in ["o", "e"].into_iter().zip(spool::STREAMS) {
+        let path = spool::raw(folder, name);
         let mut scraper = Scraper::new(&launch.metrics.patterns, &launch.metrics.ignore).map_err(io::Error::other)?;
         let lines = match position.and_then(|position| position.get(src)) {
             Some(known) => {

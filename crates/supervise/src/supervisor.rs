@@ -5,7 +5,7 @@ mod ending;
 mod usage;
 
 use crate::adoption::{last_sign, next_generation};
-use crate::checkpoints::Writes;
+use crate::checkpoints::{Version, Writes};
 use crate::config::Configuration;
 use crate::files::Files;
 use crate::metrics::Metrics;
@@ -26,13 +26,14 @@ use neronet_model::launch::Launch;
 use neronet_model::outcome::Cause;
 use neronet_model::{Attempt, Millis};
 use neronet_store::files::{Durability, replace_json};
-use neronet_store::spool;
+use neronet_store::spool::{self, Segments};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::Signal;
 use std::cell::OnceCell;
 use std::fs::File;
 use std::io;
 use std::os::fd::AsFd;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -56,9 +57,11 @@ pub(crate) const FAILED: &str = "supervisor-failed.json";
 /// What a keeper tells its supervisor.
 pub(crate) struct FromKeeper {
     pub(crate) generation: u32,
-    pub(crate) line: Line,
+    /// Nothing where all is over.
+    pub(crate) line: Option<Line>,
     /// Since the machine's boot.
     pub(crate) begun: Millis,
+    pub(crate) launch: Launch,
     pub(crate) secrets: Secrets,
 }
 
@@ -86,6 +89,17 @@ pub(crate) fn run(folder: &Path, keeper: Option<FromKeeper>) -> i32 {
             1
         }
     }
+}
+
+/// In the keeper itself: reads what a command left that was over before it was supervised, and says in the keeper's record what it
+/// came to. That is durable then. False when a supervisor is to try.
+pub(crate) fn finish(folder: &Path, keeper: FromKeeper) -> bool {
+    let read = || match Supervisor::begin(folder, Some(keeper))? {
+        Some(mut ours) => ours.attend().map(|()| true),
+        // Somebody holds the launch.
+        None => Ok(false),
+    };
+    matches!(catch_unwind(AssertUnwindSafe(read)), Ok(io::Result::Ok(true)))
 }
 
 struct Supervisor<'a> {
@@ -136,8 +150,12 @@ impl<'a> Supervisor<'a> {
         let Some(lock) = start::supervisor_lock(folder)? else { return Ok(None) };
         // Counted under the lock, so that no other can take the same.
         let generation = keeper.as_ref().map_or_else(|| next_generation(folder), |keeper| keeper.generation);
-        let launch = spool::launch(folder).map_err(io::Error::other)?.ok_or_else(|| io::Error::other("there is no launch.json"))?;
-        let attempt = spool::attempt(folder, launch.attempt).map_err(io::Error::other)?;
+        let launch = match keeper.as_ref() {
+            Some(keeper) => keeper.launch.clone(),
+            None => spool::launch(folder).map_err(io::Error::other)?.ok_or_else(|| io::Error::other("there is no launch.json"))?,
+        };
+        let earlier = Segments::of(folder).map_err(io::Error::other)?;
+        let attempt = spool::attempt_of(&launch, folder, &earlier).map_err(io::Error::other)?;
         if attempt.end.is_some() {
             remove_raw(folder);
             return Ok(None);
@@ -151,12 +169,17 @@ impl<'a> Supervisor<'a> {
         };
         let told = keeper.as_ref().map(|keeper| (keeper.secrets.clone(), Vec::new()));
         let (secrets, lost) = told.unwrap_or_else(|| Secrets::found_again(&launch, &attempt));
-        let streams = stream::open(folder, &launch, position::load(folder).as_ref())?;
+        let streams = stream::open(folder, &launch, &earlier, position::load(folder).as_ref())?;
         let recorded = recorded_checkpoints(&launch, &attempt);
+        // By the clock of the file system, which lags behind ours: what is written in the first milliseconds is the attempt's own.
+        let since_ns = Version::of(&folder.join(spool::LAUNCH)).map_or(i128::from(begun.0) * 1_000_000, |launched| launched.changed_ns);
         let spool = Spooler {
-            events: Writer::new(folder, format!("events.{generation}.jsonl")),
-            output: Output::new(folder, generation, launch.limits.output_bytes)?,
-            metrics: Metrics::new(folder, generation, &launch, begun).map_err(io::Error::other)?,
+            events: match &keeper {
+                Some(FromKeeper { line: None, .. }) => Writer::behind(folder, spool::KEEPER)?,
+                _ => Writer::new(folder, format!("events.{generation}.jsonl")),
+            },
+            output: Output::new(folder, generation, launch.limits.output_bytes, &earlier)?,
+            metrics: Metrics::new(folder, generation, &launch, begun, &earlier).map_err(io::Error::other)?,
             told: Told::default(),
             secrets: secret_values(&launch, &secrets),
         };
@@ -167,8 +190,8 @@ impl<'a> Supervisor<'a> {
         let mut supervisor = Supervisor {
             folder,
             generation,
-            line: keeper.map(|keeper| keeper.line),
-            told: None,
+            told: keeper.as_ref().filter(|keeper| keeper.line.is_none()).map(|_| Word::Over),
+            line: keeper.and_then(|keeper| keeper.line),
             clock_begun,
             last_t: attempt.lasted.max(on_record).unwrap_or_default(),
             kill_at: None,
@@ -177,9 +200,9 @@ impl<'a> Supervisor<'a> {
             buffer: vec![0; BUFFER],
             files,
             spool,
-            checkpoints: Watcher::new(&launch, begun, &recorded),
+            checkpoints: Watcher::new(&launch, begun, since_ns, &recorded),
             usage: usage::Usage::of(&launch),
-            configuration: Configuration::new(&directory, begun),
+            configuration: Configuration::new(&directory, since_ns),
             said_dropped: false,
             // A first attempt that tells nothing needs no summary; that of an earlier one must not stand for another.
             summarised: (launch.attempt.0 == 1).then(Summary::default),
@@ -192,6 +215,7 @@ impl<'a> Supervisor<'a> {
             launch,
             _lock: lock,
         };
+        supervisor.line.iter().for_each(|line| line.say(Word::Watching));
         if adopted {
             supervisor.event(Event::Watched { generation, supervisor: process::myself() });
             supervisor.keeper_lost();
@@ -271,17 +295,20 @@ impl<'a> Supervisor<'a> {
     }
 
     fn command(&mut self) -> Command {
+        if self.told == Some(Word::Over) {
+            return Command::Ended;
+        }
         if let Some(line) = &self.line {
             match line.heard() {
                 Heard::Nothing => {}
                 Heard::Word(word) => self.told = Some(word),
                 // Without the word that all is over: it was killed.
-                Heard::Gone if self.told != Some(Word::Over) => (self.line, self.told, self.command) = (None, None, None),
-                Heard::Gone => {}
+                Heard::Gone => (self.line, self.told, self.command) = (None, None, None),
             }
             match self.told {
                 Some(Word::Over) => return Command::Ended,
                 Some(Word::Next) => return Command::Next,
+                Some(Word::Watching) => self.told = None,
                 None if self.line.is_some() => return Command::Running,
                 None => self.keeper_lost(),
             }
@@ -411,7 +438,9 @@ impl<'a> Supervisor<'a> {
     /// What the disk refused once may be gone although a later sync succeeds: the raw output is kept from here on.
     fn unsafe_record(&mut self, error: &io::Error) {
         if !std::mem::replace(&mut self.keep_raw, true) {
-            let what = format!("the disk failed to take the record ({error}): what was printed since then stays in raw/ as well");
+            let what = format!(
+                "the disk failed to take the record ({error}): what was printed since then stays in raw.stdout and raw.stderr as well"
+            );
             self.event(Event::Dropped { what });
         }
     }
@@ -479,5 +508,6 @@ fn recorded_checkpoints(launch: &Launch, attempt: &Attempt) -> Vec<Checkpoint> {
 }
 
 fn remove_raw(folder: &Path) {
-    std::fs::remove_dir_all(folder.join("raw")).ok();
+    // Whoever shows them has them open and reads on.
+    spool::STREAMS.iter().for_each(|stream| drop(std::fs::remove_file(spool::raw(folder, stream))));
 }

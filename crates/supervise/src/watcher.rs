@@ -70,8 +70,8 @@ impl Kept {
 }
 
 impl Watcher {
-    /// `recorded`: the checkpoints on record, of this and of earlier attempts.
-    pub(crate) fn new(launch: &Launch, attempt_began: UnixMs, recorded: &[Checkpoint]) -> Watcher {
+    /// `recorded`: the checkpoints on record, of this and of earlier attempts. What was changed before `since_ns` is older than this one.
+    pub(crate) fn new(launch: &Launch, attempt_began: UnixMs, since_ns: i128, recorded: &[Checkpoint]) -> Watcher {
         let directory = PathBuf::from(&launch.directory);
         let run_folder = PathBuf::from(&launch.run_directory);
         let mut patterns: Vec<(PathBuf, String)> = launch.checkpoints.paths.iter().map(|path| (directory.clone(), path.clone())).collect();
@@ -112,7 +112,7 @@ impl Watcher {
                     watcher.known.insert(path, version);
                 }
                 // What an earlier attempt left is that attempt's.
-                None if version.changed_ns < i128::from(attempt_began.0) * 1_000_000 => drop(watcher.known.insert(path, version)),
+                None if version.changed_ns < since_ns => drop(watcher.known.insert(path, version)),
                 None => {}
             }
         }
@@ -342,7 +342,7 @@ mod tests {
                 courtesy: Default::default(),
                 notices: Vec::new(),
             };
-            let watcher = Watcher::new(&launch, UnixMs(0), &[]);
+            let watcher = Watcher::new(&launch, UnixMs(0), 0, &[]);
             Training { folder, marks: Marks::default(), watcher, time: UnixMs(0) }
         }
 

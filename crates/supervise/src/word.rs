@@ -12,6 +12,8 @@ pub(crate) enum Word {
     Next,
     /// The keeper: everything has ended.
     Over,
+    /// The supervisor, first of all: from now on it sees what is saved.
+    Watching,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,6 +37,7 @@ impl Line {
         let byte = match word {
             Word::Next => b"n",
             Word::Over => b"e",
+            Word::Watching => b"w",
         };
         // Whoever is gone needs to know nothing: a successor is told anew.
         nix::unistd::write(&self.0, byte).ok();
@@ -49,6 +52,7 @@ impl Line {
         match nix::unistd::read(&self.0, &mut byte) {
             Ok(0) | Err(Errno::ECONNRESET) => Heard::Gone,
             Ok(_) if byte == *b"n" => Heard::Word(Word::Next),
+            Ok(_) if byte == *b"w" => Heard::Word(Word::Watching),
             Ok(_) => Heard::Word(Word::Over),
             Err(_) => Heard::Nothing,
         }

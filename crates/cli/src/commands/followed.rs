@@ -124,7 +124,7 @@ impl Followed {
             return false;
         }
         if self.raw.is_none() {
-            let open = |name: &str| File::open(self.folder.join("raw").join(name)).ok().map(|file| Raw { file, at: 0 });
+            let open = |name: &str| File::open(spool::raw(&self.folder, name)).ok().map(|file| Raw { file, at: 0 });
             self.raw = open("stdout").zip(open("stderr"));
         }
         let Some((stdout, stderr)) = &mut self.raw else { return false };

@@ -11,6 +11,7 @@ use neronet_home::objective::{self, Telling, telling};
 use neronet_home::view::{Snapshot, View};
 use neronet_home::{HomeError, json, select};
 use neronet_model::settings::Objective;
+use neronet_model::size::grouped;
 use neronet_model::{Outcome, Run, State, UnixMs};
 use neronet_report::{Align, Cell, Column, Style, Table, words};
 use serde_json::Value;
@@ -57,7 +58,7 @@ pub(crate) fn listing(session: &Session, words: &Ls) -> Result<Listing, HomeErro
         below.extend(best_of_each(told.first(), sorted_by.is_some(), &views, varying));
     }
     if views.len() < *all {
-        below.push(format!("{} of {} shown (--limit)", views.len(), count(*all, "run")));
+        below.push(format!("{} of {} shown (--limit)", grouped(views.len() as u64), count(*all, "run")));
     }
     Ok(Listing { notices, table: Some(table), below })
 }

@@ -99,5 +99,5 @@ pub(crate) fn with_reason(status: &str, reason: Option<&str>) -> String {
 
 /// 1 run, 2 runs.
 pub(crate) fn count(n: usize, noun: &str) -> String {
-    format!("{} {noun}{}", neronet_home::submission::grouped(n as u64), if n == 1 { "" } else { "s" })
+    format!("{} {noun}{}", neronet_model::size::grouped(n as u64), if n == 1 { "" } else { "s" })
 }

@@ -12,6 +12,7 @@ use neronet_home::select::spans;
 use neronet_home::view::{Snapshot, View};
 use neronet_home::{HomeError, waiting};
 use neronet_model::queue::{Place, Quota};
+use neronet_model::size::grouped;
 use neronet_model::{RunId, UnixMs};
 use neronet_report::{Cell, Column, Style, Table, words};
 use serde_json::Value;
@@ -85,9 +86,10 @@ fn table(session: &Session, running: &[View<'_>], queued: &[(View<'_>, Option<Un
 }
 
 fn below(session: &Session, snapshot: &Snapshot, standing: &Standing, shown: usize) -> Vec<String> {
-    let mut lines = vec![format!("{}, {} queued", count(standing.running.len(), "run") + " started", standing.queued.len())];
+    let queued = grouped(standing.queued.len() as u64);
+    let mut lines = vec![format!("{} started, {queued} queued", count(standing.running.len(), "run"))];
     if shown < standing.queued.len() {
-        lines.push(format!("{shown} of {} queued runs shown (--limit)", standing.queued.len()));
+        lines.push(format!("{} of {queued} queued runs shown (--limit)", grouped(shown as u64)));
     }
     lines.extend(standing.done.map(|at| format!("all done about {}", waiting::clock(at, session.now()))));
     for (project, quota) in snapshot.queue.quotas() {

@@ -8,11 +8,12 @@ use crate::session::Session;
 use neronet_home::drive::{Drive, Progress, Whose, Wish};
 use neronet_home::follow::follow;
 use neronet_home::same::Repeats;
-use neronet_home::submission::{Words, grouped};
+use neronet_home::submission::Words;
 use neronet_home::submit;
 use neronet_home::view::Snapshot;
 use neronet_home::{HomeError, json};
 use neronet_model::run::KnownEnd;
+use neronet_model::size::grouped;
 use neronet_model::{Outcome, RunId, SweepId};
 use neronet_supervise::Nursery;
 use nix::sys::signal::{SigSet, Signal};
@@ -37,8 +38,8 @@ pub(crate) fn run(session: &Session, words: &Run) -> Result<ExitCode, HomeError>
 }
 
 pub(crate) fn submit(session: &Session, words: &Submit) -> Result<ExitCode, HomeError> {
-    let again = words.again.map(|which| which == AgainWhich::All);
-    let repeats = Repeats::meant(!words.what.command.is_empty(), again, words.keep);
+    let again = words.again.map(|which| if which == AgainWhich::All { Repeats::Again } else { Repeats::AgainFailed });
+    let repeats = Repeats::meant(!words.what.command.is_empty(), again.or(words.keep.then_some(Repeats::Keep)));
     start(session, &words.what, repeats, &Manner { detach: true, wait: words.wait, quiet: words.what.quiet, json: words.json })
 }
 

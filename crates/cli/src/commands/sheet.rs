@@ -1,7 +1,7 @@
 //! Spreadsheets as specifications: what `check` says of their rows.
 
 use crate::commands::page::{Page, count};
-use neronet_home::submission::grouped;
+use neronet_model::size::grouped;
 use neronet_model::{Params, RunId};
 use neronet_report::{Cell, Column, Style, Table, words};
 use neronet_spec::Problem;

@@ -118,7 +118,8 @@ fn submitted(context: &Context, asked: Submit) -> Result<Done, Refusal> {
     if let Some(nothing) = meant.nothing(&words) {
         return Ok(Done { notes: vec![nothing], ..Done::default() });
     }
-    let repeats = Repeats::meant(!words.command.is_empty(), asked.again.map(|again| again == Again::All), asked.keep);
+    let again = asked.again.map(|again| if again == Again::All { Repeats::Again } else { Repeats::AgainFailed });
+    let repeats = Repeats::meant(!words.command.is_empty(), again.or(asked.keep.then_some(Repeats::Keep)));
     let receipt = runs::submit(&context, &meant.request(&words, repeats, true))?;
     Ok(Done { notes: receipt.notes, ..Done::to(receipt.runs) })
 }

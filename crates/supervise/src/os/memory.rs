@@ -7,24 +7,23 @@ use neronet_model::Millis;
 
 /// How often the kernel killed for lack of memory so far, as seen from here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Kills {
+pub enum Kills {
     /// In our own control group: the precise answer where there is one.
-    group: Option<u64>,
-    /// On the whole machine.
-    machine: Option<u64>,
+    Group(u64),
+    /// On the whole machine. To count there takes the kernel longer.
+    Machine(Option<u64>),
 }
 
 impl Kills {
     pub fn so_far() -> Kills {
-        Kills { group: group_kills(), machine: counter("/proc/vmstat", "oom_kill") }
+        group_kills().map_or_else(|| Kills::Machine(counter("/proc/vmstat", "oom_kill")), Kills::Group)
     }
 
     /// Somebody was killed between `self` and `later`. Only together with a death by KILL does it say who.
     pub fn more_in(self, later: Kills) -> bool {
-        let grew = |before: Option<u64>, after: Option<u64>| matches!((before, after), (Some(a), Some(b)) if b > a);
-        match (self.group, later.group) {
-            (Some(_), Some(_)) => grew(self.group, later.group),
-            _ => grew(self.machine, later.machine),
+        match (self, later) {
+            (Kills::Group(before), Kills::Group(after)) | (Kills::Machine(Some(before)), Kills::Machine(Some(after))) => after > before,
+            _ => false,
         }
     }
 }

@@ -6,14 +6,14 @@ use crate::cause;
 use crate::os::process;
 use crate::outputs;
 use crate::position::{self, Position};
-use crate::segment::sealed_file;
+use crate::segment::sealed_files;
 use crate::stream::Stream;
 use crate::word::Word;
 use neronet_model::event::{Event, Segment};
 use neronet_model::left::{Artifact, Left};
 use neronet_model::outcome::{Cause, Outcome};
 use neronet_model::{Attempt, UnixMs};
-use neronet_store::spool;
+use neronet_store::spool::{self, Segments};
 use nix::poll::{PollTimeout, poll};
 use std::borrow::Cow;
 use std::io;
@@ -46,32 +46,25 @@ impl Supervisor<'_> {
 
     /// The command has ended and all it printed is in the spool.
     pub(super) fn end(&mut self) -> io::Result<()> {
-        let attempt = spool::attempt(self.folder, self.launch.attempt).map_err(io::Error::other)?;
+        let there = Segments::of(self.folder).map_err(io::Error::other)?;
+        let attempt = spool::attempt_of(&self.launch, self.folder, &there).map_err(io::Error::other)?;
         let (outcome, cause) = self.verdict(&attempt);
         self.tell_usage(true);
         if let Err(e) = self.spool.sync() {
             self.unsafe_record(&e);
         }
-        let mut segments = self.spool.output.sealed()?;
-        for path in spool::segments(self.folder, "metrics").map_err(io::Error::other)? {
-            match self.spool.metrics.sealed() {
-                Some(current) if path.file_name().is_some_and(|name| name == current.name.as_str()) => segments.push(current),
-                _ => segments.push(sealed_file(&path)?),
-            }
-        }
-        for path in spool::segments(self.folder, "events").map_err(io::Error::other)? {
-            if !path.ends_with(format!("events.{}.jsonl", self.generation)) {
-                segments.push(sealed_file(&path)?);
-            }
-        }
-        segments.extend(self.outputs(&attempt)?);
+        let mut segments = self.spool.output.sealed(&there)?;
+        segments.extend(sealed_files(there.of_kind("metrics"), self.spool.metrics.sealed())?);
+        let own = format!("events.{}.jsonl", self.generation);
+        segments.extend(sealed_files(there.of_kind("events").filter(|path| !path.ends_with(&own)), None)?);
+        segments.extend(self.outputs(&attempt, &there)?);
         self.spool.metrics.write_history(true);
         let summary = self.spool.metrics.summary.clone();
         let last_lines = if outcome == Outcome::Finished { Vec::new() } else { self.last_lines() };
         let at = attempt.begun.unwrap_or(UnixMs(0)).plus(attempt.lasted.unwrap_or_else(|| self.t()));
         self.event(Event::Ended { outcome, cause, at, last_lines, segments, summary });
         // A full disk must not turn a finished run into an unknown one: wait for room as long as it takes.
-        while self.spool.events.flush().and_then(|()| self.spool.events.sync()).is_err() {
+        while self.spool.events.flush().and(self.spool.events.sync()).is_err() {
             poll(&mut [], PollTimeout::from(1_000u16)).ok();
         }
         self.write_summary(true);
@@ -84,9 +77,8 @@ impl Supervisor<'_> {
 
     /// Lists what the attempt left. The list of a supervisor that was killed meanwhile stays beside that of its successor, which
     /// counts.
-    fn outputs(&mut self, attempt: &Attempt) -> io::Result<Vec<Segment>> {
-        let earlier = spool::segments(self.folder, spool::OUTPUTS).map_err(io::Error::other)?;
-        let mut segments = earlier.iter().map(|path| sealed_file(path)).collect::<io::Result<Vec<_>>>()?;
+    fn outputs(&mut self, attempt: &Attempt, there: &Segments) -> io::Result<Vec<Segment>> {
+        let mut segments = sealed_files(there.of_kind(spool::OUTPUTS), None)?;
         let checkpoints = attempt.checkpoints.iter().map(|checkpoint| checkpoint.path.as_str()).collect();
         let mut found = outputs::look(self.folder, &self.launch, &checkpoints);
         for left in &mut found.left {

@@ -1,0 +1,185 @@
+//! What is to be started now, decided under home's lock and written down; and what of others' doing changes that.
+
+use super::{Drive, Whose, Wish};
+use crate::begin::Wanted;
+use crate::error::HomeError;
+use crate::stages;
+use neronet_model::journal::{Entry, Sweep};
+use neronet_model::launch::Courtesy;
+use neronet_model::outcome::Cause;
+use neronet_model::{Outcome, RunId, SweepId};
+use neronet_schedule::{Mine, Reason, Stand, Start};
+use neronet_store::journal::Replayed;
+use neronet_supervise::os::process::{self, Alive};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// A start that is on record.
+pub(super) struct Todo {
+    pub(super) attempt: Wanted,
+    pub(super) sweep: Arc<Sweep>,
+}
+
+impl Drive<'_> {
+    pub(super) fn decide(&mut self) -> Result<Vec<Todo>, HomeError> {
+        let (follow_ups, paused) = {
+            let known = self.context.home.read()?;
+            self.notice(&known);
+            let paused = self.pause.is_some_and(|until| Instant::now() < until) || self.asked != Wish::GoOn;
+            if !paused {
+                self.pause = None;
+                self.look(&known);
+                // Those that ended meanwhile have left something there.
+                if self.decided.starts.iter().any(|start| start.grant.disk > 0) {
+                    self.see();
+                    self.look(&known);
+                }
+            }
+            if self.unlearned.is_empty() && (paused || self.decided.starts.is_empty()) {
+                return Ok(Vec::new());
+            }
+            (self.follow_ups(&known)?, paused)
+        };
+        let mut home = self.context.lock()?;
+        self.learn(&mut home, follow_ups)?;
+        if paused {
+            return Ok(Vec::new());
+        }
+        self.decided = home.queue().decide(&self.world, self.context.now(), self.whose.mine(self.at_once));
+        let mut todo = Vec::new();
+        // Whoever waits at the terminal is in a hurry.
+        let courtesy = match (&self.whose, &self.eyes) {
+            (Whose::Detached, Some(eyes)) => eyes.courtesy(),
+            _ => Courtesy::default(),
+        };
+        for Start { run, attempt, grant } in std::mem::take(&mut self.decided.starts) {
+            let state = home.state();
+            let Some((run, sweep)) = state.runs.get(&run).and_then(|run| Some((run, state.sweeps.get(&run.sweep)?))) else { continue };
+            if self.starter.needs_build(sweep) {
+                // It was submitted just now.
+                self.at_work = true;
+                continue;
+            }
+            let decision = state.decisions.get(&run.id).filter(|decision| decision.attempt == attempt);
+            let again = decision.map(|decision| decision.again.clone());
+            let sweep = Arc::clone(sweep);
+            let run = run.as_changed_run();
+            let (at, driver, id) = (self.context.now(), self.me.clone(), run.id);
+            home.learn(Entry::Started { at, run: id, attempt, grant: Box::new(grant.clone()), driver })?;
+            todo.push(Todo { attempt: Wanted { run, after: None, n: attempt, again, grant, courtesy }, sweep });
+        }
+        Ok(todo)
+    }
+
+    /// Decides without writing anything down, and sees to it that what would start is built.
+    fn look(&mut self, known: &Replayed) {
+        self.world.not_yet.retain(|sweep, _| known.state.sweeps.get(sweep).is_some_and(|sweep| self.starter.needs_build(sweep)));
+        loop {
+            self.decided = known.queue.decide(&self.world, self.context.now(), self.whose.mine(self.at_once));
+            let sweeps: BTreeSet<SweepId> =
+                self.decided.starts.iter().filter_map(|start| Some(known.state.runs.get(&start.run)?.sweep)).collect();
+            let waiting: Vec<SweepId> = self.world.not_yet.keys().copied().collect();
+            let mut changed = false;
+            for sweep in waiting.into_iter().chain(sweeps).filter_map(|sweep| known.state.sweeps.get(&sweep)) {
+                match self.starter.is_built(sweep) {
+                    Ok(true) => changed |= self.world.not_yet.remove(&sweep.id).is_some(),
+                    Ok(false) => {
+                        changed |= self.world.not_yet.insert(sweep.id, "waits for its code to be built".into()).is_none();
+                    }
+                    Err(why) => self.not_built(known, sweep.id, &why.to_string()),
+                }
+            }
+            if !changed {
+                break;
+            }
+        }
+        // Started from within a run, what has lost its nursery would end with that run.
+        let at_work: BTreeSet<SweepId> = self.running.iter().map(|live| live.sweep).collect();
+        self.starter.keep_only(|sweep| at_work.contains(&sweep) || known.queue.may_start(sweep));
+    }
+
+    fn not_built(&mut self, known: &Replayed, sweep: SweepId, why: &str) {
+        for run in self.mine(known).into_iter().filter(|run| known.state.runs.get(run).is_some_and(|run| run.sweep == sweep)) {
+            self.never(known, run, Outcome::Failed, Cause::NotStarted(why.to_string()));
+        }
+    }
+
+    /// Runs of ours that are queued.
+    pub(super) fn mine(&self, known: &Replayed) -> Vec<RunId> {
+        match &self.whose {
+            Whose::These(runs) => runs.iter().copied().filter(|run| known.queue.stand(*run) == Some(Stand::Queued)).collect(),
+            Whose::Detached => known.queue.queued_of(Mine::Detached),
+        }
+    }
+
+    /// What others have done with runs that somebody waits for here, and what will never start.
+    pub(super) fn notice(&mut self, known: &Replayed) {
+        let Whose::These(runs) = &self.whose else {
+            self.queued = known.queue.counts().0;
+            return;
+        };
+        let runs: Vec<RunId> = runs.iter().copied().filter(|run| !self.ended.contains_key(run)).collect();
+        let unlearned: BTreeSet<RunId> = self.unlearned.iter().map(|(run, _)| *run).collect();
+        let mut queued = 0;
+        for run in runs.into_iter().filter(|run| !unlearned.contains(run)) {
+            let not_ours = |drive: &mut Drive<'_>| {
+                if let Whose::These(runs) = &mut drive.whose {
+                    runs.remove(&run);
+                }
+            };
+            match known.queue.stand(run) {
+                // Stopped by somebody, and begun again by somebody else.
+                Some(Stand::Queued) if known.state.runs.get(&run).and_then(|run| known.state.driver(run)) != Some(&self.me) => {
+                    not_ours(self);
+                }
+                Some(Stand::Queued) => {
+                    queued += 1;
+                    self.look_upstream(known, run);
+                }
+                Some(Stand::Granted) if self.running.iter().any(|live| live.run.id == run) => {}
+                Some(Stand::Granted) => {
+                    if known.queue.starter(run).is_some_and(|starter| *starter != self.me) {
+                        (self.context.say)(&format!("run {run} is being carried out by another neronet"));
+                        not_ours(self);
+                    }
+                }
+                Some(Stand::Ended(_)) => {
+                    if let Some(end) = known.state.runs.get(&run).and_then(|run| run.known_end.as_deref().cloned()) {
+                        self.ended.insert(run, end);
+                    }
+                    not_ours(self);
+                }
+                // Purged.
+                None => not_ours(self),
+            }
+        }
+        self.queued = queued;
+    }
+
+    /// A run that waits for another one, which failed, or which nobody will start.
+    fn look_upstream(&mut self, known: &Replayed, run: RunId) {
+        match known.queue.own_reason_of(run, self.context.now()) {
+            Some(Reason::Upstream { run: before, outcome }) => {
+                let why = stages::never(&known.state, run, before, outcome);
+                self.never(known, run, Outcome::Stopped, Cause::NotStarted(why));
+            }
+            Some(Reason::After { runs, .. }) => {
+                let nobody = |before: &RunId| {
+                    known.queue.stand(*before) == Some(Stand::Queued)
+                        && !known.queue.is_detached(*before)
+                        && known
+                            .state
+                            .runs
+                            .get(before)
+                            .and_then(|before| known.state.driver(before))
+                            .is_some_and(|driver| process::alive(driver) == Alive::No)
+                };
+                if let Some(before) = runs.iter().find(|before| nobody(before)).filter(|before| self.stranded.insert(**before)) {
+                    (self.context.say)(&format!("run {run} waits for run {before}, which nobody starts: `neronet retry {before}` does"));
+                }
+            }
+            _ => {}
+        }
+    }
+}
