@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 # As in ARCHITECTURE.md. A crate may use any before it, none after it.
-ORDER = ["model", "schedule", "sheet", "edit", "spec", "draft", "scrape", "capture", "machine", "store", "supervise", "report", "home", "daemon", "cli"]
+ORDER = ["model", "schedule", "sheet", "edit", "spec", "draft", "scrape", "capture", "machine", "series", "store", "supervise", "report", "home", "daemon", "cli"]
 
 # Dependency: the only crates that may name it, and why.
 ONLY_IN = {
@@ -13,6 +13,7 @@ ONLY_IN = {
     "quick-xml": (["sheet"], "only spreadsheets are XML"),
     "rust_xlsxwriter": (["sheet"], "only spreadsheets are written with it"),
     "zip": (["sheet"], "only spreadsheets are archives; opening them takes care that is written once"),
+    "pco": (["series"], "only columns of numbers are packed with it"),
     "hyper": (["daemon"], "only the daemon answers requests"),
     "tokio": (["daemon"], "only the daemon waits for many at once; all else is plain threads and files"),
     "schemars": (["daemon"], "only what the daemon takes and gives is described by its types"),

@@ -3,7 +3,7 @@
 use crate::error::HomeError;
 use neronet_model::journal::Entry;
 use neronet_model::keyed::Key;
-use neronet_model::{Uid, UnixMs};
+use neronet_model::{Run, Uid, UnixMs};
 use neronet_store::{Home, Locked};
 use neronet_supervise::os::clock;
 use serde_json::json;
@@ -67,6 +67,11 @@ impl Context {
         // The runs are in the entry.
         let answer = (!notes.is_empty()).then(|| json!({"runs": [], "notes": notes}).to_string());
         Entry::Keyed { at: self.now(), key, request, answer, entry: Box::new(entry) }
+    }
+
+    /// Where the projection of a run's metrics is, if there is one. By its ULID: ids are given anew in another home.
+    pub fn stored_series(&self, run: &Run) -> PathBuf {
+        self.cache.join("series").join(format!("{}.series", run.uid))
     }
 
     pub fn variable(&self, name: &str) -> Option<String> {

@@ -1,5 +1,7 @@
 //! One line of a `metrics` segment: values that belong to one step of one attempt.
 
+mod read;
+
 use crate::number::Num;
 use crate::time::Millis;
 use serde::ser::SerializeMap;
@@ -37,7 +39,7 @@ impl Row {
 }
 
 /// Steps that go on growing, from scripts that count anew in each epoch.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Steps {
     first_epoch: Option<f64>,
     last: Option<(f64, i64)>,
@@ -56,7 +58,7 @@ impl Steps {
             && step <= last_step
         {
             self.anew = true;
-            self.before += row.steps.unwrap_or(last_step);
+            self.before = self.before.saturating_add(row.steps.unwrap_or(last_step));
         }
         self.last = Some((epoch, step));
         match row.steps {

@@ -86,9 +86,10 @@ pub fn note_firsts(firsts: &mut Firsts, row: &Row, given: Option<f64>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::series::Joined;
+    use crate::series::Series;
     use neronet_model::launch::{Launch, Limits};
     use neronet_model::{FORMAT, Millis, RunId, Uid};
+    use neronet_series::{Fold, Recorded};
     use proptest::prelude::*;
     use std::collections::BTreeSet;
 
@@ -147,10 +148,28 @@ mod tests {
         serde_json::to_string(&launch).expect("serialises")
     }
 
+    /// All series of the attempts told until now.
+    fn joined(told: &[(bool, Vec<Row>)]) -> BTreeMap<String, Series> {
+        let (mut fold, mut attempts, mut rest) = (Fold::default(), Vec::new(), Vec::new());
+        for (n, (resumes, rows)) in (1..).map(AttemptNo).zip(told) {
+            attempts.push((n, *resumes));
+            fold.begin(n, *resumes, UnixMs(0));
+            rows.iter().for_each(|row| fold.add(row));
+            rest.push(fold.cut());
+        }
+        let recorded = Recorded { attempts: &attempts, file: &[][..], heads: &[], rest: &rest };
+        let series = |name: &str| {
+            let mut series = Series::default();
+            recorded.series(name).points(|point| series.points.push(point)).expect("in memory");
+            series
+        };
+        recorded.names().map(|name| (name.to_string(), series(name))).collect()
+    }
+
     /// After each row of each attempt, what the attempt says of itself put behind what was before it, and the joined series.
     fn agree(attempts: &[Told]) {
         let folder = tempfile::tempdir().expect("a folder");
-        let (mut joined, mut count) = (Joined::default(), 0);
+        let (mut told, mut count) = (Vec::new(), 0);
         // Whether a metric stands at steps or is counted: what does both has no right numbers.
         let mut kinds: BTreeMap<String, BTreeSet<bool>> = BTreeMap::new();
         for (n, (resumes, rows)) in (1..).map(AttemptNo).zip(attempts) {
@@ -158,14 +177,14 @@ mod tests {
             let attempt = folder.path().join("attempts").join(n.to_string());
             std::fs::create_dir_all(&attempt).expect("made");
             let earlier = Earlier::read(folder.path(), n, resumes).expect("reads");
-            joined.begin(n, resumes, UnixMs(0));
+            told.push((resumes, Vec::new()));
             let (mut steps, mut summary, mut firsts) = (earlier.steps.clone(), Summary::default(), Firsts::new());
             let mut lines = String::new();
             for (kind, at, twice) in rows {
                 count += 1;
                 let row = row(*kind, *at, count);
                 for _ in 0..=u8::from(*twice) {
-                    joined.add(&row, None);
+                    told.last_mut().expect("begun").1.push(row.clone());
                     let step = steps.of(&row);
                     let given = given(&row, step);
                     note_firsts(&mut firsts, &row, given);
@@ -176,7 +195,7 @@ mod tests {
                 }
                 let before = earlier.summary(&firsts).expect("reads");
                 let whole = summary.clone().after(&before, |name| firsts.get(name) == Some(&None));
-                for (name, series) in joined.series.iter().filter(|(name, _)| kinds[*name].len() == 1) {
+                for (name, series) in joined(&told).iter().filter(|(name, _)| kinds[*name].len() == 1) {
                     // As text, so that NaN equals NaN.
                     let (found, expected) = (whole.metrics.get(name).cloned(), series.extent());
                     assert_eq!(format!("{found:?}"), format!("{expected:?}"), "{name} in attempt {n}");

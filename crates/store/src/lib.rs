@@ -11,6 +11,7 @@ pub mod frame;
 pub mod history;
 pub mod home;
 pub mod journal;
+pub mod recording;
 pub mod series;
 pub mod spool;
 

@@ -32,7 +32,7 @@ fn attempt(run: u64, n: u64) -> Attempt {
 }
 
 fn points(run: u64, metric: &str) -> Vec<(f64, f64)> {
-    let mut all = series::of_run(&home().run(RunId(run)), None).expect("its series read");
+    let mut all = series::of_run(&home().run(RunId(run)), None, None).expect("its series read");
     let series = all.remove(metric).expect("the metric is there");
     series.points.iter().map(|point| (point.step, point.value)).collect()
 }

@@ -38,7 +38,8 @@ fn list(session: &Session, view: &View<'_>, as_json: bool) {
 }
 
 fn points(session: &Session, view: &View<'_>, name: &str, words: &Metrics) -> Result<(), HomeError> {
-    let found = series::of_run(&session.context.home.run(view.run.id), Some(name))?.remove(name);
+    let context = &session.context;
+    let found = series::of_run(&context.home.run(view.run.id), Some(&context.stored_series(view.run)), Some(name))?.remove(name);
     let Some(series) = found else { return Err(unknown(&[view], name)) };
     let mut points: Vec<(&Point, bool)> = series.points.iter().map(|point| (point, false)).collect();
     if words.superseded {

@@ -123,7 +123,10 @@ pub(crate) struct Curve {
 }
 
 pub(crate) fn curve(session: &Session, view: &View<'_>, metric: &str, x: &str) -> Result<Curve, HomeError> {
-    let found = series::of_run(&session.context.home.run(view.run.id), Some(metric))?.remove(metric).unwrap_or_default();
+    let context = &session.context;
+    let found = series::of_run(&context.home.run(view.run.id), Some(&context.stored_series(view.run)), Some(metric))?
+        .remove(metric)
+        .unwrap_or_default();
     let began = view.started.map_or(0, |at| at.0);
     let place = |point: &Point| match x {
         "epoch" => point.epoch,

@@ -169,7 +169,8 @@ impl Gives for Points {
 
 pub(crate) fn points(served: &Served, words: Metric) -> Result<Points, Refusal> {
     with_one(served, &words.run, words.project.as_deref(), |view| {
-        let found = series::of_run(&served.context.home.run(view.run.id), Some(&words.name)).map_err(HomeError::from)?;
+        let stored = served.context.stored_series(view.run);
+        let found = series::of_run(&served.context.home.run(view.run.id), Some(&stored), Some(&words.name)).map_err(HomeError::from)?;
         let Some(series) = found.get(&words.name) else {
             let guess = nearest::did_you_mean(&words.name, view.metrics.keys().map(String::as_str));
             let error = format!("run {} has no metric '{}'{guess}", view.run.id, words.name.escape_debug());

@@ -1,0 +1,226 @@
+//! The metrics of a run as columns: what the projection holds of them, and what its spools hold beyond that.
+//!
+//! The projection is one file a run (`neronet_series::Head` says in which form), made of the spools and worth nothing without them: it
+//! says of each segment up to which byte it was read, is read on from there by whoever wants to see curves, and is made anew where it
+//! does not fit. Runs with few points have none.
+
+use crate::error::StoreError;
+use crate::files;
+use crate::spool::{self, Segments};
+use neronet_model::{AttemptNo, Row, UnixMs};
+use neronet_series::{Block, Bytes, Damaged, Fold, Head, Position, Recorded};
+use nix::fcntl::{Flock, FlockArg};
+use std::fs::{File, OpenOptions};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
+use std::path::Path;
+
+/// Less than this is read from the spool each time: some milliseconds.
+const FEW_BYTES: u64 = 1 << 20;
+
+/// All that is recorded of the metrics of one run.
+#[derive(Debug)]
+pub struct Recording {
+    attempts: Vec<(AttemptNo, bool)>,
+    stored: Stored,
+    heads: Vec<Head>,
+    rest: Vec<Block>,
+}
+
+/// The file of the projection, if there is one.
+#[derive(Debug, Default)]
+struct Stored(Option<File>);
+
+impl Bytes for Stored {
+    fn read_at(&self, at: u64, length: usize) -> Result<Vec<u8>, Damaged> {
+        let file = self.0.as_ref().ok_or(Damaged)?;
+        // Before room is taken for it: the length stands in the file.
+        let end = at.checked_add(length as u64).ok_or(Damaged)?;
+        if length > FEW_BYTES as usize && file.metadata().map_or(0, |known| known.len()) < end {
+            return Err(Damaged);
+        }
+        let mut bytes = vec![0; length];
+        file.read_exact_at(&mut bytes, at).map_err(|_| Damaged)?;
+        Ok(bytes)
+    }
+}
+
+/// An attempt, as far as series need it.
+struct Told {
+    n: AttemptNo,
+    resumes: bool,
+    begun: UnixMs,
+    segments: Segments,
+}
+
+/// Whoever stores: one process at a time.
+struct Writer {
+    file: Flock<File>,
+    end: u64,
+}
+
+impl Recording {
+    /// Reads a run, whose projection is the file `stored`, or nowhere. Where much is new, it is stored there, as far as that can be done.
+    pub fn of(run_folder: &Path, stored: Option<&Path>) -> Result<Recording, StoreError> {
+        let told = told(run_folder)?;
+        let known = stored.and_then(|path| File::open(path).ok());
+        let heads = known.as_ref().map_or_else(Vec::new, |file| heads_of(file).0);
+        let unread = unread(&told, &heads)?;
+        let mut recording = Recording { stored: Stored(known), heads, attempts: Vec::new(), rest: Vec::new() };
+        if unread.is_some_and(|bytes| bytes < FEW_BYTES) {
+            recording.fold(&told, None)?;
+            return Ok(recording);
+        }
+        let mut writer = stored.and_then(|path| Writer::take(path, unread.is_none()));
+        // Another process may have stored more meanwhile, or been found to do so.
+        let file = writer.as_ref().and_then(|writer| writer.file.try_clone().ok());
+        recording.heads = file.as_ref().map_or_else(Vec::new, |file| heads_of(file).0);
+        recording.stored = Stored(file);
+        recording.fold(&told, writer.as_mut())?;
+        Ok(recording)
+    }
+
+    /// The same, with a projection made anew: this one is damaged.
+    pub fn anew(run_folder: &Path, stored: Option<&Path>) -> Result<Recording, StoreError> {
+        if let Some(path) = stored {
+            std::fs::remove_file(path).ok();
+        }
+        Recording::of(run_folder, stored)
+    }
+
+    pub fn recorded(&self) -> Recorded<'_, impl Bytes> {
+        Recorded { attempts: &self.attempts, file: &self.stored, heads: &self.heads, rest: &self.rest }
+    }
+
+    /// Reads on in the spools, behind what is stored.
+    fn fold(&mut self, told: &[Told], mut writer: Option<&mut Writer>) -> Result<(), StoreError> {
+        let (mut fold, mut row) = (Fold::default(), Row::default());
+        for attempt in told {
+            self.attempts.push((attempt.n, attempt.resumes));
+            fold.begin(attempt.n, attempt.resumes, attempt.begun);
+            let mut position = Position::new();
+            for head in self.heads.iter().filter(|head| head.attempt == attempt.n) {
+                fold.go_on(head);
+                position.clone_from(&head.position);
+            }
+            for path in attempt.segments.of_kind("metrics") {
+                let name = name_of(path);
+                let mut at = take_from(&mut position, &name);
+                spool::lines(path, at, |line| {
+                    at += line.len() as u64 + 1;
+                    if row.read(line) {
+                        fold.add(&row);
+                    }
+                    if fold.is_full() {
+                        let until_here = position.iter().cloned().chain([(name.clone(), at)]).collect();
+                        self.keep(fold.cut(), until_here, &mut writer);
+                    }
+                })?;
+                position.push((name, at));
+            }
+            if !fold.is_empty() {
+                self.keep(fold.cut(), position, &mut writer);
+            }
+        }
+        if let Some(writer) = writer {
+            writer.file.sync_data().ok();
+        }
+        Ok(())
+    }
+
+    /// Stores a block, or keeps it in memory where that cannot be done, and all behind it.
+    fn keep(&mut self, block: Block, position: Position, writer: &mut Option<&mut Writer>) {
+        if let Some(open) = writer
+            && let Some((frame, head)) = block.encode(position, open.end)
+        {
+            if open.append(&frame).is_some() {
+                self.heads.push(head);
+                return;
+            }
+            // A full disk most likely. What is stored stays, all else is read each time.
+            *writer = None;
+        }
+        self.rest.push(block);
+    }
+}
+
+impl Writer {
+    /// None where another process stores, or nothing can be stored. `anew` makes an empty file.
+    fn take(path: &Path, anew: bool) -> Option<Writer> {
+        files::make_folder(path.parent()?).ok()?;
+        if anew {
+            // Not shortened: others may be reading it.
+            std::fs::remove_file(path).ok();
+        }
+        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path).ok()?;
+        let file = Flock::lock(file, FlockArg::LockExclusiveNonblock).ok()?;
+        let (ours, there) = (file.metadata().ok()?, std::fs::metadata(path).ok()?);
+        if (ours.dev(), ours.ino()) != (there.dev(), there.ino()) {
+            return None;
+        }
+        let end = heads_of(&file).1;
+        // A frame that was never finished.
+        if ours.len() > end {
+            file.set_len(end).ok()?;
+        }
+        Some(Writer { file, end })
+    }
+
+    fn append(&mut self, frame: &[u8]) -> Option<()> {
+        if self.file.write_all_at(frame, self.end).is_err() {
+            self.file.set_len(self.end).ok();
+            return None;
+        }
+        self.end += frame.len() as u64;
+        Some(())
+    }
+}
+
+fn heads_of(file: &File) -> (Vec<Head>, u64) {
+    let length = file.metadata().map_or(0, |known| known.len());
+    let Ok(file) = file.try_clone() else { return (Vec::new(), 0) };
+    Head::all(&Stored(Some(file)), length)
+}
+
+fn told(run_folder: &Path) -> Result<Vec<Told>, StoreError> {
+    let told = |n: AttemptNo| {
+        let folder = run_folder.join("attempts").join(n.to_string());
+        let segments = Segments::of(&folder)?;
+        let attempt = spool::attempt(&folder, n)?;
+        Ok(Told { n, resumes: attempt.resumes, begun: attempt.begun.unwrap_or(UnixMs(0)), segments })
+    };
+    spool::attempts_of(run_folder)?.into_iter().map(told).collect()
+}
+
+/// How many bytes of the spools are not stored. `None` where what is stored cannot be of these spools, or cannot be gone on from.
+fn unread(told: &[Told], heads: &[Head]) -> Result<Option<u64>, StoreError> {
+    let mut all = 0;
+    for attempt in told {
+        let last = heads.iter().rfind(|head| head.attempt == attempt.n);
+        let mut position = last.map_or_else(Position::new, |head| head.position.clone());
+        let mut unread = 0;
+        for path in attempt.segments.of_kind("metrics") {
+            let length = std::fs::metadata(path).map_err(StoreError::io("look at", path))?.len();
+            match length.checked_sub(take_from(&mut position, &name_of(path))) {
+                Some(more) => unread += more,
+                None => return Ok(None),
+            }
+        }
+        // A segment that is gone, or rows of an attempt that came after those of a later one were stored.
+        if !position.is_empty() || unread > 0 && heads.iter().any(|head| head.attempt > attempt.n) {
+            return Ok(None);
+        }
+        all += unread;
+    }
+    let known = |head: &Head| told.iter().any(|attempt| attempt.n == head.attempt);
+    Ok(heads.iter().all(known).then_some(all))
+}
+
+fn name_of(segment: &Path) -> String {
+    segment.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned())
+}
+
+/// Takes out where a segment is to be read from.
+fn take_from(position: &mut Position, name: &str) -> u64 {
+    let found = position.iter().position(|(known, _)| known == name);
+    found.map_or(0, |i| position.swap_remove(i).1)
+}
