@@ -335,7 +335,10 @@ pub(crate) struct Metrics {
     /// Points that a resumed attempt replaced, too
     #[arg(long)]
     pub(crate) superseded: bool,
-    /// Print JSON: of a metric [step, Unix time, value] for each point
+    /// Not each point, but at most so many stretches of neighbouring ones: their first, last, least, greatest and mean
+    #[arg(long, value_name = "N", requires = "name", conflicts_with = "superseded", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) buckets: Option<u32>,
+    /// Print JSON: of a metric [step, Unix time, value] for each point, or an object for each stretch
     #[arg(long)]
     pub(crate) json: bool,
 }

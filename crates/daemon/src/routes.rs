@@ -86,6 +86,7 @@ pub(crate) static ROUTES: LazyLock<Vec<Route>> = LazyLock::new(|| {
         get("/v1/runs/{run}/logs", "logs", "What a run printed: its last lines", runs::logs),
         get("/v1/runs/{run}/metrics", "metrics", "The metrics of a run", runs::metrics),
         get("/v1/runs/{run}/metrics/{name}", "points", "The points of a metric: [step, Unix time, value]", runs::points),
+        get("/v1/runs/{run}/curve/{name}", "curve", "What a chart shows of a metric: buckets of neighbouring points", runs::curve),
         get("/v1/queue", "queue", "What runs and what waits, as `neronet queue --json` prints it", queue::queue),
         ask(
             "/v1/listing",

@@ -12,6 +12,7 @@ use neronet_model::left::{Artifact, Left};
 use neronet_model::queue::Wishes;
 use neronet_model::step::Step;
 use neronet_model::{Attempt, AttemptNo, Millis, UnixMs, number};
+use neronet_store::series::Bucket;
 use neronet_store::{files, spool};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -26,6 +27,17 @@ pub fn time(at: Option<UnixMs>) -> Value {
 pub fn extent(extent: &Extent) -> Value {
     let [last, min, max] = [extent.last, extent.min, extent.max].map(number::json);
     json!({"last": last, "min": min, "max": max, "step": number::json(extent.step), "points": extent.points})
+}
+
+/// What some neighbouring points come to, for a chart.
+pub fn bucket(bucket: &Bucket) -> Value {
+    let [first, last, min, max, mean] = [bucket.first, bucket.last, bucket.min, bucket.max, bucket.mean()].map(number::json);
+    json!({
+        "step": bucket.x.map(number::json),
+        "time": bucket.t.map(|t| t as f64 / 1000.0),
+        "first": first, "last": last, "min": min, "max": max, "mean": mean,
+        "points": bucket.points(), "not_finite": bucket.others,
+    })
 }
 
 /// One run of `ls --json`.

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use std::ops::Range;
 
 /// Points of a bucket on the lowest level.
-pub(crate) const BASE: usize = 512;
+pub(crate) const BASE: usize = 256;
 /// Buckets of one level that make one of the next.
 const FAN: usize = 4;
 /// On disk: ten numbers of eight bytes, little-endian.

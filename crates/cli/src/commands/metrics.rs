@@ -11,7 +11,7 @@ use neronet_home::{HomeError, json, nearest};
 use neronet_model::event::By;
 use neronet_model::number;
 use neronet_report::words;
-use neronet_store::series::{self, Point};
+use neronet_store::series::{self, Point, Window};
 use serde_json::{Value, json};
 use std::fmt::Write;
 use std::process::ExitCode;
@@ -22,6 +22,7 @@ pub(crate) fn metrics(session: &Session, words: &Metrics) -> Result<ExitCode, Ho
     let view = read::one(session, &snapshot, &views, &words.run, &words.reach)?;
     match &words.name {
         None => list(session, view, words.json),
+        Some(name) if let Some(most) = words.buckets => buckets(session, view, name, most, words.json)?,
         Some(name) => points(session, view, name, words)?,
     }
     Ok(ExitCode::SUCCESS)
@@ -74,6 +75,34 @@ fn points(session: &Session, view: &View<'_>, name: &str, words: &Metrics) -> Re
         let mark = if superseded { "  superseded" } else { "" };
         writeln!(text, "{:>first$}  {}  {}{mark}", shortest(point.step), stamp.strftime("%Y-%m-%d %H:%M:%S%.3f"), shortest(point.value))
             .ok();
+    }
+    output::print(&text);
+    Ok(())
+}
+
+/// Stretches of neighbouring points, as charts draw them.
+fn buckets(session: &Session, view: &View<'_>, name: &str, most: u32, as_json: bool) -> Result<(), HomeError> {
+    let context = &session.context;
+    let drawn = series::draw(&context.home.run(view.run.id), Some(&context.stored_series(view.run)), name, Window::ALL, most as usize)?;
+    let Some(drawn) = drawn else { return Err(unknown(&[view], name)) };
+    if as_json {
+        let lines: Vec<String> = drawn.iter().map(|bucket| json::bucket(bucket).to_string()).collect();
+        output::print_line(&format!("[{}]", lines.join(",\n ")));
+        return Ok(());
+    }
+    let columns = ["from", "to", "points", "first", "last", "min", "max", "mean"];
+    let mut rows = vec![columns.map(str::to_string)];
+    rows.extend(drawn.iter().map(|bucket| {
+        let ([from, to], points) = (bucket.x.map(shortest), bucket.points().to_string());
+        let [first, last, min, max, mean] = [bucket.first, bucket.last, bucket.min, bucket.max, bucket.mean()].map(words::number);
+        [from, to, points, first, last, min, max, mean]
+    }));
+    let width = |column: usize| rows.iter().map(|row| row[column].len()).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..columns.len()).map(width).collect();
+    let mut text = String::new();
+    for row in &rows {
+        let cells: Vec<String> = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:>width$}")).collect();
+        writeln!(text, "{}", cells.join("  ")).ok();
     }
     output::print(&text);
     Ok(())

@@ -12,13 +12,17 @@ use neronet_home::listing::varying;
 use neronet_home::objective::telling;
 use neronet_home::view::View;
 use neronet_model::RunId;
+use neronet_model::event::{By, Extent};
 use neronet_report::{Chart, Series};
-use neronet_store::series::{self, Point};
+use neronet_store::series::{self, Point, Window};
 use std::path::Path;
 use std::process::ExitCode;
 
 const ROWS: usize = 20;
 const PIXELS: (u32, u32) = (960, 540);
+/// A curve of more points is drawn from so many buckets, more than a screen has columns.
+const MANY: u64 = 20_000;
+const BUCKETS: usize = 4_000;
 
 pub(crate) fn plot(session: &Session, words: &Plot) -> Result<ExitCode, HomeError> {
     if let Some(weight) = words.smooth.filter(|weight| !(0.0..1.0).contains(weight)) {
@@ -71,7 +75,8 @@ fn chart(session: &Session, views: &[&View<'_>], metrics: &[String], words: &Plo
                 (1, _) => metric.clone(),
                 _ => format!("{} {metric}", label(view, &names)),
             };
-            let found = curve(session, view, metric, &words.x)?;
+            let every = words.superseded || words.smooth.is_some_and(|weight| weight > 0.0);
+            let found = curve(session, view, metric, &words.x, every)?;
             if found.points.is_empty() {
                 output::notice(&format!("run {} {}", view.run.id, missing(view, metric, &words.x)));
                 continue;
@@ -122,7 +127,11 @@ pub(crate) struct Curve {
     at_steps: Option<[Vec<(f64, f64)>; 2]>,
 }
 
-pub(crate) fn curve(session: &Session, view: &View<'_>, metric: &str, x: &str) -> Result<Curve, HomeError> {
+/// Of a long one only what can be seen, unless every point is needed, for smoothing or as superseded ones are drawn too.
+pub(crate) fn curve(session: &Session, view: &View<'_>, metric: &str, x: &str, every: bool) -> Result<Curve, HomeError> {
+    if !every && let Some(seen) = seen(session, view, metric, x)? {
+        return Ok(seen);
+    }
     let context = &session.context;
     let found = series::of_run(&context.home.run(view.run.id), Some(&context.stored_series(view.run)), Some(metric))?
         .remove(metric)
@@ -142,6 +151,30 @@ pub(crate) fn curve(session: &Session, view: &View<'_>, metric: &str, x: &str) -
         at_steps: passed.then(|| [at_steps(&found.points), at_steps(&found.superseded)]),
         by_epoch: x == "step" && found.points.iter().all(|point| point.epoch == Some(point.step)),
     })
+}
+
+/// A curve of many points, by its buckets: the first, the lowest, the highest and the last point of each. None where it has few, where
+/// some are no numbers, of which the chart tells, or on an axis that buckets do not know.
+fn seen(session: &Session, view: &View<'_>, metric: &str, x: &str) -> Result<Option<Curve>, HomeError> {
+    let by_step = |extent: &Extent| extent.by.is_some_and(|by| by != By::Epoch);
+    let window = match (view.metrics.get(metric).filter(|extent| extent.points > MANY), x) {
+        (Some(extent), "step") if by_step(extent) => Window::ALL,
+        (Some(_), "time") => Window::Time(0, u64::MAX),
+        _ => return Ok(None),
+    };
+    let context = &session.context;
+    let drawn = series::draw(&context.home.run(view.run.id), Some(&context.stored_series(view.run)), metric, window, BUCKETS)?;
+    let Some(buckets) = drawn.filter(|buckets| buckets.iter().all(|bucket| bucket.others == 0)) else { return Ok(None) };
+    let began = view.started.map_or(0, |at| at.0);
+    let points = buckets.iter().flat_map(|bucket| {
+        let [from, to] = match x {
+            "time" => bucket.t.map(|t| (t as i64 - began) as f64 / 1000.0),
+            _ => bucket.x,
+        };
+        let middle = (from + to) / 2.0;
+        [(from, bucket.first), (middle, bucket.min), (middle, bucket.max), (to, bucket.last)]
+    });
+    Ok(Some(Curve { points: points.collect(), superseded: Vec::new(), by_epoch: false, at_steps: None }))
 }
 
 /// Curves that share an axis.

@@ -104,7 +104,7 @@ fn curves(session: &Session, views: &[&View<'_>], told: &[Telling]) -> Result<Se
     for telling in told {
         let mut curves = Vec::new();
         for view in views {
-            let found = curve(session, view, &telling.metric, "step")?;
+            let found = curve(session, view, &telling.metric, "step", view.run.attempts > 1)?;
             // What was said once, at the end, is in the table.
             if found.points.len() > 1 {
                 curves.push((view.run.id, label(view, &names), found));

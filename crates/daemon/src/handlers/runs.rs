@@ -7,7 +7,7 @@ use neronet_home::listing::{self, FIELDS};
 use neronet_home::view::{Snapshot, View};
 use neronet_home::{HomeError, json, nearest, select};
 use neronet_model::number;
-use neronet_store::series;
+use neronet_store::series::{self, Point, Window};
 use neronet_store::spool::{self, Chunk};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
@@ -152,6 +152,18 @@ pub(crate) struct Metric {
 
 pub(crate) struct Points(Vec<u8>);
 
+impl Points {
+    fn of(each: impl Iterator<Item = Value>) -> Points {
+        let mut body = vec![b'['];
+        for (at, one) in each.enumerate() {
+            let comma = if at == 0 { "" } else { "," };
+            write!(body, "{comma}{one}").ok();
+        }
+        body.push(b']');
+        Points(body)
+    }
+}
+
 impl JsonSchema for Points {
     fn schema_name() -> Cow<'static, str> {
         "Points".into()
@@ -171,18 +183,87 @@ pub(crate) fn points(served: &Served, words: Metric) -> Result<Points, Refusal> 
     with_one(served, &words.run, words.project.as_deref(), |view| {
         let stored = served.context.stored_series(view.run);
         let found = series::of_run(&served.context.home.run(view.run.id), Some(&stored), Some(&words.name)).map_err(HomeError::from)?;
-        let Some(series) = found.get(&words.name) else {
-            let guess = nearest::did_you_mean(&words.name, view.metrics.keys().map(String::as_str));
-            let error = format!("run {} has no metric '{}'{guess}", view.run.id, words.name.escape_debug());
-            return Err(Refusal::new(404, error, format!("GET /v1/runs/{}/metrics names those that it has", view.run.id)));
+        let Some(series) = found.get(&words.name) else { return Err(no_metric(view, &words.name)) };
+        let point = |point: &Point| json!([number::json(point.step), point.at.seconds(), number::json(point.value)]);
+        Ok(Points::of(series.points.iter().map(point)))
+    })
+}
+
+fn no_metric(view: &View<'_>, name: &str) -> Refusal {
+    let guess = nearest::did_you_mean(name, view.metrics.keys().map(String::as_str));
+    let error = format!("run {} has no metric '{}'{guess}", view.run.id, name.escape_debug());
+    Refusal::new(404, error, format!("GET /v1/runs/{}/metrics names those that it has", view.run.id))
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CurveOf {
+    /// A run
+    run: String,
+    /// The metric's name
+    name: String,
+    /// At most so many buckets (1,000); fewer points than that come one by one
+    buckets: Option<u32>,
+    /// The part from here on: a step, or Unix time in seconds where `axis` is `time`
+    from: Option<f64>,
+    /// The part up to here
+    to: Option<f64>,
+    /// What `from` and `to` mean
+    #[serde(default)]
+    axis: Axis,
+    /// Names, tags, filters and `last` mean runs of this project alone
+    project: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+enum Axis {
+    #[default]
+    Step,
+    Time,
+}
+
+const BUCKETS: u32 = 1_000;
+const MOST_BUCKETS: u32 = 100_000;
+
+pub(crate) struct Curve(Points);
+
+impl JsonSchema for Curve {
+    fn schema_name() -> Cow<'static, str> {
+        "Curve".into()
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let number = json!({"type": ["number", "string"]});
+        json_schema!({"type": "array", "items": {"type": "object", "properties": {
+            "step": {"type": "array", "items": number, "minItems": 2, "maxItems": 2},
+            "time": {"type": "array", "items": number, "minItems": 2, "maxItems": 2},
+            "first": number, "last": number, "min": number, "max": number, "mean": number,
+            "points": {"type": "integer"}, "not_finite": {"type": "integer"},
+        }}})
+    }
+}
+
+impl Gives for Curve {
+    fn reply(self) -> Reply {
+        self.0.reply()
+    }
+}
+
+pub(crate) fn curve(served: &Served, words: CurveOf) -> Result<Curve, Refusal> {
+    with_one(served, &words.run, words.project.as_deref(), |view| {
+        let (from, to) = (words.from.unwrap_or(f64::NEG_INFINITY), words.to.unwrap_or(f64::INFINITY));
+        let window = match words.axis {
+            Axis::Step => Window::Position(from, to),
+            // A number that is too small or too large becomes the nearest there is.
+            Axis::Time => Window::Time((from * 1000.0) as u64, (to * 1000.0) as u64),
         };
-        let mut body = vec![b'['];
-        for (at, point) in series.points.iter().enumerate() {
-            let comma = if at == 0 { "" } else { "," };
-            write!(body, "{comma}[{},{},{}]", number::json(point.step), point.at.seconds(), number::json(point.value)).ok();
+        let most = words.buckets.unwrap_or(BUCKETS).clamp(1, MOST_BUCKETS) as usize;
+        let stored = served.context.stored_series(view.run);
+        let drawn = series::draw(&served.context.home.run(view.run.id), Some(&stored), &words.name, window, most);
+        match drawn.map_err(HomeError::from)? {
+            Some(buckets) => Ok(Curve(Points::of(buckets.iter().map(json::bucket)))),
+            None => Err(no_metric(view, &words.name)),
         }
-        body.push(b']');
-        Ok(Points(body))
     })
 }
 
