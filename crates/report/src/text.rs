@@ -86,25 +86,31 @@ pub(crate) fn columns(text: &str) -> usize {
 /// The longest start of `text` within `max` columns.
 fn start_within(text: &str, max: usize) -> &str {
     let mut used = 0;
-    for (at, c) in text.char_indices() {
+    let wide = text.char_indices().find(|(_, c)| {
         used += c.width().unwrap_or(0);
-        if used > max {
-            return &text[..at];
-        }
+        used > max
+    });
+    let mut start = wide.map_or(text, |(at, _)| &text[..at]);
+    // Some characters are wider together than alone: a digit and the sign that makes it a picture.
+    while columns(start) > max {
+        start = start.char_indices().next_back().map_or("", |(at, _)| &start[..at]);
     }
-    text
+    start
 }
 
-/// The longest end of `text` within `max` columns.
+/// The longest end of `text` within `max` columns; it begins with a character that is seen.
 fn end_within(text: &str, max: usize) -> &str {
     let mut used = 0;
-    for (at, c) in text.char_indices().rev() {
+    let wide = text.char_indices().rev().find(|(_, c)| {
         used += c.width().unwrap_or(0);
-        if used > max {
-            return &text[at + c.len_utf8()..];
-        }
+        used > max
+    });
+    let mut end = wide.map_or(text, |(at, c)| &text[at + c.len_utf8()..]);
+    let unseen = |end: &str| end.chars().next().is_some_and(|c| c.width().unwrap_or(0) == 0);
+    while columns(end) > max || unseen(end) {
+        end = end.char_indices().nth(1).map_or("", |(at, _)| &end[at..]);
     }
-    text
+    end
 }
 
 /// `a long te…`
@@ -188,6 +194,16 @@ mod tests {
         for max in 0..20 {
             assert!(columns(&cut_middle("学習率 of cifar-resnet", max)) <= max);
             assert!(columns(&cut_end("学習率 of cifar-resnet", max)) <= max);
+        }
+    }
+
+    #[test]
+    fn cuts_keep_within_their_width_where_characters_are_wider_together() {
+        for text in ["!A0\u{fe0f}A𝕊꜀ A𑓐ઃ®𖩠a𑅐𑃐𞺡𐀼 𑎹 0", "1\u{fe0f}2\u{fe0f}3\u{fe0f}4\u{fe0f}5", "é\u{301}\u{fe0f}x☂\u{fe0f}y☂\u{fe0f}"] {
+            for max in 0..20 {
+                assert!(columns(&cut_middle(text, max)) <= max, "{text} within {max}: {}", cut_middle(text, max));
+                assert!(columns(&cut_end(text, max)) <= max, "{text} within {max}: {}", cut_end(text, max));
+            }
         }
     }
 
