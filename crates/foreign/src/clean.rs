@@ -1,11 +1,7 @@
 //! Names and texts from files that anybody may have written, made harmless: UTF-8, bounded, and in names no control characters.
 
-use neronet_model::{Params, Value};
-
 /// No name that a person reads is longer.
 const LONGEST_NAME: usize = 1000;
-/// Each is looked up among all others.
-const MOST_PARAMS: usize = 10_000;
 
 /// A name that goes into one line.
 pub(crate) fn name(bytes: &[u8]) -> String {
@@ -22,13 +18,6 @@ pub(crate) fn text(bytes: &[u8]) -> String {
 /// A text, if there is one.
 pub(crate) fn some(bytes: &[u8]) -> Option<String> {
     (!bytes.is_empty()).then(|| text(bytes))
-}
-
-/// Sets a parameter; beyond a number that no run has, none is added.
-pub(crate) fn set(params: &mut Params, name: &[u8], value: Value) {
-    if params.len() < MOST_PARAMS {
-        params.set(&self::name(name), value);
-    }
 }
 
 /// What turns the direction of the line around, so that a name looks like another one.

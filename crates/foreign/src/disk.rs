@@ -77,6 +77,11 @@ pub(crate) fn list(folder: &Path) -> Result<Vec<Entry>> {
     Ok(found)
 }
 
+/// Whether this is a folder itself, not a link to one.
+pub(crate) fn is_folder(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|meta| meta.is_dir())
+}
+
 /// Whether this is a regular file itself, not a link to one.
 pub(crate) fn is_file(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok_and(|meta| meta.is_file())
@@ -84,6 +89,12 @@ pub(crate) fn is_file(path: &Path) -> bool {
 
 /// Calls `file` for each regular file below `folder`, with its path relative to that; links are said in the report.
 pub(crate) fn each_file(folder: &Path, report: &mut Report, mut file: impl FnMut(&mut Report, &Path, &[u8]) -> Result<()>) -> Result<()> {
+    if !is_folder(folder) {
+        if fs::symlink_metadata(folder).is_ok() {
+            report.notice(folder, Place::Whole, "is no folder, but a link or a file, and is passed over");
+        }
+        return Ok(());
+    }
     let mut open = vec![(folder.to_path_buf(), 0)];
     let mut entries = 0;
     while let Some((inner, depth)) = open.pop() {

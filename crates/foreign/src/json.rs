@@ -2,12 +2,14 @@
 //! needs no more memory than one of ten. <https://www.rfc-editor.org/rfc/rfc8259>
 
 use crate::clean;
-use neronet_model::{Params, Value};
+use crate::gather::Gathered;
+use neronet_model::Value;
 use std::borrow::Cow;
 use std::io::{self, BufRead};
 
 /// Nothing that a person reads is longer; of a longer text the beginning is kept.
 const LONGEST_TEXT: usize = 1 << 20;
+const LONGEST_NAME: usize = 1000;
 const LONGEST_WORD: usize = 400;
 const DEEPEST: usize = 64;
 const MOST_VALUES: usize = 200_000;
@@ -127,7 +129,7 @@ impl<R: BufRead> Json<R> {
             return self.wrong("a name in quotes is missing");
         }
         self.text(true)?;
-        let key = String::from_utf8_lossy(&self.scratch).into_owned();
+        let key = clean::name(&self.scratch);
         if self.enter(b':')? { Ok(key) } else { self.wrong("a colon is missing") }
     }
 
@@ -332,8 +334,13 @@ impl Tree {
 
     /// Sets the values of this tree as parameters, with dotted names where there are tables. A list is a value, unless there are tables
     /// in it: then its places are names.
-    pub(crate) fn flatten(&self, name: &str, params: &mut Params) {
-        let below = |inner: &str| if name.is_empty() { inner.to_string() } else { format!("{name}.{inner}") };
+    pub(crate) fn flatten(&self, name: &str, params: &mut Gathered) {
+        // What is nested so deep that its name would be longer is not told apart.
+        let below = |inner: &str| match name.len() {
+            0 => inner.to_string(),
+            1..=LONGEST_NAME => format!("{name}.{inner}"),
+            _ => name.to_string(),
+        };
         match self {
             Tree::Table(entries) => match &entries[..] {
                 // As the library jsonpickle writes what JSON has not.
@@ -341,12 +348,12 @@ impl Tree {
                 _ => entries.iter().for_each(|(key, value)| value.flatten(&below(key), params)),
             },
             Tree::List(items) => match self.value() {
-                Some(value) => clean::set(params, name.as_bytes(), value),
+                Some(value) => params.set(name.as_bytes(), value),
                 None => items.iter().enumerate().for_each(|(i, item)| item.flatten(&below(&i.to_string()), params)),
             },
             _ => {
                 if let Some(value) = self.value() {
-                    clean::set(params, name.as_bytes(), value);
+                    params.set(name.as_bytes(), value);
                 }
             }
         }
@@ -381,8 +388,9 @@ mod tests {
     use proptest::prelude::*;
 
     fn shown(text: &str) -> Vec<(String, String)> {
-        let mut params = Params::new();
-        whole(text.as_bytes()).expect("well formed").flatten("", &mut params);
+        let mut gathered = Gathered::default();
+        whole(text.as_bytes()).expect("well formed").flatten("", &mut gathered);
+        let params = gathered.params();
         params.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect()
     }
 

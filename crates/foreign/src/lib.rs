@@ -4,9 +4,12 @@
 //! `look` says which runs lie below a path; `read` gives one of them to a `Sink`. This crate knows nothing of a neronet home.
 //! Whatever the bytes are, memory is bounded, no link is followed, and nothing outside of the folder is opened.
 
+#[doc(hidden)]
+pub mod bytes;
 mod clean;
 mod disk;
 mod error;
+mod gather;
 mod json;
 mod lines;
 mod mlflow;

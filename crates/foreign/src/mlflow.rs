@@ -4,6 +4,7 @@
 use crate::clean;
 use crate::disk;
 use crate::error::{ForeignError, Result};
+use crate::gather::Gathered;
 use crate::lines::Lines;
 use crate::names::Names;
 use crate::report::{Place, Report};
@@ -19,6 +20,7 @@ const LONGEST_META: u64 = 256 << 10;
 /// MLflow allows 6,000 characters of a parameter, and 8,000 of a tag.
 const LONGEST_VALUE: u64 = 1 << 20;
 const MOST_TAGS: usize = 10_000;
+const MOST_TAG_BYTES: usize = 16 << 20;
 
 /// Whether a folder with a `meta.yaml` is a run: experiments and registered models have one too.
 pub(crate) fn is_run(folder: &Path) -> bool {
@@ -39,10 +41,16 @@ pub(crate) fn read(source: &Source, sink: &mut dyn Sink) -> Result<Report> {
     if let Some(pairs) = experiment.filter(|path| disk::is_file(path)).and_then(|path| meta_or_notice(&path, &mut report)) {
         run.project = pairs.into_iter().find(|(key, _)| key == "name").map(|(_, name)| clean::name(name.as_bytes()));
     }
-    each_value(&folder.join("params"), &mut report, |name, text| {
-        clean::set(&mut run.params, name, Value::as_word(text.trim_end_matches('\n')));
+    let mut params = Gathered::default();
+    each_value(&folder.join("params"), &mut report, |name, text| params.set(name, Value::as_word(text.trim_end_matches('\n'))))?;
+    run.params = params.params();
+    let mut room = MOST_TAG_BYTES;
+    each_value(&folder.join("tags"), &mut report, |name, text| {
+        if let Some(left) = room.checked_sub(text.len()) {
+            room = left;
+            tag(&mut run, name, text);
+        }
     })?;
-    each_value(&folder.join("tags"), &mut report, |name, text| tag(&mut run, name, text))?;
     if sink.begin(&run)? == Wanted::All {
         let mut names = Names::default();
         disk::each_file(&folder.join("metrics"), &mut report, |report, path, name| metric(path, name, &mut names, report, sink))?;

@@ -79,7 +79,7 @@ impl<'b> Fields<'b> {
         Ok(*taken)
     }
 
-    #[inline]
+    #[inline(always)]
     fn field(&mut self) -> Result<(u64, Wire<'b>), Malformed> {
         let key = self.varint()?;
         let wire = match key & 7 {

@@ -4,6 +4,7 @@
 use crate::clean;
 use crate::disk;
 use crate::error::{ForeignError, Result};
+use crate::gather::Gathered;
 use crate::json::{self, Fault, Json, Scalar, Tree};
 use crate::lines;
 use crate::mlflow::artifact;
@@ -37,14 +38,20 @@ pub(crate) fn read(source: &Source, sink: &mut dyn Sink) -> Result<Report> {
     let path = folder.join(RUN);
     let tree = tree(&path)?.ok_or_else(|| ForeignError::unreadable(&path, Place::Whole, "is not there"))?;
     let mut run = of_tree(&tree, folder);
-    for (name, params) in [(CONFIG, &mut run.params), (INFO, &mut run.results)] {
+    let (mut params, mut results) = (Gathered::default(), Gathered::default());
+    if let Some(result) = tree.get("result").filter(|result| **result != Tree::Null) {
+        result.flatten(if matches!(result, Tree::Table(_)) { "" } else { "result" }, &mut results);
+    }
+    for (name, values) in [(CONFIG, &mut params), (INFO, &mut results)] {
         let path = folder.join(name);
         match self::tree(&path) {
-            Ok(Some(tree)) => tree.flatten("", params),
+            Ok(Some(tree)) => tree.flatten("", values),
             Ok(None) => {}
             Err(error) => report.notice(&path, Place::Whole, error.to_string()),
         }
     }
+    run.params = params.params();
+    run.results = results.params();
     if sink.begin(&run)? == Wanted::All {
         metrics(&folder.join(METRICS), &mut report, sink)?;
         let path = folder.join(OUTPUT);
@@ -86,7 +93,7 @@ fn of_tree(tree: &Tree, folder: &Path) -> Run {
     let project = line(&["experiment", "name"]);
     let repository = tree.get("experiment").and_then(|experiment| experiment.get("repositories")).and_then(|all| all.items().first());
     let of_repository = |name| repository.and_then(|it| it.get(name)).and_then(Tree::text).map(|text| clean::name(text.as_bytes()));
-    let mut run = Run {
+    Run {
         key: format!("sacred:{}:{id}:{}", project.as_deref().unwrap_or_default(), line(&["start_time"]).unwrap_or_default()),
         name: line(&["meta", "options", "--name"]).unwrap_or(id),
         project,
@@ -104,11 +111,7 @@ fn of_tree(tree: &Tree, folder: &Path) -> Run {
         repository: of_repository("url"),
         commit: of_repository("commit"),
         ..Run::default()
-    };
-    if let Some(result) = tree.get("result").filter(|result| **result != Tree::Null) {
-        result.flatten(if matches!(result, Tree::Table(_)) { "" } else { "result" }, &mut run.results);
     }
-    run
 }
 
 /// Where the three lists of a metric begin, which belong together place by place.

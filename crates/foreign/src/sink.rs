@@ -106,12 +106,12 @@ pub struct Run {
     pub deleted: bool,
 }
 
-/// Wants nothing: for a first look at a run.
+/// Takes all and keeps nothing: for a first look at a run.
 pub(crate) struct Nobody;
 
 impl Sink for Nobody {
     fn begin(&mut self, _: &Run) -> Result<Wanted, Refusal> {
-        Ok(Wanted::Nothing)
+        Ok(Wanted::All)
     }
     fn metric(&mut self, _: Metric, _: &str) -> Result<(), Refusal> {
         Ok(())

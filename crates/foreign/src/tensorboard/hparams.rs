@@ -2,6 +2,7 @@
 //! <https://github.com/tensorflow/tensorboard/blob/master/tensorboard/plugins/hparams/plugin_data.proto>
 
 use crate::clean;
+use crate::gather::Gathered;
 use crate::moment;
 use crate::proto::{Fields, Malformed, Message, Wire};
 use crate::sink::Run;
@@ -13,11 +14,11 @@ pub(crate) const END: &str = "_hparams_/session_end_info";
 const DEEPEST: usize = 16;
 
 /// Puts into the run what the plugin's content says.
-pub(crate) fn read(content: &[u8], run: &mut Run) -> Result<(), Malformed> {
+pub(crate) fn read(content: &[u8], run: &mut Run, params: &mut Gathered) -> Result<(), Malformed> {
     for field in Fields::of(content) {
         match field? {
             (2, Wire::Bytes(experiment)) => read_experiment(experiment, run)?,
-            (3, Wire::Bytes(start)) => read_start(start, run)?,
+            (3, Wire::Bytes(start)) => read_start(start, run, params)?,
             (4, Wire::Bytes(end)) => read_end(end, run)?,
             _ => {}
         }
@@ -37,7 +38,7 @@ fn read_experiment(bytes: &[u8], run: &mut Run) -> Result<(), Malformed> {
     Ok(())
 }
 
-fn read_start(bytes: &[u8], run: &mut Run) -> Result<(), Malformed> {
+fn read_start(bytes: &[u8], run: &mut Run, params: &mut Gathered) -> Result<(), Malformed> {
     for field in Fields::of(bytes) {
         match field? {
             (1, Wire::Bytes(entry)) => {
@@ -49,7 +50,7 @@ fn read_start(bytes: &[u8], run: &mut Run) -> Result<(), Malformed> {
                         _ => {}
                     }
                 }
-                clean::set(&mut run.params, name, read_value(value, 0)?);
+                params.set(name, read_value(value, 0)?);
             }
             (5, wire) => run.started = wire.double().and_then(moment::seconds),
             _ => {}

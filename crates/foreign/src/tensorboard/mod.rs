@@ -104,8 +104,8 @@ fn identity(source: &Source, first: Option<f64>) -> Run {
     Run { key, name: source.name(), host: host(file), ..Run::default() }
 }
 
-fn complete(events: &Run, identity: &Run) -> Run {
-    Run { key: identity.key.clone(), name: identity.name.clone(), host: identity.host.clone(), ..events.clone() }
+fn complete(events: Run, identity: &Run) -> Run {
+    Run { key: identity.key.clone(), name: identity.name.clone(), host: identity.host.clone(), ..events }
 }
 
 /// The host in `events.out.tfevents.SECONDS.HOST.PID.N`, with or without what is behind it.

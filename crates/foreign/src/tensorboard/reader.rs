@@ -5,6 +5,7 @@ use super::records::{Found, Records};
 use super::{hparams, tensor};
 use crate::clean;
 use crate::error::{ForeignError, Result};
+use crate::gather::Gathered;
 use crate::moment;
 use crate::names::Names;
 use crate::proto::Malformed;
@@ -14,8 +15,8 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 /// Tags that are remembered for their plugin; of more, each value must name it.
-const MOST_TAGS: usize = 100_000;
-const LONGEST_TAG: usize = 4096;
+const MOST_TAGS: usize = 20_000;
+const LONGEST_TAG: usize = 1000;
 
 /// Reads event files that are fed to it, those of one folder one after the other.
 #[derive(Debug)]
@@ -32,6 +33,7 @@ struct Reading {
     row: Vec<(Metric, f64)>,
     first: Option<f64>,
     run: Run,
+    params: Gathered,
     report: Report,
 }
 
@@ -55,6 +57,7 @@ impl EventReader {
             row: Vec::new(),
             first: None,
             run: Run::default(),
+            params: Gathered::default(),
             report: Report::default(),
         };
         EventReader { records: Records::at(offset), reading }
@@ -99,8 +102,8 @@ impl EventReader {
     }
 
     /// What the events say of the run: parameters, times, outcome.
-    pub fn run(&self) -> &Run {
-        &self.reading.run
+    pub fn run(&self) -> Run {
+        Run { params: self.reading.params.params(), ..self.reading.run.clone() }
     }
 
     pub fn report(&self) -> &Report {
@@ -225,7 +228,7 @@ impl Reading {
     /// Remembers what the metadata of a value says: usually only the first of a tag has any.
     fn learn(&mut self, tag: &[u8], name: &[u8], content: &[u8]) -> std::result::Result<(), Failure> {
         if name == hparams::PLUGIN.as_bytes() {
-            hparams::read(content, &mut self.run)?;
+            hparams::read(content, &mut self.run, &mut self.params)?;
         }
         if !name.is_empty() && !self.plugins.contains_key(tag) && self.plugins.len() < MOST_TAGS && tag.len() <= LONGEST_TAG {
             let plugin = match name {

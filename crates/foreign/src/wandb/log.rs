@@ -153,12 +153,12 @@ impl Record {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use proptest::prelude::*;
 
     /// As wandb's own writer lays records out.
-    fn written(records: &[Vec<u8>]) -> Vec<u8> {
+    pub(crate) fn written(records: &[Vec<u8>]) -> Vec<u8> {
         let mut out = BEGIN.to_vec();
         for record in records {
             let mut rest = &record[..];

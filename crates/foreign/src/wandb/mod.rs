@@ -7,6 +7,7 @@ mod record;
 use crate::clean;
 use crate::disk;
 use crate::error::{ForeignError, Result};
+use crate::gather::Gathered;
 use crate::json::{self, Tree};
 use crate::lines;
 use crate::mlflow::artifact;
@@ -17,9 +18,10 @@ use crate::report::{Place, Report};
 use crate::sink::{Metric, Output, Row, Run, Sink, Wanted};
 use crate::source::Source;
 use log::Found;
-use neronet_model::{Params, UnixMs};
+use neronet_model::UnixMs;
 use record::{Record, items};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 const METADATA: &str = "wandb-metadata.json";
@@ -27,7 +29,8 @@ const OUTPUT: &str = "output.log";
 /// What wandb writes beside the files of the user.
 const OWN: [&[u8]; 4] = [b"wandb-metadata.json", b"wandb-summary.json", b"config.yaml", b"output.log"];
 const LONGEST_METADATA: u64 = 4 << 20;
-const MOST_RESULTS: usize = 10_000;
+const MOST_RESULT_BYTES: usize = 16 << 20;
+const LONGEST_RESULT: usize = 1000;
 
 /// The id of the run in `run-ID.wandb`.
 pub(crate) fn id(name: &[u8]) -> Option<&[u8]> {
@@ -51,18 +54,27 @@ pub(crate) fn read(source: &Source, sink: &mut dyn Sink) -> Result<Report> {
     Ok(reading.report)
 }
 
+/// The records of a file alone.
+pub(crate) fn read_bytes(bytes: &[u8], sink: &mut dyn Sink) {
+    let mut reading = Reading::default();
+    reading.log(bytes, sink).ok();
+    reading.summarize();
+}
+
 #[derive(Default)]
 struct Reading {
     id: String,
     path: PathBuf,
     run: Run,
+    params: Gathered,
     report: Report,
     wanted: Option<Wanted>,
     names: Names,
     row: Vec<(Metric, f64)>,
     name: Vec<u8>,
-    /// Single values that are no metrics, by name.
-    results: HashMap<Vec<u8>, Tree>,
+    /// Single values that are no metrics, by name, as JSON.
+    results: HashMap<Vec<u8>, Vec<u8>>,
+    result_bytes: usize,
     last: Option<UnixMs>,
     printed: bool,
 }
@@ -88,16 +100,20 @@ impl From<ForeignError> for Failure {
 impl Reading {
     fn file(&mut self, path: &Path, sink: &mut dyn Sink) -> Result<()> {
         self.path = path.to_path_buf();
-        if let Ok(Some(tree)) = disk::small(&beside(path, METADATA), LONGEST_METADATA).map(|bytes| bytes.and_then(|b| json::whole(&b).ok()))
+        if disk::is_folder(&beside(path, ""))
+            && let Ok(Some(bytes)) = disk::small(&beside(path, METADATA), LONGEST_METADATA)
+            && let Ok(tree) = json::whole(&bytes)
         {
             record::read_metadata(&tree, &mut self.run);
         }
-        let file = disk::open(path)?;
-        let bytes = log::read(file, |at, found| self.take(at, found, sink).map_err(Stopped::Here));
-        match bytes {
+        self.log(disk::open(path)?, sink)
+    }
+
+    fn log(&mut self, input: impl Read, sink: &mut dyn Sink) -> Result<()> {
+        match log::read(input, |at, found| self.take(at, found, sink).map_err(Stopped::Here)) {
             Ok(bytes) => self.report.bytes += bytes,
             Err(Stopped::Here(error)) => return Err(error),
-            Err(Stopped::Io(error)) => return Err(ForeignError::io("read", path)(error)),
+            Err(Stopped::Io(error)) => return Err(ForeignError::io("read", &self.path)(error)),
         }
         Ok(())
     }
@@ -140,8 +156,8 @@ impl Reading {
                 self.printed = true;
                 sink.output(Output { at, error, text: &clean::text(text) }).map_err(ForeignError::Refused)?;
             }
-            Record::Config(config) => record::read_config(config, &mut self.run)?,
-            Record::Run(run) => record::read_run(run, &mut self.run, &mut self.id)?,
+            Record::Config(config) => record::read_config(config, &mut self.params)?,
+            Record::Run(run) => record::read_run(run, &mut self.run, &mut self.params, &mut self.id)?,
             Record::Exit(exit) => {
                 record::read_exit(exit, &mut self.run)?;
                 self.run.ended = self.last;
@@ -160,17 +176,16 @@ impl Reading {
             if self.run.name.is_empty() {
                 self.run.name.clone_from(&self.id);
             }
+            self.run.params = self.params.params();
             self.wanted = Some(sink.begin(&self.run)?);
         }
         Ok(())
     }
 
     fn history(&mut self, bytes: &[u8], sink: &mut dyn Sink) -> std::result::Result<(), Failure> {
-        let mut objects: Vec<&[u8]> = Vec::new();
+        let mut objects = BTreeSet::new();
         for item in items(bytes, 1) {
-            if let Some(object) = item?.object()?.filter(|_| objects.len() < 1000) {
-                objects.push(object);
-            }
+            objects.extend(item?.object()?);
         }
         let (mut at, mut step) = (None, record::step(bytes)?);
         self.row.clear();
@@ -209,9 +224,9 @@ impl Reading {
             Ok(tree @ Tree::Table(_)) => match tree.get("_type").and_then(Tree::text) {
                 Some(kind) => self.report.pass(&kind),
                 None => {
-                    let mut inner = Params::new();
-                    tree.flatten(&String::from_utf8_lossy(&self.name), &mut inner);
-                    for (name, value) in inner.iter() {
+                    let mut inner = Gathered::default();
+                    tree.flatten(&clean::name(&self.name), &mut inner);
+                    for (name, value) in inner.params().iter() {
                         if let Some(number) = value.number() {
                             self.name.clear();
                             self.name.extend_from_slice(name.as_bytes());
@@ -251,12 +266,17 @@ impl Reading {
     fn summary(&mut self, bytes: &[u8]) -> std::result::Result<(), Failure> {
         for item in items(bytes, 1) {
             let (value, _) = item?.read(&mut self.name)?;
-            let is_wanted = !self.name.starts_with(b"_") && !self.names.knows(&self.name) && value.len() < 10_000;
-            if is_wanted
-                && (self.results.len() < MOST_RESULTS || self.results.contains_key(&self.name))
-                && let Ok(tree) = json::whole(value)
-            {
-                self.results.insert(self.name.clone(), tree);
+            if self.name.starts_with(b"_") || self.names.knows(&self.name) || value.len() > LONGEST_RESULT {
+                continue;
+            }
+            if let Some(known) = self.results.get_mut(&self.name) {
+                known.clear();
+                known.extend_from_slice(value);
+                continue;
+            }
+            self.result_bytes += self.name.len() + LONGEST_RESULT;
+            if self.result_bytes < MOST_RESULT_BYTES {
+                self.results.insert(self.name.clone(), value.to_vec());
             }
         }
         Ok(())
@@ -264,20 +284,26 @@ impl Reading {
 
     /// Puts what is left of the summary into the run.
     fn summarize(&mut self) {
-        let results: BTreeMap<Vec<u8>, Tree> = std::mem::take(&mut self.results).into_iter().collect();
-        let objects: Vec<&[u8]> = results.keys().filter_map(|name| name.strip_suffix(b"._type")).collect();
-        for (name, tree) in &results {
-            if !self.names.knows(name) && !is_of(name, &objects) {
-                tree.flatten(&String::from_utf8_lossy(name), &mut self.run.results);
+        let results: BTreeMap<Vec<u8>, Vec<u8>> = std::mem::take(&mut self.results).into_iter().collect();
+        let mut left = Gathered::default();
+        let objects: BTreeSet<&[u8]> = results.keys().filter_map(|name| name.strip_suffix(b"._type")).collect();
+        for (name, value) in &results {
+            if !self.names.knows(name)
+                && !is_of(name, &objects)
+                && let Ok(tree) = json::whole(value)
+            {
+                tree.flatten(&clean::name(name), &mut left);
             }
         }
+        self.run.results = left.params();
+        self.run.params = self.params.params();
     }
 
     /// What lies in `files/` of each folder.
     fn files(&mut self, source: &Source, sink: &mut dyn Sink) -> Result<()> {
         for path in &source.files {
             let output = beside(path, OUTPUT);
-            if !self.printed && disk::is_file(&output) {
+            if !self.printed && disk::is_folder(&beside(path, "")) && disk::is_file(&output) {
                 self.report.bytes += lines::output(&output, disk::open(&output)?, sink)?;
             }
             disk::each_file(&beside(path, ""), &mut self.report, |report, path, name| match OWN.contains(&name) {
@@ -295,8 +321,9 @@ fn beside(path: &Path, name: &str) -> PathBuf {
 }
 
 /// Whether this is the name of a part of one of these objects.
-fn is_of(name: &[u8], objects: &[&[u8]]) -> bool {
-    objects.iter().any(|object| name.strip_prefix(*object).is_some_and(|rest| rest.starts_with(b".")))
+fn is_of(name: &[u8], objects: &BTreeSet<&[u8]>) -> bool {
+    let mut dots = name.iter().enumerate().filter(|(_, byte)| **byte == b'.').take(64);
+    !objects.is_empty() && dots.any(|(i, _)| objects.contains(&name[..i]))
 }
 
 fn object_kind(value: &[u8]) -> String {
@@ -312,5 +339,36 @@ enum Stopped {
 impl From<std::io::Error> for Stopped {
     fn from(error: std::io::Error) -> Stopped {
         Stopped::Io(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::fs;
+
+    proptest! {
+        /// The records themselves, mutated within pieces whose checksums are made right again.
+        #[test]
+        fn mutated_records_come_back(flips in prop::collection::vec((any::<prop::sample::Index>(), any::<prop::sample::Index>(), any::<u8>()), 1..6)) {
+            let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/samples/wandb/offline-run-20231114_221320-abcd1234/run-abcd1234.wandb");
+            let bytes = fs::read(path).expect("readable");
+            let mut records = Vec::new();
+            log::read(&bytes[..], |_, found| {
+                if let Found::Record(record) = found && record.len() < 2000 {
+                    records.push(record.to_vec());
+                }
+                Ok::<_, std::io::Error>(true)
+            })
+            .expect("readable");
+            prop_assert!(records.len() > 100);
+            for (record, at, value) in flips {
+                let record = &mut records[record.index(130)];
+                let at = at.index(record.len());
+                record[at] = value;
+            }
+            read_bytes(&log::tests::written(&records), &mut crate::sink::Nobody);
+        }
     }
 }

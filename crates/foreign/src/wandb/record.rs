@@ -2,6 +2,7 @@
 //! Field numbers: <https://github.com/wandb/wandb/blob/main/wandb/proto/wandb_internal.proto>
 
 use crate::clean;
+use crate::gather::Gathered;
 use crate::json::{self, Tree};
 use crate::proto::{Fields, Malformed, Wire};
 use crate::sink::Run;
@@ -102,8 +103,8 @@ pub(crate) fn number(value: &[u8]) -> Option<f64> {
     json::number(text).or_else(|| neronet_model::number::parse_word(text.strip_prefix('"')?.strip_suffix('"')?))
 }
 
-/// Puts the items of a config into the parameters.
-pub(crate) fn read_config(bytes: &[u8], run: &mut Run) -> Result<(), Malformed> {
+/// Takes the items of a config.
+pub(crate) fn read_config(bytes: &[u8], params: &mut Gathered) -> Result<(), Malformed> {
     let mut name = Vec::new();
     for item in items(bytes, 1) {
         let (value, _) = item?.read(&mut name)?;
@@ -111,19 +112,19 @@ pub(crate) fn read_config(bytes: &[u8], run: &mut Run) -> Result<(), Malformed> 
             continue;
         }
         if let Ok(tree) = json::whole(value) {
-            tree.flatten(&String::from_utf8_lossy(&name), &mut run.params);
+            tree.flatten(&clean::name(&name), params);
         }
     }
     Ok(())
 }
 
-pub(crate) fn read_run(bytes: &[u8], run: &mut Run, id: &mut String) -> Result<(), Malformed> {
+pub(crate) fn read_run(bytes: &[u8], run: &mut Run, params: &mut Gathered, id: &mut String) -> Result<(), Malformed> {
     let line = |bytes: &[u8]| Some(clean::name(bytes)).filter(|line| !line.is_empty());
     for field in Fields::of(bytes) {
         match field? {
             (1, Wire::Bytes(text)) if !text.is_empty() => *id = clean::name(text),
             (3, Wire::Bytes(text)) => run.project = line(text),
-            (4, Wire::Bytes(config)) => read_config(config, run)?,
+            (4, Wire::Bytes(config)) => read_config(config, params)?,
             (6, Wire::Bytes(text)) => add_tag(run, "group", text),
             (7, Wire::Bytes(text)) => add_tag(run, "job_type", text),
             (8, Wire::Bytes(text)) => run.name = clean::name(text),

@@ -2,7 +2,7 @@
 
 use crate::recorder::{Recorder, record, samples};
 use neronet_foreign::tensorboard::{EventFile, EventReader, EventWriter};
-use neronet_foreign::{look, read};
+use neronet_foreign::{bytes, look, read};
 use neronet_model::{Params, UnixMs, Value};
 use proptest::prelude::*;
 use std::ffi::OsStr;
@@ -38,8 +38,12 @@ fn crc32c(bytes: &[u8]) -> u32 {
 
 proptest! {
     #[test]
-    fn any_bytes_as_events(bytes in prop::collection::vec(any::<u8>(), 0..4000)) {
-        events(&bytes);
+    fn any_bytes_come_back(bytes in prop::collection::vec(any::<u8>(), 0..4000)) {
+        bytes::events(&bytes);
+        bytes::wandb(&bytes);
+        bytes::wandb(&[b":W&B\xe1\xbe\0", &bytes[..]].concat());
+        bytes::json(&bytes);
+        bytes::meta(&bytes);
     }
 
     #[test]
@@ -190,6 +194,14 @@ fn links_and_pipes_lead_nowhere() {
     assert_eq!(found.artifacts.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["model/weights.txt"]);
     assert!(found.run().params.iter().all(|(name, value)| name != "key" && name != "pipe" && value.to_string() != "secret"));
     assert_eq!(report.notices.iter().filter(|notice| notice.what.contains("is a link")).count(), 4, "{:?}", report.notices);
+    // A folder of the run that is a link itself.
+    let child = look(folder.path()).expect("readable").sources.into_iter().find(|source| source.path != run.path).expect("several runs");
+    for name in ["metrics", "artifacts"] {
+        fs::remove_dir_all(child.path.join(name)).ok();
+        symlink(secret.path(), child.path.join(name)).expect("linked");
+    }
+    let (found, report) = record(&child);
+    assert_eq!((found.points.len(), found.artifacts.len(), report.notices.len()), (0, 0, 2), "{:?}", report.notices);
     let look = look(folder.path()).expect("readable");
     assert!(look.notices.iter().any(|notice| notice.path.ends_with("elsewhere")), "{:?}", look.notices);
     // An event file that is a link, or a device.
