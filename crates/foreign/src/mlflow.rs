@@ -39,7 +39,9 @@ pub(crate) fn read(source: &Source, sink: &mut dyn Sink) -> Result<Report> {
     }
     let experiment = folder.parent().map(|parent| parent.join(META));
     if let Some(pairs) = experiment.filter(|path| disk::is_file(path)).and_then(|path| meta_or_notice(&path, &mut report)) {
-        run.project = pairs.into_iter().find(|(key, _)| key == "name").map(|(_, name)| clean::name(name.as_bytes()));
+        let get = |key: &str| pairs.iter().find(|(known, _)| known == key).map(|(_, value)| value.as_str());
+        run.project = get("name").map(|name| clean::name(name.as_bytes()));
+        run.deleted |= get("lifecycle_stage") == Some("deleted");
     }
     let mut params = Gathered::default();
     each_value(&folder.join("params"), &mut report, |name, text| params.set(name, Value::as_word(text.trim_end_matches('\n'))))?;

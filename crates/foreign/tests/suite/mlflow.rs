@@ -67,6 +67,7 @@ fn lines_that_are_no_points_are_passed_over_and_said() {
     fs::create_dir_all(run.join("metrics/deep")).expect("made");
     fs::create_dir_all(run.join("params")).expect("made");
     fs::write(run.join("meta.yaml"), "run_id: abc\nstatus: RUNNING\nartifact_uri: s3://bucket/0/abc\n").expect("written");
+    fs::write(folder.path().join("0/meta.yaml"), "experiment_id: '0'\nname: old\nlifecycle_stage: deleted\n").expect("written");
     fs::write(run.join("metrics/deep/loss"), "1700000000000 0.5 1\nnothing\n1700000000000 0.25\n1700000000000 0.125 3 data digest\n17000")
         .expect("written");
     let (found, report) = record(&source(Kind::MlFlow, folder.path(), "abc"));
@@ -76,7 +77,7 @@ fn lines_that_are_no_points_are_passed_over_and_said() {
     let places: Vec<Place> = report.notices.iter().map(|notice| notice.place).collect();
     assert_eq!(places, [Place::Whole, Place::Line(2), Place::Line(5)]);
     assert!(report.notices[0].to_string().contains("s3://bucket"), "{}", report.notices[0]);
-    assert_eq!(found.run().outcome, None);
+    assert_eq!((found.run().outcome, found.run().project.as_deref(), found.run().deleted), (None, Some("old"), true));
 }
 
 #[test]

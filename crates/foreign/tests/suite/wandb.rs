@@ -66,3 +66,80 @@ fn a_file_that_is_cut_is_read_as_far_as_it_goes() {
     let (found, report) = record(&source(Kind::Wandb, folder.path(), ""));
     assert!(found.points.is_empty() && report.notices.len() == 1);
 }
+
+/// A field of a message: its number, and the bytes of a text or an inner message.
+fn field(number: u64, bytes: &[u8]) -> Vec<u8> {
+    let varint = |mut number: u64| {
+        let mut out = Vec::new();
+        while number >= 0x80 {
+            out.push(number as u8 | 0x80);
+            number >>= 7;
+        }
+        out.push(number as u8);
+        out
+    };
+    [varint(number << 3 | 2), varint(bytes.len() as u64), bytes.to_vec()].concat()
+}
+
+/// An item as versions before 0.16 wrote it: one key, and whatever JSON.
+fn item(number: u64, key: &str, json: &str) -> Vec<u8> {
+    field(number, &[field(1, key.as_bytes()), field(16, json.as_bytes())].concat())
+}
+
+/// A file of these records, which must fit into one block.
+fn written(records: &[Vec<u8>]) -> Vec<u8> {
+    let crc32 = |bytes: &[u8]| {
+        !bytes.iter().fold(!0_u32, |mut sum, byte| {
+            sum ^= u32::from(*byte);
+            for _ in 0..8 {
+                sum = if sum & 1 == 1 { sum >> 1 ^ 0xedb8_8320 } else { sum >> 1 };
+            }
+            sum
+        })
+    };
+    let mut out = b":W&B\xe1\xbe\0".to_vec();
+    for record in records {
+        let typed = [&[1], &record[..]].concat();
+        out.extend_from_slice(&crc32(&typed).to_le_bytes());
+        out.extend_from_slice(&(record.len() as u16).to_le_bytes());
+        out.extend_from_slice(&typed);
+    }
+    out
+}
+
+#[test]
+fn records_of_older_versions_and_readings_of_the_machine() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let when = [&[8_u8][..], &[0x80, 0xe2, 0xcf, 0xaa, 6]].concat(); // 1,700,000,000 seconds
+    let run = [field(1, b"old"), field(3, b"digits"), field(4, &item(1, "model", r#"{"depth": 3, "wide": false}"#))].concat();
+    let history = [
+        item(1, "_step", "7"),
+        item(1, "_timestamp", "1700000000.5"),
+        item(1, "loss", "\"NaN\""),
+        item(1, "eval", r#"{"acc": 0.5, "deep": {"er": 2}, "word": "x"}"#),
+        item(1, "done", "true"),
+        item(1, "picture", r#"{"_type": "image-file", "path": "media/a.png", "size": 5}"#),
+    ];
+    let stats = [field(2, &when), item(3, "gpu.0.temp", "61.5"), item(3, "_wandb", "1")].concat();
+    let environment =
+        [field(5, b"--lr"), field(6, b"train.py"), field(9, &field(2, b"0123abcd")), field(12, b"lab2"), field(13, b"ada")].concat();
+    let output = [vec![8, 0], field(2, &when), field(3, "\u{1b}[31merror\n".as_bytes())].concat();
+    let exit = vec![8, 1];
+    let records = [(17, run), (26, environment), (2, history.concat()), (7, stats), (13, output), (18, exit)];
+    let records: Vec<Vec<u8>> = records.iter().map(|(number, inner)| field(*number, inner)).collect();
+    fs::write(folder.path().join("run-old.wandb"), written(&records)).expect("written");
+    let (found, report) = record(&source(Kind::Wandb, folder.path(), ""));
+    assert!(report.notices.is_empty(), "{:?}", report.notices);
+    assert_eq!(found.names, ["loss", "eval.acc", "eval.deep.er", "done", "sys/gpu.0.temp"]);
+    assert!(found.series("loss")[0].1.is_nan());
+    assert_eq!((found.series("eval.deep.er"), found.series("done")), (vec![(7, 2.0)], vec![(7, 1.0)]));
+    assert_eq!(found.points[4], ("sys/gpu.0.temp".into(), Some(1_700_000_000_000), None, 61.5_f64.to_bits()));
+    assert_eq!(found.points[0].1, Some(1_700_000_000_500));
+    assert_eq!(report.passed.get("image-file"), Some(&1));
+    let run = found.run();
+    let params: Vec<(&str, String)> = run.params.iter().map(|(name, value)| (name, value.to_string())).collect();
+    assert_eq!(params, [("model.depth", "3".to_string()), ("model.wide", "false".to_string())]);
+    assert_eq!((run.outcome, run.exit_code), (Some(Outcome::Failed), Some(1)));
+    assert_eq!((run.host.as_deref(), run.user.as_deref(), run.commit.as_deref()), (Some("lab2"), Some("ada"), Some("0123abcd")));
+    assert_eq!((run.command.join(" ").as_str(), found.output.as_str()), ("train.py --lr", "\u{1b}[31merror\n"));
+}
