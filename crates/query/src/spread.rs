@@ -48,16 +48,14 @@ pub fn interval(values: &[f64]) -> Option<(f64, f64)> {
         let half = 1.959_963_984_540_054 * deviation? / (count as f64).sqrt();
         return Some((mean - half, mean + half));
     }
+    let (min, max) = (*values.first()?, *values.last()?);
+    // Sums of the largest numbers would be none.
+    let part = if (min.abs().max(max.abs()) * count as f64).is_finite() { 1.0 } else { count as f64 };
     let mut random = Random(0x6e65_726f_6e65_7421);
-    let mut drawn = Vec::with_capacity(count);
-    let mut means = Vec::with_capacity(RESAMPLES);
-    for _ in 0..RESAMPLES {
-        drawn.clear();
-        drawn.extend((0..count).filter_map(|_| values.get(random.below(count))));
-        means.push(mean(&drawn)?);
-    }
-    means.sort_unstable_by(f64::total_cmp);
-    Some((*means.get(RESAMPLES / 40 - 1)?, *means.get(RESAMPLES - RESAMPLES / 40 - 1)?))
+    let mut drawn = || -> f64 { (0..count).filter_map(|_| values.get(random.below(count))).map(|value| value / part).sum() };
+    let mut means: Vec<f64> = (0..RESAMPLES).map(|_| (drawn() / (count as f64 / part)).clamp(min, max)).collect();
+    let mut bound = |at: usize| *means.select_nth_unstable_by(at, f64::total_cmp).1;
+    Some((bound(RESAMPLES / 40 - 1), bound(RESAMPLES - RESAMPLES / 40 - 1)))
 }
 
 fn sorted(values: &[f64]) -> Vec<f64> {

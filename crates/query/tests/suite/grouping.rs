@@ -69,6 +69,7 @@ fn an_interval_is_that_of_the_bootstrap() {
     // Of three the lowest alone comes once in 27.
     assert_eq!(interval(&[1.0, 2.0, 3.0]), Some((1.0, 3.0)));
     assert_eq!(interval(&[5.0; 4]), Some((5.0, 5.0)));
+    assert_eq!(interval(&[f64::MAX; 3]), Some((f64::MAX, f64::MAX)));
     assert_eq!((interval(&[1.0]), interval(&[]), interval(&[1.0, f64::NAN])), (None, None, None));
     // Of many values it is that of a normal mean: a deviation of 28.866 over the root of 100, 1.96 times.
     let hundred: Vec<f64> = (0..100).map(f64::from).collect();
