@@ -6,7 +6,6 @@ use neronet_query::{Cells, Clock, Column, Filter, Order, Page, Rows, Table, Unit
 use std::time::{Duration, Instant};
 
 const NOW: i64 = 1_795_348_800_000;
-const DAY: i64 = 86_400_000;
 
 struct Runs {
     state: (Vec<u32>, Vec<Vec<Value>>),
@@ -68,10 +67,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let count = std::env::args().nth(1).map_or(Ok(100_000), |count| count.parse())?;
     let table = Runs::new(count);
     let clock = Clock { now: UnixMs(NOW), zone: TimeZone::UTC };
-    let text = format!("state == ended and acc > 0.9 and lr in [0.01, 0.02, 0.03] and started > \"{} days ago\"", NOW / DAY);
+    let text = "state == ended and acc > 0.9 and lr in [0.01, 0.02, 0.03] and started > \"10 days ago\"";
     println!("{count} rows");
-    best("reading a filter of four comparisons", || Filter::parse(&text));
-    for text in [&text, "acc > 0.9", "state == failed", "lr > 0.02", "seed > 500", "seed ~ 99", "started > yesterday"] {
+    best("reading a filter of four comparisons", || Filter::parse(text));
+    for text in [text, "acc > 0.9", "state == failed", "lr > 0.02", "seed > 500", "seed ~ 99", "started > yesterday"] {
         let filter = Filter::parse(text)?;
         println!("  {} rows hold", filter.rows(&table, &clock)?.total());
         best(text, || filter.rows(&table, &clock));
