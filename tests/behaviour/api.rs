@@ -31,7 +31,7 @@ pub(crate) fn socket(world: &World) -> PathBuf {
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
-    head: String,
+    pub(crate) head: String,
     body: String,
 }
 

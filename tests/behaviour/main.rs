@@ -11,6 +11,7 @@ mod declared;
 mod detached;
 mod disks;
 mod endings;
+mod filters;
 mod granted;
 mod metrics;
 mod mounts;

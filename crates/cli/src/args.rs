@@ -1,5 +1,9 @@
 //! The words of the command line. Their comments are the manual.
 
+mod ls;
+
+pub(crate) use ls::Ls;
+
 use clap::{Args as Words, Parser, Subcommand, ValueEnum, value_parser};
 use neronet_model::Millis;
 use neronet_spec::{MOMENTS, Moment};
@@ -46,17 +50,18 @@ pub(crate) enum Command {
     Check(Check),
     /// List runs
     ///
-    /// A filter is made of NAME OPERATOR VALUE. Operators: == != < <= > >=, and ~ (holds the text). They are joined by
-    /// and, or, not and ( ); @TAG stands for the runs that have it. A value with blanks is put in quotes.
-    /// Several filters, or other words for runs, list the runs of all of them. One that asks for `project` is not limited to the
-    /// current one.
+    /// A filter is made of NAME OPERATOR VALUE. Operators: == != < <= > >=, ~ (holds the text), in [A, B], not in [A, B]; NAME exists,
+    /// NAME is missing. They are joined by and, or, not and ( ); @TAG or tag:TAG stands for the runs that have it. A value with blanks
+    /// is put in quotes. Several filters, or other words for runs, list the runs of all of them. One that asks for `project` is not
+    /// limited to the current one.
     ///
     /// NAME is a parameter (lr, or params.lr), a metric, or one of id, uid, project, experiment, sweep, state, outcome, reason,
     /// tag, created, started, ended, attempts, duration. A metric means its last value; loss.min, loss.max, loss.best, loss.step
-    /// and loss.points mean what they say. Times compare as they are shown (created > 2026-11-20), durations in seconds or with
-    /// a unit (duration > 10min). What a run lacks is different (!=) from any value and nothing else.
+    /// and loss.points mean what they say. Times are written 2026-11-20, '2026-11-20 15:04', 15:04, yesterday, '2 days ago'; durations
+    /// in seconds or with a unit (duration > 10min). What a run lacks is different (!=) from any value and nothing else.
     ///
     /// For instance: neronet ls 'state == failed and reason ~ memory' '@keep and val_acc.max > 0.9'
+    /// neronet ls 'lr in [0.1, 0.01] and started > "2 days ago"' --group-by lr --metric val_acc.max
     Ls(Ls),
     /// Show everything about a run
     Show(Show),
@@ -266,29 +271,6 @@ fn moment(word: &str) -> Result<Moment, String> {
 fn for_so_long(word: &str) -> Result<Millis, String> {
     let time = Millis::parse(word).ok_or("it is no duration, such as 30s or 2min; a specification stands before --smoke")?;
     if time < Millis(1_000) { Err("it must be 1s at least".into()) } else { Ok(time) }
-}
-
-#[derive(Debug, Words, Serialize, Deserialize)]
-pub(crate) struct Ls {
-    /// Runs, or a filter such as 'state == failed and lr > 0.01' (default: all runs of the current project)
-    pub(crate) which: Vec<String>,
-    #[command(flatten)]
-    pub(crate) reach: Reach,
-    /// Runs in the trash
-    #[arg(long)]
-    pub(crate) trash: bool,
-    /// Sort by a metric (best first, where its objective or its name says which way), a parameter, or created, started, ended, duration, state; -NAME turns the order round
-    #[arg(long, value_name = "NAME", allow_hyphen_values = true)]
-    pub(crate) sort: Option<String>,
-    /// Show at most so many: the newest, or with --sort the first (default: 1000; with --json all)
-    #[arg(long, value_name = "N", allow_negative_numbers = true)]
-    pub(crate) limit: Option<usize>,
-    /// What to show, separated by commas: parameters, metrics, duration, or the names that --json prints
-    #[arg(long, value_delimiter = ',', value_name = "NAMES")]
-    pub(crate) fields: Vec<String>,
-    /// Print JSON
-    #[arg(long)]
-    pub(crate) json: bool,
 }
 
 #[derive(Debug, Words)]

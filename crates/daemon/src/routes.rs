@@ -33,6 +33,8 @@ impl Verb {
 pub(crate) struct Reply {
     pub(crate) media: &'static str,
     pub(crate) body: Vec<u8>,
+    /// Of how many it is a part.
+    pub(crate) total: Option<usize>,
 }
 
 pub(crate) const JSON: &str = "application/json";
@@ -42,7 +44,7 @@ pub(crate) const EVENTS: &str = "text/event-stream";
 impl Reply {
     pub(crate) fn json(value: &impl Serialize) -> Reply {
         // What we answer with are strings, numbers and maps of them: that is always JSON.
-        Reply { media: JSON, body: serde_json::to_vec(value).unwrap_or_default() }
+        Reply { media: JSON, body: serde_json::to_vec(value).unwrap_or_default(), total: None }
     }
 }
 
@@ -81,7 +83,18 @@ pub(crate) static ROUTES: LazyLock<Vec<Route>> = LazyLock::new(|| {
     vec![
         at_once("/v1/about", "about", "Who answers, and what there is to do", life::about),
         at_once("/v1/openapi.json", "openapi", "This document", life::openapi),
-        get("/v1/runs", "list", "Runs, as `neronet ls --json` prints them", runs::list),
+        get(
+            "/v1/runs",
+            "list",
+            "Runs, as `neronet ls --json` prints them; the header X-Total-Count says how many there are in all",
+            runs::list,
+        ),
+        get(
+            "/v1/groups",
+            "groups",
+            "Runs put together by parameters, as `neronet ls --group-by` prints them with --json; X-Total-Count says how many groups there are",
+            runs::groups,
+        ),
         get("/v1/runs/{run}", "show", "Everything about a run, as `neronet show --json` prints it", runs::show),
         get("/v1/runs/{run}/logs", "logs", "What a run printed: its last lines", runs::logs),
         get("/v1/runs/{run}/metrics", "metrics", "The metrics of a run", runs::metrics),

@@ -82,6 +82,9 @@ async fn answer(served: &Arc<Served>, door: Door, full: bool, request: Request<I
         Ok(Answered::Whole(reply)) => {
             let mut response = Response::new(Body::Whole { bytes: reply.body.into(), _answering: answering });
             response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(reply.media));
+            if let Some(total) = reply.total {
+                response.headers_mut().insert("x-total-count", HeaderValue::from(total));
+            }
             response
         }
         Ok(Answered::Events(events)) => {

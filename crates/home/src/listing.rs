@@ -1,12 +1,14 @@
 //! A list of runs: which project, what varies, in which order, which fields.
 
+use crate::columns::Columns;
 use crate::context::Context;
 use crate::error::HomeError;
 use crate::nearest::did_you_mean;
 use crate::objective::Telling;
 use crate::view::{Snapshot, View};
-use neronet_model::{Millis, Params, UnixMs, Value};
-use std::cmp::Ordering;
+use neronet_model::settings::Goal;
+use neronet_model::{Millis, Params, RunId, UnixMs};
+use neronet_query::{Key, Order, Page, Rows, Unknown, sort_keys};
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -67,60 +69,65 @@ pub fn duration(view: &View<'_>, now: UnixMs) -> Option<Millis> {
     (last.is_some() || all > Millis(0)).then_some(all)
 }
 
-/// Sorts by a metric (better first where that is known), a parameter, or `id`, `created`, `started`, `ended`, `duration`, `state`.
-/// Gives the metric, if it was one.
-pub fn sort(views: &mut [&View<'_>], name: &str, now: UnixMs) -> Result<Option<Telling>, HomeError> {
-    let known_metric = views.iter().any(|view| view.metrics.contains_key(name));
-    let known_param = views.iter().any(|view| view.params.get(name).is_some());
-    let mut metric = None;
-    match name {
-        _ if known_metric && !known_param => {
-            let telling = Telling::of(views, name);
-            views.sort_by(|a, b| telling.order(telling.value(a), telling.value(b)));
-            metric = Some(telling);
+/// Which part of a list.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Part {
+    pub limit: Option<usize>,
+    /// So many are passed over.
+    pub offset: usize,
+    /// Only what comes behind this run.
+    pub after: Option<RunId>,
+}
+
+/// Leaves so many of the runs, in order. `sort`: names with commas between them, `-NAME` turned round. A metric by its name alone, or
+/// its `.best`, has the better first where that is known, all else the smaller. Without `sort` they are in the order of their
+/// numbers, and where nothing else is said the newest are left. Gives the metric that counts most, if it is one.
+pub fn arrange(views: &mut Vec<&View<'_>>, sort: Option<&str>, part: Part, now: UnixMs) -> Result<Option<Telling>, HomeError> {
+    let Some(text) = sort else {
+        views.retain(|view| part.after.is_none_or(|after| view.run.id > after));
+        let limit = part.limit.unwrap_or(usize::MAX);
+        if part.after.is_some() {
+            views.drain(..part.offset.min(views.len()));
+            views.truncate(limit);
+        } else {
+            views.truncate(views.len().saturating_sub(part.offset));
+            views.drain(..views.len().saturating_sub(limit));
         }
-        _ if known_param => views.sort_by(|a, b| order(a.params.get(name), b.params.get(name))),
-        "id" | "created" => views.sort_by_key(|view| view.run.id),
-        "started" => views.sort_by_key(|view| (view.started.is_none(), view.started)),
-        "ended" => views.sort_by_key(|view| (view.ended.is_none(), view.ended)),
-        "duration" => views.sort_by_key(|view| duration(view, now).map_or((true, Millis(0)), |duration| (false, duration))),
-        "state" => views.sort_by_key(|view| view.status()),
-        _ if views.is_empty() => {}
-        _ => return Err(unknown(views, "nothing that could be sorted by", name, &FIELDS)),
-    }
+        return Ok(None);
+    };
+    let written = sort_keys(text)?;
+    let metric = written.first().and_then(|key| bare_metric(views, &key.name));
+    let mut keys: Vec<Key> = written.iter().map(|key| sorted_by(views, key)).collect();
+    // What is alike is in the order of the runs, turned round with the rest.
+    let turned = written.first().is_some_and(|key| key.descending);
+    keys.push(Key { name: "id".into(), descending: turned, at: 0 });
+    let found: Vec<&View<'_>> = {
+        let names = keys.iter().map(|key| key.name.as_str());
+        let columns = Columns::of(views, names, now, "nothing that could be sorted by");
+        let order = Order::by(&columns, &keys, text)?;
+        let after = part.after.and_then(|after| views.iter().position(|view| view.run.id == after));
+        let page = order.page(&Rows::all(views.len()), Page { after, offset: part.offset, limit: part.limit });
+        page.rows.iter().filter_map(|row| views.get(*row).copied()).collect()
+    };
+    *views = found;
     Ok(metric)
 }
 
-/// Sorts by what `sort` says (`-NAME` turns the order round) and leaves so many: of a sorted list the first, of one by age the
-/// newest. Gives the metric that it is sorted by.
-pub fn arrange(views: &mut Vec<&View<'_>>, sort: Option<&str>, limit: Option<usize>, now: UnixMs) -> Result<Option<Telling>, HomeError> {
-    let (name, turned) = sort.map_or((None, false), |name| name.strip_prefix('-').map_or((Some(name), false), |name| (Some(name), true)));
-    let metric = name.map_or(Ok(None), |name| self::sort(views, name, now))?;
-    if let Some(name) = name.filter(|_| turned) {
-        views.reverse();
-        // What has no value stays behind.
-        let has = |view: &View<'_>| view.params.get(name).is_some() || view.metrics.contains_key(name);
-        if views.iter().any(|view| has(view)) {
-            views.sort_by_key(|view| !has(view));
-        }
-    }
-    if let Some(limit) = limit {
-        let skip = if sort.is_some() { 0 } else { views.len().saturating_sub(limit) };
-        views.drain(..skip);
-        views.truncate(limit);
-    }
-    Ok(metric)
+/// A metric by its name alone, where that is no parameter.
+pub(crate) fn bare_metric(views: &[&View<'_>], name: &str) -> Option<Telling> {
+    let is_param = views.iter().any(|view| view.params.get(name).is_some());
+    (!is_param && views.iter().any(|view| view.metrics.contains_key(name))).then(|| Telling::of(views, name))
 }
 
-/// Numbers by size, texts by letters; what is not there comes last.
-fn order(a: Option<&Value>, b: Option<&Value>) -> Ordering {
-    match (a, b) {
-        (Some(a), Some(b)) => match (a.number(), b.number()) {
-            (Some(a), Some(b)) => a.total_cmp(&b),
-            _ => a.to_string().cmp(&b.to_string()),
-        },
-        (a, b) => a.is_none().cmp(&b.is_none()),
-    }
+/// The column that a key means, and which way round.
+fn sorted_by(views: &[&View<'_>], key: &Key) -> Key {
+    let best = key.name.strip_suffix(".best").map(|name| name.strip_prefix("metrics.").unwrap_or(name));
+    let goal_of = |telling: &Telling| telling.goal == Some(Goal::Max);
+    let (name, larger_first) = match bare_metric(views, &key.name) {
+        Some(telling) => (telling.column(), goal_of(&telling)),
+        None => (key.name.clone(), best.and_then(|name| bare_metric(views, name)).is_some_and(|telling| goal_of(&telling))),
+    };
+    Key { name, descending: key.descending != larger_first, at: key.at }
 }
 
 /// What every run has, beside its parameters and metrics: the names of `ls --json`, and the duration.
@@ -157,6 +164,11 @@ pub fn check_fields(views: &[&View<'_>], fields: &[String]) -> Result<(), HomeEr
 
 /// That no parameter and no metric of these runs is called so, none of `fields` either, and what there is.
 pub(crate) fn unknown(views: &[&View<'_>], what: &str, name: &str, fields: &[&str]) -> HomeError {
+    let Unknown { what, more } = unknown_name(views, what, name, fields);
+    HomeError::Words(format!("{what}\n{more}"))
+}
+
+pub(crate) fn unknown_name(views: &[&View<'_>], what: &str, name: &str, fields: &[&str]) -> Unknown {
     let params: BTreeSet<&str> = views.iter().flat_map(|view| view.params.iter().map(|(name, _)| name)).collect();
     let metrics: BTreeSet<&str> = views.iter().flat_map(|view| view.metrics.keys().map(String::as_str)).collect();
     let guess = did_you_mean(name, params.iter().chain(&metrics).copied().chain(fields.iter().copied()));
@@ -164,24 +176,8 @@ pub(crate) fn unknown(views: &[&View<'_>], what: &str, name: &str, fields: &[&st
         0 => "none".to_string(),
         _ => crate::nearest::some_of(names.iter().copied(), 12),
     };
-    HomeError::Words(format!(
-        "{what} is called '{name}'{guess}\nparameters: {}\nmetrics: {}\nothers: {}",
-        some(&params),
-        some(&metrics),
-        fields.join(", ")
-    ))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn values_are_ordered_as_numbers_where_they_are_numbers() {
-        let word = Value::from_word;
-        let mut values = [Some(word("10")), None, Some(word("9")), Some(word("1e-3"))];
-        values.sort_by(|a, b| order(a.as_ref(), b.as_ref()));
-        let shown: Vec<String> = values.iter().map(|value| value.as_ref().map_or("-".into(), ToString::to_string)).collect();
-        assert_eq!(shown, ["1e-3", "9", "10", "-"]);
+    Unknown {
+        what: format!("{what} is called '{name}'{guess}"),
+        more: format!("parameters: {}\nmetrics: {}\nothers: {}", some(&params), some(&metrics), fields.join(", ")),
     }
 }

@@ -41,6 +41,16 @@ impl Telling {
         }
     }
 
+    /// The column of that number.
+    pub(crate) fn column(&self) -> String {
+        let which = match self.goal {
+            Some(Goal::Min) if !self.guessed => "min",
+            Some(Goal::Max) if !self.guessed => "max",
+            _ => "last",
+        };
+        format!("metrics.{}.{which}", self.metric)
+    }
+
     /// `test_acc max` of an objective, which is how it is written in a specification; the bare name of a guess.
     pub fn title(&self) -> String {
         match self.goal {

@@ -1,10 +1,11 @@
 //! Which runs a command means: `42`, `40-50`, `1,3,5`, `last`, `sweep:7`, an experiment's name, `@tag`, or a filter expression.
 
+use crate::columns;
 use crate::error::HomeError;
-use crate::filter::Filter;
 use crate::nearest::some_of;
 use crate::view::{Snapshot, View};
 use neronet_model::{RunId, UnixMs};
+use neronet_query::Filter;
 use std::collections::BTreeSet;
 
 /// The runs that the words name, in the order of their ids. Words that name nothing are an error.
@@ -47,7 +48,7 @@ pub fn listed<'v, 'a>(
     project: Option<&str>,
     now: UnixMs,
 ) -> Result<Vec<&'v View<'a>>, HomeError> {
-    if words.iter().all(|word| Filter::parse(word).is_ok()) {
+    if words.iter().all(|word| matches(word)) {
         return matching(views, words, project, now);
     }
     refuse_absent(snapshot, views, words)?;
@@ -85,7 +86,13 @@ pub fn nothing(views: &[View<'_>], word: &str, project: Option<&str>, now: UnixM
 
 /// Whether the word can only be a filter expression.
 pub fn is_filter(word: &str) -> bool {
-    word.contains(['=', '<', '>', ' ', '~'])
+    let reads = || !word.starts_with("sweep:") && word.contains([':', '(']) && Filter::parse(word).is_ok();
+    word.contains(['=', '<', '>', ' ', '~', '≤', '≥', '≠']) || reads()
+}
+
+/// Whether the word asks for what runs have, so that nothing is an answer too.
+pub fn matches(word: &str) -> bool {
+    (word.starts_with('@') || is_filter(word)) && Filter::parse(word).is_ok()
 }
 
 /// `42`, `40-50`, `1,3,40-50` as spans of ids.
@@ -132,8 +139,10 @@ fn one(views: &[View<'_>], word: &str, project: Option<&str>, now: UnixMs) -> Re
     }
     if is_filter(word) {
         let filter = Filter::parse(word)?;
-        let reaches = |view: &&&View<'_>| filter.names_project() || here(view);
-        return Ok(filter.of(views, now)?.iter().filter(reaches).map(|view| view.run.id).collect());
+        // One that asks for projects says itself which it means.
+        let names_project = filter.names().contains(&"project");
+        let reaches = |view: &&&View<'_>| names_project || here(view);
+        return Ok(columns::matching(&filter, views, now)?.iter().filter(reaches).map(|view| view.run.id).collect());
     }
     Ok(named)
 }

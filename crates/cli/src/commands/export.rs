@@ -5,7 +5,6 @@ use crate::commands::page::count;
 use crate::commands::read;
 use crate::output;
 use crate::session::Session;
-use neronet_home::filter::Filter;
 use neronet_home::view::View;
 use neronet_home::{HomeError, export, select};
 use std::fs::{self, OpenOptions};
@@ -30,7 +29,7 @@ pub(crate) fn export(session: &Session, words: &Export) -> Result<ExitCode, Home
     let snapshot = read::snapshot(session)?;
     let all = snapshot.views(&session.context);
     let project = read::project(session, &words.reach);
-    let only_filters = words.which.iter().all(|word| Filter::parse(word).is_ok());
+    let only_filters = words.which.iter().all(|word| select::matches(word));
     let views: Vec<&View<'_>> = match &words.which[..] {
         [] => all.iter().filter(|view| project.as_ref().is_none_or(|project| view.sweep.project == *project)).collect(),
         which if only_filters => select::matching(&all, which, project.as_deref(), session.now())?,

@@ -1,18 +1,20 @@
 //! `neronet ls`: runs as a table, or as JSON.
 
 use crate::args::Ls;
+use crate::commands::groups;
 use crate::commands::listing::{Listing, Wanted};
 use crate::commands::page::count;
 use crate::commands::read;
 use crate::output;
 use crate::session::Session;
-use neronet_home::listing::{self, assignment, duration, varying};
+use neronet_home::listing::{self, Part, assignment, duration, varying};
 use neronet_home::objective::{self, Telling, telling};
 use neronet_home::view::{Snapshot, View};
 use neronet_home::{HomeError, json, select};
 use neronet_model::settings::Objective;
 use neronet_model::size::grouped;
 use neronet_model::{Outcome, Run, State, UnixMs};
+use neronet_query::sort_keys;
 use neronet_report::{Align, Cell, Column, Style, Table, words};
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -28,6 +30,10 @@ pub(crate) fn ls(session: &Session, words: Ls) -> Result<ExitCode, HomeError> {
     if words.json {
         let (snapshot, notices) = read::snapshot_and_notices(session)?;
         notices.iter().for_each(|notice| output::notice(notice));
+        if let Some(by) = &words.group_by {
+            output::json(&groups::found(session, &snapshot, &words, by)?.json());
+            return Ok(ExitCode::SUCCESS);
+        }
         let found = Found::by(session, &snapshot, &words, words.limit)?;
         let listed = found.views.iter().map(|view| json::limited(json::listed(view), &words.fields)).collect();
         output::json(&Value::Array(listed));
@@ -39,6 +45,9 @@ pub(crate) fn ls(session: &Session, words: Ls) -> Result<ExitCode, HomeError> {
 
 pub(crate) fn listing(session: &Session, words: &Ls) -> Result<Listing, HomeError> {
     let (snapshot, mut notices) = read::snapshot_and_notices(session)?;
+    if let Some(by) = &words.group_by {
+        return groups::listing(session, &snapshot, words, by, notices);
+    }
     let found = Found::by(session, &snapshot, words, Some(words.limit.unwrap_or(SHOWN)))?;
     let Found { views, count: all, varying, sorted_by, project } = &found;
     if *all == 0 {
@@ -46,10 +55,11 @@ pub(crate) fn listing(session: &Session, words: &Ls) -> Result<Listing, HomeErro
         return Ok(Listing::nothing(notices));
     }
     let views: Vec<&View<'_>> = views.iter().collect();
-    let sort = words.sort.as_deref().map(|name| name.strip_prefix('-').unwrap_or(name));
+    let keys = words.sort.as_deref().map_or(Ok(Vec::new()), sort_keys)?;
+    let sort: Vec<&str> = keys.iter().map(|key| key.name.as_str()).collect();
     let (table, told) = if words.fields.is_empty() {
         let told = told(&views, sorted_by.clone());
-        (usual(session, &views, &told, varying, sort, words.trash), told)
+        (usual(session, &views, &told, varying, &sort, words.trash), told)
     } else {
         (chosen_fields(session, &views, &words.fields), Vec::new())
     };
@@ -78,31 +88,52 @@ impl<'a> Found<'a> {
     fn by(session: &Session, snapshot: &'a Snapshot, words: &Ls, limit: Option<usize>) -> Result<Found<'a>, HomeError> {
         let context = &session.context;
         let project = read::project(session, &words.reach);
-        if words.which.is_empty() && !words.trash && words.sort.is_none() {
+        if words.which.is_empty() && !words.trash && words.sort.is_none() && words.top.is_none() {
             // Of many runs only those are looked at that are shown.
             let runs: Vec<&Run> =
                 snapshot.runs().filter(|run| project.as_ref().is_none_or(|project| snapshot.is_of(run, project))).collect();
-            let newest = runs.len().saturating_sub(limit.unwrap_or(usize::MAX));
-            let views = snapshot.views_of(context, runs[newest..].iter().copied());
+            let until = runs.len().saturating_sub(words.offset);
+            let newest = until.saturating_sub(limit.unwrap_or(usize::MAX));
+            let views = snapshot.views_of(context, runs[newest..until].iter().copied());
             listing::check_fields(&views.iter().collect::<Vec<_>>(), &words.fields)?;
             let varying = listing::varying_of(runs.iter().map(|run| &run.params));
             return Ok(Found { views, count: runs.len(), varying, sorted_by: None, project });
         }
         let all = if words.trash { listing::trashed(context, snapshot) } else { snapshot.views(context) };
-        let mut views: Vec<&View<'_>> = match &words.which[..] {
-            [] if words.trash => all.iter().collect(),
-            [] => all.iter().filter(|view| project.as_ref().is_none_or(|project| view.sweep.project == *project)).collect(),
-            which => select::listed(snapshot, &all, which, project.as_deref(), session.now())?,
-        };
+        let mut views = asked_for(session, snapshot, &all, words)?;
         listing::check_fields(&views, &words.fields)?;
         let (count, varying) = (views.len(), varying(&views));
-        let sorted_by = listing::arrange(&mut views, words.sort.as_deref(), limit, session.now())?;
+        let best = words.top.filter(|_| words.sort.is_none() && count > 0).map(|_| best_first(&views)).transpose()?;
+        let part = Part { limit: words.top.or(limit), offset: words.offset, after: None };
+        let sorted_by = listing::arrange(&mut views, words.sort.as_deref().or(best.as_deref()), part, session.now())?;
         Ok(Found { views: views.into_iter().cloned().collect(), count, varying, sorted_by, project })
     }
 }
 
+/// All runs that the words name, or those of the project.
+pub(crate) fn asked_for<'v, 'a>(
+    session: &Session,
+    snapshot: &Snapshot,
+    all: &'v [View<'a>],
+    words: &Ls,
+) -> Result<Vec<&'v View<'a>>, HomeError> {
+    let project = read::project(session, &words.reach);
+    match &words.which[..] {
+        [] if words.trash => Ok(all.iter().collect()),
+        [] => Ok(all.iter().filter(|view| project.as_ref().is_none_or(|project| view.sweep.project == *project)).collect()),
+        which => select::listed(snapshot, all, which, project.as_deref(), session.now()),
+    }
+}
+
+/// The metric that tells most, as it is written to sort by.
+pub(crate) fn best_first(views: &[&View<'_>]) -> Result<String, HomeError> {
+    let first = telling(views).into_iter().next().filter(|first| first.goal.is_some());
+    let first = first.ok_or_else(|| HomeError::Words("--top: nothing says which of these runs are best; say --sort NAME".into()))?;
+    Ok(format!("\"{}\"", first.metric))
+}
+
 /// That nothing was found, and what there is.
-fn nothing(session: &Session, snapshot: &Snapshot, words: &Ls, project: Option<&str>) -> Vec<String> {
+pub(crate) fn nothing(session: &Session, snapshot: &Snapshot, words: &Ls, project: Option<&str>) -> Vec<String> {
     if !words.which.is_empty() {
         let all = if words.trash { listing::trashed(&session.context, snapshot) } else { snapshot.views(&session.context) };
         return words.which.iter().map(|word| select::nothing(&all, word, project, session.now())).collect();
@@ -179,7 +210,7 @@ pub(crate) fn state_unless_finished(view: &View<'_>) -> String {
 /// list is sorted by.
 const SPARE: [u8; 3] = [2, 1, 0];
 
-fn usual(session: &Session, views: &[&View<'_>], told: &[Telling], varying: &[String], sorted_by: Option<&str>, trash: bool) -> Table {
+fn usual(session: &Session, views: &[&View<'_>], told: &[Telling], varying: &[String], sorted_by: &[&str], trash: bool) -> Table {
     let several = |of: &dyn Fn(&View<'_>) -> String| views.iter().map(|view| of(view)).collect::<BTreeSet<_>>().len() > 1;
     let mut table = Table::default();
     let mut add = |column: Column, cell: &dyn Fn(&View<'_>) -> Cell| {
@@ -199,11 +230,14 @@ fn usual(session: &Session, views: &[&View<'_>], told: &[Telling], varying: &[St
     add(Column::left("state").whole(), &state);
     let mut names = varying.to_vec();
     // What the list is sorted by is shown, even where the runs have it in common.
-    let sorted_by = sorted_by.filter(|name| views.iter().any(|view| view.params.get(name).is_some()));
-    names.extend(sorted_by.filter(|name| names.iter().all(|known| known != name)).map(str::to_string));
+    for name in sorted_by.iter().filter(|name| views.iter().any(|view| view.params.get(name).is_some())) {
+        if names.iter().all(|known| known != name) {
+            names.push((*name).to_string());
+        }
+    }
     for name in names {
         let align = align(views.iter().filter_map(|view| Some(view.params.get(&name)?.number().is_some())));
-        let spare = if sorted_by == Some(name.as_str()) { SPARE[2] } else { SPARE[1] };
+        let spare = if sorted_by.contains(&name.as_str()) { SPARE[2] } else { SPARE[1] };
         add(Column::aligned(&name, align).spare(spare), &|view| {
             Cell::plain(view.params.get(&name).map(|value| words::one_line(&value.to_string(), LONG)).unwrap_or_default())
         });

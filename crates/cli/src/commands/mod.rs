@@ -8,6 +8,7 @@ pub(crate) mod compare;
 pub(crate) mod examined;
 pub(crate) mod export;
 pub(crate) mod followed;
+pub(crate) mod groups;
 pub(crate) mod init;
 pub(crate) mod learn;
 pub(crate) mod lines;

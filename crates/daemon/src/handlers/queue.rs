@@ -23,7 +23,7 @@ pub(crate) struct Queue {
 
 pub(crate) fn queue(served: &Served, words: Queue) -> Result<Listed, Refusal> {
     let (snapshot, _) = Snapshot::current(&served.context)?;
-    Ok(Listed::of(queue::listed(&served.context, &snapshot, words.limit.unwrap_or(usize::MAX)).into_iter()))
+    Ok(Listed::of(queue::listed(&served.context, &snapshot, words.limit.unwrap_or(usize::MAX)).into_iter(), None))
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]

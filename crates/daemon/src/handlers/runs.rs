@@ -3,10 +3,11 @@
 use crate::refusal::Refusal;
 use crate::routes::{Gives, JSON, Reply, TEXT};
 use crate::served::Served;
-use neronet_home::listing::{self, FIELDS};
+use neronet_home::grouped::grouped;
+use neronet_home::listing::{self, FIELDS, Part};
 use neronet_home::view::{Snapshot, View};
 use neronet_home::{HomeError, json, nearest, select};
-use neronet_model::number;
+use neronet_model::{RunId, UnixMs, number};
 use neronet_store::series::{self, Point, Window};
 use neronet_store::spool::{self, Chunk};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -27,20 +28,28 @@ pub(crate) struct List {
     /// Runs in the trash
     #[serde(default)]
     trash: bool,
-    /// A metric, a parameter, or one of created, started, ended, duration, state; -NAME turns the order round
+    /// Names with commas between them: a metric (best first), loss.min and its like, a parameter, or one of created, started, ended, duration, state; -NAME turns the order round
     sort: Option<String>,
-    /// At most so many: the newest, or sorted ones the first
+    /// At most so many: the newest, or with `sort` or `after` the first
     limit: Option<usize>,
+    /// So many are passed over
+    #[serde(default)]
+    offset: usize,
+    /// Only what comes behind the run with this number
+    after: Option<u64>,
     /// Only these keys, parameters and metrics
     #[serde(default)]
     fields: Vec<String>,
 }
 
 /// An array that was written run by run: values of 100,000 runs would take a hundred times their text.
-pub(crate) struct Listed(Vec<u8>);
+pub(crate) struct Listed {
+    body: Vec<u8>,
+    total: Option<usize>,
+}
 
 impl Listed {
-    pub(crate) fn of(all: impl Iterator<Item = Value>) -> Listed {
+    pub(crate) fn of(all: impl Iterator<Item = Value>, total: Option<usize>) -> Listed {
         let mut body = vec![b'['];
         for (at, one) in all.enumerate() {
             let comma = if at == 0 { "" } else { "," };
@@ -48,7 +57,7 @@ impl Listed {
             write!(body, "{comma}{one}").ok();
         }
         body.push(b']');
-        Listed(body)
+        Listed { body, total }
     }
 }
 
@@ -65,7 +74,7 @@ impl JsonSchema for Listed {
 
 impl Gives for Listed {
     fn reply(self) -> Reply {
-        Reply { media: JSON, body: self.0 }
+        Reply { media: JSON, body: self.body, total: self.total }
     }
 }
 
@@ -75,13 +84,79 @@ pub(crate) fn list(served: &Served, words: List) -> Result<Listed, Refusal> {
     let all = if words.trash { listing::trashed(context, &snapshot) } else { snapshot.views(context) };
     let now = context.now();
     let project = words.project.as_deref();
-    let mut views: Vec<&View<'_>> = match &words.which[..] {
-        [] => all.iter().filter(|view| project.is_none_or(|project| view.sweep.project == project)).collect(),
-        which => select::listed(&snapshot, &all, which, project, now)?,
-    };
+    let mut views = asked_for(&snapshot, &all, &words.which, project, now)?;
     listing::check_fields(&views, &words.fields)?;
-    listing::arrange(&mut views, words.sort.as_deref(), words.limit, now)?;
-    Ok(Listed::of(views.into_iter().map(|view| json::limited(json::listed(view), &words.fields))))
+    let total = views.len();
+    let part = Part { limit: words.limit, offset: words.offset, after: words.after.map(RunId) };
+    listing::arrange(&mut views, words.sort.as_deref(), part, now)?;
+    Ok(Listed::of(views.into_iter().map(|view| json::limited(json::listed(view), &words.fields)), Some(total)))
+}
+
+/// The runs that the words name, or all of the project.
+fn asked_for<'v, 'a>(
+    snapshot: &Snapshot,
+    all: &'v [View<'a>],
+    which: &[String],
+    project: Option<&str>,
+    now: UnixMs,
+) -> Result<Vec<&'v View<'a>>, HomeError> {
+    match which {
+        [] => Ok(all.iter().filter(|view| project.is_none_or(|project| view.sweep.project == project)).collect()),
+        which => select::listed(snapshot, all, which, project, now),
+    }
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Groups {
+    /// Runs as on the command line, or filters such as `state == failed and lr > 0.01`; none: all of them
+    #[serde(default)]
+    which: Vec<String>,
+    /// Names, tags, filters and `last` mean runs of this project alone; without `which`, its runs
+    project: Option<String>,
+    /// Parameters whose values runs of a group have in common, with commas between them
+    by: String,
+    /// Metrics, such as loss or loss.min (default: those that tell most)
+    #[serde(default)]
+    metric: Vec<String>,
+    /// Names as in `by`, runs, a metric (its mean, best first), or mean, sd, min, max, median, low, high of the first metric, METRIC:sd of another; -NAME turns the order round
+    sort: Option<String>,
+    /// At most so many
+    limit: Option<usize>,
+    /// So many are passed over
+    #[serde(default)]
+    offset: usize,
+}
+
+/// Groups of runs.
+pub(crate) struct GroupsOfRuns {
+    found: Value,
+    total: usize,
+}
+
+impl JsonSchema for GroupsOfRuns {
+    fn schema_name() -> Cow<'static, str> {
+        "Groups".into()
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"type": "array", "items": {"type": "object", "properties": {"by": true, "runs": true, "metrics": true}}})
+    }
+}
+
+impl Gives for GroupsOfRuns {
+    fn reply(self) -> Reply {
+        Reply { total: Some(self.total), ..Reply::json(&self.found) }
+    }
+}
+
+pub(crate) fn groups(served: &Served, words: Groups) -> Result<GroupsOfRuns, Refusal> {
+    let context = &served.context;
+    let (snapshot, _) = Snapshot::current(context)?;
+    let all = snapshot.views(context);
+    let views = asked_for(&snapshot, &all, &words.which, words.project.as_deref(), context.now())?;
+    let part = Part { limit: words.limit, offset: words.offset, after: None };
+    let found = grouped(&views, &words.by, &words.metric, words.sort.as_deref(), part, context.now())?;
+    Ok(GroupsOfRuns { found: found.json(), total: found.total })
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -175,7 +250,7 @@ impl JsonSchema for Points {
 
 impl Gives for Points {
     fn reply(self) -> Reply {
-        Reply { media: JSON, body: self.0 }
+        Reply { media: JSON, body: self.0, total: None }
     }
 }
 
@@ -302,7 +377,7 @@ impl JsonSchema for Text {
 impl Gives for Text {
     const MEDIA: &'static str = TEXT;
     fn reply(self) -> Reply {
-        Reply { media: TEXT, body: self.0 }
+        Reply { media: TEXT, body: self.0, total: None }
     }
 }
 
