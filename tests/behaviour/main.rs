@@ -5,6 +5,7 @@ mod adversity;
 mod api;
 mod building;
 mod capture;
+mod curves;
 mod daemon;
 mod data;
 mod declared;

@@ -224,3 +224,133 @@ fn take_from(position: &mut Position, name: &str) -> u64 {
     let found = position.iter().position(|(known, _)| known == name);
     found.map_or(0, |i| position.swap_remove(i).1)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::series::{self, Point};
+    use neronet_model::Millis;
+    use neronet_model::row::Values;
+    use std::io::Write;
+    use std::ops::Range;
+    use std::path::PathBuf;
+
+    struct World {
+        folder: tempfile::TempDir,
+    }
+
+    impl World {
+        fn new() -> World {
+            World { folder: tempfile::tempdir().expect("a folder") }
+        }
+
+        fn run(&self) -> PathBuf {
+            self.folder.path().join("run")
+        }
+
+        fn stored(&self) -> PathBuf {
+            self.folder.path().join("cache/run.series")
+        }
+
+        fn segment(&self, attempt: u64, generation: u32) -> PathBuf {
+            self.run().join(format!("attempts/{attempt}/metrics.{generation}.jsonl"))
+        }
+
+        /// Adds rows, each of 300 bytes, to a segment.
+        fn tell(&self, attempt: u64, generation: u32, steps: Range<i64>) {
+            let path = self.segment(attempt, generation);
+            std::fs::create_dir_all(path.parent().expect("in a folder")).expect("made");
+            let mut out = OpenOptions::new().append(true).create(true).open(path).expect("opens");
+            let mut lines = String::new();
+            for step in steps {
+                let m = Values(vec![("loss".into(), 1.0 / (step + attempt as i64) as f64), ("acc".into(), (step % 97) as f64)]);
+                let src = format!("f:{}", "p".repeat(200));
+                let row = Row { t: Millis(step as u64 * 3), src, at: step as u64, step: Some(step), m, ..Row::default() };
+                lines += &(serde_json::to_string(&row).expect("serialises") + "\n");
+            }
+            out.write_all(lines.as_bytes()).expect("written");
+        }
+
+        /// Every point, read with the projection and without; they must be the same.
+        fn agree(&self, when: &str) -> Vec<Point> {
+            let with = series::of_run(&self.run(), Some(&self.stored()), None).expect("reads");
+            let without = series::of_run(&self.run(), None, None).expect("reads");
+            assert!(with == without, "with the projection other points are read {when}");
+            with["loss"].points.clone()
+        }
+
+        fn stored_bytes(&self) -> u64 {
+            std::fs::metadata(self.stored()).map_or(0, |known| known.len())
+        }
+    }
+
+    const MUCH: i64 = FEW_BYTES as i64 / 250;
+
+    #[test]
+    fn what_is_new_is_read_on_whatever_became_of_the_spool() {
+        let world = World::new();
+        world.tell(1, 1, 1..100);
+        assert_eq!(world.agree("of few points").len(), 99);
+        assert_eq!(world.stored_bytes(), 0, "of few points nothing is stored");
+        world.tell(1, 1, 100..MUCH);
+        assert_eq!(world.agree("of many").len() as i64, MUCH - 1);
+        let first = world.stored_bytes();
+        assert!(first > 0, "many are stored");
+        world.tell(1, 1, MUCH..MUCH + 10);
+        world.agree("after some more");
+        assert_eq!(world.stored_bytes(), first, "some more are read each time");
+        world.tell(1, 2, MUCH + 10..2 * MUCH);
+        world.agree("after another generation");
+        assert!(world.stored_bytes() > first, "that many more are stored too");
+        world.tell(2, 1, 50..MUCH);
+        assert_eq!(world.agree("after an attempt from scratch").len() as i64, MUCH - 50);
+        world.tell(1, 1, 2 * MUCH..2 * MUCH + 1);
+        world.agree("after an earlier attempt was completed");
+        std::fs::write(world.segment(1, 1), "").expect("written");
+        world.agree("after a segment became shorter");
+        std::fs::remove_file(world.segment(1, 2)).expect("removed");
+        world.agree("after a segment went");
+        std::fs::remove_dir_all(world.run().join("attempts/2")).expect("removed");
+        std::fs::create_dir_all(world.run().join("attempts/2")).expect("made");
+        assert!(series::of_run(&world.run(), Some(&world.stored()), None).expect("reads").is_empty());
+    }
+
+    #[test]
+    fn a_damaged_projection_is_made_anew_wherever_it_is_damaged() {
+        let world = World::new();
+        world.tell(1, 1, 1..MUCH);
+        world.agree("at first");
+        let whole = std::fs::read(world.stored()).expect("stored");
+        assert!(whole.len() > 4 * 512, "{} bytes", whole.len());
+        for at in (0..whole.len()).step_by(512) {
+            let mut damaged = whole.clone();
+            damaged[at] ^= 0x55;
+            std::fs::write(world.stored(), &damaged).expect("written");
+            world.agree(&format!("with byte {at} changed"));
+            std::fs::write(world.stored(), &whole[..at]).expect("written");
+            world.agree(&format!("cut at byte {at}"));
+        }
+        std::fs::write(world.stored(), [whole.clone(), vec![0; 4096]].concat()).expect("written");
+        world.agree("with zeros behind it");
+    }
+
+    #[test]
+    fn where_nothing_can_be_stored_all_is_read() {
+        let world = World::new();
+        world.tell(1, 1, 1..MUCH);
+        std::fs::write(world.folder.path().join("cache"), "a file where the folder is to be").expect("written");
+        assert_eq!(world.agree("without a cache").len() as i64, MUCH - 1);
+    }
+
+    #[test]
+    fn only_one_process_stores_and_the_others_read() {
+        let world = World::new();
+        world.tell(1, 1, 1..MUCH);
+        let writer = Writer::take(&world.stored(), false).expect("nobody else stores");
+        assert_eq!(world.agree("while another process stores").len() as i64, MUCH - 1);
+        assert_eq!(world.stored_bytes(), 0);
+        drop(writer);
+        world.agree("when it is done");
+        assert!(world.stored_bytes() > 0);
+    }
+}
