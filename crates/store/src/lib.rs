@@ -11,6 +11,9 @@ pub mod frame;
 pub mod history;
 pub mod home;
 pub mod journal;
+pub mod lines;
+pub mod seal;
+pub mod sealed;
 pub mod series;
 pub mod spool;
 

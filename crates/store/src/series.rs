@@ -5,6 +5,7 @@
 
 use crate::earlier;
 use crate::error::StoreError;
+use crate::lines::Damage;
 use crate::spool;
 use neronet_model::event::{By, Extent};
 use neronet_model::row::Steps;
@@ -36,14 +37,21 @@ pub struct Series {
 
 /// All series of a run by name. `only` limits them to one metric.
 pub fn of_run(run_folder: &Path, only: Option<&str>) -> Result<BTreeMap<String, Series>, StoreError> {
+    Ok(with_damage(run_folder, only)?.0)
+}
+
+/// The same, with what of the rows cannot be read.
+pub fn with_damage(run_folder: &Path, only: Option<&str>) -> Result<(BTreeMap<String, Series>, Damage), StoreError> {
     let mut all = Joined::default();
+    let mut damage = Damage::default();
     for n in spool::attempts_of(run_folder)? {
         let folder = run_folder.join("attempts").join(n.to_string());
         let attempt = spool::attempt(&folder, n)?;
         all.begin(n, attempt.resumes, attempt.begun.unwrap_or(UnixMs(0)));
-        spool::rows(&folder, |row| all.add(&row, only))?;
+        let found = spool::rows(&folder, |row| all.add(&row, only))?;
+        damage += if attempt.end.is_some() { found.of_ended() } else { found };
     }
-    Ok(all.series)
+    Ok((all.series, damage))
 }
 
 /// The fold itself: attempts in order, rows in order.
