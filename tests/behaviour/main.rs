@@ -20,6 +20,7 @@ mod preflight;
 mod queueing;
 mod requests;
 mod resume;
+mod sealing;
 mod secrets;
 mod sets;
 mod sheets;

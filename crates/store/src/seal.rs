@@ -85,7 +85,7 @@ pub fn attempt(folder: &Path, go_on: &dyn Fn() -> bool) -> Result<Sealing, Store
     });
     for (name, original) in recorded.chain([(WRITTEN_BY_SCRIPTS.to_string(), None)]) {
         let path = folder.join(&name);
-        if original.is_some() && spool::numbers_of(&name).is_none() {
+        if original.is_some() && (spool::numbers_of(&name).is_none() || name.contains('/')) {
             sealing.differs.push(Differs { name, why: "no segment has such a name".into() });
             continue;
         }
@@ -111,12 +111,17 @@ pub fn attempt(folder: &Path, go_on: &dyn Fn() -> bool) -> Result<Sealing, Store
 fn lock(folder: &Path) -> Result<Option<Flock<File>>, StoreError> {
     let path = folder.join(spool::LAUNCH);
     // To be held over a network it must be open for writing.
-    let file = OpenOptions::new().write(true).open(&path).map_err(StoreError::io("open", &path))?;
-    match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
-        Ok(lock) => Ok(Some(lock)),
-        Err((_, Errno::EWOULDBLOCK)) => Ok(None),
-        Err((_, errno)) => Err(StoreError::io("lock", &path)(errno.into())),
+    let mut file = OpenOptions::new().write(true).open(&path).map_err(StoreError::io("open", &path))?;
+    // Somebody who looks whether it is held holds it for that moment.
+    for _ in 0..5 {
+        match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+            Ok(lock) => return Ok(Some(lock)),
+            Err((back, Errno::EWOULDBLOCK)) => file = back,
+            Err((_, errno)) => return Err(StoreError::io("lock", &path)(errno.into())),
+        }
+        std::thread::sleep(Duration::from_millis(10));
     }
+    Ok(None)
 }
 
 /// The segments that the end of the attempt names; `None` where it has not ended.

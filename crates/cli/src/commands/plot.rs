@@ -123,7 +123,9 @@ pub(crate) struct Curve {
 }
 
 pub(crate) fn curve(session: &Session, view: &View<'_>, metric: &str, x: &str) -> Result<Curve, HomeError> {
-    let found = series::of_run(&session.context.home.run(view.run.id), Some(metric))?.remove(metric).unwrap_or_default();
+    let (mut all, damage) = series::with_damage(&session.context.home.run(view.run.id), Some(metric))?;
+    damage.notice(&format!("the metrics of run {}", view.run.id)).iter().for_each(|notice| output::notice(notice));
+    let found = all.remove(metric).unwrap_or_default();
     let began = view.started.map_or(0, |at| at.0);
     let place = |point: &Point| match x {
         "epoch" => point.epoch,
