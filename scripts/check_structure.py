@@ -12,6 +12,7 @@ ONLY_IN = {
     "resvg": (["report"], "it renders pictures; its code and build time belong to reports alone"),
     "quick-xml": (["sheet"], "only spreadsheets are XML"),
     "rust_xlsxwriter": (["sheet"], "only spreadsheets are written with it"),
+    "zstd": (["store"], "only sealed segments are compressed with it; it is C, and has one door"),
     "zip": (["sheet"], "only spreadsheets are archives; opening them takes care that is written once"),
     "pco": (["series"], "only columns of numbers are packed with it"),
     "hyper": (["daemon"], "only the daemon answers requests"),

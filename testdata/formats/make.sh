@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Makes a small home by the real binary, one sample of each format: `make.sh NERONET FOLDER [language]`, once for a version of the
-# formats; with `language` one that holds what a specification may say beyond parameters (testdata/formats/1-language).
+# Makes a small home by the real binary, one sample of each format: `make.sh NERONET FOLDER [language|sealed]`, once for a version of
+# the formats; with `language` one that holds what a specification may say beyond parameters (testdata/formats/1-language), with
+# `sealed` one whose run is sealed (testdata/formats/1-sealed).
 # What it holds is checked by crates/store/tests/formats.rs. Run it under a neutral host name and user, as
 #   unshare --uts sh -c 'hostname host; setpriv --reuid 65534 --regid 65534 --clear-groups testdata/formats/make.sh …'
 set -euo pipefail
@@ -10,7 +11,7 @@ SCRATCH=/tmp/neronet-sample
 rm -rf "$SCRATCH" && mkdir -p "$SCRATCH/bin" "$SCRATCH/project"
 for program in sh sleep cat mv git; do ln -s "$(command -v "$program")" "$SCRATCH/bin/$program"; done
 
-neronet() { /usr/bin/env -i HOME="$SCRATCH" PATH="$SCRATCH/bin" NERONET_HOME="$SCRATCH/home" LC_ALL=C.UTF-8 "$BINARY" "$@"; }
+neronet() { /usr/bin/env -i HOME="$SCRATCH" PATH="$SCRATCH/bin" NERONET_HOME="$SCRATCH/home" NERONET_SEAL_AFTER=0 LC_ALL=C.UTF-8 "$BINARY" "$@"; }
 
 cd "$SCRATCH/project"
 language() {
@@ -58,6 +59,30 @@ END
     # Runs 1 and 2 with a step each, run 3 after the better one; run 4 is a row.
     neronet run --quiet || [ $? = 1 ]
     neronet run --quiet rows.csv
+}
+
+# Two attempts of run 1, of which the daemon seals what is large enough.
+sealed() {
+    cat >train.sh <<'END'
+first=1
+if [ -e half ]; then first=101; fi
+epoch=$first
+while [ $epoch -le 200 ]; do
+    echo "epoch $epoch/200 loss 0.$((10000 - 7 * epoch)) and what else there is to say"
+    echo "{\"epoch\": $epoch, \"accuracy\": 0.$((1000 + epoch)), \"lr\": 0.001}" >>"$NERONET_METRICS"
+    if [ $epoch = 100 ] && [ $first = 1 ]; then echo half >half.new && mv half.new half; exit 3; fi
+    epoch=$((epoch + 1))
+done
+END
+    printf 'command = "sh train.sh"\n[checkpoints]\npaths = ["half"]\n[resume]\nautomatic = true\n' >neronet.toml
+    neronet run --quiet || [ $? = 1 ]
+    neronet resume 1 --quiet
+    neronet serve --background
+    for n in 1 2; do
+        attempt=$SCRATCH/home/runs/1/attempts/$n
+        until [ ! -e "$attempt/metrics.1.jsonl" ] && [ ! -e "$attempt/output.1.0.jsonl" ] && [ ! -e "$attempt/metrics-in.jsonl" ]; do sleep 0.1; done
+    done
+    neronet down
 }
 
 runs() {
@@ -149,5 +174,7 @@ mkdir -p "$OUT"
 cp -r "$SCRATCH/home/." "$OUT/"
 # Environments are their owner's alone; one shows the format.
 find "$OUT/private" -type f ! -name sweep-1.environ -delete
+# What a daemon left is none of the formats.
+rm -f "$OUT"/daemon.log "$OUT"/daemon.lock "$OUT"/queue.json
 # The machine itself is nobody's business; nothing is hashed over these.
 sed -i -E 's/("kernel": )"[^"]*"/\1"6.1.0-18-amd64"/; s/("cpu": )"[^"]*"/\1"A processor"/' "$OUT"/sweeps/*.json

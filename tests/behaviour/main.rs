@@ -22,6 +22,7 @@ mod preflight;
 mod queueing;
 mod requests;
 mod resume;
+mod sealing;
 mod secrets;
 mod sets;
 mod sheets;

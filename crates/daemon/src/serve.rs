@@ -6,15 +6,19 @@ use crate::notice::{self, Found, Notice};
 use crate::served::{Lister, Served};
 use crate::{log, server, socket, token};
 use neronet_home::control::Control;
+use neronet_home::sealing::Sealer;
 use neronet_home::seat::{self, Seat};
 use neronet_home::{Context, HomeError};
+use neronet_model::launch::{Courtesy, DiskTurn};
 use neronet_store::files;
 use neronet_store::follow::Watch;
 use neronet_store::{Home, StoreError};
+use neronet_supervise::os::courtesy;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
+use std::cell::Cell;
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixListener;
@@ -34,6 +38,8 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 const AGAIN: Duration = Duration::from_secs(10);
 /// Changes of home that come closer than this are told together.
 const TOGETHER: Duration = Duration::from_millis(25);
+/// So long nobody must have decided or learned anything for attempts to be sealed.
+const CALM: Duration = Duration::from_secs(2);
 /// Threads that read and write for requests, and what their stacks may be.
 const THREADS: usize = 4;
 const STACK: usize = 1 << 20;
@@ -90,7 +96,8 @@ where
         };
         thread("queue", work)
     };
-    let run = keeper.and_then(|()| {
+    let sealer = Arc::clone(&served);
+    let run = keeper.and_then(|()| thread("seal", move || seal(&sealer))).and_then(|()| {
         ready(&served.notice);
         answer(&served, listener, tcp.map(|(listener, _)| listener), signals, &wanted)
     });
@@ -152,6 +159,36 @@ fn keep_on(served: &Served, keep: impl Fn(&Context, &Control) -> Result<(), Home
             }
         }
         served.control.wait(AGAIN);
+    }
+}
+
+/// Seals what rests, for as long as we live. After everybody else on this machine, and not while anything happens at home.
+fn seal(served: &Served) {
+    courtesy::stand_back(Courtesy { nice: 19, disk: Some(DiskTurn::Idle) });
+    let control = &served.control;
+    let seen = Cell::new(None);
+    let calm = || {
+        while !control.leaving() {
+            let changes = Some(*served.changes.borrow());
+            if seen.replace(changes) == changes {
+                return true;
+            }
+            control.wait(CALM);
+        }
+        false
+    };
+    let mut sealer = Sealer::new(&served.context);
+    let mut trouble = None;
+    loop {
+        control.wait(sealer.patience());
+        if control.leaving() {
+            return;
+        }
+        let found = sealer.seal(&served.context, &calm, &log::say).err().map(|e| e.to_string());
+        if let Some(found) = found.as_ref().filter(|found| trouble.as_ref() != Some(*found)) {
+            log::say(&format!("nothing is sealed, records stay as they are: {found}"));
+        }
+        trouble = found;
     }
 }
 

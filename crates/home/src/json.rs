@@ -104,7 +104,7 @@ pub fn wishes(wishes: &Wishes, not_before: Value) -> Value {
 pub fn shown(context: &Context, view: &View<'_>) -> Value {
     let frozen = Frozen::of(context, view.run.id);
     let world: World = files::read_json(&world_file(context, view.run.sweep)).ok().flatten().unwrap_or_default();
-    let attempts = attempts(context, view);
+    let attempts = examined(context, view);
     let left = left(context, view);
     let mut config = BTreeMap::new();
     attempts.iter().for_each(|attempt| config.extend(attempt.config.clone()));
@@ -207,6 +207,19 @@ pub fn attempts(context: &Context, view: &View<'_>) -> Vec<Attempt> {
     attempts.iter_mut().for_each(masked::attempt);
     attempts
 }
+
+/// The same, with a word on what of their rows and output cannot be read; of very much only what is known without reading it.
+pub fn examined(context: &Context, view: &View<'_>) -> Vec<Attempt> {
+    let mut attempts = attempts(context, view);
+    for attempt in attempts.iter_mut().filter(|attempt| attempt.end.is_some()) {
+        let damage = spool::damage(&context.home.attempt(view.run.id, attempt.n), MOST_EXAMINED);
+        attempt.notices.extend(damage.unwrap_or_default());
+    }
+    attempts
+}
+
+/// Takes a third of a second.
+const MOST_EXAMINED: u64 = 64 << 20;
 
 /// Every step of a run, with the attempt that carried it out: of each the last, as far as what is there goes on from that.
 pub fn steps(attempts: &[Attempt]) -> Vec<(&Attempt, &Step)> {

@@ -38,6 +38,7 @@ pub mod queue;
 pub mod reconcile;
 mod recover;
 pub mod same;
+pub mod sealing;
 pub mod seat;
 mod secrets;
 pub mod select;

@@ -2,6 +2,8 @@
 //! over each metric, and points and drawings are read back from these. Between `model`, whose rows come in, and `store`, which has the
 //! files. Pure: rows and bytes in, bytes and points out.
 
+use serde::{Deserialize, Serialize};
+
 mod bucket;
 mod column;
 mod fold;
@@ -16,8 +18,18 @@ pub use point::Point;
 pub use series::{Recorded, Series, Window};
 pub use stored::{Bytes, Chunk, Head};
 
-/// How far the segments of an attempt are read: their names, and the byte behind the last line of each.
-pub type Position = Vec<(String, u64)>;
+/// How far the segments of an attempt are read.
+pub type Position = Vec<Until>;
+
+/// A segment, as far as it is read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Until {
+    pub segment: String,
+    /// The byte behind the last whole line.
+    pub to: u64,
+    /// What there was of it, a torn line at its end counted in.
+    pub length: u64,
+}
 
 /// Bytes that are no block, or not that of which the head tells. To be made anew from the spool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -40,6 +40,8 @@ pub struct Head {
     pub attempt: AttemptNo,
     /// How far the spool is read with this block.
     pub position: Position,
+    /// Lines and bytes that were passed over since the block before, as nobody can read them.
+    pub lost: (u64, u64),
     pub(crate) steps: Steps,
     pub(crate) passed_after: Option<i64>,
     passed: Option<i64>,
@@ -82,9 +84,9 @@ fn placed<R>(body: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>) -> R) -> (Plac
 }
 
 impl Block {
-    /// The bytes to be appended to a file of that length, and their head. `None` where it has no rows.
-    pub fn encode(&self, position: Position, at: u64) -> Option<(Vec<u8>, Head)> {
-        if self.rows.t.is_empty() {
+    /// The bytes to be appended to a file of that length, and their head. `None` where there is nothing to tell.
+    pub fn encode(&self, position: Position, lost: (u64, u64), at: u64) -> Option<(Vec<u8>, Head)> {
+        if self.rows.t.is_empty() && lost == (0, 0) {
             return None;
         }
         let mut body = Vec::new();
@@ -95,6 +97,7 @@ impl Block {
         let head = Head {
             attempt: self.attempt,
             position,
+            lost,
             steps: self.steps.clone(),
             passed_after: self.rows.steps.values.last().copied().or(self.rows.passed),
             passed: self.rows.passed,

@@ -11,7 +11,10 @@ pub mod frame;
 pub mod history;
 pub mod home;
 pub mod journal;
+pub mod lines;
 pub mod recording;
+pub mod seal;
+pub mod sealed;
 pub mod series;
 pub mod spool;
 

@@ -6,9 +6,10 @@
 
 use crate::error::StoreError;
 use crate::files;
+use crate::lines::{self, Damage};
 use crate::spool::{self, Segments};
 use neronet_model::{AttemptNo, Row, UnixMs};
-use neronet_series::{Block, Bytes, Damaged, Fold, Head, Position, Recorded};
+use neronet_series::{Block, Bytes, Damaged, Fold, Head, Position, Recorded, Until};
 use nix::fcntl::{Flock, FlockArg};
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
@@ -24,6 +25,7 @@ pub struct Recording {
     stored: Stored,
     heads: Vec<Head>,
     rest: Vec<Block>,
+    damage: Damage,
 }
 
 /// The file of the projection, if there is one.
@@ -49,6 +51,7 @@ struct Told {
     n: AttemptNo,
     resumes: bool,
     begun: UnixMs,
+    ended: bool,
     segments: Segments,
 }
 
@@ -65,7 +68,7 @@ impl Recording {
         let known = stored.and_then(|path| File::open(path).ok());
         let heads = known.as_ref().map_or_else(Vec::new, |file| heads_of(file).0);
         let unread = unread(&told, &heads)?;
-        let mut recording = Recording { stored: Stored(known), heads, attempts: Vec::new(), rest: Vec::new() };
+        let mut recording = Recording { stored: Stored(known), heads, attempts: Vec::new(), rest: Vec::new(), damage: Damage::default() };
         if unread.is_some_and(|bytes| bytes < FEW_BYTES) {
             recording.fold(&told, None)?;
             return Ok(recording);
@@ -91,34 +94,48 @@ impl Recording {
         Recorded { attempts: &self.attempts, file: &self.stored, heads: &self.heads, rest: &self.rest }
     }
 
+    /// What of the rows cannot be read.
+    pub fn damage(&self) -> Damage {
+        self.damage
+    }
+
     /// Reads on in the spools, behind what is stored.
     fn fold(&mut self, told: &[Told], mut writer: Option<&mut Writer>) -> Result<(), StoreError> {
         let (mut fold, mut row) = (Fold::default(), Row::default());
         for attempt in told {
             self.attempts.push((attempt.n, attempt.resumes));
             fold.begin(attempt.n, attempt.resumes, attempt.begun);
-            let mut position = Position::new();
+            let (mut position, mut lost) = (Position::new(), (0, 0));
             for head in self.heads.iter().filter(|head| head.attempt == attempt.n) {
                 fold.go_on(head);
                 position.clone_from(&head.position);
+                self.damage += Damage { lines: head.lost.0, bytes: head.lost.1, tail: 0 };
             }
-            for path in attempt.segments.of_kind("metrics") {
-                let name = name_of(path);
-                let mut at = take_from(&mut position, &name);
-                spool::lines(path, at, |line| {
-                    at += line.len() as u64 + 1;
-                    if row.read(line) {
+            let mut segments = attempt.segments.of_kind("metrics").peekable();
+            while let Some(path) = segments.next() {
+                let segment = name_of(path);
+                let from = take(&mut position, &segment).map_or(0, |until| until.to);
+                let mut behind = from;
+                let (to, found) = lines::placed(path, from, |line, at| {
+                    // Between lines alone: what a damaged one holds may be several rows.
+                    if fold.is_full() && at > behind {
+                        let until = Until { segment: segment.clone(), to: behind, length: behind };
+                        self.keep(fold.cut(), position.iter().cloned().chain([until]).collect(), (0, 0), &mut writer);
+                    }
+                    behind = at;
+                    let known = row.read(line);
+                    if known {
                         fold.add(&row);
                     }
-                    if fold.is_full() {
-                        let until_here = position.iter().cloned().chain([(name.clone(), at)]).collect();
-                        self.keep(fold.cut(), until_here, &mut writer);
-                    }
+                    known
                 })?;
-                position.push((name, at));
+                position.push(Until { segment, to, length: to + found.tail });
+                lost = (lost.0 + found.lines, lost.1 + found.bytes);
+                // Nobody writes a segment that has another behind it.
+                self.damage += if segments.peek().is_some() || attempt.ended { found.of_ended() } else { found };
             }
-            if !fold.is_empty() {
-                self.keep(fold.cut(), position, &mut writer);
+            if !fold.is_empty() || lost != (0, 0) {
+                self.keep(fold.cut(), position, lost, &mut writer);
             }
         }
         if let Some(writer) = writer {
@@ -128,9 +145,9 @@ impl Recording {
     }
 
     /// Stores a block, or keeps it in memory where that cannot be done, and all behind it.
-    fn keep(&mut self, block: Block, position: Position, writer: &mut Option<&mut Writer>) {
+    fn keep(&mut self, block: Block, position: Position, lost: (u64, u64), writer: &mut Option<&mut Writer>) {
         if let Some(open) = writer
-            && let Some((frame, head)) = block.encode(position, open.end)
+            && let Some((frame, head)) = block.encode(position, lost, open.end)
         {
             if open.append(&frame).is_some() {
                 self.heads.push(head);
@@ -186,7 +203,8 @@ fn told(run_folder: &Path) -> Result<Vec<Told>, StoreError> {
         let folder = run_folder.join("attempts").join(n.to_string());
         let segments = Segments::of(&folder)?;
         let attempt = spool::attempt(&folder, n)?;
-        Ok(Told { n, resumes: attempt.resumes, begun: attempt.begun.unwrap_or(UnixMs(0)), segments })
+        let begun = attempt.begun.unwrap_or(UnixMs(0));
+        Ok(Told { n, resumes: attempt.resumes, begun, ended: attempt.end.is_some(), segments })
     };
     spool::attempts_of(run_folder)?.into_iter().map(told).collect()
 }
@@ -199,8 +217,7 @@ fn unread(told: &[Told], heads: &[Head]) -> Result<Option<u64>, StoreError> {
         let mut position = last.map_or_else(Position::new, |head| head.position.clone());
         let mut unread = 0;
         for path in attempt.segments.of_kind("metrics") {
-            let length = std::fs::metadata(path).map_err(StoreError::io("look at", path))?.len();
-            match length.checked_sub(take_from(&mut position, &name_of(path))) {
+            match spool::length(path)?.checked_sub(take(&mut position, &name_of(path)).map_or(0, |until| until.length)) {
                 Some(more) => unread += more,
                 None => return Ok(None),
             }
@@ -219,10 +236,10 @@ fn name_of(segment: &Path) -> String {
     segment.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned())
 }
 
-/// Takes out where a segment is to be read from.
-fn take_from(position: &mut Position, name: &str) -> u64 {
-    let found = position.iter().position(|(known, _)| known == name);
-    found.map_or(0, |i| position.swap_remove(i).1)
+/// Takes out how far a segment is read.
+fn take(position: &mut Position, segment: &str) -> Option<Until> {
+    let found = position.iter().position(|until| until.segment == segment)?;
+    Some(position.swap_remove(found))
 }
 
 #[cfg(test)]

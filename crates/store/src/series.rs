@@ -1,6 +1,7 @@
 //! Series: the points of one metric of one run, joined over its attempts, and what a chart shows of them.
 
 use crate::error::StoreError;
+use crate::lines::Damage;
 use crate::recording::Recording;
 use neronet_model::event::Extent;
 use neronet_series::Damaged;
@@ -19,6 +20,11 @@ pub struct Series {
 
 /// All series of a run by name. `only` limits them to one metric; `stored` is where the run's projection is, or may be made.
 pub fn of_run(run_folder: &Path, stored: Option<&Path>, only: Option<&str>) -> Result<BTreeMap<String, Series>, StoreError> {
+    Ok(with_damage(run_folder, stored, only)?.0)
+}
+
+/// The same, with what of the rows cannot be read.
+pub fn with_damage(run_folder: &Path, stored: Option<&Path>, only: Option<&str>) -> Result<(BTreeMap<String, Series>, Damage), StoreError> {
     read(run_folder, stored, |recording| {
         let recorded = recording.recorded();
         let mut all = BTreeMap::new();
@@ -31,7 +37,7 @@ pub fn of_run(run_folder: &Path, stored: Option<&Path>, only: Option<&str>) -> R
                 all.insert(name.to_string(), found);
             }
         }
-        Ok(all)
+        Ok((all, recording.damage()))
     })
 }
 

@@ -1,15 +1,17 @@
 //! An attempt's folder, read: its launch, its events folded to an `Attempt`, its rows, its output.
-//! Only whole lines are believed; what cannot be parsed is counted and passed over.
+//! Only whole lines are believed; what cannot be parsed is counted and passed over. Segments have the same names, sealed or not.
 
 use crate::error::StoreError;
 use crate::files;
+use crate::lines::{self, Damage};
+use crate::seal::{UNSEALED, Unsealed};
+use crate::sealed;
 use neronet_model::launch::Launch;
 use neronet_model::left::Left;
 use neronet_model::{Attempt, AttemptNo, Row, Stamped};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use std::fs::File;
-use std::io::{BufRead, BufReader, ErrorKind};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 pub const LAUNCH: &str = "launch.json";
@@ -42,6 +44,8 @@ pub fn raw(folder: &Path, stream: &str) -> PathBuf {
 pub struct Segments {
     /// By kind, generation and piece.
     found: Vec<(String, u64, u64, PathBuf)>,
+    /// Some could not be sealed.
+    unsealed: bool,
 }
 
 impl Segments {
@@ -51,15 +55,24 @@ impl Segments {
             Err(e) if e.kind() == ErrorKind::NotFound => return Ok(Segments::default()),
             Err(source) => return Err(StoreError::Io { doing: "read", path: folder.to_path_buf(), source }),
         };
-        let mut found = Vec::new();
+        let mut segments = Segments::default();
         for entry in entries {
             let entry = entry.map_err(StoreError::io("read", folder))?;
-            if let Some((kind, generation, piece)) = entry.file_name().to_str().and_then(numbers_of) {
-                found.push((kind.to_string(), generation, piece, entry.path()));
+            let name = entry.file_name();
+            let Some(name) = name.to_str().map(|name| name.strip_suffix(sealed::ENDING).unwrap_or(name)) else { continue };
+            segments.unsealed |= name == UNSEALED;
+            if let Some((kind, generation, piece)) = numbers_of(name) {
+                segments.found.push((kind.to_string(), generation, piece, folder.join(name)));
             }
         }
-        found.sort();
-        Ok(Segments { found })
+        segments.found.sort();
+        // One that is just being sealed is there twice.
+        segments.found.dedup();
+        Ok(segments)
+    }
+
+    pub fn all(&self) -> impl Iterator<Item = &Path> {
+        self.found.iter().map(|(.., path)| path.as_path())
     }
 
     /// Those of one kind (`events`, `metrics`, `output`) by generation, then piece.
@@ -68,24 +81,24 @@ impl Segments {
     }
 
     /// Every row, in the order in which they were recorded.
-    pub fn rows(&self, each: impl FnMut(Row)) -> Result<(), StoreError> {
-        self.parsed("metrics", each)
+    pub fn rows(&self, each: impl FnMut(Row)) -> Result<Damage, StoreError> {
+        self.typed("metrics", each)
     }
 
     /// Every chunk of output, in the order in which they were recorded.
-    pub fn output(&self, each: impl FnMut(Chunk)) -> Result<(), StoreError> {
-        self.parsed("output", each)
+    pub fn output(&self, each: impl FnMut(Chunk)) -> Result<Damage, StoreError> {
+        self.typed("output", each)
     }
 
-    fn parsed<T: DeserializeOwned>(&self, kind: &str, mut each: impl FnMut(T)) -> Result<(), StoreError> {
-        for path in self.of_kind(kind) {
-            lines(path, 0, |line| {
-                if let Ok(known) = serde_json::from_slice(line) {
-                    each(known);
-                }
-            })?;
+    fn typed<T: DeserializeOwned>(&self, kind: &str, mut each: impl FnMut(T)) -> Result<Damage, StoreError> {
+        let mut damage = Damage::default();
+        let mut paths = self.of_kind(kind).peekable();
+        while let Some(path) = paths.next() {
+            let (_, found) = lines::typed(path, 0, &mut each)?;
+            // Nobody writes one when there is another behind it.
+            damage += if paths.peek().is_some() { found.of_ended() } else { found };
         }
-        Ok(())
+        Ok(damage)
     }
 
     pub fn last_generation(&self) -> Option<u64> {
@@ -98,8 +111,17 @@ pub fn segments(folder: &Path, kind: &str) -> Result<Vec<PathBuf>, StoreError> {
     Ok(Segments::of(folder)?.of_kind(kind).map(Path::to_path_buf).collect())
 }
 
+/// What a segment holds, in bytes, sealed or not. One that is not there holds nothing.
+pub fn length(path: &Path) -> Result<u64, StoreError> {
+    match std::fs::metadata(path) {
+        Ok(meta) => Ok(meta.len()),
+        Err(e) if e.kind() == ErrorKind::NotFound => sealed::length(path),
+        Err(source) => Err(StoreError::Io { doing: "read", path: path.to_path_buf(), source }),
+    }
+}
+
 /// `metrics.2.jsonl` is of kind `metrics`, generation 2, piece 0; `output.2.7.jsonl` generation 2, piece 7.
-fn numbers_of(name: &str) -> Option<(&str, u64, u64)> {
+pub(crate) fn numbers_of(name: &str) -> Option<(&str, u64, u64)> {
     let (kind, numbers) = name.strip_suffix(".jsonl")?.split_once('.')?;
     match numbers.split_once('.') {
         Some((generation, piece)) => Some((kind, generation.parse().ok()?, piece.parse().ok()?)),
@@ -107,28 +129,14 @@ fn numbers_of(name: &str) -> Option<(&str, u64, u64)> {
     }
 }
 
-/// Reads each whole line of a file from byte `from`; gives the offset behind the last one.
-/// A file that is not there has no lines.
+/// Reads each whole line of a segment from byte `from`; gives the offset behind the last one.
+/// A segment that is not there has no lines.
 pub fn lines(path: &Path, from: u64, mut each: impl FnMut(&[u8])) -> Result<u64, StoreError> {
-    use std::io::{Seek, SeekFrom};
-    let mut file = match File::open(path) {
-        Ok(file) => file,
-        Err(e) if e.kind() == ErrorKind::NotFound => return Ok(from),
-        Err(source) => return Err(StoreError::Io { doing: "read", path: path.to_path_buf(), source }),
-    };
-    file.seek(SeekFrom::Start(from)).map_err(StoreError::io("read", path))?;
-    let mut reader = BufReader::with_capacity(64 << 10, file);
-    let mut at = from;
-    let mut line = Vec::new();
-    loop {
-        line.clear();
-        let n = reader.read_until(b'\n', &mut line).map_err(StoreError::io("read", path))?;
-        if line.last() != Some(&b'\n') {
-            return Ok(at);
-        }
-        at += n as u64;
-        each(&line[..line.len() - 1]);
-    }
+    let (to, _) = lines::read(path, from, |line| {
+        each(line);
+        true
+    })?;
+    Ok(to)
 }
 
 pub fn launch(folder: &Path) -> Result<Option<Launch>, StoreError> {
@@ -171,17 +179,10 @@ fn told(attempt: &mut Attempt, launch: &Launch) {
 
 fn folded(folder: &Path, n: AttemptNo, segments: &Segments) -> Result<Attempt, StoreError> {
     let mut events: Vec<Stamped> = Vec::new();
-    let mut unread = 0u64;
-    let mut read = |path: &Path| {
-        lines(path, 0, |line| match serde_json::from_slice(line) {
-            Ok(event) => events.push(event),
-            // An empty line ends one that a full disk had torn before its first byte.
-            Err(_) => unread += u64::from(!line.is_empty()),
-        })
-    };
-    read(&folder.join(KEEPER))?;
-    for path in segments.of_kind("events") {
-        read(path)?;
+    let mut damages = Vec::new();
+    let keeper = folder.join(KEEPER);
+    for path in [keeper.as_path()].into_iter().chain(segments.of_kind("events")) {
+        damages.push(lines::typed(path, 0, |event| events.push(event))?.1);
     }
     // Stable: events of one writer keep their order, and the keeper's come first at the same instant.
     events.sort_by_key(|event| event.t);
@@ -189,20 +190,40 @@ fn folded(folder: &Path, n: AttemptNo, segments: &Segments) -> Result<Attempt, S
     for event in events {
         attempt.apply(event);
     }
-    if unread > 0 {
-        attempt.notices.push(format!("{unread} damaged lines of the record were passed over"));
+    let mut damage = Damage::default();
+    damages.into_iter().for_each(|found| damage += if attempt.end.is_some() { found.of_ended() } else { found });
+    attempt.notices.extend(damage.notice("the record"));
+    if segments.unsealed {
+        let unsealed = files::read_json::<Unsealed>(&folder.join(UNSEALED));
+        attempt.notices.extend(unsealed.ok().flatten().iter().flat_map(Unsealed::notices));
     }
     Ok(attempt)
 }
 
 /// Every row of an attempt, in the order in which they were recorded.
-pub fn rows(folder: &Path, each: impl FnMut(Row)) -> Result<(), StoreError> {
+pub fn rows(folder: &Path, each: impl FnMut(Row)) -> Result<Damage, StoreError> {
     Segments::of(folder)?.rows(each)
 }
 
 /// Every chunk of output of an attempt, in the order in which they were recorded.
-pub fn output(folder: &Path, each: impl FnMut(Chunk)) -> Result<(), StoreError> {
+pub fn output(folder: &Path, each: impl FnMut(Chunk)) -> Result<Damage, StoreError> {
     Segments::of(folder)?.output(each)
+}
+
+/// What cannot be read of the rows and the output of an attempt that has ended, in sentences for people. All of both is read for that,
+/// unless it is more than `most` bytes: then nothing is said.
+pub fn damage(folder: &Path, most: u64) -> Result<Vec<String>, StoreError> {
+    let segments = Segments::of(folder)?;
+    let mut bytes = 0;
+    for path in ["metrics", "output"].into_iter().flat_map(|kind| segments.of_kind(kind)) {
+        bytes += length(path)?;
+    }
+    if bytes > most {
+        return Ok(Vec::new());
+    }
+    let rows = segments.typed("metrics", |_: Row| {})?.of_ended().notice("the metrics");
+    let output = segments.typed("output", |_: Chunk| {})?.of_ended().notice("the output");
+    Ok(rows.into_iter().chain(output).collect())
 }
 
 /// What an attempt left, as its last supervisor listed it.

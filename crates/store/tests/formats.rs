@@ -8,7 +8,8 @@ use neronet_model::run::Again;
 use neronet_model::settings::{Command, Resume};
 use neronet_model::{Attempt, AttemptNo, Outcome, RunId, SweepId, Uid, Value};
 use neronet_store::journal::Replayed;
-use neronet_store::{Home, series, spool};
+use neronet_store::lines::Damage;
+use neronet_store::{Home, sealed, series, spool};
 use std::path::{Path, PathBuf};
 
 fn sample(name: &str) -> Home {
@@ -188,4 +189,46 @@ fn the_language_of_format_1_reads_as_it_was_written() {
     let launch = spool::launch(&home.attempt(RunId(1), AttemptNo(1))).expect("it reads").expect("it is there");
     assert_eq!((launch.outputs.keep.len(), launch.steps[0].name.as_str()), (1, "evaluate"));
     assert!(launch.code.is_some_and(|code| code.ends_with("/files")));
+}
+
+/// Segments of ended attempts as they are sealed: the same names, lengths and lines as before.
+#[test]
+fn what_is_sealed_in_format_1_reads_as_it_was_written() {
+    let home = sample("1-sealed");
+    for n in [1, 2] {
+        let folder = home.attempt(RunId(1), AttemptNo(n));
+        let attempt = spool::attempt(&folder, AttemptNo(n)).expect("its spool reads");
+        let outcome = if n == 1 { Outcome::Failed } else { Outcome::Finished };
+        assert_eq!((attempt.end.expect("an end").outcome, attempt.notices.len()), (outcome, 0));
+        let mut recorded = Vec::new();
+        for path in spool::segments(&folder, "events").expect("the folder reads").iter().chain([&folder.join(spool::KEEPER)]) {
+            spool::lines(path, 0, |line| {
+                if let Event::Ended { segments, .. } = serde_json::from_slice::<Stamped>(line).expect("an event").event {
+                    recorded.extend(segments);
+                }
+            })
+            .expect("events read");
+        }
+        for segment in ["metrics.1.jsonl", "output.1.0.jsonl"] {
+            let known = recorded.iter().find(|known| known.name == segment).expect("it is on record");
+            let path = folder.join(segment);
+            assert!(!path.exists() && spool::length(&path).expect("told") == known.bytes, "{segment}");
+            // As `zstdcat` reads it.
+            let file = std::fs::File::open(sealed::path_of(&path)).expect("it is there");
+            let found = sealed::measure(&mut zstd::stream::Decoder::new(file).expect("zstd")).expect("it reads");
+            assert_eq!((found.bytes, &found.sha256), (known.bytes, &known.sha256), "{segment}");
+        }
+        let mut epochs = Vec::new();
+        let damage = spool::rows(&folder, |row| epochs.extend(row.epoch.filter(|_| row.src == "o"))).expect("rows read");
+        let first = if n == 1 { 1 } else { 101 };
+        let expected: Vec<f64> = (first..first + 100).map(f64::from).collect();
+        assert_eq!((epochs, damage), (expected, Damage::default()));
+        let mut text = String::new();
+        spool::output(&folder, |chunk| text += &chunk.text).expect("chunks read");
+        assert_eq!(text.lines().count(), 100);
+        assert!(text.starts_with(&format!("epoch {first}/200 loss 0.")), "{text}");
+    }
+    let series = series::of_run(&home.run(RunId(1)), None, None).expect("its series read");
+    assert_eq!((series["loss"].points.len(), series["accuracy"].points.len()), (200, 200));
+    assert_eq!(series["loss"].points[199].value, 0.8600);
 }

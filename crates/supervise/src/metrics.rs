@@ -9,7 +9,7 @@ use neronet_model::row::Values;
 use neronet_model::{Row, UnixMs};
 use neronet_store::StoreError;
 use neronet_store::earlier::{self, Earlier, Firsts};
-use neronet_store::spool::Segments;
+use neronet_store::spool::{self, Segments};
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -81,7 +81,7 @@ impl Metrics {
         };
         if generation > 1 {
             for path in before.of_kind("metrics") {
-                metrics.bytes_before += std::fs::metadata(path).map_err(StoreError::io("read", path))?.len();
+                metrics.bytes_before += spool::length(path)?;
             }
             before.rows(|row| metrics.fold(&row))?;
         }

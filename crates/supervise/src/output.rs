@@ -2,7 +2,7 @@
 
 use crate::segment::{Writer, sealed_files};
 use neronet_model::event::Segment;
-use neronet_store::spool::{Chunk, Segments};
+use neronet_store::spool::{self, Chunk, Segments};
 use std::collections::VecDeque;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -40,7 +40,7 @@ impl Output {
             chunk: None,
         };
         for path in before.of_kind("output") {
-            let bytes = std::fs::metadata(path)?.len();
+            let bytes = spool::length(path).map_err(io::Error::other)?;
             output.completed(path.to_path_buf(), bytes);
         }
         Ok(output)
@@ -117,7 +117,6 @@ impl Output {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use neronet_store::spool;
 
     #[test]
     fn endless_output_keeps_its_beginning_and_its_end_within_the_cap() {

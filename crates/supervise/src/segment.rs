@@ -3,6 +3,7 @@
 
 use neronet_capture::hex;
 use neronet_model::event::Segment;
+use neronet_store::sealed::{self, Original};
 use sha2::{Digest, Sha256};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
@@ -121,10 +122,17 @@ impl Writer {
 
 /// The same of a segment that an earlier generation wrote.
 pub(crate) fn sealed_file(path: &Path) -> io::Result<Segment> {
-    let mut file = File::open(path)?;
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let mut file = match File::open(path) {
+        Ok(file) => file,
+        // The record of its end was lost after it had been sealed.
+        Err(e) => match sealed::Reader::open(path).ok().flatten().as_ref().and_then(sealed::Reader::original) {
+            Some(Original { bytes, sha256 }) => return Ok(Segment { name, bytes: *bytes, sha256: sha256.clone() }),
+            None => return Err(e),
+        },
+    };
     let mut hash = Sha256::new();
     let bytes = io::copy(&mut file, &mut HashWriter(&mut hash))?;
-    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     Ok(Segment { name, bytes, sha256: hex(&hash.finalize()) })
 }
 

@@ -51,7 +51,7 @@ impl Followed {
 
     pub(crate) fn read_rows(&mut self) {
         for path in spool::segments(&self.folder, "metrics").unwrap_or_default() {
-            let length = std::fs::metadata(&path).map_or(0, |meta| meta.len());
+            let length = spool::length(&path).unwrap_or(0);
             let mut from = self.at.get(&path).copied().unwrap_or(0);
             if length > from + BEHIND {
                 // In the middle of a line most likely: that one does not parse and is passed over.
@@ -149,7 +149,7 @@ impl Followed {
             return;
         }
         for path in spool::segments(&self.folder, "output").unwrap_or_default() {
-            let length = std::fs::metadata(&path).map_or(0, |meta| meta.len());
+            let length = spool::length(&path).unwrap_or(0);
             let mut from = self.at.get(&path).copied().unwrap_or(0);
             if length > from + AT_ONCE {
                 out.put_line(&passed_over(length - from));

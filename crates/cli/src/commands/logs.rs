@@ -7,6 +7,7 @@ use crate::session::Session;
 use neronet_home::HomeError;
 use neronet_model::{Attempt, AttemptNo, RunId, State};
 use neronet_report::{Style, words};
+use neronet_store::lines::{self, Damage};
 use neronet_store::spool::{self, Chunk};
 use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
@@ -29,8 +30,16 @@ pub(crate) fn logs(session: &Session, words: &Logs) -> Result<ExitCode, HomeErro
         let there = if there.is_empty() { "none has begun".to_string() } else { format!("there are: {there}") };
         return Err(HomeError::Words(format!("run {run} has no attempt {n}; {there}")));
     }
-    let mut printer =
-        Printer { session, words, run, read: BTreeMap::new(), headed: None, tail: words.tail.map(|_| VecDeque::new()), any: false };
+    let mut printer = Printer {
+        session,
+        words,
+        run,
+        read: BTreeMap::new(),
+        headed: None,
+        tail: words.tail.map(|_| VecDeque::new()),
+        any: false,
+        damaged: BTreeMap::new(),
+    };
     printer.print_new()?;
     printer.print_tail();
     if words.follow && view.state != State::Ended {
@@ -39,6 +48,9 @@ pub(crate) fn logs(session: &Session, words: &Logs) -> Result<ExitCode, HomeErro
         }
         follow(session, &mut printer)?;
     }
+    let mut damage = Damage::default();
+    printer.damaged.values().for_each(|found| damage += if view.state == State::Ended { found.of_ended() } else { *found });
+    damage.notice("the output").iter().for_each(|notice| output::notice(notice));
     if !printer.any {
         let status = page::with_reason(&view.status(), view.reason.as_deref());
         output::notice(&format!("run {run} has printed nothing{} ({status})", if words.stderr { " to standard error" } else { "" }));
@@ -77,6 +89,8 @@ struct Printer<'s> {
     /// The last lines so far, until they are printed.
     tail: Option<VecDeque<String>>,
     any: bool,
+    /// What of each segment cannot be read.
+    damaged: BTreeMap<PathBuf, Damage>,
 }
 
 impl Printer<'_> {
@@ -97,14 +111,16 @@ impl Printer<'_> {
             }
             for path in spool::segments(&self.session.context.home.attempt(self.run, n), "output")? {
                 let from = self.read.get(&path).copied().unwrap_or(0);
-                let to = spool::lines(&path, from, |line| {
-                    if let Ok(chunk) = serde_json::from_slice::<Chunk>(line)
-                        && (!self.words.stderr || chunk.src == "e")
-                    {
+                let (to, damage) = lines::typed(&path, from, |chunk: Chunk| {
+                    if !self.words.stderr || chunk.src == "e" {
                         self.any = true;
                         self.take(&chunk.text);
                     }
                 })?;
+                let known = self.damaged.entry(path.clone()).or_default();
+                // What was not whole has been looked at again.
+                known.tail = 0;
+                *known += damage;
                 self.read.insert(path, to);
             }
         }

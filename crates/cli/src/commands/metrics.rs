@@ -40,8 +40,9 @@ fn list(session: &Session, view: &View<'_>, as_json: bool) {
 
 fn points(session: &Session, view: &View<'_>, name: &str, words: &Metrics) -> Result<(), HomeError> {
     let context = &session.context;
-    let found = series::of_run(&context.home.run(view.run.id), Some(&context.stored_series(view.run)), Some(name))?.remove(name);
-    let Some(series) = found else { return Err(unknown(&[view], name)) };
+    let (mut all, damage) = series::with_damage(&context.home.run(view.run.id), Some(&context.stored_series(view.run)), Some(name))?;
+    damage.notice(&format!("the metrics of run {}", view.run.id)).iter().for_each(|notice| output::notice(notice));
+    let Some(series) = all.remove(name) else { return Err(unknown(&[view], name)) };
     let mut points: Vec<(&Point, bool)> = series.points.iter().map(|point| (point, false)).collect();
     if words.superseded {
         points.extend(series.superseded.iter().map(|point| (point, true)));

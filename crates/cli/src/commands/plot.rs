@@ -133,9 +133,9 @@ pub(crate) fn curve(session: &Session, view: &View<'_>, metric: &str, x: &str, e
         return Ok(seen);
     }
     let context = &session.context;
-    let found = series::of_run(&context.home.run(view.run.id), Some(&context.stored_series(view.run)), Some(metric))?
-        .remove(metric)
-        .unwrap_or_default();
+    let (mut all, damage) = series::with_damage(&context.home.run(view.run.id), Some(&context.stored_series(view.run)), Some(metric))?;
+    damage.notice(&format!("the metrics of run {}", view.run.id)).iter().for_each(|notice| output::notice(notice));
+    let found = all.remove(metric).unwrap_or_default();
     let began = view.started.map_or(0, |at| at.0);
     let place = |point: &Point| match x {
         "epoch" => point.epoch,

@@ -37,7 +37,7 @@ pub(crate) fn show(session: &Session, words: &Show) -> Result<ExitCode, HomeErro
         output::json(&json::shown(&session.context, view));
         return Ok(ExitCode::SUCCESS);
     }
-    let attempts = json::attempts(&session.context, view);
+    let attempts = json::examined(&session.context, view);
     let world = world(&session.context, view);
     let frozen = Frozen::of(&session.context, view.run.id);
     let mut page = Page::new(session);

@@ -3,7 +3,7 @@
 use neronet_model::event::By;
 use neronet_model::row::{Row, Steps, Values};
 use neronet_model::{AttemptNo, Millis, UnixMs};
-use neronet_series::{Block, Fold, Head, Point, Recorded};
+use neronet_series::{Block, Fold, Head, Point, Recorded, Until};
 use proptest::prelude::*;
 
 /// Of one attempt: whether it resumes, and its rows, each with what is done behind it.
@@ -100,8 +100,9 @@ impl Folded {
                 fold.add(row);
                 match then {
                     Then::Store if folded.rest.is_empty() => {
-                        let position = vec![("metrics.1.jsonl".to_string(), folded.heads.len() as u64)];
-                        let (frame, head) = fold.cut().encode(position, folded.file.len() as u64).expect("it has a row");
+                        let read = folded.heads.len() as u64;
+                        let position = vec![Until { segment: "metrics.1.jsonl".into(), to: read, length: read + 7 }];
+                        let (frame, head) = fold.cut().encode(position, (0, 0), folded.file.len() as u64).expect("it has a row");
                         folded.file.extend(frame);
                         folded.heads.push(head);
                         let (heads, end) = Head::all(&folded.file[..], folded.file.len() as u64);

@@ -59,10 +59,10 @@ fn a_long_training_takes_less_than_three_bytes_a_point() {
         count += row.m.0.len();
         fold.add(&row);
         if fold.is_full() {
-            file.extend(fold.cut().encode(Vec::new(), 0).expect("it has rows").0);
+            file.extend(fold.cut().encode(Vec::new(), (0, 0), 0).expect("it has rows").0);
         }
     }
-    file.extend(fold.cut().encode(Vec::new(), 0).expect("it has rows").0);
+    file.extend(fold.cut().encode(Vec::new(), (0, 0), 0).expect("it has rows").0);
     assert!(file.len() < 3 * count, "{:.2} bytes a point", file.len() as f64 / count as f64);
     let (heads, _) = Head::all(&file[..], file.len() as u64);
     let recorded = Recorded { attempts: &[(AttemptNo(1), false)], file: &file[..], heads: &heads, rest: &[] };

@@ -20,8 +20,8 @@ pub(crate) fn bind(cores: &[u32]) {
     unsafe { libc::sched_setaffinity(0, size_of_val(mask.as_slice()), mask.as_ptr().cast()) };
 }
 
-/// A refusal changes nothing.
-pub(crate) fn stand_back(courtesy: Courtesy) {
+/// For this thread, and all that it starts. A refusal changes nothing.
+pub fn stand_back(courtesy: Courtesy) {
     // linux/ioprio.h: a class, and where it has some a level in it.
     const PROCESS: libc::c_int = 1;
     const CLASS: libc::c_int = 13;

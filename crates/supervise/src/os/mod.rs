@@ -1,7 +1,7 @@
 //! All that depends on the system. The rest of the crate is plain code over these few calls.
 
 pub mod clock;
-pub(crate) mod courtesy;
+pub mod courtesy;
 pub mod fork;
 mod kernel_file;
 pub mod memory;

@@ -1,4 +1,4 @@
-//! How long asking takes: `cargo run --release -p neronet-query --example measure -- [ROWS]`; without a number, of 100,000 runs.
+//! How long asking takes: `cargo run --release -p neronet-query --example asking -- [ROWS]`; without a number, of 100,000 runs.
 
 use jiff::tz::TimeZone;
 use neronet_model::{UnixMs, Value};
