@@ -61,7 +61,8 @@ pub(crate) enum Command {
     /// in seconds or with a unit (duration > 10min). What a run lacks is different (!=) from any value and nothing else.
     ///
     /// For instance: neronet ls 'state == failed and reason ~ memory' '@keep and val_acc.max > 0.9'
-    /// neronet ls 'lr in [0.1, 0.01] and started > "2 days ago"' --group-by lr --metric val_acc.max
+    ///
+    /// Or: neronet ls 'lr in [0.1, 0.01] and started > "2 days ago"' --group-by lr --metric val_acc.max
     Ls(Ls),
     /// Show everything about a run
     Show(Show),

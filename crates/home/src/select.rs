@@ -126,7 +126,8 @@ fn one(views: &[View<'_>], word: &str, project: Option<&str>, now: UnixMs) -> Re
             None => Ok(all(&|view| spans.iter().any(|(from, to)| (from..=to).contains(&&view.run.id.0)))),
         };
     }
-    if let Some(tag) = word.strip_prefix('@') {
+    // A tag has no blanks: with them it is a filter that begins with one.
+    if let Some(tag) = word.strip_prefix('@').filter(|tag| !tag.contains(char::is_whitespace)) {
         return Ok(all(&|view| here(view) && view.run.tags.contains(tag)));
     }
     if let Some(sweep) = word.strip_prefix("sweep:") {
