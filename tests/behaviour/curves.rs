@@ -1,12 +1,11 @@
 //! Curves of many points: stored by columns, drawn from buckets, the same wherever they are asked for.
 
-use crate::api::get;
+use crate::api::{get, served};
 use crate::world::{World, all_below};
 use serde_json::Value;
 
 /// A run with 30,000 rows of two metrics, of which one has an outlier.
-fn long_run() -> World {
-    let world = World::new();
+fn long_run(world: World) -> World {
     let script = r#"
 import json, os
 with open(os.environ["NERONET_METRICS"], "w") as out:
@@ -25,7 +24,7 @@ fn stored(world: &World) -> Vec<std::path::PathBuf> {
 
 #[test]
 fn a_long_curve_keeps_its_outlier_in_every_form() {
-    let world = long_run();
+    let world = long_run(served());
     let of = |words: &[&str]| world.say(words).with_code(0).json().as_array().expect("an array").clone();
     let points = of(&["metrics", "1", "loss", "--json"]);
     assert_eq!((points.len(), &points[12_344][2]), (30_000, &1_000.0.into()));
@@ -57,7 +56,7 @@ fn a_long_curve_keeps_its_outlier_in_every_form() {
 
 #[test]
 fn curves_survive_the_loss_of_what_is_stored_of_them() {
-    let world = long_run();
+    let world = long_run(World::new());
     let asked = ["metrics", "1", "loss", "--json"];
     let before = world.say(&asked).with_code(0).json();
     let [file] = &stored(&world)[..] else { panic!("one file of columns: {:?}", stored(&world)) };

@@ -2,7 +2,7 @@
 
 use crate::refusal::Refusal;
 use serde::de::DeserializeOwned;
-use serde_json::{Map, Value};
+use serde_json::{Map, Number, Value};
 
 /// What a request asks for, before any route has read it.
 #[derive(Debug, Default)]
@@ -62,6 +62,9 @@ fn add(all: &mut Map<String, Value>, schema: &Value, name: String, value: String
         }
     } else if is("integer") {
         Value::Number(value.parse::<u64>().map_err(|_| wrong("whole number"))?.into())
+    } else if is("number") {
+        let number = value.parse().ok().and_then(Number::from_f64);
+        Value::Number(number.ok_or_else(|| wrong("number"))?)
     } else {
         Value::String(value)
     };
@@ -96,12 +99,22 @@ mod tests {
     fn addresses_are_read_as_their_route_wants_them() {
         let schema = json!({"properties": {
             "which": {"type": "array"}, "limit": {"type": ["integer", "null"]}, "all": {"type": "boolean"}, "run": {"type": "string"},
+            "from": {"type": ["number", "null"]},
         }});
         let words = |query: &str, path: &str| Words { query: query.into(), path: vec![("run", path.into())], body: Vec::new() };
         let read = |query: &str, path: &str| words(query, path).read::<Value>(&schema);
-        let all = read("which=lr+%3E%200.1&which=%403&limit=5&all", "sweep%3A7").expect("read");
-        assert_eq!(all, json!({"which": ["lr > 0.1", "@3"], "limit": 5, "all": true, "run": "sweep:7"}));
-        for (query, path) in [("limit=-1", ""), ("limit=many", ""), ("all=perhaps", ""), ("which=%f", ""), ("which=%ff", ""), ("", "%zz")] {
+        let all = read("which=lr+%3E%200.1&which=%403&limit=5&all&from=-1.5e3", "sweep%3A7").expect("read");
+        assert_eq!(all, json!({"which": ["lr > 0.1", "@3"], "limit": 5, "all": true, "run": "sweep:7", "from": -1500.0}));
+        for (query, path) in [
+            ("limit=-1", ""),
+            ("limit=many", ""),
+            ("all=perhaps", ""),
+            ("from=here", ""),
+            ("from=nan", ""),
+            ("which=%f", ""),
+            ("which=%ff", ""),
+            ("", "%zz"),
+        ] {
             assert_eq!(read(query, path).expect_err("wrong").status, 400, "{query} {path}");
         }
     }

@@ -39,7 +39,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut zoomed: Vec<f64> =
         (0..10).map(|i| drawn(Window::Position(tenth * f64::from(i), tenth * f64::from(i + 1)))).collect::<Result<_, _>>()?;
     zoomed.sort_by(f64::total_cmp);
-    let mut half = vec![drawn(Window::Position(0.0, 4.9 * tenth))?, drawn(Window::Position(tenth, 5.9 * tenth))?];
+    let mut half = [drawn(Window::Position(0.0, 4.9 * tenth))?, drawn(Window::Position(tenth, 5.9 * tenth))?];
     half.sort_by(f64::total_cmp);
 
     let began = Instant::now();
