@@ -347,7 +347,7 @@ mod tests {
             std::fs::write(world.stored(), &whole[..at]).expect("written");
             world.agree(&format!("cut at byte {at}"));
         }
-        std::fs::write(world.stored(), [whole.clone(), vec![0; 4096]].concat()).expect("written");
+        std::fs::write(world.stored(), [whole, vec![0; 4096]].concat()).expect("written");
         world.agree("with zeros behind it");
     }
 

@@ -44,7 +44,7 @@ pub(crate) fn attempts() -> impl Strategy<Value = Attempts> {
 /// The points of a metric that count, and those that do not.
 pub(crate) fn joined(attempts: &Attempts, name: &str) -> (Vec<Point>, Vec<Point>) {
     // With a number, so that those that do not count are found again in the order in which they were recorded.
-    let (mut kept, mut superseded): (Vec<(usize, Point)>, Vec<(usize, Point)>) = (Vec::new(), Vec::new());
+    let (mut kept, mut superseded) = (Vec::<(usize, Point)>::new(), Vec::<(usize, Point)>::new());
     let (mut steps, mut passed, mut counted, mut number) = (Steps::default(), None, 0, 0);
     for (n, (resumes, rows)) in attempts.iter().enumerate() {
         if !resumes {
