@@ -73,12 +73,22 @@ impl Recording {
             recording.fold(&told, None)?;
             return Ok(recording);
         }
-        let mut writer = stored.and_then(|path| Writer::take(path, unread.is_none()));
-        // Another process may have stored more meanwhile, or been found to do so.
-        let file = writer.as_ref().and_then(|writer| writer.file.try_clone().ok());
-        recording.heads = file.as_ref().map_or_else(Vec::new, |file| heads_of(file).0);
-        recording.stored = Stored(file);
-        recording.fold(&told, writer.as_mut())?;
+        let writer = stored.and_then(|path| Writer::take(path, unread.is_none()));
+        let with_file = writer.and_then(|writer| writer.file.try_clone().ok().map(|file| (writer, file)));
+        match with_file {
+            Some((mut writer, file)) => {
+                // Another process may have stored more meanwhile.
+                recording.heads = heads_of(&file).0;
+                recording.stored = Stored(Some(file));
+                recording.fold(&told, Some(&mut writer))?;
+            }
+            None => {
+                if unread.is_none() {
+                    recording.heads.clear();
+                }
+                recording.fold(&told, None)?;
+            }
+        }
         Ok(recording)
     }
 
