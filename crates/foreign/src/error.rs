@@ -1,6 +1,7 @@
 //! What ends the reading of a run: the disk, a file that is not what it must be, or whoever takes what is read.
 //! What can be passed over does not end it, and is a notice of the report.
 
+use crate::proto::Malformed;
 use crate::report::Place;
 use std::fmt;
 use std::io;
@@ -62,5 +63,23 @@ impl ForeignError {
 
     pub(crate) fn unreadable(path: &Path, place: Place, what: impl Into<String>) -> ForeignError {
         ForeignError::Unreadable { path: path.to_path_buf(), place, what: what.into() }
+    }
+}
+
+/// Why one record of a file was not read: it is none, or reading ends.
+pub(crate) enum Failure {
+    Malformed,
+    Stop(ForeignError),
+}
+
+impl From<Malformed> for Failure {
+    fn from(_: Malformed) -> Failure {
+        Failure::Malformed
+    }
+}
+
+impl From<ForeignError> for Failure {
+    fn from(error: ForeignError) -> Failure {
+        Failure::Stop(error)
     }
 }

@@ -97,10 +97,6 @@ impl Fold {
         }
     }
 
-    pub fn attempt(&self) -> AttemptNo {
-        self.attempt
-    }
-
     pub fn add(&mut self, row: &Row) {
         let step = self.steps.of(row);
         let at = self.rows.t.len() as u32;

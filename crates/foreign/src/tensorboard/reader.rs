@@ -4,11 +4,10 @@ use super::event::{Content, Value, What, event, plugin, values};
 use super::records::{Found, Records};
 use super::{hparams, tensor};
 use crate::clean;
-use crate::error::{ForeignError, Result};
+use crate::error::{Failure, ForeignError, Result};
 use crate::gather::Gathered;
 use crate::moment;
 use crate::names::Names;
-use crate::proto::Malformed;
 use crate::report::{Place, Report};
 use crate::sink::{Metric, Row, Run, Sink, Text};
 use std::collections::HashMap;
@@ -240,23 +239,5 @@ impl Reading {
             self.plugins.insert(tag.into(), plugin);
         }
         Ok(())
-    }
-}
-
-/// Why an event was not read: it is none, or reading ends.
-enum Failure {
-    Malformed,
-    Stop(ForeignError),
-}
-
-impl From<Malformed> for Failure {
-    fn from(_: Malformed) -> Failure {
-        Failure::Malformed
-    }
-}
-
-impl From<ForeignError> for Failure {
-    fn from(error: ForeignError) -> Failure {
-        Failure::Stop(error)
     }
 }

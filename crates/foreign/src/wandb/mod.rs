@@ -6,14 +6,13 @@ mod record;
 
 use crate::clean;
 use crate::disk;
-use crate::error::{ForeignError, Result};
+use crate::error::{Failure, ForeignError, Result};
 use crate::gather::Gathered;
 use crate::json::{self, Tree};
 use crate::lines;
 use crate::mlflow::artifact;
 use crate::moment;
 use crate::names::Names;
-use crate::proto::Malformed;
 use crate::report::{Place, Report};
 use crate::sink::{Metric, Output, Row, Run, Sink, Wanted};
 use crate::source::Source;
@@ -77,24 +76,6 @@ struct Reading {
     result_bytes: usize,
     last: Option<UnixMs>,
     printed: bool,
-}
-
-/// Why a record was not read: it is none, or reading ends.
-enum Failure {
-    Malformed,
-    Stop(ForeignError),
-}
-
-impl From<Malformed> for Failure {
-    fn from(_: Malformed) -> Failure {
-        Failure::Malformed
-    }
-}
-
-impl From<ForeignError> for Failure {
-    fn from(error: ForeignError) -> Failure {
-        Failure::Stop(error)
-    }
 }
 
 impl Reading {
