@@ -141,7 +141,7 @@ pub(crate) fn compare(load: &mut Load, runs: &[Value], context: &str) {
 }
 
 /// All attempts of a run.
-fn one_run(load: &Load, id: u64, run: &Value, diary: &Diary, context: &str) -> Vec<Told> {
+fn one_run(load: &mut Load, id: u64, run: &Value, diary: &Diary, context: &str) -> Vec<Told> {
     let mut all = Vec::new();
     for n in 1..=run["attempts"].as_u64().expect("a number") {
         let folder = load.world.home().join(format!("runs/{id}/attempts/{n}"));
@@ -153,7 +153,8 @@ fn one_run(load: &Load, id: u64, run: &Value, diary: &Diary, context: &str) -> V
     let last = all.last().expect("each has one");
     let context = format!("{context}, {last:?}: {run:#}");
     agrees_with_its_last_attempt(run, last, &context);
-    if all.len() > 2 || id.is_multiple_of(PAGES) {
+    // What was compared at an earlier rest has not changed: an attempt's end is final.
+    if (all.len() > 2 || id.is_multiple_of(PAGES)) && load.pages_seen.insert((id, all.len())) {
         page_agrees(load, id, &all, &context);
     }
     resumes_where_it_was(load, id, diary, &context);

@@ -122,6 +122,8 @@ pub(crate) struct Load {
     /// Runs that were asked to stop, and those that were begun again.
     pub(crate) asked: BTreeSet<u64>,
     pub(crate) again: BTreeSet<u64>,
+    /// Pages of runs that agreed with their spools, by how many attempts they had.
+    pub(crate) pages_seen: BTreeSet<(u64, usize)>,
     /// What was done, and how often.
     pub(crate) counts: BTreeMap<String, u64>,
 }
@@ -155,6 +157,7 @@ impl Load {
             unattended: BTreeSet::new(),
             asked: BTreeSet::new(),
             again: BTreeSet::new(),
+            pages_seen: BTreeSet::new(),
             counts: BTreeMap::new(),
         }
     }
