@@ -32,11 +32,12 @@ impl Session {
         let cache = variable("XDG_CACHE_HOME").map(|cache| Path::new(&cache).join("neronet")).or_else(|| below_user(".cache/neronet"));
         let folder = std::env::current_dir().map_err(|e| HomeError::Failed(format!("the current folder cannot be found: {e}")))?;
         let root = folder.join(root);
+        let cache = cache.unwrap_or_else(|| root.join("cache"));
         let neronet = std::env::current_exe().map_err(|e| HomeError::Failed(format!("cannot find my own binary: {e}")))?;
         let terminal = std::io::stdout().is_terminal();
         let context = Context {
-            cache: cache.unwrap_or_else(|| root.join("cache")),
-            home: Home::at(&root)?,
+            home: Home::at(&root)?.cached_in(&cache),
+            cache,
             neronet,
             folder,
             environment: std::env::vars_os().collect(),

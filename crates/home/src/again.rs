@@ -134,7 +134,7 @@ fn by_its_own() -> Again {
 
 fn decide(context: &Context, runs: Vec<(RunId, Again)>, here: bool, notes: &[String]) -> Result<(), HomeError> {
     let mut home = context.lock()?;
-    let snapshot = Snapshot::of(&home);
+    let snapshot = Snapshot::of(context, &home);
     let mut entries = Vec::new();
     for (run, again) in runs {
         let view = snapshot.view_of(context, run).ok_or_else(|| HomeError::Words(format!("there is no run {run}")))?;

@@ -6,7 +6,6 @@ use crate::listing::{self, duration};
 use crate::objective::goal_of;
 use crate::view::View;
 use jiff::tz::TimeZone;
-use neronet_model::event::Extent;
 use neronet_model::settings::Goal;
 use neronet_model::{Millis, UnixMs, Value};
 use neronet_query::{Cells, Clock, Column, Filter, MISSING, Mistake, NEVER, Rows, TAGS, Table, Unit, Unknown};
@@ -182,11 +181,11 @@ fn metric(views: &[&View<'_>], name: &str) -> Option<Kept> {
 
 /// Of `loss` the last value, of `loss.max` and its like what that says.
 fn value_of(view: &View<'_>, name: &str) -> Option<f64> {
-    if let Some(extent) = view.metrics.get(name) {
+    if let Some(extent) = view.extent(name) {
         return Some(extent.last);
     }
     let (metric, which) = name.rsplit_once('.')?;
-    let extent: &Extent = view.metrics.get(metric)?;
+    let extent = view.extent(metric)?;
     let stated = view.sweep.settings.objectives.iter().find(|objective| objective.metric == metric).map(|objective| objective.goal);
     match which {
         "last" => Some(extent.last),

@@ -64,10 +64,10 @@ pub fn compare(context: &Context, snapshot: &Snapshot, views: &[&View<'_>]) -> R
     });
     let params = views.iter().map(|view| view.params.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect());
     let facts = views.iter().zip(&worlds).map(|(view, world)| facts(context, view, world));
-    let mut names: Vec<&String> = views.iter().flat_map(|view| view.metrics.keys()).collect();
+    let mut names: Vec<&String> = views.iter().flat_map(|view| view.metrics().keys()).collect();
     names.sort_unstable();
     names.dedup();
-    let metrics = names.into_iter().map(|name| (name.clone(), views.iter().map(|view| view.metrics.get(name).cloned()).collect()));
+    let metrics = names.into_iter().map(|name| (name.clone(), views.iter().map(|view| view.metrics().get(name).cloned()).collect()));
     let goals = views.iter().flat_map(|view| &view.sweep.settings.objectives);
     Ok(Comparison {
         runs: views.iter().map(|view| view.run.id).collect(),

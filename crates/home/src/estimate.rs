@@ -51,7 +51,7 @@ pub fn of(context: &Context, project: &str, experiment: &Experiment, bounds: Bou
     let state = context.home.read().ok()?.state;
     let same = |run: &&Run| {
         *run.experiment == experiment.name
-            && run.known_end.as_ref().is_some_and(|end| end.outcome == Outcome::Finished)
+            && run.ending.as_ref().is_some_and(|end| end.outcome == Outcome::Finished)
             && state.sweeps.get(&run.sweep).is_some_and(|sweep| sweep.project == project)
     };
     let earlier: Vec<(&Run, Lengths)> =
@@ -95,7 +95,7 @@ fn like<'r>(earlier: &[(&'r Run, Lengths)], wanted: &Lengths) -> Option<(Vec<&'r
 }
 
 fn lasted(run: &Run) -> Option<u64> {
-    let last = run.known_end.as_ref()?.attempt.lasted?;
+    let last = run.ending.as_ref()?.lasted?;
     Some(run.earlier.0.saturating_add(last.0))
 }
 

@@ -4,7 +4,7 @@ use crate::error::HomeError;
 use crate::json;
 use crate::listing::{check_fields, duration};
 use crate::objective::{Telling, telling};
-use crate::view::View;
+use crate::view::{View, metric_names};
 use neronet_model::{UnixMs, Value};
 use std::collections::BTreeSet;
 
@@ -37,7 +37,8 @@ pub fn table(views: &[&View<'_>], fields: &[String], now: UnixMs) -> Result<Expo
     let params = names(views.iter().flat_map(|view| view.params.iter().map(|(name, _)| name)));
     // Those that tell most first.
     let mut metrics: Vec<String> = telling(views).into_iter().map(|telling| telling.metric).collect();
-    let all: BTreeSet<&str> = views.iter().flat_map(|view| view.metrics.keys().map(String::as_str)).collect();
+    let known = metric_names(views);
+    let all: BTreeSet<&str> = known.keys().map(String::as_str).collect();
     metrics.extend(all.into_iter().filter(|name| !name.starts_with("sys/")).map(str::to_string));
     let metrics = names(metrics.iter().map(String::as_str));
     let metric = |name: &str| Source::Metric(Telling::of(views, name));
@@ -105,7 +106,7 @@ impl Names {
 }
 
 fn all_metrics(views: &[&View<'_>], name: &str) -> bool {
-    views.iter().any(|view| view.metrics.contains_key(name))
+    views.iter().any(|view| view.extent(name).is_some())
 }
 
 /// `val_error@best` where an objective says what that is, else `loss@last`: so the name tells, and a sheet knows it for a result.

@@ -43,7 +43,8 @@ pub fn follow(
                 Some(Stand::Granted) => running.push((*run, AttemptNo(known.state.runs.get(run).map_or(1, |run| run.attempts)))),
                 Some(Stand::Ended(_)) if ended.contains_key(run) => {}
                 Some(Stand::Ended(_)) => {
-                    ended.extend(known.state.runs.get(run).and_then(|known| Some((*run, known.known_end.as_deref()?.clone()))));
+                    let end = known.state.runs.get(run).map(|run| context.home.end_of(run)).transpose()?.flatten();
+                    ended.extend(end.map(|end| (*run, end)));
                 }
                 None => gone += 1,
             }

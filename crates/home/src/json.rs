@@ -42,7 +42,7 @@ pub fn bucket(bucket: &Bucket) -> Value {
 
 /// One run of `ls --json`.
 pub fn listed(view: &View<'_>) -> Value {
-    let metrics: Map<String, Value> = view.metrics.iter().map(|(name, found)| (name.clone(), extent(found))).collect();
+    let metrics: Map<String, Value> = view.metrics().iter().map(|(name, found)| (name.clone(), extent(found))).collect();
     json!({
         "id": view.run.id,
         "uid": view.run.uid,
@@ -202,7 +202,7 @@ pub fn attempts(context: &Context, view: &View<'_>) -> Vec<Attempt> {
     let mut attempts: Vec<Attempt> = begun.filter_map(read).collect();
     // One that was never begun is known to the journal alone.
     if attempts.is_empty() {
-        attempts.extend(view.run.known_end.as_ref().map(|end| end.attempt.clone()));
+        attempts.extend(context.home.end_of(view.run).ok().flatten().map(|end| end.attempt));
     }
     attempts.iter_mut().for_each(masked::attempt);
     attempts

@@ -5,7 +5,7 @@ use crate::context::Context;
 use crate::error::HomeError;
 use crate::nearest::did_you_mean;
 use crate::objective::Telling;
-use crate::view::{Snapshot, View};
+use crate::view::{Snapshot, View, metric_names};
 use neronet_model::settings::Goal;
 use neronet_model::{Millis, Params, RunId, UnixMs};
 use neronet_query::{Key, Order, Page, Rows, Unknown, sort_keys};
@@ -59,12 +59,11 @@ pub fn assignment(view: &View<'_>, names: &[String]) -> String {
 
 /// How long its attempts ran together, not the time between them; of one that runs, since it began.
 pub fn duration(view: &View<'_>, now: UnixMs) -> Option<Millis> {
-    let attempt = view.attempt.as_ref();
     let running = || {
         let until = view.ended.unwrap_or(now);
-        attempt?.begun.map(|begun| Millis(until.0.saturating_sub(begun.0).max(0) as u64))
+        view.begun.map(|begun| Millis(until.0.saturating_sub(begun.0).max(0) as u64))
     };
-    let last = attempt.and_then(|attempt| attempt.lasted).or_else(running);
+    let last = view.lasted.or_else(running);
     let all = Millis(view.run.earlier.0.saturating_add(last.unwrap_or_default().0));
     (last.is_some() || all > Millis(0)).then_some(all)
 }
@@ -116,7 +115,7 @@ pub fn arrange(views: &mut Vec<&View<'_>>, sort: Option<&str>, part: Part, now: 
 /// A metric by its name alone, where that is no parameter.
 pub(crate) fn bare_metric(views: &[&View<'_>], name: &str) -> Option<Telling> {
     let is_param = views.iter().any(|view| view.params.get(name).is_some());
-    (!is_param && views.iter().any(|view| view.metrics.contains_key(name))).then(|| Telling::of(views, name))
+    (!is_param && views.iter().any(|view| view.extent(name).is_some())).then(|| Telling::of(views, name))
 }
 
 /// The column that a key means, and which way round.
@@ -155,7 +154,7 @@ pub const FIELDS: [&str; 18] = [
 /// Refuses fields that none of the runs has.
 pub fn check_fields(views: &[&View<'_>], fields: &[String]) -> Result<(), HomeError> {
     let known =
-        |name: &str| FIELDS.contains(&name) || views.iter().any(|view| view.params.get(name).is_some() || view.metrics.contains_key(name));
+        |name: &str| FIELDS.contains(&name) || views.iter().any(|view| view.params.get(name).is_some() || view.extent(name).is_some());
     match fields.iter().find(|field| !known(field)) {
         Some(field) if !views.is_empty() => Err(unknown(views, "no field", field, &FIELDS)),
         _ => Ok(()),
@@ -170,7 +169,8 @@ pub(crate) fn unknown(views: &[&View<'_>], what: &str, name: &str, fields: &[&st
 
 pub(crate) fn unknown_name(views: &[&View<'_>], what: &str, name: &str, fields: &[&str]) -> Unknown {
     let params: BTreeSet<&str> = views.iter().flat_map(|view| view.params.iter().map(|(name, _)| name)).collect();
-    let metrics: BTreeSet<&str> = views.iter().flat_map(|view| view.metrics.keys().map(String::as_str)).collect();
+    let metrics = metric_names(views);
+    let metrics: BTreeSet<&str> = metrics.keys().map(String::as_str).collect();
     let guess = did_you_mean(name, params.iter().chain(&metrics).copied().chain(fields.iter().copied()));
     let some = |names: &BTreeSet<&str>| match names.len() {
         0 => "none".to_string(),

@@ -1,10 +1,10 @@
 //! What "best" means among runs: their objectives, else a guess from the names of their metrics. Guesses are only ever shown.
 
-use crate::view::View;
+use crate::view::{View, metric_names};
 use neronet_model::event::Extent;
 use neronet_model::settings::Goal;
 use std::cmp::Ordering;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 /// Metrics that a listing has room for.
 const MOST: usize = 3;
@@ -30,7 +30,7 @@ impl Telling {
 
     /// The number that stands for a run: its best where an objective says what that is, else its last.
     pub fn value(&self, view: &View<'_>) -> Option<f64> {
-        view.metrics.get(&self.metric).map(|extent| self.value_of(extent))
+        view.extent(&self.metric).map(|extent| self.value_of(&extent))
     }
 
     pub fn value_of(&self, extent: &Extent) -> f64 {
@@ -90,22 +90,17 @@ pub fn word(goal: Goal) -> &'static str {
 /// The few metrics that tell most about these runs: their objectives first, then by their names. Only such as a run has.
 pub fn telling(views: &[&View<'_>]) -> Vec<Telling> {
     let mut found: Vec<Telling> = Vec::new();
-    let has = |metric: &str| views.iter().any(|view| view.metrics.contains_key(metric));
+    let has = |metric: &str| views.iter().any(|view| view.extent(metric).is_some());
     for objective in views.iter().flat_map(|view| &view.sweep.settings.objectives) {
         if found.iter().all(|known| known.metric != objective.metric) && has(&objective.metric) {
             found.push(Telling { metric: objective.metric.clone(), goal: Some(objective.goal), guessed: false });
         }
     }
     let params: BTreeSet<&str> = views.iter().flat_map(|view| view.params.iter().map(|(name, _)| name)).collect();
-    // Name, with how many runs have it and whether any has a curve of it.
-    let mut names: BTreeMap<&str, (usize, bool)> = BTreeMap::new();
-    for (name, extent) in views.iter().flat_map(|view| &view.metrics) {
-        let entry = names.entry(name).or_default();
-        entry.0 += 1;
-        entry.1 |= extent.points > 1;
-    }
+    let names = metric_names(views);
     let mut guesses: Vec<(u8, bool, usize, &str)> = names
-        .into_iter()
+        .iter()
+        .map(|(name, known)| (name.as_str(), *known))
         .filter(|(name, _)| !name.starts_with("sys/") && !params.contains(name) && !is_setting(name))
         .filter(|(name, _)| found.iter().all(|known| known.metric != *name))
         .map(|(name, (runs, curve))| (rank(name), !curve, usize::MAX - runs, name))

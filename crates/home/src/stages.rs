@@ -30,7 +30,7 @@ pub(crate) fn goes_on_from(context: &Context, run: &Run, sweep: &Sweep) -> Resul
         return Ok(From::Run(None));
     }
     let state = context.home.read()?.state;
-    let outcome = |run: &RunId| Some(state.runs.get(run)?.known_end.as_ref()?.outcome);
+    let outcome = |run: &RunId| Some(state.runs.get(run)?.ending.as_ref()?.outcome);
     let finished: Vec<RunId> = sweep.best_of.iter().copied().filter(|run| outcome(run) == Some(Outcome::Finished)).collect();
     drop(state);
     best(context, run.id, &finished, &sweep.best_of)

@@ -27,6 +27,7 @@ use std::collections::HashSet;
 use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 pub struct Request<'a> {
     pub plan: &'a Plan,
@@ -361,7 +362,7 @@ fn record(context: &Context, request: &Request<'_>, surveyed: &Surveyed, mut wor
             at,
             project: project.clone(),
             experiment: experiment.name.clone(),
-            settings: experiment.settings.clone(),
+            settings: Arc::new(experiment.settings.clone()),
             varying: experiment.varying(),
             parallel: request.parallel.or(experiment.parallel),
             driver: driver.clone(),

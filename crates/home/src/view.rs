@@ -10,20 +10,21 @@ use crate::waiting;
 use neronet_model::event::{Extent, Process, Summary};
 use neronet_model::journal::{HomeState, Sweep};
 use neronet_model::outcome::Cause;
-use neronet_model::run::{KnownEnd, run_outcome};
-use neronet_model::{Attempt, AttemptNo, Outcome, Params, Run, RunId, State, SweepId, UnixMs};
+use neronet_model::run::{Ending, KnownEnd, run_outcome};
+use neronet_model::{Attempt, AttemptNo, Millis, Outcome, Params, Run, RunId, State, SweepId, UnixMs};
 use neronet_schedule::{Decided, Queue, Stand};
 use neronet_store::journal::Replayed;
-use neronet_store::{Locked, files, series, spool};
+use neronet_store::projection::columns::{Column, Metrics};
+use neronet_store::{Home, Locked, files, series, spool};
 use neronet_supervise::os::process::{self, Alive};
 use neronet_supervise::start::{self, Watch};
 use std::borrow::Cow;
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct View<'a> {
     pub run: &'a Run,
     pub sweep: &'a Sweep,
@@ -37,11 +38,15 @@ pub struct View<'a> {
     pub outcome: Option<Outcome>,
     /// Of a queued run: what it waits for. Of an ended one: why it ended so. Of a running one: what is odd about it.
     pub reason: Option<String>,
-    /// The last attempt, as far as it is known.
+    /// The last attempt of a run that has not ended, as far as it is known.
     pub attempt: Option<Attempt>,
     pub started: Option<UnixMs>,
+    /// When the last attempt began, and how long it took.
+    pub begun: Option<UnixMs>,
+    pub lasted: Option<Millis>,
     pub ended: Option<UnixMs>,
-    pub metrics: BTreeMap<String, Extent>,
+    metrics: OnceCell<BTreeMap<String, Extent>>,
+    snapshot: &'a Snapshot,
 }
 
 /// Everything that home knows, read at one moment.
@@ -53,29 +58,43 @@ pub struct Snapshot {
     secrets: RefCell<BTreeMap<SweepId, Vec<String>>>,
     /// Which processes that were to start runs are still there, of those that were asked for, by pid and start.
     alive: RefCell<BTreeMap<(i32, u64), bool>>,
+    metrics: Metrics,
+    home: Home,
+    /// Metrics of all ended runs, of those that were asked for. Nothing where what is stored of them cannot be read.
+    columns: RefCell<BTreeMap<String, Option<Rc<Column>>>>,
     /// What would be started now, once somebody asked.
     decided: RefCell<Option<Rc<Decided>>>,
 }
 
 impl Snapshot {
     pub fn read(context: &Context) -> Result<Snapshot, HomeError> {
-        Ok(Snapshot::new(context.home.read()?))
+        Ok(Snapshot::new(context, context.home.read()?))
     }
 
     /// While home is ours.
-    pub(crate) fn of(home: &Locked) -> Snapshot {
-        Snapshot::new(home.replayed())
+    pub(crate) fn of(context: &Context, home: &Locked) -> Snapshot {
+        Snapshot::new(context, home.replayed())
     }
 
-    fn new(Replayed { state, queue, damage, .. }: Replayed) -> Snapshot {
-        Snapshot { state, queue, damage, secrets: RefCell::default(), alive: RefCell::default(), decided: RefCell::default() }
+    fn new(context: &Context, replayed: Replayed) -> Snapshot {
+        Snapshot {
+            metrics: replayed.metrics(),
+            home: context.home.clone(),
+            state: replayed.state,
+            queue: replayed.queue,
+            damage: replayed.damage,
+            secrets: RefCell::default(),
+            alive: RefCell::default(),
+            columns: RefCell::default(),
+            decided: RefCell::default(),
+        }
     }
 
     /// The same, brought up to date where a run may have ended unseen. Where that fails, as on a full disk, what is known can still be
     /// read, and the reason comes with it.
     pub fn current(context: &Context) -> Result<(Snapshot, Option<HomeError>), HomeError> {
         let snapshot = Snapshot::read(context)?;
-        if snapshot.state.runs.values().all(|run| run.known_end.is_some()) {
+        if snapshot.state.runs.values().all(|run| run.ending.is_some()) {
             return Ok((snapshot, None));
         }
         match reconcile(context) {
@@ -140,11 +159,14 @@ impl Snapshot {
             reason: None,
             attempt: None,
             started: None,
+            begun: None,
+            lasted: None,
             ended: None,
-            metrics: BTreeMap::new(),
+            metrics: OnceCell::new(),
+            snapshot: self,
         };
-        match &run.known_end {
-            Some(end) => view.ended_as(end),
+        match &run.ending {
+            Some(ending) => view.ended_as(ending),
             None => {
                 view.driverless = !self.queue.is_detached(run.id) && self.state.driver(run).is_none_or(|driver| !self.is_alive(driver));
                 look(context, self, &mut view);
@@ -162,27 +184,85 @@ impl Snapshot {
         *self.alive.borrow_mut().entry(known).or_insert_with(|| process::alive(driver) != Alive::No)
     }
 
+    fn column(&self, name: &str) -> Option<Rc<Column>> {
+        if let Some(known) = self.columns.borrow().get(name) {
+            return known.clone();
+        }
+        let read = self.metrics.column(name).ok().map(Rc::new);
+        self.columns.borrow_mut().insert(name.to_string(), read.clone());
+        read
+    }
+
     fn secrets_of(&self, context: &Context, sweep: &Sweep) -> Vec<String> {
         self.secrets.borrow_mut().entry(sweep.id).or_insert_with(|| masked::known(context, sweep)).clone()
     }
 }
 
+/// So many runs are read one by one rather than in columns.
+const FEW: usize = 200;
+
+/// Of metrics of runs: how many of them have it, and whether it is a curve in any.
+pub fn metric_names(views: &[&View<'_>]) -> BTreeMap<String, (usize, bool)> {
+    let mut names: BTreeMap<String, (usize, bool)> = BTreeMap::new();
+    let (stored, mut others): (Vec<&View<'_>>, Vec<&View<'_>>) = views.iter().partition(|view| view.is_in_columns());
+    if let Some(first) = stored.first().filter(|_| stored.len() > FEW)
+        && let Ok(found) = first.snapshot.metrics.names(&stored.iter().map(|view| view.run.id).collect())
+    {
+        names = found;
+    } else {
+        others.extend(stored);
+    }
+    for (name, extent) in others.iter().flat_map(|view| view.metrics()) {
+        let entry = match names.get_mut(name) {
+            Some(entry) => entry,
+            None => names.entry(name.clone()).or_default(),
+        };
+        (entry.0, entry.1) = (entry.0 + 1, entry.1 | (extent.points > 1));
+    }
+    names
+}
+
 impl View<'_> {
+    /// All metrics of the run, read when they are asked for.
+    pub fn metrics(&self) -> &BTreeMap<String, Extent> {
+        self.metrics.get_or_init(|| {
+            let snapshot = self.snapshot;
+            if let Some(fresh) = snapshot.metrics.fresh(self.run.id) {
+                return fresh.clone();
+            }
+            // What cannot be read now could be when the journal was replayed: damage to it is told where it is read next.
+            snapshot.home.end_of(self.run).ok().flatten().map(|end| end.metrics).unwrap_or_default()
+        })
+    }
+
+    /// One metric of the run. Of many runs this is far cheaper than all metrics of each.
+    pub fn extent(&self, name: &str) -> Option<Cow<'_, Extent>> {
+        if self.is_in_columns()
+            && let Some(column) = self.snapshot.column(name)
+        {
+            let at = column.binary_search_by_key(&self.run.id, |(run, _)| *run).ok()?;
+            return column.get(at).map(|(_, extent)| Cow::Owned(extent.clone()));
+        }
+        self.metrics().get(name).map(Cow::Borrowed)
+    }
+
+    fn is_in_columns(&self) -> bool {
+        self.metrics.get().is_none() && self.snapshot.metrics.fresh(self.run.id).is_none()
+    }
+
     /// Queued, and nobody is left to start it.
     pub(crate) fn is_stranded(&self) -> bool {
         self.state == State::Queued && self.driverless
     }
 
-    fn ended_as(&mut self, end: &KnownEnd) {
+    fn ended_as(&mut self, ending: &Ending) {
         self.state = State::Ended;
-        self.outcome = Some(end.outcome);
-        self.started = end.started;
-        self.metrics.clone_from(&end.metrics);
-        if let Some(known) = &end.attempt.end {
-            self.ended = Some(known.at);
-            self.reason = end.attempt.reason();
-        }
-        self.attempt = Some(end.attempt.clone());
+        self.outcome = Some(ending.outcome);
+        self.reason = ending.reason.as_deref().map(str::to_string);
+        self.started = ending.started;
+        self.begun = ending.begun;
+        self.lasted = ending.lasted;
+        self.ended = ending.ended;
     }
 
     /// What a listing calls it: the outcome of an ended run, else the state.
@@ -193,6 +273,7 @@ impl View<'_> {
 
 /// Reads the last attempt's spool.
 fn look(context: &Context, snapshot: &Snapshot, view: &mut View<'_>) {
+    view.metrics = BTreeMap::new().into();
     let stand = snapshot.queue.stand(view.run.id);
     let n = AttemptNo(view.run.attempts);
     // A start is on record before there is a folder.
@@ -216,7 +297,9 @@ fn look(context: &Context, snapshot: &Snapshot, view: &mut View<'_>) {
     view.started = first_begun(context, view.run.id, &attempt);
     if attempt.end.is_some() {
         let end = known_end(context, view.run, attempt);
-        view.ended_as(&end);
+        // It is not in the journal yet.
+        view.ended_as(&Ending::of(&end, u64::MAX));
+        view.metrics = end.metrics.into();
         return;
     }
     view.state = if attempt.command.is_some() { State::Running } else { State::Starting };
@@ -236,7 +319,8 @@ fn look(context: &Context, snapshot: &Snapshot, view: &mut View<'_>) {
         view.reason = Some(format!("step {}", step.name));
     }
     let summary: Option<Summary> = files::read_json(&context.home.run(view.run.id).join("summary.json")).ok().flatten();
-    view.metrics = summary.unwrap_or_default().metrics;
+    view.metrics = summary.unwrap_or_default().metrics.into();
+    (view.begun, view.lasted) = (attempt.begun, attempt.lasted);
     view.attempt = Some(attempt);
 }
 

@@ -6,7 +6,7 @@ use crate::id::{AttemptNo, RunId, SweepId, Uid};
 use crate::keyed::Keys;
 use crate::params::Params;
 use crate::queue::{Grant, Place, Quota, Wishes};
-use crate::run::{Decision, KnownEnd, Run};
+use crate::run::{Decision, Ending, KnownEnd, Run};
 use crate::settings::Settings;
 use crate::time::{Millis, UnixMs};
 use serde::{Deserialize, Serialize};
@@ -179,7 +179,7 @@ pub struct Sweep {
     pub at: UnixMs,
     pub project: String,
     pub experiment: String,
-    pub settings: Settings,
+    pub settings: Arc<Settings>,
     /// Names that vary between the runs.
     pub varying: Vec<String>,
     /// So many at a time at most.
@@ -271,13 +271,14 @@ pub struct HomeState {
 }
 
 impl HomeState {
-    pub fn apply(&mut self, entry: Entry) {
+    /// `at`: at which byte of the journal the entry stands, which is how what is not kept here is found again.
+    pub fn apply(&mut self, entry: Entry, at: u64) {
         match entry {
             Entry::Submitted(all) => all.into_iter().for_each(|submitted| self.submitted(submitted)),
             Entry::Decided { decision, .. } => {
                 if let Some(run) = self.runs.get_mut(&decision.run) {
                     run.attempts = run.attempts.max(decision.attempt.0);
-                    let lasted = run.known_end.take().and_then(|end| end.attempt.lasted).unwrap_or_default();
+                    let lasted = run.ending.take().and_then(|ending| ending.lasted).unwrap_or_default();
                     run.earlier = Millis(run.earlier.0.saturating_add(lasted.0));
                     decision.changes.iter().for_each(|(name, value)| run.changes.set(name, value.clone()));
                     self.decisions.insert(decision.run, decision);
@@ -287,7 +288,7 @@ impl HomeState {
                 if let Some(run) = self.runs.get_mut(&run) {
                     // What was learned of an earlier attempt says nothing of the run once a later one was decided on.
                     if end.attempt.n.0 >= run.attempts {
-                        run.known_end = Some(end);
+                        run.ending = Some(Box::new(Ending::of(&end, at)));
                     }
                 }
             }
@@ -298,7 +299,7 @@ impl HomeState {
                 });
             }
             Entry::Noted { run, note } => self.each(&[run], |run| run.note.clone_from(&note)),
-            Entry::Trashed { at, runs } => self.each(&runs, |run| run.trashed = Some(at)),
+            Entry::Trashed { at: then, runs } => self.each(&runs, |run| run.trashed = Some(then)),
             Entry::Restored { runs } => self.each(&runs, |run| run.trashed = None),
             Entry::Purged { runs } => {
                 for run in runs {
@@ -311,10 +312,10 @@ impl HomeState {
                     Arc::make_mut(sweep).driver = driver;
                 }
             }
-            Entry::Together(all) => all.into_iter().for_each(|entry| self.apply(entry)),
-            Entry::Keyed { at, key, request, answer, entry } => {
-                self.keys.remember(key, at, request, answer, &entry);
-                self.apply(*entry);
+            Entry::Together(all) => all.into_iter().for_each(|entry| self.apply(entry, at)),
+            Entry::Keyed { at: asked, key, request, answer, entry } => {
+                self.keys.remember(key, asked, request, answer, &entry);
+                self.apply(*entry, at);
             }
             // What the queue makes of these is in `schedule`.
             Entry::Started { .. }
@@ -335,6 +336,11 @@ impl HomeState {
 
     fn submitted(&mut self, Submitted { sweep, members }: Submitted) {
         self.last_sweep = self.last_sweep.max(sweep.id.0);
+        let mut sweep = sweep;
+        // Mostly an experiment is submitted again as it was: what is the same is held once.
+        if let Some(before) = self.sweeps.values().next_back().filter(|before| before.settings == sweep.settings) {
+            sweep.settings = Arc::clone(&before.settings);
+        }
         let experiment: Arc<str> = sweep.experiment.as_str().into();
         for Member { id, uid, params, after, tags, note, gpus: _ } in members {
             self.last_run = self.last_run.max(id.0);
@@ -352,7 +358,7 @@ impl HomeState {
                 trashed: None,
                 attempts: 1,
                 earlier: Millis(0),
-                known_end: None,
+                ending: None,
             };
             self.runs.insert(id, run);
         }

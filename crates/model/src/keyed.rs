@@ -4,6 +4,7 @@
 use crate::id::RunId;
 use crate::journal::Entry;
 use crate::time::UnixMs;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
 
 /// How long a key is remembered, and how many of them are.
@@ -19,7 +20,7 @@ pub struct Key {
 }
 
 /// What became of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Answered {
     pub at: UnixMs,
     pub request: String,
@@ -36,7 +37,7 @@ impl Answered {
 }
 
 /// The keys of the last day.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Keys {
     known: BTreeMap<String, Answered>,
     /// The oldest first.

@@ -3,6 +3,7 @@
 //! Everything else depends on this crate; it depends on nothing of ours, does no I/O and reads no clock.
 //! Data flows one way: settings and parameters become runs, runs become attempts, attempts are folds over events.
 
+pub mod as_json;
 pub mod attempt;
 pub mod event;
 pub mod id;

@@ -32,7 +32,7 @@ pub struct Run {
     /// How long those before the last took together.
     pub earlier: Millis,
     /// What the last attempt came to, once home learned it.
-    pub known_end: Option<Box<KnownEnd>>,
+    pub ending: Option<Box<Ending>>,
 }
 
 impl Run {
@@ -49,7 +49,38 @@ impl Run {
     }
 }
 
-/// The part of an ended run that listings show, so that they need not open its folder.
+/// What listings show of how a run ended, besides its metrics.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Ending {
+    pub outcome: Outcome,
+    /// Why it ended so, where that is not what everybody expects.
+    pub reason: Option<Box<str>>,
+    /// When the attempt began, or the first of those that it went on from.
+    pub started: Option<UnixMs>,
+    /// When the attempt itself began.
+    pub begun: Option<UnixMs>,
+    pub ended: Option<UnixMs>,
+    pub lasted: Option<Millis>,
+    /// At which byte of the journal all of it is recorded.
+    pub at: u64,
+}
+
+impl Ending {
+    pub fn of(end: &KnownEnd, at: u64) -> Ending {
+        let KnownEnd { attempt, outcome, started, metrics: _ } = end;
+        Ending {
+            outcome: *outcome,
+            reason: attempt.reason().map(String::into_boxed_str),
+            started: *started,
+            begun: attempt.begun,
+            ended: attempt.end.as_ref().map(|end| end.at),
+            lasted: attempt.lasted,
+            at,
+        }
+    }
+}
+
+/// How a run ended, as the journal records it, so that nobody need open its folder.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct KnownEnd {
     pub attempt: Attempt,

@@ -135,6 +135,11 @@ impl Value {
         Some(Value::Float(Float { value, text }))
     }
 
+    /// A text that is a word by what it says.
+    pub fn word(text: &str) -> Option<Value> {
+        Word::of(text).map(Value::Word)
+    }
+
     /// A float that nobody wrote, in its shortest form that reads back.
     pub fn from_f64(value: f64) -> Value {
         let text = crate::number::word(value).map_or_else(|| format!("{value:?}"), str::to_string);

@@ -3,6 +3,7 @@
 use neronet_model::Outcome;
 use neronet_model::run::KnownEnd;
 use neronet_model::time::Millis;
+use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 
 /// Earlier runs that count, the last ones.
@@ -11,12 +12,12 @@ const KEPT: usize = 20;
 const ENOUGH: usize = 3;
 
 /// Of the runs of one experiment that finished.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Learned {
     runs: VecDeque<Took>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 struct Took {
     duration: Millis,
     /// Bytes.

@@ -12,11 +12,12 @@ use neronet_model::queue::{Dependency, Grant, Quota};
 use neronet_model::run::{Decision, KnownEnd};
 use neronet_model::time::Millis;
 use neronet_model::{AttemptNo, Outcome, RunId, SweepId, UnixMs};
+use serde::{Deserialize, Serialize};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Queue {
     pub(crate) runs: BTreeMap<RunId, Item>,
     pub(crate) lanes: BTreeMap<SweepId, Lane>,
@@ -27,6 +28,7 @@ pub struct Queue {
     waiting: BTreeMap<RunId, BTreeSet<RunId>>,
     /// Sweeps that wait for a run.
     waiting_sweeps: BTreeMap<RunId, BTreeSet<SweepId>>,
+    #[serde(with = "neronet_model::as_json")]
     pub(crate) quotas: BTreeMap<String, Quota>,
     pub(crate) projects: BTreeMap<String, InUse>,
     pub(crate) learned: BTreeMap<(String, String), Learned>,
@@ -39,7 +41,7 @@ pub struct Queue {
 }
 
 /// How a run stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Stand {
     Queued,
     /// It is being started, or runs.
@@ -47,7 +49,7 @@ pub enum Stand {
     Ended(Outcome),
 }
 
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Item {
     pub(crate) lane: SweepId,
     pub(crate) attempt: AttemptNo,
@@ -66,7 +68,7 @@ pub(crate) struct Item {
     pub(crate) trashed: bool,
 }
 
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Held {
     by: String,
     why: Option<String>,
@@ -76,7 +78,7 @@ pub(crate) struct Held {
 pub(crate) type Key = (Reverse<i64>, i128, RunId);
 
 /// The runs of a sweep.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Lane {
     pub(crate) kind: Arc<Kind>,
     pub(crate) parallel: Option<u64>,
@@ -97,7 +99,7 @@ pub(crate) struct Lane {
 }
 
 /// What a sweep's runs had of GPUs, each counted.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 struct GpuTime {
     /// Milliseconds, of attempts that ended.
     over: u64,
@@ -106,15 +108,16 @@ struct GpuTime {
     since: i128,
 }
 
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Granted {
     pub(crate) at: UnixMs,
     starter: Process,
+    #[serde(with = "neronet_model::as_json")]
     pub(crate) grant: Grant,
 }
 
 /// What the runs of a project have together.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct InUse {
     pub(crate) runs: u64,
     pub(crate) gpus: u64,

@@ -18,7 +18,7 @@ pub(crate) struct Kind {
     pub(crate) needs: Needs,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct Class {
     /// Whoever keeps the queue starts it, not a process that somebody looks at.
     pub(crate) kept: bool,

@@ -49,7 +49,7 @@ pub struct Limits {
 }
 
 /// What runs have of a machine together.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Used {
     pub(crate) runs: u64,
     cpus: u32,

@@ -59,13 +59,18 @@ pub enum Window {
 impl Window {
     pub const ALL: Window = Window::Position(f64::NEG_INFINITY, f64::INFINITY);
 
-    /// Which part of a bucket lies in it: none, all, or about so much.
-    fn share(self, bucket: &Bucket) -> f64 {
-        let ([from, to], [lo, hi]) = match self {
+    /// From where to where it and a bucket go.
+    fn edges(self, bucket: &Bucket) -> ([f64; 2], [f64; 2]) {
+        match self {
             Window::Position(from, to) => ([from, to], bucket.x),
             Window::Time(from, to) => ([from as f64, to as f64], bucket.t.map(|t| t as f64)),
-        };
-        if hi < from || lo > to {
+        }
+    }
+
+    /// Which part of a bucket lies in it: all, or about so much.
+    fn share(self, bucket: &Bucket) -> f64 {
+        let ([from, to], [lo, hi]) = self.edges(bucket);
+        if !self.overlaps(bucket) {
             0.0
         } else if lo >= from && hi <= to {
             1.0
@@ -75,12 +80,13 @@ impl Window {
     }
 
     fn holds(self, point: &Point) -> bool {
-        self.share(&Bucket::from(point)) > 0.0
+        self.overlaps(&Bucket::from(point))
     }
 
+    /// Also where it is a single position, or one of theirs touches the other.
     fn overlaps(self, bucket: &Bucket) -> bool {
-        let alone = |x: f64, t: u64| self.share(&Bucket { x: [x, x], t: [t, t], ..*bucket }) > 0.0;
-        self.share(bucket) > 0.0 || alone(bucket.x[0], bucket.t[0]) || alone(bucket.x[1], bucket.t[1])
+        let ([from, to], [lo, hi]) = self.edges(bucket);
+        lo <= to && hi >= from
     }
 }
 

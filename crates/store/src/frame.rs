@@ -2,7 +2,7 @@
 //! The mark lets a reader find the next frame after damage; the checksum tells a frame from what only looks like one.
 
 const MARK: &[u8; 4] = b"NRJ1";
-const HEADER: usize = 12;
+pub const HEADER: usize = 12;
 /// A frame may not be longer; a length beyond it is damage.
 pub const LONGEST: usize = 1 << 30;
 
@@ -23,6 +23,17 @@ pub struct Scan<'a> {
     pub damaged: Vec<(usize, usize)>,
     /// Where the last whole frame ends; what follows is a frame that was never finished.
     pub end: usize,
+}
+
+/// How long the payload is that follows what a frame begins with.
+pub fn length(header: &[u8; HEADER]) -> Option<u64> {
+    let length = u32::from_le_bytes(*header.get(4..8)?.first_chunk()?);
+    header.starts_with(MARK).then_some(u64::from(length))
+}
+
+/// A frame at the beginning of these bytes, and its payload.
+pub fn first(bytes: &[u8]) -> Option<&[u8]> {
+    frame_at(bytes, 0).map(|(payload, _)| payload)
 }
 
 pub fn scan(bytes: &[u8]) -> Scan<'_> {

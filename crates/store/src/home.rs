@@ -2,9 +2,10 @@
 
 use crate::error::StoreError;
 use crate::files::{self, Durability};
-use crate::journal::{Journal, Replayed};
+use crate::journal::{self, Journal, Replayed};
 use neronet_model::journal::{Entry, HomeState};
-use neronet_model::{AttemptNo, FORMAT, RunId, SweepId, Uid};
+use neronet_model::run::KnownEnd;
+use neronet_model::{AttemptNo, FORMAT, Run, RunId, SweepId, Uid};
 use neronet_schedule::Queue;
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
@@ -30,6 +31,8 @@ struct Identity {
 #[derive(Debug, Clone)]
 pub struct Home {
     root: PathBuf,
+    /// Where what the journal came to is stored, below the cache.
+    cache: Option<PathBuf>,
     /// What was read of the journal so far.
     known: Arc<Mutex<Replayed>>,
 }
@@ -37,13 +40,23 @@ pub struct Home {
 impl Home {
     /// The home in `root`, which need not exist yet. Refuses one that a newer neronet made.
     pub fn at(root: &Path) -> Result<Home, StoreError> {
-        let home = Home { root: root.to_path_buf(), known: Arc::default() };
+        let home = Home { root: root.to_path_buf(), cache: None, known: Arc::default() };
         if let Some(identity) = home.identity()?
             && identity.format > FORMAT
         {
             return Err(StoreError::Newer { path: home.root.join("home.json"), format: identity.format });
         }
         Ok(home)
+    }
+
+    /// The same, with what its journal comes to stored in this folder, for this home and others.
+    pub fn cached_in(self, cache: &Path) -> Home {
+        Home { cache: Some(cache.join("homes")), ..self }
+    }
+
+    /// Where that is, once it is known which home this is.
+    pub fn projection(&self) -> Option<PathBuf> {
+        Some(self.cache.as_ref()?.join(self.uid().ok()??.as_str()))
     }
 
     fn identity(&self) -> Result<Option<Identity>, StoreError> {
@@ -88,8 +101,13 @@ impl Home {
     /// What the journal says, read without the lock.
     pub fn read(&self) -> Result<Replayed, StoreError> {
         let mut known = self.known();
-        known.catch_up(&self.journal())?;
+        known.catch_up(&self.journal(), self.projection().as_deref())?;
         Ok(known.clone())
+    }
+
+    /// All that the journal says of how a run ended, if it has.
+    pub fn end_of(&self, run: &Run) -> Result<Option<KnownEnd>, StoreError> {
+        run.ending.as_ref().map(|ending| journal::end_at(&self.journal(), ending.at, run.id)).transpose()
     }
 
     fn known(&self) -> MutexGuard<'_, Replayed> {
@@ -120,7 +138,7 @@ impl Home {
         let folder = self.journal();
         // Taken, so that it is ours alone to change; who reads meanwhile reads everything.
         let mut replayed = std::mem::take(&mut *self.known());
-        replayed.catch_up(&folder)?;
+        replayed.catch_up(&folder, self.projection().as_deref())?;
         let journal = Journal::open(&folder, &replayed)?;
         Ok(Locked { journal, replayed, known: Arc::clone(&self.known), _lock: lock })
     }
@@ -173,21 +191,21 @@ impl Locked {
         {
             return Ok(());
         }
-        self.journal.append(&entry)?;
-        self.apply(entry);
+        let at = self.journal.append(&entry)?;
+        self.apply(entry, at);
         Ok(())
     }
 
     /// Notes what can be learned again.
     pub fn learn(&mut self, entry: Entry) -> Result<(), StoreError> {
-        self.journal.append_learned(&entry)?;
-        self.apply(entry);
+        let at = self.journal.append_learned(&entry)?;
+        self.apply(entry, at);
         Ok(())
     }
 
-    fn apply(&mut self, entry: Entry) {
-        self.replayed.fold(entry);
-        self.journal.known_to(&mut self.replayed);
+    fn apply(&mut self, entry: Entry, at: u64) {
+        self.replayed.fold(entry, at);
+        self.journal.known_to(&mut self.replayed, at);
     }
 }
 

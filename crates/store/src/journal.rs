@@ -3,13 +3,18 @@
 use crate::error::StoreError;
 use crate::files;
 use crate::frame;
-use neronet_model::FORMAT;
+use crate::projection::columns::{Fresh, Metrics};
+use crate::projection::{self, Done, Stored};
+use neronet_model::event::Extent;
 use neronet_model::journal::{Entry, HomeState};
+use neronet_model::run::KnownEnd;
+use neronet_model::{FORMAT, RunId};
 use neronet_schedule::Queue;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
-use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -29,68 +34,153 @@ pub struct Replayed {
     pub damage: Vec<String>,
     /// Which file was read: another one in its place is read from its beginning.
     inode: u64,
-    /// Where the last whole frame ends.
-    end: u64,
+    /// Where the last whole frame begins, and where it ends.
+    pub(crate) last_frame: u64,
+    pub(crate) end: u64,
     /// Length of the file when it was read.
-    length: u64,
+    pub(crate) length: u64,
+    /// The metrics of runs whose end is not in what is stored.
+    pub(crate) fresh: Arc<Fresh>,
+    pub(crate) stored: Option<Arc<Stored>>,
 }
 
+/// So much of a journal is read at once.
+const PIECE: u64 = 16 << 20;
+
 impl Replayed {
-    /// Reads what the journal in `folder` says beyond what is known. A home without one is empty.
-    pub fn catch_up(&mut self, folder: &Path) -> Result<(), StoreError> {
+    /// Reads what the journal in `folder` says beyond what is known. A home without one is empty. What is stored in the folder
+    /// `projection` is not read again, and where much is new it is stored there, as far as that can be done.
+    pub fn catch_up(&mut self, folder: &Path, projection: Option<&Path>) -> Result<(), StoreError> {
         let path = file(folder);
-        let mut bytes = Vec::new();
-        match File::open(&path) {
-            Ok(mut file) => {
-                let meta = file.metadata().map_err(StoreError::io("read", &path))?;
-                if meta.ino() != self.inode || meta.len() < self.end {
-                    *self = Replayed { inode: meta.ino(), ..Replayed::default() };
-                }
-                let read = file.seek(SeekFrom::Start(self.end)).and_then(|_| file.read_to_end(&mut bytes));
-                read.map_err(StoreError::io("read", &path))?;
-            }
+        let file = match File::open(&path) {
+            Ok(file) => file,
             Err(e) if e.kind() == ErrorKind::NotFound => {
                 *self = Replayed::default();
                 return Ok(());
             }
             Err(source) => return Err(StoreError::Io { doing: "read", path, source }),
+        };
+        let meta = file.metadata().map_err(StoreError::io("read", &path))?;
+        if meta.ino() != self.inode || meta.len() < self.end {
+            *self = Replayed { inode: meta.ino(), ..Replayed::default() };
+            projection.iter().for_each(|folder| projection::load(self, folder, &file));
         }
-        let scan = frame::scan(&bytes);
-        let mut payloads = scan.payloads.into_iter();
-        if self.end == 0
-            && let Some(first) = payloads.next()
-        {
-            match serde_json::from_slice::<Header>(first) {
-                Ok(Header { format }) if format > FORMAT => return Err(StoreError::Newer { path, format }),
-                Ok(_) => {}
-                // The header itself was damaged: the entries behind it still count.
-                Err(_) => self.apply(first, &path),
-            }
-        }
-        for (from, to) in &scan.damaged {
-            let (from, to) = (self.end + *from as u64, self.end + *to as u64);
-            self.damage.push(format!("{}: bytes {from} to {to} are damaged and were passed over", path.display()));
-        }
-        for payload in payloads {
-            self.apply(payload, &path);
-        }
-        self.length = self.end + bytes.len() as u64;
-        self.end += scan.end as u64;
-        Ok(())
+        self.read_on(&path, &file, projection)
     }
 
-    fn apply(&mut self, payload: &[u8], path: &Path) {
-        match serde_json::from_slice::<Entry>(payload) {
-            Ok(entry) => self.fold(entry),
-            Err(e) => self.damage.push(format!("{}: an entry of {} bytes cannot be read: {e}", path.display(), payload.len())),
+    fn read_on(&mut self, path: &Path, mut file: &File, projection: Option<&Path>) -> Result<(), StoreError> {
+        file.seek(SeekFrom::Start(self.end)).map_err(StoreError::io("read", path))?;
+        let mut bytes = Vec::new();
+        loop {
+            // Where no whole frame was in what was read, twice as much is.
+            let piece = PIECE.max(bytes.len() as u64);
+            let read = file.take(piece).read_to_end(&mut bytes).map_err(StoreError::io("read", path))?;
+            self.length = self.end + bytes.len() as u64;
+            if read == 0 {
+                return Ok(());
+            }
+            let used = self.take(&bytes, path)?;
+            bytes.drain(..used);
+            if let Some(folder) = projection.filter(|_| projection::is_due(self))
+                && matches!(projection::store(self, folder, file), Ok(Done::Outdated))
+            {
+                // What another process stored is read, and what follows it.
+                *self = Replayed { inode: self.inode, ..Replayed::default() };
+                projection::load(self, folder, file);
+                bytes.clear();
+                file.seek(SeekFrom::Start(self.end)).map_err(StoreError::io("read", path))?;
+            }
         }
+    }
+
+    /// Takes the whole frames of bytes that follow what is known. Gives how many bytes they were.
+    fn take(&mut self, bytes: &[u8], path: &Path) -> Result<usize, StoreError> {
+        let (scan, begins) = (frame::scan(bytes), self.end);
+        for (from, to) in &scan.damaged {
+            let (from, to) = (begins + *from as u64, begins + *to as u64);
+            self.damage.push(format!("{}: bytes {from} to {to} are damaged and were passed over", path.display()));
+        }
+        for (payload, end) in scan.payloads.iter().zip(&scan.ends) {
+            let at = begins + (end - payload.len() - frame::HEADER) as u64;
+            let is_first = self.end == 0;
+            (self.last_frame, self.end) = (at, begins + *end as u64);
+            if is_first && let Ok(Header { format }) = serde_json::from_slice::<Header>(payload) {
+                if format > FORMAT {
+                    return Err(StoreError::Newer { path: path.to_path_buf(), format });
+                }
+                continue;
+            }
+            // Where the header itself was damaged, the entries behind it still count.
+            match serde_json::from_slice::<Entry>(payload) {
+                Ok(entry) => self.fold(entry, at),
+                Err(e) => self.damage.push(format!("{}: an entry of {} bytes cannot be read: {e}", path.display(), payload.len())),
+            }
+        }
+        Ok(scan.end)
+    }
+
+    pub(crate) fn fold(&mut self, mut entry: Entry, at: u64) {
+        Arc::make_mut(&mut self.queue).apply(&entry);
+        let mut ends = Vec::new();
+        take_metrics(&mut entry, &mut ends);
+        let state = Arc::make_mut(&mut self.state);
+        state.apply(entry, at);
+        // An end that came too late to count says nothing of the run.
+        let counts = |run: &RunId| state.runs.get(run).and_then(|run| run.ending.as_ref()).is_some_and(|ending| ending.at == at);
+        let ends: Vec<_> = ends.into_iter().filter(|(run, _)| counts(run)).collect();
+        if !ends.is_empty() {
+            Arc::make_mut(&mut self.fresh).extend(ends);
+        }
+    }
+
+    /// The metrics of ended runs, by name.
+    pub fn metrics(&self) -> Metrics {
+        Metrics { stored: self.stored.clone(), fresh: Arc::clone(&self.fresh) }
+    }
+
+    /// Says that a frame which we wrote ourselves is known.
+    fn wrote(&mut self, inode: u64, at: u64, end: u64) {
+        self.inode = inode;
+        (self.last_frame, self.end, self.length) = (at, end, end);
     }
 }
 
-impl Replayed {
-    pub(crate) fn fold(&mut self, entry: Entry) {
-        Arc::make_mut(&mut self.queue).apply(&entry);
-        Arc::make_mut(&mut self.state).apply(entry);
+/// Metrics are kept by name, not with the run.
+fn take_metrics(entry: &mut Entry, into: &mut Vec<(RunId, BTreeMap<String, Extent>)>) {
+    match entry {
+        Entry::Ended { run, end } => into.push((*run, std::mem::take(&mut end.metrics))),
+        Entry::Together(all) => all.iter_mut().for_each(|entry| take_metrics(entry, into)),
+        Entry::Keyed { entry, .. } => take_metrics(entry, into),
+        _ => {}
+    }
+}
+
+/// All that the entry at a byte of the journal says of how a run ended.
+pub fn end_at(folder: &Path, at: u64, run: RunId) -> Result<KnownEnd, StoreError> {
+    let path = file(folder);
+    let read = || -> io::Result<Vec<u8>> {
+        let file = File::open(&path)?;
+        let mut bytes = vec![0; frame::HEADER];
+        file.read_exact_at(&mut bytes, at)?;
+        let length = bytes.first_chunk().and_then(frame::length).and_then(|length| usize::try_from(length).ok()).unwrap_or(0);
+        if length <= frame::LONGEST {
+            bytes.resize(frame::HEADER + length, 0);
+            file.read_exact_at(&mut bytes, at)?;
+        }
+        Ok(bytes)
+    };
+    let bytes = read().map_err(StoreError::io("read", &path))?;
+    let entry = frame::first(&bytes).and_then(|payload| serde_json::from_slice::<Entry>(payload).ok());
+    let end = entry.and_then(|entry| end_of(entry, run));
+    end.ok_or_else(|| StoreError::Damaged { path, what: format!("at byte {at} is not the end of run {run} that was there") })
+}
+
+fn end_of(entry: Entry, of: RunId) -> Option<KnownEnd> {
+    match entry {
+        Entry::Ended { run, end } if run == of => Some(*end),
+        Entry::Together(all) => all.into_iter().rev().find_map(|entry| end_of(entry, of)),
+        Entry::Keyed { entry, .. } => end_of(*entry, of),
+        _ => None,
     }
 }
 
@@ -155,57 +245,56 @@ impl Journal {
         Ok(())
     }
 
-    /// Says in `replayed` that all we wrote is known.
-    pub fn known_to(&self, replayed: &mut Replayed) {
+    /// Says in `replayed` that the entry which we wrote at byte `at` is known.
+    pub fn known_to(&self, replayed: &mut Replayed, at: u64) {
         if let Ok(meta) = self.file.metadata() {
-            replayed.inode = meta.ino();
-            (replayed.end, replayed.length) = (self.end, self.end);
+            replayed.wrote(meta.ino(), at, self.end);
         }
     }
 
-    /// Appends entries that are durable when this returns.
-    pub fn append(&mut self, entry: &Entry) -> Result<(), StoreError> {
-        let before = self.end;
-        self.append_learned(entry)?;
+    /// Appends an entry that is durable when this returns. Gives the byte at which it stands.
+    pub fn append(&mut self, entry: &Entry) -> Result<u64, StoreError> {
+        let before = self.append_learned(entry)?;
         let synced = self.file.sync_data().map_err(StoreError::io("make durable", &self.path));
         if synced.is_err() {
             // Told to have failed, it must not be found to have happened.
             self.end = before;
             self.file.set_len(before).ok();
         }
-        synced
+        synced.map(|()| before)
     }
 
     /// Appends what can be learned again, so that losing it in a power cut costs nothing.
-    pub fn append_learned(&mut self, entry: &Entry) -> Result<(), StoreError> {
+    pub fn append_learned(&mut self, entry: &Entry) -> Result<u64, StoreError> {
         let payload = serde_json::to_vec(entry).map_err(|e| self.unwritable(&e))?;
-        self.write(&payload)
+        let before = self.end;
+        self.write(&payload).map(|()| before)
     }
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
-    use neronet_model::event::Process;
+    use neronet_model::attempt::End;
+    use neronet_model::event::{By, Process, Summary};
     use neronet_model::journal::{Code, Member, Submitted, Sweep};
-    use neronet_model::queue::Wishes;
+    use neronet_model::queue::{Grant, Quota, Wishes};
     use neronet_model::run::{Again, Decision};
     use neronet_model::settings::{Command, Settings};
-    use neronet_model::{AttemptNo, Params, RunId, SweepId, Uid, UnixMs, Value};
+    use neronet_model::{Attempt, AttemptNo, Cause, Millis, Outcome, Params, SweepId, Uid, UnixMs, Value};
     use proptest::prelude::*;
 
-    fn submission(first: u64, count: u64) -> Entry {
-        let driver = Process { host: "h".into(), boot: "b".into(), pid_namespace: 1, pid: 2, start: 3 };
+    pub(crate) fn submission(first: u64, count: u64) -> Entry {
         let sweep = Sweep {
             id: SweepId(first),
             at: UnixMs(1),
             project: "p".into(),
             experiment: "e".into(),
-            settings: Settings::of(Command::Shell("train {lr}".into())),
+            settings: Settings::of(Command::Shell("train {lr}".into())).into(),
             varying: vec!["lr".into()],
             parallel: Some(1),
-            driver,
-            detached: false,
+            driver: driver(),
+            detached: first.is_multiple_of(2),
             code: Code::default(),
             host: "h".into(),
             user: "u".into(),
@@ -218,17 +307,21 @@ mod tests {
             Member {
                 id: RunId(id),
                 uid: Uid::new(id, [0; 10]),
-                params: Params::from_iter([("lr".to_string(), value)]),
-                after: None,
-                gpus: None,
-                tags: Vec::new(),
+                params: Params::from_iter([
+                    ("lr".to_string(), value),
+                    ("w".to_string(), Value::as_word("True")),
+                    ("l".to_string(), Value::List(vec![Value::Str("x".into()), Value::Bool(false), Value::Int(-3)])),
+                ]),
+                after: (id > 9).then_some(RunId(1)),
+                gpus: (id > 7).then_some(1),
+                tags: vec!["t".into()],
                 note: None,
             }
         };
         Entry::Submitted(vec![Submitted { sweep, members: (first..first + count).map(member).collect() }])
     }
 
-    fn entry() -> impl Strategy<Value = Entry> {
+    pub(crate) fn entry() -> impl Strategy<Value = Entry> {
         let run = || (1u64..12).prop_map(RunId);
         let runs = || prop::collection::vec(run(), 0..3);
         prop_oneof![
@@ -240,12 +333,49 @@ mod tests {
             runs().prop_map(|runs| Entry::Trashed { at: UnixMs(9), runs }),
             runs().prop_map(|runs| Entry::Restored { runs }),
             runs().prop_map(|runs| Entry::Purged { runs }),
+            (run(), 1u64..4, metrics()).prop_map(|(run, n, metrics)| ended(run, n, metrics)),
+            prop::collection::vec((run(), 1u64..3, metrics()), 0..4)
+                .prop_map(|all| Entry::Together(all.into_iter().map(|(run, n, metrics)| ended(run, n, metrics)).collect())),
+            (run(), "[a-c]", metrics()).prop_map(|(run, key, metrics)| Entry::Keyed {
+                at: UnixMs(7),
+                key,
+                request: "r".into(),
+                answer: None,
+                entry: Box::new(ended(run, 2, metrics)),
+            }),
+            (run(), 1u64..3).prop_map(|(run, n)| {
+                let grant = Grant { machine: "m".into(), memory: 5, gpus: Some(Vec::new()), ..Grant::default() };
+                Entry::Started { at: UnixMs(3), run, attempt: AttemptNo(n), grant: Box::new(grant), driver: driver() }
+            }),
+            runs().prop_map(|runs| Entry::Held { at: UnixMs(4), runs, by: "me".into(), why: None }),
+            (0u64..4).prop_map(|runs| Entry::Limited { project: "p".into(), quota: Some(Quota { runs: Some(runs), gpus: None }) }),
         ]
+    }
+
+    fn metrics() -> impl Strategy<Value = BTreeMap<String, Extent>> {
+        prop::collection::btree_map("[x-z]", (any::<f64>(), 0u8..3).prop_map(|(value, points)| {
+            let mut extent = Extent::of(value, 1.0, By::Step);
+            (0..points).for_each(|step| extent.add(f64::from(step), f64::from(step), By::Epoch));
+            extent
+        }), 0..3)
+    }
+
+    fn ended(run: RunId, n: u64, metrics: BTreeMap<String, Extent>) -> Entry {
+        let mut attempt = Attempt::new(AttemptNo(n));
+        attempt.begun = Some(UnixMs(17));
+        attempt.lasted = Some(Millis(5));
+        let (outcome, cause) = if n == 1 { (Outcome::Finished, None) } else { (Outcome::Failed, Some(Cause::OutOfMemory)) };
+        attempt.end = Some(End { outcome, cause, at: UnixMs(22), last_lines: Vec::new(), summary: Summary::default() });
+        Entry::Ended { run, end: Box::new(KnownEnd { attempt, outcome, started: Some(UnixMs(16)), metrics }) }
+    }
+
+    fn driver() -> Process {
+        Process { host: "h".into(), boot: "b".into(), pid_namespace: 1, pid: 2, start: 3 }
     }
 
     fn replay(folder: &Path) -> Result<Replayed, StoreError> {
         let mut replayed = Replayed::default();
-        replayed.catch_up(folder).map(|()| replayed)
+        replayed.catch_up(folder, None).map(|()| replayed)
     }
 
     proptest! {
@@ -260,12 +390,12 @@ mod tests {
             let mut states = vec![(journal.end, live.clone())];
             let mut reader = Replayed::default();
             for (i, entry) in entries.iter().enumerate() {
-                journal.append_learned(entry).expect("writes");
-                live.apply(entry.clone());
+                let at = journal.append_learned(entry).expect("writes");
+                live.apply(entry.clone(), at);
                 states.push((journal.end, live.clone()));
                 // A reader that looks now and then knows as much as one that reads everything.
                 if i % 2 == 0 {
-                    reader.catch_up(folder.path()).expect("reads");
+                    reader.catch_up(folder.path(), None).expect("reads");
                     prop_assert_eq!(&*reader.state, &live);
                 }
             }
@@ -275,16 +405,16 @@ mod tests {
             let (_, expected) = states.iter().rev().find(|(end, _)| *end <= cut).expect("the header is whole");
             let replayed = replay(folder.path()).expect("reads");
             prop_assert_eq!(&*replayed.state, expected);
-            reader.catch_up(folder.path()).expect("reads");
+            reader.catch_up(folder.path(), None).expect("reads");
             prop_assert_eq!(&*reader.state, expected);
             prop_assert!(replayed.damage.is_empty());
             let mut again = Journal::open(folder.path(), &replayed).expect("opens");
-            again.append(&entries[0]).expect("writes");
+            let at = again.append(&entries[0]).expect("writes");
             let mut expected = expected.clone();
-            expected.apply(entries[0].clone());
+            expected.apply(entries[0].clone(), at);
             let replayed = replay(folder.path()).expect("reads");
             prop_assert_eq!(&*replayed.state, &expected);
-            reader.catch_up(folder.path()).expect("reads");
+            reader.catch_up(folder.path(), None).expect("reads");
             prop_assert_eq!(&*reader.state, &expected);
             prop_assert!(replayed.damage.is_empty());
         }

@@ -1,4 +1,5 @@
-//! Home on disk: the journal of what was decided, the spool of each attempt, the series folded from it.
+//! Home on disk: the journal of what was decided, the spool of each attempt, the series folded from it, and what is stored of all that
+//! in the cache.
 //!
 //! Writers are few and named: the journal belongs to whoever holds `home.lock`, an attempt's spool to its keeper and
 //! supervisor. Readers need no lock: everything is append-only or replaced whole.
@@ -12,6 +13,7 @@ pub mod history;
 pub mod home;
 pub mod journal;
 pub mod lines;
+pub mod projection;
 pub mod recording;
 pub mod seal;
 pub mod sealed;

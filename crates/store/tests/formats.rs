@@ -2,9 +2,10 @@
 //! `testdata/formats/make.sh`; each test here says what it holds.
 
 use neronet_model::event::{Event, Stamped};
+use neronet_model::journal::HomeState;
 use neronet_model::left::Left;
 use neronet_model::outcome::Cause;
-use neronet_model::run::Again;
+use neronet_model::run::{Again, KnownEnd};
 use neronet_model::settings::{Command, Resume};
 use neronet_model::{Attempt, AttemptNo, Outcome, RunId, SweepId, Uid, Value};
 use neronet_store::journal::Replayed;
@@ -75,17 +76,21 @@ fn the_journal_of_format_1_says_what_was_submitted_and_decided() {
     assert!(matches!(&decision.again, Again::Resume { checkpoint: Some(path), .. } if path.ends_with("runs/4/work/model.ckpt")));
 }
 
+fn end_of(state: &HomeState, run: u64) -> KnownEnd {
+    home().end_of(&state.runs[&RunId(run)]).expect("reads").expect("an end")
+}
+
 #[test]
 fn the_ends_that_home_learned_are_those_of_the_spools() {
     let state = journal().state;
     for (run, outcome) in [(1, Outcome::Finished), (2, Outcome::Finished), (3, Outcome::Failed), (4, Outcome::Finished)] {
-        let known = state.runs[&RunId(run)].known_end.as_ref().expect("an end");
+        let known = end_of(&state, run);
         let spool = attempt(run, known.attempt.n.0);
         assert_eq!(known.outcome, outcome, "run {run}");
         assert_eq!(spool.end.as_ref().map(|end| end.outcome), Some(outcome), "run {run}");
         assert_eq!((spool.begun, spool.lasted, spool.exit_code), (known.attempt.begun, known.attempt.lasted, known.attempt.exit_code));
     }
-    let metrics = &state.runs[&RunId(4)].known_end.as_ref().expect("an end").metrics;
+    let metrics = end_of(&state, 4).metrics;
     assert_eq!((metrics["loss"].points, metrics["loss"].max, metrics["loss"].last), (3, 0.9, 0.3));
 }
 

@@ -339,7 +339,7 @@ fn field(session: &Session, views: &[&View<'_>], view: &View<'_>, name: &str) ->
         "attempts" => (view.run.attempts.to_string(), true),
         "duration" => (duration(view, session.now()).map(words::duration).unwrap_or_default(), true),
         "metrics" => {
-            let pairs = view.metrics.iter().map(|(name, extent)| format!("{name}={}", words::number(extent.last)));
+            let pairs = view.metrics().iter().map(|(name, extent)| format!("{name}={}", words::number(extent.last)));
             text(pairs.collect::<Vec<_>>().join(" "))
         }
         metric => (Telling::of(views, metric).value(view).map(words::number).unwrap_or_default(), true),

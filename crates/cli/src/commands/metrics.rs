@@ -30,8 +30,8 @@ pub(crate) fn metrics(session: &Session, words: &Metrics) -> Result<ExitCode, Ho
 
 fn list(session: &Session, view: &View<'_>, as_json: bool) {
     if as_json {
-        output::json(&view.metrics.iter().map(|(name, extent)| (name.clone(), json::extent(extent))).collect());
-    } else if view.metrics.is_empty() {
+        output::json(&view.metrics().iter().map(|(name, extent)| (name.clone(), json::extent(extent))).collect());
+    } else if view.metrics().is_empty() {
         output::notice(&none(view));
     } else {
         output::print(&metrics_table(view).terminal(session.terminal.then_some(session.width), session.color));
@@ -124,7 +124,7 @@ fn none(view: &View<'_>) -> String {
 
 /// That none of these runs has this metric, and what there is instead.
 pub(crate) fn unknown(views: &[&View<'_>], name: &str) -> HomeError {
-    let mut names: Vec<&str> = views.iter().flat_map(|view| view.metrics.keys().map(String::as_str)).collect();
+    let mut names: Vec<&str> = views.iter().flat_map(|view| view.metrics().keys().map(String::as_str)).collect();
     names.sort_unstable();
     names.dedup();
     let (who, has) = match views {

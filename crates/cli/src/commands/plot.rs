@@ -47,12 +47,12 @@ pub(crate) fn plot(session: &Session, words: &Plot) -> Result<ExitCode, HomeErro
 
 fn metrics(views: &[&View<'_>], asked: &[String]) -> Result<Vec<String>, HomeError> {
     if !asked.is_empty() {
-        let absent = asked.iter().find(|name| views.iter().all(|view| !view.metrics.contains_key(*name)));
+        let absent = asked.iter().find(|name| views.iter().all(|view| !view.metrics().contains_key(*name)));
         return absent.map_or_else(|| Ok(asked.to_vec()), |name| Err(unknown(views, name)));
     }
     // A curve is wanted: what was only said once, at the end, is none.
     let told = telling(views);
-    let curve = |name: &str| views.iter().filter_map(|view| view.metrics.get(name)).any(|extent| extent.points > 1);
+    let curve = |name: &str| views.iter().filter_map(|view| view.metrics().get(name)).any(|extent| extent.points > 1);
     let first = told.iter().find(|telling| curve(&telling.metric)).or(told.first());
     let Some(first) = first else { return Err(unknown(views, "")) };
     if first.guessed {
@@ -111,7 +111,7 @@ fn chart(session: &Session, views: &[&View<'_>], metrics: &[String], words: &Plo
 
 fn missing(view: &View<'_>, metric: &str, x: &str) -> String {
     let shown = stream::safe(metric, false);
-    match (view.metrics.contains_key(metric), x) {
+    match (view.metrics().contains_key(metric), x) {
         (true, "epoch") => format!("gives no epoch with {shown}; --x step or --x time can draw it"),
         _ => format!("has no points of {shown} ({})", view.status()),
     }
@@ -157,7 +157,7 @@ pub(crate) fn curve(session: &Session, view: &View<'_>, metric: &str, x: &str, e
 /// some are no numbers, of which the chart tells, or on an axis that buckets do not know.
 fn seen(session: &Session, view: &View<'_>, metric: &str, x: &str) -> Result<Option<Curve>, HomeError> {
     let by_step = |extent: &Extent| extent.by.is_some_and(|by| by != By::Epoch);
-    let window = match (view.metrics.get(metric).filter(|extent| extent.points > MANY), x) {
+    let window = match (view.metrics().get(metric).filter(|extent| extent.points > MANY), x) {
         (Some(extent), "step") if by_step(extent) => Window::ALL,
         (Some(_), "time") => Window::Time(0, u64::MAX),
         _ => return Ok(None),

@@ -201,7 +201,7 @@ fn one(session: &Session, view: &View<'_>) -> Section {
     add("commit", git.map(|git| neronet_home::compare::commit(&git.commit, git.dirty)).unwrap_or_default());
     add("tags", view.run.tags.iter().cloned().collect::<Vec<_>>().join(", "));
     add("note", view.run.note.clone().unwrap_or_default());
-    for (name, extent) in view.metrics.iter().filter(|(name, _)| !name.starts_with("sys/")).take(50) {
+    for (name, extent) in view.metrics().iter().filter(|(name, _)| !name.starts_with("sys/")).take(50) {
         let [last, min, max] = [extent.last, extent.min, extent.max].map(words::number);
         add(name, if extent.points > 1 { format!("{last} ({min} to {max})") } else { last });
     }

@@ -234,7 +234,7 @@ fn environment(page: &mut Page<'_>, world: &World) {
 }
 
 fn metrics(page: &mut Page<'_>, view: &View<'_>) {
-    if view.metrics.is_empty() {
+    if view.metrics().is_empty() {
         return;
     }
     page.heading("Metrics");
@@ -243,7 +243,7 @@ fn metrics(page: &mut Page<'_>, view: &View<'_>) {
 
 pub(crate) fn metrics_table(view: &View<'_>) -> Table {
     let number = |value: f64| Cell::styled(words::number(value), if value.is_finite() { Style::Plain } else { Style::Bad });
-    let rows = view.metrics.iter().map(|(name, extent)| {
+    let rows = view.metrics().iter().map(|(name, extent)| {
         let goal = view.sweep.settings.objectives.iter().find(|objective| objective.metric == *name);
         let name = goal.map_or(name.clone(), |objective| format!("{name} ({})", neronet_home::objective::word(objective.goal)));
         let [last, min, max] = [extent.last, extent.min, extent.max].map(number);

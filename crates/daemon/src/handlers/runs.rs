@@ -210,7 +210,7 @@ pub(crate) fn show(served: &Served, words: One) -> Result<Object, Refusal> {
 }
 
 pub(crate) fn metrics(served: &Served, words: One) -> Result<Object, Refusal> {
-    let all = |view: &View<'_>| view.metrics.iter().map(|(name, extent)| (name.clone(), json::extent(extent))).collect();
+    let all = |view: &View<'_>| view.metrics().iter().map(|(name, extent)| (name.clone(), json::extent(extent))).collect();
     with_one(served, &words.run, words.project.as_deref(), |view| Ok(Object(all(view))))
 }
 
@@ -265,7 +265,7 @@ pub(crate) fn points(served: &Served, words: Metric) -> Result<Points, Refusal> 
 }
 
 fn no_metric(view: &View<'_>, name: &str) -> Refusal {
-    let guess = nearest::did_you_mean(name, view.metrics.keys().map(String::as_str));
+    let guess = nearest::did_you_mean(name, view.metrics().keys().map(String::as_str));
     let error = format!("run {} has no metric '{}'{guess}", view.run.id, name.escape_debug());
     Refusal::new(404, error, format!("GET /v1/runs/{}/metrics names those that it has", view.run.id))
 }

@@ -145,7 +145,7 @@ impl Drive<'_> {
                     }
                 }
                 Some(Stand::Ended(_)) => {
-                    if let Some(end) = known.state.runs.get(&run).and_then(|run| run.known_end.as_deref().cloned()) {
+                    if let Some(end) = known.state.runs.get(&run).and_then(|run| self.context.home.end_of(run).ok().flatten()) {
                         self.ended.insert(run, end);
                     }
                     not_ours(self);

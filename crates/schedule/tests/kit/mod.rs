@@ -12,6 +12,7 @@ use neronet_model::time::Millis;
 use neronet_model::{Attempt, AttemptNo, Outcome, Params, RunId, SweepId, Uid, UnixMs};
 use neronet_schedule::{Decided, Limits, Mine, Place, Queue, Start, World};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 pub fn process(pid: i32) -> Process {
     Process { host: "here".into(), boot: "boot".into(), pid_namespace: 1, pid, start: 1 }
@@ -27,7 +28,7 @@ pub fn sweep(id: u64, first: u64, last: u64) -> Submitted {
         at: UnixMs(0),
         project: "project".into(),
         experiment: "experiment".into(),
-        settings,
+        settings: settings.into(),
         varying: Vec::new(),
         parallel: None,
         driver: process(1),
@@ -53,8 +54,13 @@ pub fn sweep(id: u64, first: u64, last: u64) -> Submitted {
 
 /// The same with so many GPUs for each run.
 pub fn with_gpus(mut submitted: Submitted, gpus: u32) -> Submitted {
-    submitted.sweep.settings.resources.gpus = Some(Gpus::Count(gpus));
+    settings(&mut submitted).resources.gpus = Some(Gpus::Count(gpus));
     submitted
+}
+
+/// To be changed.
+pub fn settings(submitted: &mut Submitted) -> &mut Settings {
+    Arc::make_mut(&mut submitted.sweep.settings)
 }
 
 pub fn queue(submitted: impl IntoIterator<Item = Submitted>) -> Queue {

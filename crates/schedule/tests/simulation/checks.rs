@@ -18,12 +18,20 @@ pub(crate) fn at_every_step(simulation: &Simulation) {
     for (id, run) in &home.state.runs {
         let stand = home.queue.stand(*id);
         let ended = matches!(stand, Some(Stand::Ended(_)));
-        assert_eq!(run.known_end.is_some(), ended, "run {id} ends in listings and in the queue: {stand:?}, {:?}", run.known_end);
-        if let (Some(end), Some(Stand::Ended(outcome))) = (&run.known_end, stand) {
+        assert_eq!(run.ending.is_some(), ended, "run {id} ends in listings and in the queue: {stand:?}, {:?}", run.ending);
+        if let (Some(end), Some(Stand::Ended(outcome))) = (&run.ending, stand) {
             assert_eq!(end.outcome, outcome, "run {id}");
-            true_end(home, *id, end.attempt.n, outcome);
+            true_end(home, *id, attempt_of(&home.entries[end.at as usize], *id), outcome);
         }
     }
+}
+
+fn attempt_of(entry: &Entry, of: RunId) -> AttemptNo {
+    let n = |entry: &&Entry| match entry {
+        Entry::Ended { run, end } if *run == of => Some(end.attempt.n),
+        _ => None,
+    };
+    entry.parts().iter().rev().find_map(n).expect("its end is there")
 }
 
 /// What is said of an end is what happened.

@@ -51,7 +51,7 @@ impl Home {
             return Err(Full);
         }
         self.queue.apply(&entry);
-        self.state.apply(entry.clone());
+        self.state.apply(entry.clone(), self.entries.len() as u64);
         self.entries.push(entry);
         if durably {
             self.synced = self.entries.len();
@@ -62,9 +62,9 @@ impl Home {
     pub(crate) fn replayed(entries: &[Entry]) -> (Queue, HomeState) {
         let mut queue = Queue::default();
         let mut state = HomeState::default();
-        for entry in entries {
+        for (at, entry) in (0..).zip(entries) {
             queue.apply(entry);
-            state.apply(entry.clone());
+            state.apply(entry.clone(), at);
         }
         (queue, state)
     }

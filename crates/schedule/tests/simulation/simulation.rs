@@ -169,10 +169,10 @@ impl Simulation {
         one.sweep.project = format!("project-{}", chance.below(2));
         one.sweep.at = UnixMs(self.now + self.wrong);
         one.sweep.parallel = chance.one_in(3).then(|| chance.within(1, 3));
-        one.sweep.settings.time_limit = chance.one_in(3).then(|| Millis(chance.within(5_000, 90_000)));
-        one.sweep.settings.retry =
+        kit::settings(&mut one).time_limit = chance.one_in(3).then(|| Millis(chance.within(5_000, 90_000)));
+        kit::settings(&mut one).retry =
             Retry { times: chance.below(3) as u32, backoff: chance.one_in(2).then_some(Millis(10_000)), ..Retry::default() };
-        let resources = &mut one.sweep.settings.resources;
+        let resources = &mut kit::settings(&mut one).resources;
         resources.cpus = chance.one_in(2).then(|| chance.within(1, 3) as u32);
         resources.gpus = match chance.below(7) {
             0 => None,

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use std::collections::BTreeMap;
 
 fn limited(mut submitted: Submitted, milliseconds: u64) -> Submitted {
-    submitted.sweep.settings.time_limit = Some(Millis(milliseconds));
+    kit::settings(&mut submitted).time_limit = Some(Millis(milliseconds));
     submitted
 }
 
@@ -35,7 +35,7 @@ fn a_short_run_goes_into_the_gap_and_a_long_one_does_not() {
     assert_eq!(kit::carry_out(&mut queue, &world, 1).0, [1]);
     // What the first cannot use is given away.
     let mut other = kit::sweep(5, 5, 5);
-    other.sweep.settings.time_limit = None;
+    kit::settings(&mut other).time_limit = None;
     queue.apply(&neronet_model::journal::Entry::Submitted(vec![other]));
     assert_eq!(kit::carry_out(&mut queue, &world, 2).0, [5]);
 }

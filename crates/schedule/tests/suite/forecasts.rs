@@ -34,7 +34,7 @@ fn from_time_limits_and_from_what_was_learned() {
 #[test]
 fn none_where_one_may_run_for_ever() {
     let mut limited = kit::sweep(1, 1, 1);
-    limited.sweep.settings.time_limit = Some(Millis(1_000));
+    kit::settings(&mut limited).time_limit = Some(Millis(1_000));
     limited.sweep.experiment = "other".into();
     let mut queue = kit::queue([limited, kit::sweep(2, 2, 2)]);
     let world = kit::world([kit::place("local", 4, 0)]);

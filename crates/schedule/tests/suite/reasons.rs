@@ -29,7 +29,7 @@ fn changed(mut submitted: Submitted, change: impl FnOnce(&mut Submitted)) -> Sub
 fn what_is_lacking_and_who_has_it() {
     let mut queue = kit::queue([
         changed(kit::with_gpus(kit::sweep(1, 1, 2), 1), |one| {
-            one.sweep.settings.time_limit = Some(neronet_model::time::Millis(60_000));
+            kit::settings(one).time_limit = Some(neronet_model::time::Millis(60_000));
         }),
         kit::with_gpus(kit::sweep(2, 3, 3), 2),
         kit::with_gpus(kit::sweep(3, 4, 4), 3),

@@ -11,7 +11,7 @@ use neronet_schedule::{Needs, Place, Queue, Reason, World};
 const GB: u64 = 1 << 30;
 
 fn asking(mut submitted: Submitted, change: impl FnOnce(&mut neronet_model::settings::Resources)) -> Submitted {
-    change(&mut submitted.sweep.settings.resources);
+    change(&mut kit::settings(&mut submitted).resources);
     submitted
 }
 

@@ -21,9 +21,11 @@ proptest! {
         attempts in attempts(), at in any::<prop::sample::Index>(), with in 1..=255u8,
     ) {
         let folded = Folded::of(&attempts);
-        prop_assume!(!folded.file.is_empty());
         let mut file = folded.file.clone();
-        file[at.index(folded.file.len())] ^= with;
+        // Of few rows nothing is stored.
+        if !file.is_empty() {
+            file[at.index(folded.file.len())] ^= with;
+        }
         let (heads, _) = Head::all(&file[..], file.len() as u64);
         prop_assert_eq!(format!("{heads:?}"), format!("{:?}", &folded.heads[..heads.len()]));
         let read = |file: &[u8], name: &str| {

@@ -1,0 +1,262 @@
+//! The metrics of ended runs by name, so that thousands of runs are filtered and sorted without reading what each of them recorded.
+//!
+//! A chunk holds those of the runs that ended since the one before it: `NRENDS1\n`, length (u32, little-endian) and CRC-32C (u32) of the
+//! head, the head (`ChunkHead`, postcard), then the columns. A column is the rows that have the metric (u32 each; left out where all
+//! have) and a cell of 40 bytes for each: last, min, max, step (f64), points (u64 with what the step counts in its two highest bits).
+
+use super::Stored;
+use crate::error::StoreError;
+use neronet_model::RunId;
+use neronet_model::event::{By, Extent};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+
+const MARK: &[u8; 8] = b"NRENDS1\n";
+const CELL: usize = 40;
+/// Read at once: most heads are shorter.
+const FIRST: usize = 1 << 14;
+
+/// Which part of the file.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Chunk {
+    pub(crate) at: u64,
+    pub(crate) length: u64,
+}
+
+/// Metrics that are not stored yet.
+pub type Fresh = BTreeMap<RunId, BTreeMap<String, Extent>>;
+
+/// One metric of many runs, in the order of runs.
+pub type Column = Vec<(RunId, Extent)>;
+
+#[derive(Serialize, Deserialize)]
+struct ChunkHead<'a> {
+    /// In their order.
+    runs: Vec<u64>,
+    /// In the order of names.
+    #[serde(borrow)]
+    columns: Vec<ColumnHead<'a>>,
+}
+
+#[derive(Clone, Copy, Serialize, Deserialize)]
+struct ColumnHead<'a> {
+    name: &'a str,
+    /// From the end of the head on.
+    at: u64,
+    cells: u32,
+    checksum: u32,
+}
+
+/// The metrics of all ended runs. A run that ended more than once has those of its last end.
+#[derive(Debug, Clone, Default)]
+pub struct Metrics {
+    pub(crate) stored: Option<Arc<Stored>>,
+    pub(crate) fresh: Arc<Fresh>,
+}
+
+/// It cannot be read: the journal has it too.
+#[derive(Debug)]
+pub struct Damaged;
+
+impl Metrics {
+    /// One metric, of all ended runs that have it.
+    ///
+    /// # Errors
+    /// Where what is stored cannot be read: it is made anew for whoever asks next.
+    pub fn column(&self, name: &str) -> Result<Column, Damaged> {
+        self.column_of(name).inspect_err(|_| self.discard())
+    }
+
+    fn column_of(&self, name: &str) -> Result<Column, Damaged> {
+        let mut column = Column::new();
+        // A run that ended again has its end in a later chunk, perhaps without the metric.
+        let mut again: BTreeSet<RunId> = self.fresh.keys().copied().collect();
+        for reader in self.chunks().rev() {
+            let reader = reader?;
+            let head = reader.head()?;
+            if let Ok(at) = head.columns.binary_search_by(|column| column.name.cmp(name))
+                && let Some(found) = head.columns.get(at)
+            {
+                let cells = reader.cells(&head, found)?;
+                column.extend(cells.into_iter().filter(|(run, _)| !again.contains(run)));
+            }
+            again.extend(head.runs.iter().copied().map(RunId));
+        }
+        column.extend(self.fresh.iter().filter_map(|(run, metrics)| Some((*run, metrics.get(name)?.clone()))));
+        column.sort_unstable_by_key(|(run, _)| *run);
+        Ok(column)
+    }
+
+    /// Every metric of these runs: how many of them have it, and whether it is a curve in any.
+    ///
+    /// # Errors
+    /// As those of `column`.
+    pub fn names(&self, of: &BTreeSet<RunId>) -> Result<BTreeMap<String, (usize, bool)>, Damaged> {
+        self.names_of(of).inspect_err(|_| self.discard())
+    }
+
+    fn names_of(&self, of: &BTreeSet<RunId>) -> Result<BTreeMap<String, (usize, bool)>, Damaged> {
+        let mut names: BTreeMap<String, (usize, bool)> = BTreeMap::new();
+        let mut count = |name: &str, runs: usize, curve: bool| {
+            let entry = match names.get_mut(name) {
+                Some(entry) => entry,
+                None => names.entry(name.to_string()).or_default(),
+            };
+            (entry.0, entry.1) = (entry.0 + runs, entry.1 | curve);
+        };
+        let mut again: BTreeSet<RunId> = self.fresh.keys().copied().collect();
+        for reader in self.chunks().rev() {
+            let reader = reader?;
+            let head = reader.head()?;
+            let is_asked_for = |run: &RunId| of.contains(run) && !again.contains(run);
+            if head.runs.iter().any(|run| is_asked_for(&RunId(*run))) {
+                for column in &head.columns {
+                    let cells = reader.cells(&head, column)?;
+                    let (mut runs, mut curve) = (0, false);
+                    for (_, extent) in cells.iter().filter(|(run, _)| is_asked_for(run)) {
+                        (runs, curve) = (runs + 1, curve | (extent.points > 1));
+                    }
+                    if runs > 0 {
+                        count(column.name, runs, curve);
+                    }
+                }
+            }
+            again.extend(head.runs.iter().copied().map(RunId));
+        }
+        for metrics in self.fresh.iter().filter(|(run, _)| of.contains(run)).map(|(_, metrics)| metrics) {
+            metrics.iter().for_each(|(name, extent)| count(name, 1, extent.points > 1));
+        }
+        Ok(names)
+    }
+
+    /// Of a run whose end is not stored yet.
+    pub fn fresh(&self, run: RunId) -> Option<&BTreeMap<String, Extent>> {
+        self.fresh.get(&run)
+    }
+
+    fn discard(&self) {
+        self.stored.iter().for_each(|stored| stored.discard());
+    }
+
+    fn chunks(&self) -> impl DoubleEndedIterator<Item = Result<Reader<'_>, Damaged>> {
+        let stored = self.stored.as_deref().into_iter();
+        stored.flat_map(|stored| stored.chunks().iter().map(|chunk| Reader::open(stored.metrics(), *chunk)))
+    }
+}
+
+/// A chunk whose head is in memory.
+struct Reader<'f> {
+    file: &'f File,
+    chunk: Chunk,
+    bytes: Vec<u8>,
+    /// Length of the head.
+    head: usize,
+    checksum: u32,
+}
+
+const BEFORE_HEAD: usize = MARK.len() + 8;
+
+impl<'f> Reader<'f> {
+    fn open(file: &'f File, chunk: Chunk) -> Result<Reader<'f>, Damaged> {
+        let all = usize::try_from(chunk.length).map_err(|_| Damaged)?;
+        let mut bytes = read(file, chunk.at, FIRST.min(all))?;
+        let number = |at: usize| -> Result<u32, Damaged> {
+            let four = bytes.get(at..at + 4).and_then(|four| four.try_into().ok()).ok_or(Damaged)?;
+            Ok(u32::from_le_bytes(four))
+        };
+        let (head, checksum) = (number(MARK.len())? as usize, number(MARK.len() + 4)?);
+        let end = BEFORE_HEAD.checked_add(head).filter(|end| *end <= all && bytes.starts_with(MARK)).ok_or(Damaged)?;
+        if end > bytes.len() {
+            bytes.extend(read(file, chunk.at + bytes.len() as u64, end - bytes.len())?);
+        }
+        Ok(Reader { file, chunk, bytes, head, checksum })
+    }
+
+    fn head(&self) -> Result<ChunkHead<'_>, Damaged> {
+        let bytes = self.bytes.get(BEFORE_HEAD..BEFORE_HEAD + self.head).ok_or(Damaged)?;
+        if crc32c::crc32c(bytes) != self.checksum {
+            return Err(Damaged);
+        }
+        postcard::from_bytes(bytes).map_err(|_| Damaged)
+    }
+
+    fn cells(&self, head: &ChunkHead<'_>, column: &ColumnHead<'_>) -> Result<Column, Damaged> {
+        let (rows, cells) = (head.runs.len(), column.cells as usize);
+        let is_dense = cells == rows;
+        let length = cells * if is_dense { CELL } else { CELL + 4 };
+        let at = ((BEFORE_HEAD + self.head) as u64).checked_add(column.at).ok_or(Damaged)?;
+        if cells > rows || at.checked_add(length as u64).is_none_or(|end| end > self.chunk.length) {
+            return Err(Damaged);
+        }
+        let bytes = read(self.file, self.chunk.at + at, length)?;
+        if crc32c::crc32c(&bytes) != column.checksum {
+            return Err(Damaged);
+        }
+        let (numbers, cells) = bytes.split_at(if is_dense { 0 } else { cells * 4 });
+        let of_rows = numbers.as_chunks::<4>().0.iter().map(|number| u32::from_le_bytes(*number) as usize);
+        let rows: Box<dyn Iterator<Item = usize>> = if is_dense { Box::new(0..rows) } else { Box::new(of_rows) };
+        let cells = cells.as_chunks::<CELL>().0.iter();
+        rows.zip(cells).map(|(row, cell)| Ok((RunId(*head.runs.get(row).ok_or(Damaged)?), extent(cell)))).collect()
+    }
+}
+
+fn read(file: &File, at: u64, length: usize) -> Result<Vec<u8>, Damaged> {
+    let mut bytes = vec![0; length];
+    file.read_exact_at(&mut bytes, at).map_err(|_| Damaged)?;
+    Ok(bytes)
+}
+
+/// A chunk of these runs.
+pub(crate) fn encode(fresh: &Fresh) -> Result<Vec<u8>, StoreError> {
+    let mut by_name: BTreeMap<&str, Vec<(u32, &Extent)>> = BTreeMap::new();
+    for (row, metrics) in (0..).zip(fresh.values()) {
+        metrics.iter().for_each(|(name, extent)| by_name.entry(name).or_default().push((row, extent)));
+    }
+    let (mut body, mut columns) = (Vec::new(), Vec::with_capacity(by_name.len()));
+    for (name, cells) in by_name {
+        let at = body.len();
+        if cells.len() < fresh.len() {
+            cells.iter().for_each(|(row, _)| body.extend_from_slice(&row.to_le_bytes()));
+        }
+        cells.iter().for_each(|(_, extent)| body.extend_from_slice(&cell(extent)));
+        let checksum = crc32c::crc32c(body.get(at..).unwrap_or_default());
+        columns.push(ColumnHead { name, at: at as u64, cells: cells.len() as u32, checksum });
+    }
+    let head = ChunkHead { runs: fresh.keys().map(|run| run.0).collect(), columns };
+    let head = postcard::to_allocvec(&head).map_err(super::unstorable)?;
+    let mut bytes = Vec::with_capacity(BEFORE_HEAD + head.len() + body.len());
+    bytes.extend_from_slice(MARK);
+    bytes.extend_from_slice(&(head.len() as u32).to_le_bytes());
+    bytes.extend_from_slice(&crc32c::crc32c(&head).to_le_bytes());
+    bytes.extend_from_slice(&head);
+    bytes.append(&mut body);
+    Ok(bytes)
+}
+
+const BY: [Option<By>; 4] = [None, Some(By::Step), Some(By::Epoch), Some(By::Count)];
+const BY_SHIFT: u32 = 62;
+
+fn cell(extent: &Extent) -> [u8; CELL] {
+    let by = BY.iter().position(|by| *by == extent.by).unwrap_or(0) as u64;
+    let points = (extent.points & ((1 << BY_SHIFT) - 1)) | (by << BY_SHIFT);
+    let numbers = [extent.last, extent.min, extent.max, extent.step].map(f64::to_bits);
+    let [last, min, max, step] = numbers.map(u64::to_le_bytes);
+    let mut cell = [0; CELL];
+    let parts = cell.as_chunks_mut::<8>().0;
+    for (part, number) in parts.iter_mut().zip([last, min, max, step, points.to_le_bytes()]) {
+        *part = number;
+    }
+    cell
+}
+
+fn extent(cell: &[u8; CELL]) -> Extent {
+    let mut numbers = cell.as_chunks::<8>().0.iter().map(|number| u64::from_le_bytes(*number));
+    let mut next = || numbers.next().unwrap_or_default();
+    let [last, min, max, step] = [next(), next(), next(), next()].map(f64::from_bits);
+    let points = next();
+    let by = BY.get((points >> BY_SHIFT) as usize).copied().flatten();
+    Extent { last, min, max, step, by, points: points & ((1 << BY_SHIFT) - 1) }
+}
