@@ -107,10 +107,11 @@ fn number<T: std::str::FromStr>(rest: &mut &[u8]) -> Option<T> {
 
 fn parsed<T: std::str::FromStr>(rest: &mut &[u8], end: usize) -> Option<T> {
     let (digits, after) = rest.split_at(end);
-    // What Rust reads and JSON does not: `.5`, `5.`, `+5`, `007`.
+    // What Rust reads and JSON does not: `.5`, `5.`, `5.e1`, `+5`, `007`.
     let (sign, first) = (digits.first()? == &b'-', digits.iter().find(|byte| **byte != b'-')?);
     let after_zero = digits.get(usize::from(sign) + 1).is_some_and(u8::is_ascii_digit);
-    if !first.is_ascii_digit() || !digits.last()?.is_ascii_digit() || (*first == b'0' && after_zero) {
+    let bare_point = digits.windows(2).any(|two| two[0] == b'.' && !two[1].is_ascii_digit());
+    if bare_point || !first.is_ascii_digit() || !digits.last()?.is_ascii_digit() || (*first == b'0' && after_zero) {
         return None;
     }
     // To serde a whole `-0` is no integer.
@@ -161,6 +162,14 @@ mod tests {
                 m: Values(m),
             },
         )
+    }
+
+    #[test]
+    fn a_point_without_digits_behind_it_makes_no_number() {
+        for number in ["3.e0", "3.", "3.e", "-3.E1"] {
+            let line = format!(r#"{{"t":1,"src":"o","at":1,"epoch":{number},"m":{{}}}}"#);
+            assert!(!Row::default().read(line.as_bytes()), "{line}");
+        }
     }
 
     proptest! {
