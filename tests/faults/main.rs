@@ -4,6 +4,7 @@
 
 mod diary;
 mod load;
+mod points;
 mod queue;
 mod record;
 mod world;

@@ -120,6 +120,11 @@ pub(crate) enum Command {
     Restore(Which),
     /// Copy the code and the specification of a run into a new folder
     Clone(Clone),
+    /// Make anew what is stored of home's records, compare it with what it was, and say what of the records cannot be read
+    ///
+    /// Nothing that was recorded is changed: what is stored beside it, in the cache, so that lists and curves come at once, is made from
+    /// the records again.
+    Repair(Repair),
     /// Serve home: keep the queue, and answer on a socket
     ///
     /// Commands that need a daemon start one by themselves, which leaves when there has been nothing to do for ten minutes. This one
@@ -464,6 +469,13 @@ pub(crate) struct Rm {
     /// Take runs that are in the trash from the disk for good
     #[arg(long)]
     pub(crate) purge: bool,
+}
+
+#[derive(Debug, Words)]
+pub(crate) struct Repair {
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Words)]

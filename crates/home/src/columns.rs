@@ -4,8 +4,9 @@
 use crate::error::HomeError;
 use crate::listing::{self, duration};
 use crate::objective::goal_of;
-use crate::view::View;
+use crate::view::{View, extents};
 use jiff::tz::TimeZone;
+use neronet_model::event::Extent;
 use neronet_model::settings::Goal;
 use neronet_model::{Millis, UnixMs, Value};
 use neronet_query::{Cells, Clock, Column, Filter, MISSING, Mistake, NEVER, Rows, TAGS, Table, Unit, Unknown};
@@ -175,17 +176,19 @@ fn field(views: &[&View<'_>], name: &str, now: UnixMs) -> Option<Kept> {
 
 fn metric(views: &[&View<'_>], name: &str) -> Option<Kept> {
     let bare = name.strip_prefix("metrics.").unwrap_or(name);
-    let values: Vec<Option<f64>> = views.iter().map(|view| value_of(view, bare)).collect();
+    // Of `loss` the last value, of `loss.max` and its like what that says.
+    let whole = extents(views, bare);
+    let part = bare.rsplit_once('.').map(|(metric, which)| (extents(views, metric), metric, which));
+    let value = |(at, view): (usize, &&View<'_>)| match (whole.get(at), &part) {
+        (Some(Some(extent)), _) => Some(extent.last),
+        (_, Some((of, metric, which))) => value_of(view, of.get(at)?.as_ref()?, metric, which),
+        _ => None,
+    };
+    let values: Vec<Option<f64>> = views.iter().enumerate().map(value).collect();
     values.iter().any(Option::is_some).then(|| numbers(values.into_iter(), Unit::Float))
 }
 
-/// Of `loss` the last value, of `loss.max` and its like what that says.
-fn value_of(view: &View<'_>, name: &str) -> Option<f64> {
-    if let Some(extent) = view.extent(name) {
-        return Some(extent.last);
-    }
-    let (metric, which) = name.rsplit_once('.')?;
-    let extent = view.extent(metric)?;
+fn value_of(view: &View<'_>, extent: &Extent, metric: &str, which: &str) -> Option<f64> {
     let stated = view.sweep.settings.objectives.iter().find(|objective| objective.metric == metric).map(|objective| objective.goal);
     match which {
         "last" => Some(extent.last),

@@ -37,6 +37,7 @@ pub mod preflight;
 pub mod queue;
 pub mod reconcile;
 mod recover;
+pub mod repair;
 pub mod same;
 pub mod sealing;
 pub mod seat;

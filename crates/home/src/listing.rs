@@ -38,10 +38,14 @@ pub fn varying(views: &[&View<'_>]) -> Vec<String> {
 pub fn varying_of<'p>(all: impl Iterator<Item = &'p Params> + Clone) -> Vec<String> {
     let mut names: Vec<&str> = Vec::new();
     let mut known = BTreeSet::new();
-    for (name, _) in all.clone().flat_map(Params::iter) {
-        if known.insert(name) {
-            names.push(name);
+    let mut before: Option<&Params> = None;
+    for params in all.clone() {
+        // Mostly they have the names of the run before.
+        let same = before.is_some_and(|before| before.len() == params.len() && before.iter().zip(params.iter()).all(|(a, b)| a.0 == b.0));
+        if !same {
+            names.extend(params.iter().map(|(name, _)| name).filter(|name| known.insert(*name)));
         }
+        before = Some(params);
     }
     let differs = |name: &&str| {
         let mut values = all.clone().map(|params| params.get(name));

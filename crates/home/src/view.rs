@@ -201,6 +201,22 @@ impl Snapshot {
 /// So many runs are read one by one rather than in columns.
 const FEW: usize = 200;
 
+/// One metric of many runs.
+pub fn extents(views: &[&View<'_>], name: &str) -> Vec<Option<Extent>> {
+    let column = views.iter().find(|view| view.is_in_columns()).and_then(|view| view.snapshot.column(name));
+    let mut next = 0;
+    let extent = |view: &&View<'_>| match &column {
+        Some(column) if view.is_in_columns() => {
+            // Mostly they are in the order of the column.
+            let found = column.get(next).filter(|(run, _)| *run == view.run.id).map(|(_, extent)| extent);
+            next += 1;
+            found.or_else(|| view.at(column)).cloned()
+        }
+        _ => view.metrics().get(name).cloned(),
+    };
+    views.iter().map(extent).collect()
+}
+
 /// Of metrics of runs: how many of them have it, and whether it is a curve in any.
 pub fn metric_names(views: &[&View<'_>]) -> BTreeMap<String, (usize, bool)> {
     let mut names: BTreeMap<String, (usize, bool)> = BTreeMap::new();
@@ -240,10 +256,14 @@ impl View<'_> {
         if self.is_in_columns()
             && let Some(column) = self.snapshot.column(name)
         {
-            let at = column.binary_search_by_key(&self.run.id, |(run, _)| *run).ok()?;
-            return column.get(at).map(|(_, extent)| Cow::Owned(extent.clone()));
+            return self.at(&column).cloned().map(Cow::Owned);
         }
         self.metrics().get(name).map(Cow::Borrowed)
+    }
+
+    fn at<'c>(&self, column: &'c Column) -> Option<&'c Extent> {
+        let at = column.binary_search_by_key(&self.run.id, |(run, _)| *run).ok()?;
+        column.get(at).map(|(_, extent)| extent)
     }
 
     fn is_in_columns(&self) -> bool {

@@ -6,10 +6,12 @@ use serde::de::{MapAccess, Visitor};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
+use std::sync::Arc;
 
 /// Names (dotted where the file had tables) with their values. Names are unique; order is the file's.
+/// Names are shared between the runs that have them: there may be a hundred thousand.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct Params(Vec<(String, Value)>);
+pub struct Params(Vec<(Arc<str>, Value)>);
 
 impl Params {
     pub fn new() -> Params {
@@ -17,16 +19,16 @@ impl Params {
     }
     /// Sets a value in its place, or behind all others when the name is new.
     pub fn set(&mut self, name: &str, value: Value) {
-        match self.0.iter_mut().find(|(known, _)| known == name) {
+        match self.0.iter_mut().find(|(known, _)| **known == *name) {
             Some((_, old)) => *old = value,
-            None => self.0.push((name.to_string(), value)),
+            None => self.0.push((name.into(), value)),
         }
     }
     pub fn get(&self, name: &str) -> Option<&Value> {
-        self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value)
+        self.0.iter().find(|(known, _)| **known == *name).map(|(_, value)| value)
     }
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Value)> {
-        self.0.iter().map(|(name, value)| (name.as_str(), value))
+        self.0.iter().map(|(name, value)| (&**name, value))
     }
     pub fn len(&self) -> usize {
         self.0.len()
@@ -36,9 +38,9 @@ impl Params {
     }
 }
 
-impl FromIterator<(String, Value)> for Params {
-    fn from_iter<I: IntoIterator<Item = (String, Value)>>(items: I) -> Params {
-        Params(items.into_iter().collect())
+impl<N: Into<Arc<str>>> FromIterator<(N, Value)> for Params {
+    fn from_iter<I: IntoIterator<Item = (N, Value)>>(items: I) -> Params {
+        Params(items.into_iter().map(|(name, value)| (name.into(), value)).collect())
     }
 }
 
@@ -67,7 +69,7 @@ impl<'de> Deserialize<'de> for Params {
             }
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Params, A::Error> {
                 let mut params = Vec::new();
-                while let Some(pair) = map.next_entry::<String, Value>()? {
+                while let Some(pair) = map.next_entry::<Arc<str>, Value>()? {
                     params.push(pair);
                 }
                 Ok(Params(params))

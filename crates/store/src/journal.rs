@@ -68,6 +68,19 @@ impl Replayed {
         self.read_on(&path, &file, projection)
     }
 
+    /// What is stored in the folder `projection`, and what the journal says beyond that. Nothing where nothing is stored that fits.
+    pub(crate) fn stored_and_after(folder: &Path, projection: &Path) -> Result<Option<Replayed>, StoreError> {
+        let path = file(folder);
+        let Ok(file) = File::open(&path) else { return Ok(None) };
+        let mut replayed = Replayed { inode: file.metadata().map_err(StoreError::io("read", &path))?.ino(), ..Replayed::default() };
+        projection::load(&mut replayed, projection, &file);
+        if replayed.stored.is_none() {
+            return Ok(None);
+        }
+        replayed.read_on(&path, &file, None)?;
+        Ok(Some(replayed))
+    }
+
     fn read_on(&mut self, path: &Path, mut file: &File, projection: Option<&Path>) -> Result<(), StoreError> {
         file.seek(SeekFrom::Start(self.end)).map_err(StoreError::io("read", path))?;
         let mut bytes = Vec::new();
@@ -76,11 +89,9 @@ impl Replayed {
             let piece = PIECE.max(bytes.len() as u64);
             let read = file.take(piece).read_to_end(&mut bytes).map_err(StoreError::io("read", path))?;
             self.length = self.end + bytes.len() as u64;
-            if read == 0 {
-                return Ok(());
-            }
             let used = self.take(&bytes, path)?;
             bytes.drain(..used);
+            // What we wrote ourselves was not read.
             if let Some(folder) = projection.filter(|_| projection::is_due(self))
                 && matches!(projection::store(self, folder, file), Ok(Done::Outdated))
             {
@@ -89,6 +100,8 @@ impl Replayed {
                 projection::load(self, folder, file);
                 bytes.clear();
                 file.seek(SeekFrom::Start(self.end)).map_err(StoreError::io("read", path))?;
+            } else if read == 0 {
+                return Ok(());
             }
         }
     }
@@ -353,11 +366,15 @@ pub(crate) mod tests {
     }
 
     fn metrics() -> impl Strategy<Value = BTreeMap<String, Extent>> {
-        prop::collection::btree_map("[x-z]", (any::<f64>(), 0u8..3).prop_map(|(value, points)| {
-            let mut extent = Extent::of(value, 1.0, By::Step);
-            (0..points).for_each(|step| extent.add(f64::from(step), f64::from(step), By::Epoch));
-            extent
-        }), 0..3)
+        prop::collection::btree_map(
+            "[x-z]",
+            (any::<f64>(), 0u8..3).prop_map(|(value, points)| {
+                let mut extent = Extent::of(value, 1.0, By::Step);
+                (0..points).for_each(|step| extent.add(f64::from(step), f64::from(step), By::Epoch));
+                extent
+            }),
+            0..3,
+        )
     }
 
     fn ended(run: RunId, n: u64, metrics: BTreeMap<String, Extent>) -> Entry {

@@ -7,10 +7,13 @@
 use crate::error::StoreError;
 use crate::files;
 use crate::lines::{self, Damage};
+use crate::projection::Was;
 use crate::spool::{self, Segments};
 use neronet_model::{AttemptNo, Row, UnixMs};
-use neronet_series::{Block, Bytes, Damaged, Fold, Head, Position, Recorded, Until};
+use neronet_series::{Block, Bytes, Damaged, Fold, Head, Point, Position, Recorded, Until};
 use nix::fcntl::{Flock, FlockArg};
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
@@ -98,6 +101,43 @@ impl Recording {
             std::fs::remove_file(path).ok();
         }
         Recording::of(run_folder, stored)
+    }
+
+    /// Makes the projection anew, where there is one, and says whether it was right.
+    pub fn rebuild(run_folder: &Path, stored: &Path) -> Result<Was, StoreError> {
+        if !stored.exists() {
+            return Ok(Was::Absent);
+        }
+        let was = Recording::of(run_folder, Some(stored))?.fingerprint();
+        // Beside the other one, which readers have until it is known to be wrong.
+        let anew = stored.with_extension("rebuilt");
+        std::fs::remove_file(&anew).ok();
+        let is = Recording::of(run_folder, Some(&anew))?.fingerprint();
+        if was.is_ok() && was == is {
+            std::fs::remove_file(&anew).ok();
+            return Ok(Was::Right);
+        }
+        std::fs::rename(&anew, stored).or_else(|_| std::fs::remove_file(stored)).map_err(StoreError::io("replace", stored))?;
+        Ok(Was::Wrong(if was.is_err() { "it was damaged" } else { "it did not say what the spools say" }))
+    }
+
+    /// What tells all its points from those of another one.
+    fn fingerprint(&self) -> Result<BTreeMap<String, u32>, Damaged> {
+        let recorded = self.recorded();
+        let mut all = BTreeMap::new();
+        for name in recorded.names() {
+            if let Entry::Vacant(new) = all.entry(name.to_string()) {
+                let (series, mut sum) = (recorded.series(name), 0);
+                let mut add = |point: Point| {
+                    let numbers = [point.step.to_bits(), point.at.0 as u64, point.value.to_bits(), point.by as u64];
+                    numbers.iter().for_each(|number| sum = crc32c::crc32c_append(sum, &number.to_le_bytes()));
+                };
+                series.points(&mut add)?;
+                series.superseded(&mut add)?;
+                new.insert(sum);
+            }
+        }
+        Ok(all)
     }
 
     pub fn recorded(&self) -> Recorded<'_, impl Bytes> {

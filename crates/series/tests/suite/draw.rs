@@ -80,7 +80,8 @@ proptest! {
 fn a_window_of_one_position_shows_what_is_there() {
     // Attempts of these tests begin at 1,000.
     let row = |step: i64| Row { t: Millis(step as u64), step: Some(step), m: Values(vec![("loss".into(), step as f64)]), ..Row::default() };
-    let folded = Folded::of(&vec![(false, (0..3_000).map(|step| (row(step), if step == 1_000 { Then::Store } else { Then::GoOn })).collect())]);
+    let folded =
+        Folded::of(&vec![(false, (0..3_000).map(|step| (row(step), if step == 1_000 { Then::Store } else { Then::GoOn })).collect())]);
     for window in [Window::Position(700.0, 700.0), Window::Time(1_700, 1_700), Window::Position(2_000.0, 2_000.0)] {
         let drawn = folded.recorded().series("loss").draw(window, 1).expect("whole");
         let at = if window == Window::Position(2_000.0, 2_000.0) { 2_000.0 } else { 700.0 };

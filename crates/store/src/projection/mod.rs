@@ -12,11 +12,13 @@ use crate::error::StoreError;
 use crate::files::{self, Durability};
 use crate::frame;
 use crate::journal::Replayed;
-use columns::{Chunk, Fresh};
+use columns::{Chunk, Fresh, Metrics};
+use neronet_model::RunId;
 use nix::fcntl::{Flock, FlockArg};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};
-use std::io::{Seek, SeekFrom, Write};
+use std::io::{ErrorKind, Seek, SeekFrom, Write};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -87,9 +89,9 @@ pub(crate) fn is_due(replayed: &Replayed) -> bool {
 
 /// Puts what is stored in `replayed`, which knows nothing yet. Where nothing is stored that fits the journal, nothing changes.
 pub(crate) fn load(replayed: &mut Replayed, folder: &Path, journal: &File) {
-    let Some((head, body)) = read(folder, journal) else { return };
+    let Some((head, bytes, begins)) = read(folder, journal) else { return };
     let Ok(metrics) = File::open(metrics_file(folder, head.generation)) else { return };
-    let Some(packed::Unpacked { state, queue, damage }) = packed::unpack(&body) else { return };
+    let Some(packed::Unpacked { state, queue, damage }) = packed::unpack(bytes.get(begins..).unwrap_or_default()) else { return };
     replayed.state = Arc::new(state);
     replayed.queue = Arc::new(queue);
     replayed.damage = damage;
@@ -99,9 +101,9 @@ pub(crate) fn load(replayed: &mut Replayed, folder: &Path, journal: &File) {
     replayed.stored = Some(Arc::new(Stored { head, metrics, folder: folder.to_path_buf() }));
 }
 
-/// The head, and the packed state, where both are whole and of this journal.
-fn read(folder: &Path, journal: &File) -> Option<(Head, Vec<u8>)> {
-    let mut bytes = fs::read(state_file(folder)).ok()?;
+/// The head, and the file, with where in it the packed state begins: where all is whole and of this journal.
+fn read(folder: &Path, journal: &File) -> Option<(Head, Vec<u8>, usize)> {
+    let bytes = fs::read(state_file(folder)).ok()?;
     let (head, begins) = {
         let rest = bytes.strip_prefix(MARK)?;
         let (length, rest) = rest.split_first_chunk::<4>()?;
@@ -110,22 +112,23 @@ fn read(folder: &Path, journal: &File) -> Option<(Head, Vec<u8>)> {
         let known = crc32c::crc32c(head) == u32::from_le_bytes(*checksum);
         (known.then(|| postcard::from_bytes::<Head>(head).ok()).flatten()?, MARK.len() + 4 + 4 + head.len())
     };
-    bytes.drain(..begins);
     let mut frame_begins = [0; frame::HEADER];
     journal.read_exact_at(&mut frame_begins, head.last_frame).ok()?;
     let ends = head.last_frame.checked_add(frame::HEADER as u64)?.checked_add(frame::length(&frame_begins)?)?;
     let is_of_it = frame_begins == head.begins && ends == head.journal && journal.metadata().ok()?.len() >= head.journal;
-    let is_whole = bytes.len() as u64 == head.length && crc32c::crc32c(&bytes) == head.checksum;
-    (is_of_it && is_whole).then_some((head, bytes))
+    let body = bytes.get(begins..)?;
+    let is_whole = body.len() as u64 == head.length && crc32c::crc32c(body) == head.checksum;
+    (is_of_it && is_whole).then_some((head, bytes, begins))
 }
 
 /// Stores what `replayed` knows, and lets go of the metrics that are stored then.
 pub(crate) fn store(replayed: &mut Replayed, folder: &Path, journal: &File) -> Result<Done, StoreError> {
     files::make_folder(folder)?;
     let path = folder.join("lock");
-    let lock = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path).map_err(StoreError::io("open", &path))?;
+    let lock =
+        OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path).map_err(StoreError::io("open", &path))?;
     let Ok(_lock) = Flock::lock(lock, FlockArg::LockExclusiveNonblock) else { return Ok(Done::Left) };
-    let there = read(folder, journal).map(|(head, _)| head);
+    let there = read(folder, journal).map(|(head, ..)| head);
     if there.as_ref() != replayed.stored.as_ref().map(|stored| &stored.head) {
         return Ok(Done::Outdated);
     }
@@ -161,6 +164,56 @@ pub(crate) fn store(replayed: &mut Replayed, folder: &Path, journal: &File) -> R
     replayed.stored = Some(Arc::new(Stored { head, metrics, folder: folder.to_path_buf() }));
     replayed.fresh = Arc::new(Fresh::default());
     Ok(Done::Stored)
+}
+
+/// How what was stored compares to what it is made of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Was {
+    /// Too little is recorded for it to be stored.
+    Absent,
+    Right,
+    /// Why it was made anew.
+    Wrong(&'static str),
+}
+
+/// Makes anew what is stored of a journal, and says whether it was right.
+///
+/// # Errors
+/// The journal cannot be read.
+pub fn rebuild(journal: &Path, folder: &Path) -> Result<(Replayed, Was), StoreError> {
+    let was_there = state_file(folder).exists();
+    let before = Replayed::stored_and_after(journal, folder)?;
+    match fs::remove_file(state_file(folder)) {
+        Err(e) if e.kind() != ErrorKind::NotFound => return Err(StoreError::io("remove", &state_file(folder))(e)),
+        _ => {}
+    }
+    let mut now = Replayed::default();
+    now.catch_up(journal, Some(folder))?;
+    let was = match before {
+        None if was_there => Was::Wrong("it was damaged, or of another journal"),
+        None => Was::Absent,
+        Some(before) => compared(&before, &now),
+    };
+    Ok((now, was))
+}
+
+fn compared(before: &Replayed, now: &Replayed) -> Was {
+    if before.end != now.end {
+        return Was::Wrong("the journal grew meanwhile, or is not the one that it was made of");
+    }
+    if before.state != now.state || before.queue != now.queue || before.damage != now.damage {
+        return Was::Wrong("it did not say what the journal says");
+    }
+    let ended: BTreeSet<RunId> = now.state.runs.values().filter(|run| run.ending.is_some()).map(|run| run.id).collect();
+    let (before, now) = (before.metrics(), now.metrics());
+    let shown = |metrics: &Metrics, name: &str| {
+        let column = metrics.column(name).ok()?;
+        // As text, in which NaN equals NaN.
+        Some(column.into_iter().filter(|(run, _)| ended.contains(run)).map(|cell| format!("{cell:?}")).collect::<Vec<_>>())
+    };
+    let (Ok(names), Ok(expected)) = (before.names(&ended), now.names(&ended)) else { return Was::Wrong("its metrics were damaged") };
+    let right = names == expected && expected.keys().all(|name| shown(&before, name) == shown(&now, name));
+    if right { Was::Right } else { Was::Wrong("its metrics were not those of the journal") }
 }
 
 fn framed(head: &Head, body: &[u8]) -> Result<Vec<u8>, StoreError> {

@@ -22,8 +22,8 @@ type Text = u32;
 #[derive(Serialize, Deserialize)]
 struct Packed<'a> {
     sweeps: Vec<PackedSweep>,
-    #[serde(borrow)]
-    runs: Vec<PackedRun<'a>>,
+    /// How many follow.
+    runs: u64,
     /// As JSON: there are few of them.
     decisions: Vec<Text>,
     last_run: u64,
@@ -102,11 +102,11 @@ pub(super) fn pack(state: &HomeState, queue: &Queue, damage: &[String]) -> Resul
         };
         packed_sweeps.push(pack_sweep(sweep, settings, &mut texts)?);
     }
-    let runs = runs.values().map(|run| pack_run(run, &mut texts)).collect();
+    let packed_runs: Vec<PackedRun<'_>> = runs.values().map(|run| pack_run(run, &mut texts)).collect();
     let decisions = decisions.values().map(|decision| texts.json(decision)).collect::<Result<_, _>>()?;
     let packed = Packed {
         sweeps: packed_sweeps,
-        runs,
+        runs: packed_runs.len() as u64,
         decisions,
         last_run: *last_run,
         last_sweep: *last_sweep,
@@ -114,27 +114,29 @@ pub(super) fn pack(state: &HomeState, queue: &Queue, damage: &[String]) -> Resul
         damage: Cow::Borrowed(damage),
     };
     let bytes = postcard::to_extend(&texts.all, Vec::new()).map_err(unstorable)?;
-    let bytes = postcard::to_extend(&packed, bytes).map_err(unstorable)?;
+    let mut bytes = postcard::to_extend(&packed, bytes).map_err(unstorable)?;
+    for run in &packed_runs {
+        bytes = postcard::to_extend(run, bytes).map_err(unstorable)?;
+    }
     postcard::to_extend(queue, bytes).map_err(unstorable)
 }
 
 /// Nothing where it is no packed state.
 pub(super) fn unpack(bytes: &[u8]) -> Option<Unpacked> {
     let (texts, rest) = postcard::take_from_bytes::<Vec<&str>>(bytes).ok()?;
-    let (packed, rest) = postcard::take_from_bytes::<Packed<'_>>(rest).ok()?;
-    let queue: Queue = postcard::from_bytes(rest).ok()?;
+    let (packed, mut rest) = postcard::take_from_bytes::<Packed<'_>>(rest).ok()?;
     let texts = Read { texts };
     let mut kept = Kept::default();
     let sweeps = packed.sweeps.into_iter().map(|sweep| Some((sweep.id, Arc::new(unpack_sweep(sweep, &texts, &mut kept)?)))).collect();
-    let mut experiments: HashMap<Text, Arc<str>> = HashMap::new();
+    let mut names = Names::default();
     let mut runs = BTreeMap::new();
-    for run in packed.runs {
-        let experiment = match experiments.get(&run.experiment) {
-            Some(known) => Arc::clone(known),
-            None => Arc::clone(experiments.entry(run.experiment).or_insert(texts.text(run.experiment)?.into())),
-        };
-        runs.insert(run.id, unpack_run(run, experiment, &texts)?);
+    // One by one: all of them packed would take as much memory again.
+    for _ in 0..packed.runs {
+        let (run, behind) = postcard::take_from_bytes::<PackedRun<'_>>(rest).ok()?;
+        rest = behind;
+        runs.insert(run.id, unpack_run(run, &mut names, &texts)?);
     }
+    let queue: Queue = postcard::from_bytes(rest).ok()?;
     let decision = |text: Text| -> Option<(RunId, Decision)> {
         let decision: Decision = texts.json(text)?;
         Some((decision.run, decision))
@@ -152,23 +154,8 @@ pub(super) fn unpack(bytes: &[u8]) -> Option<Unpacked> {
 
 fn pack_sweep<'a>(sweep: &'a Sweep, settings: Text, texts: &mut Texts<'a>) -> Result<PackedSweep, StoreError> {
     // In whole, so that no field is forgotten.
-    let Sweep {
-        id,
-        at,
-        project,
-        experiment,
-        settings: _,
-        varying,
-        parallel,
-        driver,
-        detached,
-        code,
-        host,
-        user,
-        spec,
-        best_of,
-        wishes,
-    } = sweep;
+    let Sweep { id, at, project, experiment, settings: _, varying, parallel, driver, detached, code, host, user, spec, best_of, wishes } =
+        sweep;
     Ok(PackedSweep {
         id: *id,
         at: *at,
@@ -249,10 +236,21 @@ fn pack_run<'a>(run: &'a Run, texts: &mut Texts<'a>) -> PackedRun<'a> {
     }
 }
 
-fn unpack_run(packed: PackedRun<'_>, experiment: Arc<str>, texts: &Read<'_>) -> Option<Run> {
+/// Names that runs share.
+type Names = HashMap<Text, Arc<str>>;
+
+fn shared(names: &mut Names, text: Text, texts: &Read<'_>) -> Option<Arc<str>> {
+    Some(match names.get(&text) {
+        Some(known) => Arc::clone(known),
+        None => Arc::clone(names.entry(text).or_insert(texts.text(text)?.into())),
+    })
+}
+
+fn unpack_run(packed: PackedRun<'_>, names: &mut Names, texts: &Read<'_>) -> Option<Run> {
     let owned = |text: Text| texts.text(text).map(str::to_string);
-    let params = |packed: Vec<(Text, PackedValue<'_>)>| -> Option<Params> {
-        packed.into_iter().map(|(name, value)| Some((owned(name)?, unpack_value(value)?))).collect()
+    let experiment = shared(names, packed.experiment, texts)?;
+    let mut params = |packed: Vec<(Text, PackedValue<'_>)>| -> Option<Params> {
+        packed.into_iter().map(|(name, value)| Some((shared(names, name, texts)?, unpack_value(value)?))).collect()
     };
     Some(Run {
         id: packed.id,
