@@ -118,6 +118,11 @@ pub(crate) enum Command {
     Rm(Rm),
     /// Take runs out of the trash
     Restore(Which),
+    /// Show what takes the space: by kind, and the largest runs and experiments
+    ///
+    /// Of everything below home and in the cache, or of the runs that are named. Counted is what the disk has given for it; a file with
+    /// several names counts once. Links are not followed.
+    Du(Du),
     /// Copy the code and the specification of a run into a new folder
     Clone(Clone),
     /// Serve home: keep the queue, and answer on a socket
@@ -464,6 +469,20 @@ pub(crate) struct Rm {
     /// Take runs that are in the trash from the disk for good
     #[arg(long)]
     pub(crate) purge: bool,
+}
+
+#[derive(Debug, Words)]
+pub(crate) struct Du {
+    /// Runs (default: everything)
+    pub(crate) which: Vec<String>,
+    #[command(flatten)]
+    pub(crate) reach: Reach,
+    /// Name so many runs and experiments: the largest
+    #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = 10)]
+    pub(crate) limit: usize,
+    /// Print JSON: with files and the bytes that they say they hold
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Words)]

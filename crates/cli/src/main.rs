@@ -81,6 +81,7 @@ fn run(args: Args) -> Result<ExitCode, HomeError> {
         Command::Note(words) => commands::note::note(&session, &words),
         Command::Rm(words) => commands::rm::rm(&session, &words),
         Command::Restore(words) => commands::rm::restore(&session, &words),
+        Command::Du(words) => commands::du::du(&session, &words),
         Command::Clone(words) => commands::clone::clone(&session, &words),
         Command::Schema => commands::schema::schema(),
         Command::Serve(words) => commands::serve::serve(&session, &words),

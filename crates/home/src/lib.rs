@@ -49,6 +49,7 @@ pub mod steer;
 pub mod submission;
 pub mod submit;
 pub mod targets;
+pub mod usage;
 pub mod view;
 pub mod waiting;
 pub mod wishes;

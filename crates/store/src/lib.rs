@@ -17,6 +17,7 @@ pub mod seal;
 pub mod sealed;
 pub mod series;
 pub mod spool;
+pub mod walk;
 
 pub use error::StoreError;
 pub use home::{Home, Locked};
