@@ -123,6 +123,12 @@ pub(crate) enum Command {
     /// Of everything below home and in the cache, or of the runs that are named. Counted is what the disk has given for it; a file with
     /// several names counts once. Links are not followed.
     Du(Du),
+    /// Show what may go to make room; with --apply it goes
+    ///
+    /// Checkpoints of ended runs beyond what [checkpoints] keep says, by the same rules as while they ran; of all home also snapshots and
+    /// builds that no run has any more, what was never finished, and what is over in the trash. Never anything of a run that has a tag
+    /// or a note, that has not ended, that executes in place, or that another run still goes on from.
+    Gc(Gc),
     /// Copy the code and the specification of a run into a new folder
     Clone(Clone),
     /// Serve home: keep the queue, and answer on a socket
@@ -481,6 +487,26 @@ pub(crate) struct Du {
     #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = 10)]
     pub(crate) limit: usize,
     /// Print JSON: with files and the bytes that they say they hold
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Words)]
+pub(crate) struct Gc {
+    /// Runs: only their checkpoints (default: whatever may go in all of home)
+    pub(crate) which: Vec<String>,
+    #[command(flatten)]
+    pub(crate) reach: Reach,
+    /// Take it away; without this nothing is touched
+    #[arg(long)]
+    pub(crate) apply: bool,
+    /// Keep so many checkpoints of each of these runs, the best by the first objective, whatever its specification says
+    #[arg(long, value_name = "N", requires = "which", allow_negative_numbers = true)]
+    pub(crate) keep_best: Option<u32>,
+    /// Keep so many, the newest; one always stays
+    #[arg(long, value_name = "N", requires = "which", allow_negative_numbers = true)]
+    pub(crate) keep_last: Option<u32>,
+    /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
 }

@@ -1,6 +1,7 @@
 //! What every command needs: where home is, how wide the terminal is, what time it is. The only place that asks the system.
 
 use crate::args::Args;
+use neronet_home::projections::Projections;
 use neronet_home::{Context, HomeError};
 use neronet_model::UnixMs;
 use neronet_store::Home;
@@ -34,7 +35,11 @@ impl Session {
         let root = folder.join(root);
         let neronet = std::env::current_exe().map_err(|e| HomeError::Failed(format!("cannot find my own binary: {e}")))?;
         let terminal = std::io::stdout().is_terminal();
+        // Tests pretend that something else is mounted.
+        let mounts = variable("NERONET_MOUNTINFO").map_or_else(|| PathBuf::from("/proc/self/mountinfo"), PathBuf::from);
+        let local = PathBuf::from(format!("/var/tmp/neronet-{}", nix::unistd::getuid()));
         let context = Context {
+            projections: Projections::new(mounts, local),
             cache: cache.unwrap_or_else(|| root.join("cache")),
             home: Home::at(&root)?,
             neronet,

@@ -155,8 +155,12 @@ impl<'c> Count<'c> {
                 _ => self.folder(&path, Kind::Other),
             }
         }
-        if !self.context.cache.starts_with(root) {
-            self.cache(&self.context.cache);
+        let cache = &self.context.cache;
+        if !cache.starts_with(root) {
+            self.cache(cache);
+        }
+        if let Some(elsewhere) = self.context.projections.folder(cache).filter(|folder| !folder.starts_with(cache)) {
+            self.folder(elsewhere, Kind::CachedSeries);
         }
     }
 
@@ -269,11 +273,7 @@ impl Known {
         for n in (1..=run.attempts).map(AttemptNo) {
             let attempt = folder.join("attempts").join(n.to_string());
             let Ok(Some(launch)) = spool::launch(&attempt) else { continue };
-            // Home may have been moved since.
-            let here = |path: &str| {
-                let path = Path::new(&launch.directory).join(path);
-                Some(folder.join(path.strip_prefix(&launch.run_directory).ok()?))
-            };
+            let here = |path: &str| spool::here(folder, &launch, path);
             let recorded = spool::attempt(&attempt, n).map(|attempt| attempt.checkpoints).unwrap_or_default();
             known.checkpoints.extend(recorded.iter().filter_map(|checkpoint| here(&checkpoint.path)));
             let artifact = |left: &Left| if let Left::Artifact(artifact) = left { here(&artifact.path) } else { None };

@@ -3,6 +3,7 @@
 use crate::error::StoreError;
 use crate::files::{self, Durability};
 use crate::journal::{Journal, Replayed};
+use crate::reserve;
 use neronet_model::journal::{Entry, HomeState};
 use neronet_model::{AttemptNo, FORMAT, RunId, SweepId, Uid};
 use neronet_schedule::Queue;
@@ -116,6 +117,7 @@ impl Home {
         if self.identity()?.is_none() {
             let identity = Identity { format: FORMAT, uid: Uid::new(unix_ms, random) };
             files::replace_json(&self.root.join("home.json"), &identity, Durability::Synced)?;
+            reserve::take(&self.root);
         }
         let folder = self.journal();
         // Taken, so that it is ours alone to change; who reads meanwhile reads everything.

@@ -7,6 +7,7 @@ use crate::commands::read;
 use crate::output;
 use crate::session::Session;
 use neronet_home::HomeError;
+use neronet_home::projections;
 use neronet_home::usage::{self, KINDS, Kind, OfExperiment, OfRun, Sizes, Usage};
 use neronet_home::view::Snapshot;
 use neronet_model::{RunId, size};
@@ -30,6 +31,7 @@ pub(crate) fn du(session: &Session, words: &Du) -> Result<ExitCode, HomeError> {
         usage::of(&session.context, &snapshot.state, chosen.as_deref(), words.limit, &tell)
     };
     unread(&usage.unread);
+    projections::notes(&session.context).iter().for_each(|note| output::notice(&format!("note: {note}")));
     if words.json {
         output::json(&as_json(session, &snapshot, &usage));
     } else {

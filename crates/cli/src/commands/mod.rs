@@ -9,6 +9,7 @@ pub(crate) mod du;
 pub(crate) mod examined;
 pub(crate) mod export;
 pub(crate) mod followed;
+pub(crate) mod gc;
 pub(crate) mod groups;
 pub(crate) mod init;
 pub(crate) mod learn;
