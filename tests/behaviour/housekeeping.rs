@@ -309,3 +309,15 @@ fn curves_of_a_cache_that_other_machines_share_are_kept_on_this_one() {
     assert!(told.contains("the cache lies on nfs4") && told.contains(&local.display().to_string()), "{told}");
     assert!(told.contains("home lies on nfs") && told.contains("(nolock)"), "{told}");
 }
+
+#[test]
+fn what_a_pattern_matches_beside_what_scripts_wrote_stays_and_so_does_an_artifact() {
+    let world = World::new();
+    world.write("train.py", TRAIN);
+    let wide = SPEC.replace("'ckpt/*.bin'", "'ckpt/*.bin', '../attempts/*/launch.json', '../run.json'").replace("*.png", "ckpt/1.bin");
+    world.run_spec(&wide).with_code(0);
+    let gone = names(&gc(&world, &["1", "--keep-last", "1", "--apply"]), "checkpoints");
+    assert_eq!(gone, ["2.bin", "3.bin", "4.bin"]);
+    assert!(world.attempt(1, 1).join("launch.json").exists() && world.home().join("runs/1/run.json").exists());
+    assert_eq!(checkpoints(&world, 1), ["1.bin", "5.bin"]);
+}

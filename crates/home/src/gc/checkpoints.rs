@@ -7,7 +7,8 @@ use crate::error::HomeError;
 use crate::view::Snapshot;
 use neronet_model::event::Checkpoint;
 use neronet_model::journal::{HomeState, Sweep};
-use neronet_model::settings::Keep;
+use neronet_model::left::Left;
+use neronet_model::settings::{Goal, Keep};
 use neronet_model::{AttemptNo, Run, RunId};
 use neronet_store::deleted::{self, Deleted};
 use neronet_store::walk::{Size, Walk};
@@ -75,6 +76,7 @@ struct Goes {
 fn surplus(folder: &Path, run: &Run, sweep: &Sweep, keep: Keep) -> Result<Vec<Goes>, StoreError> {
     let mut known: BTreeMap<PathBuf, Vec<(AttemptNo, Checkpoint)>> = BTreeMap::new();
     let mut decided: BTreeMap<PathBuf, Checkpoint> = BTreeMap::new();
+    let mut artifacts: BTreeSet<PathBuf> = BTreeSet::new();
     for n in (1..=run.attempts).map(AttemptNo) {
         let attempt = folder.join("attempts").join(n.to_string());
         let Some(launch) = spool::launch(&attempt)? else { continue };
@@ -87,21 +89,29 @@ fn surplus(folder: &Path, run: &Run, sweep: &Sweep, keep: Keep) -> Result<Vec<Go
         for Deleted { checkpoint, .. } in deleted::read(&attempt)? {
             decided.extend(spool::here(folder, &launch, &checkpoint.path).map(|path| (path, checkpoint)));
         }
+        // What `[outputs] keep` names is wanted for another reason.
+        let artifact = |left: &Left| if let Left::Artifact(artifact) = left { spool::here(folder, &launch, &artifact.path) } else { None };
+        artifacts.extend(spool::left(&attempt)?.iter().filter_map(artifact));
     }
-    let goes = |path: &Path, recorded: &Checkpoint| is_as_recorded(path, recorded) && lies_within(path, folder);
-    let again = decided.into_iter().filter(|(path, recorded)| !known.contains_key(path) && goes(path, recorded));
+    let may_go = |path: &Path| is_the_scripts(path, folder) && !artifacts.iter().any(|artifact| artifact.starts_with(path));
+    let again = decided.into_iter().filter(|(path, recorded)| !known.contains_key(path) && is_as_recorded(path, recorded) && may_go(path));
     let mut all: Vec<Goes> = again.map(|(path, _)| Goes { path, recorded: Vec::new() }).collect();
     // Of a path that was written again the last counts.
     let there: Vec<_> = known.into_iter().filter(|(path, all)| all.last().is_some_and(|(_, last)| is_as_recorded(path, last))).collect();
     let goal = sweep.settings.objectives.first().map(|objective| objective.goal);
     let candidates: Vec<Candidate> = there.iter().filter_map(|(_, all)| all.last()).map(|(_, last)| candidate(last, goal)).collect();
     let surplus = keep::surplus(keep, goal, &candidates);
-    let going = there.into_iter().zip(surplus).filter(|((path, _), goes)| *goes && lies_within(path, folder));
+    let going = there.into_iter().zip(surplus).filter(|((path, _), goes)| *goes && may_go(path));
     all.extend(going.map(|((path, recorded), _)| Goes { path, recorded }));
     Ok(all)
 }
 
-fn candidate(recorded: &Checkpoint, goal: Option<neronet_model::settings::Goal>) -> Candidate {
+/// Whether it lies where scripts write, and not behind a link: what a pattern may match beside that is our own.
+fn is_the_scripts(path: &Path, folder: &Path) -> bool {
+    ["work", "checkpoints"].iter().map(|name| folder.join(name)).any(|place| !place.is_symlink() && lies_within(path, &place))
+}
+
+fn candidate(recorded: &Checkpoint, goal: Option<Goal>) -> Candidate {
     Candidate { modified: recorded.modified, sure: true, rank: goal.and_then(|goal| keep::rank_on_record(recorded, goal)) }
 }
 

@@ -95,7 +95,7 @@ pub fn find(context: &Context, snapshot: &Snapshot, asked: Asked<'_>, tell: &dyn
     let mut found = Found::default();
     if asked.runs.is_none() {
         trash::find(context, snapshot, &mut walk, &mut found)?;
-        unfinished::find(context, snapshot, &mut walk, &mut found);
+        unfinished::find(context, snapshot, &mut walk, &mut found, tell);
         shared::find(context, snapshot, &mut walk, &mut found);
     }
     checkpoints::find(context, snapshot, asked, &mut walk, &mut found, tell);

@@ -11,7 +11,7 @@ use neronet_capture::space;
 use neronet_model::journal::HomeState;
 use neronet_model::{Millis, RunId, UnixMs, size};
 use neronet_store::walk::{Counted, Walk};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// Who removed something may want it back: so long it stays also where the disk is full.
@@ -32,19 +32,39 @@ fn is_over(trashed: UnixMs, after: Millis, now: UnixMs) -> bool {
 
 pub(super) fn find(context: &Context, snapshot: &Snapshot, walk: &mut Walk<'_>, found: &mut Found) -> Result<(), HomeError> {
     let trash = config::trash(context)?;
-    let now = context.now();
-    let mut lacking = lacking(context, trash);
-    for (run, trashed) in oldest_first(&snapshot.state, &needed::by_others(context, &snapshot.state)) {
-        let Some(why) = why(trash, trashed, now, lacking > 0) else { continue };
-        let path = context.home.run(run);
-        let size = walk.size(&path);
-        lacking = lacking.saturating_sub(size.disk);
-        let run_known = snapshot.state.runs.get(&run);
-        let marked = run_known.is_some_and(|run| !run.tags.is_empty() || run.note.is_some());
-        let why = if marked { format!("{why}; it has a tag or a note") } else { why };
-        found.items.push(Item { kind: Kind::Trash, run: Some(run), path, size, why });
+    let state = &snapshot.state;
+    let oldest = oldest_first(state, &needed::by_others(context, state));
+    let mut sizes = BTreeMap::new();
+    let size_of = |run: RunId| {
+        let size = walk.size(&context.home.run(run));
+        sizes.insert(run, size);
+        size.disk
+    };
+    for (run, mut why) in due(trash, &oldest, context.now(), lacking(context, trash), size_of) {
+        if state.runs.get(&run).is_some_and(|run| !run.tags.is_empty() || run.note.is_some()) {
+            why.push_str("; it has a tag or a note");
+        }
+        let size = sizes.get(&run).copied().unwrap_or_default();
+        found.items.push(Item { kind: Kind::Trash, run: Some(run), path: context.home.run(run), size, why });
     }
     Ok(())
+}
+
+/// Which of these leave the trash now, and why. `lacking`: so many bytes more should be free.
+fn due(
+    trash: Trash,
+    oldest: &[(RunId, UnixMs)],
+    now: UnixMs,
+    mut lacking: u64,
+    mut size_of: impl FnMut(RunId) -> u64,
+) -> Vec<(RunId, String)> {
+    let mut all = Vec::new();
+    for (run, trashed) in oldest {
+        let Some(why) = why(trash, *trashed, now, lacking > 0) else { continue };
+        lacking = lacking.saturating_sub(size_of(*run));
+        all.push((*run, why));
+    }
+    all
 }
 
 /// Bytes by which the disk where home lies has too little room.
@@ -129,5 +149,17 @@ mod tests {
         let forever = Trash { keep: None, ..trash };
         assert_eq!(why(forever, ago(90 * DAY), now, false), None);
         assert_eq!(why(trash, UnixMs(now.0 + DAY), now, true), None, "a clock that was set back deletes nothing");
+    }
+
+    #[test]
+    fn for_want_of_room_no_more_goes_than_is_needed() {
+        let trash = Trash { keep: Some(Millis(30 * DAY as u64)), least_free: LeastFree::Usual };
+        let now = UnixMs(100 * DAY);
+        let oldest = [(5, 40), (3, 20), (9, 10), (1, 2)].map(|(run, days)| (RunId(run), UnixMs(now.0 - days * DAY)));
+        let gone = |lacking: u64| due(trash, &oldest, now, lacking, |_| 100).iter().map(|(run, _)| run.0).collect::<Vec<_>>();
+        assert_eq!(gone(0), [5]);
+        assert_eq!(gone(100), [5], "what goes by its age makes room as well");
+        assert_eq!(gone(250), [5, 3, 9]);
+        assert_eq!(gone(10_000), [5, 3, 9, 1]);
     }
 }

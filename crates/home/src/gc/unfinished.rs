@@ -11,7 +11,7 @@ use neronet_store::spool;
 use neronet_store::walk::Walk;
 use std::path::Path;
 
-pub(super) fn find(context: &Context, snapshot: &Snapshot, walk: &mut Walk<'_>, found: &mut Found) {
+pub(super) fn find(context: &Context, snapshot: &Snapshot, walk: &mut Walk<'_>, found: &mut Found, tell: &dyn Fn(u64)) {
     let home = &context.home;
     for (run, uid) in &snapshot.state.purged {
         let folder = home.run(*run);
@@ -25,7 +25,8 @@ pub(super) fn find(context: &Context, snapshot: &Snapshot, walk: &mut Walk<'_>, 
     for folder in [home.root().to_path_buf(), home.root().join("sweeps"), home.private(), home.snapshots(), context.cache.clone()] {
         of_folder(&folder, walk, found);
     }
-    for run in snapshot.state.runs.values().filter(|run| !is_at_work(snapshot, run.id)) {
+    for (at, run) in snapshot.state.runs.values().filter(|run| !is_at_work(snapshot, run.id)).enumerate() {
+        tell(at as u64);
         let folder = home.run(run.id);
         of_folder(&folder, walk, found);
         for n in spool::attempts_of(&folder).unwrap_or_default() {
