@@ -102,7 +102,7 @@ fn page(session: &Session, snapshot: &Snapshot, found: &Found, done: Option<&Col
         let protected = (!found.protected.is_empty()).then(|| format!("{} with a tag or a note", runs(&found.protected)));
         let needed = (!found.needed.is_empty()).then(|| format!("{} that others go on from", runs(&found.needed)));
         let who = protected.into_iter().chain(needed).collect::<Vec<_>>().join(", ");
-        say(format!("checkpoints of {} more stay for {who}", words::bytes(found.protected_size.disk)));
+        say(format!("{} of checkpoints stay, of {who}", words::bytes(found.protected_size.disk)));
     }
     text
 }
