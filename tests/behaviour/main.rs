@@ -14,6 +14,7 @@ mod disks;
 mod endings;
 mod filters;
 mod granted;
+mod housekeeping;
 mod metrics;
 mod mounts;
 mod output;

@@ -2,7 +2,7 @@
 //!
 //! `code::survey` looks at the folder, `code::store` freezes it under its hash, `code::materialise` makes a run's own copy of it.
 //! `environment` and `devices` describe the machine from files alone; `interpreter`, `imports` and `space` tell what would keep a
-//! run from starting there; `secrets` keeps what must not be recorded out of the record.
+//! run from starting there, `network` whether other machines share it; `secrets` keeps what must not be recorded out of the record.
 
 pub mod code;
 pub mod data;
@@ -11,6 +11,7 @@ pub mod environment;
 mod error;
 pub mod imports;
 pub mod interpreter;
+pub mod network;
 mod packages;
 pub mod secrets;
 mod sign;

@@ -87,22 +87,24 @@ fn mount_around(there: &Path) -> Option<Mount> {
 }
 
 #[derive(Clone)]
-struct Mount {
-    place: PathBuf,
-    kind: String,
+pub(crate) struct Mount {
+    pub(crate) place: PathBuf,
+    pub(crate) kind: String,
     device: PathBuf,
+    /// Of the file system.
+    pub(crate) options: String,
     has_quota: bool,
 }
 
 /// The mount that `path` lies in, the last of those at the same place.
-fn mount_of(path: &Path, mounts: &str) -> Option<Mount> {
+pub(crate) fn mount_of(path: &Path, mounts: &str) -> Option<Mount> {
     let mounts = mounts.lines().filter_map(|line| {
         let (place, system) = line.split_once(" - ")?;
         let place = PathBuf::from(unescaped(place.split(' ').nth(4)?));
         let mut system = system.split(' ');
         let (kind, device, options) = (system.next()?, system.next()?, system.next()?);
         let has_quota = options.split(',').any(|option| option.ends_with("quota") && option != "noquota");
-        Some(Mount { place, kind: kind.to_string(), device: PathBuf::from(unescaped(device)), has_quota })
+        Some(Mount { place, kind: kind.to_string(), device: PathBuf::from(unescaped(device)), options: options.to_string(), has_quota })
     });
     mounts.filter(|mount| path.starts_with(&mount.place)).max_by_key(|mount| mount.place.as_os_str().len())
 }

@@ -1,8 +1,10 @@
 //! The words of the command line. Their comments are the manual.
 
 mod ls;
+mod room;
 
 pub(crate) use ls::Ls;
+pub(crate) use room::{Du, Gc, Rm};
 
 use clap::{Args as Words, Parser, Subcommand, ValueEnum, value_parser};
 use neronet_model::Millis;
@@ -118,6 +120,17 @@ pub(crate) enum Command {
     Rm(Rm),
     /// Take runs out of the trash
     Restore(Which),
+    /// Show what takes the space: by kind, and the largest runs and experiments
+    ///
+    /// Of everything below home and in the cache, or of the runs that are named. Counted is what the disk has given for it; a file with
+    /// several names counts once. Links are not followed.
+    Du(Du),
+    /// Show what may go to make room; with --apply it goes
+    ///
+    /// Checkpoints of ended runs beyond what [checkpoints] keep says, by the same rules as while they ran; of all home also snapshots and
+    /// builds that no run has any more, what was never finished, and what is over in the trash. Never anything of a run that has a tag
+    /// or a note, that has not ended, that executes in place, or that another run still goes on from.
+    Gc(Gc),
     /// Copy the code and the specification of a run into a new folder
     Clone(Clone),
     /// Make anew what is stored of home's records, compare it with what it was, and say what of the records cannot be read
@@ -454,21 +467,6 @@ pub(crate) struct Note {
     pub(crate) text: Option<String>,
     #[command(flatten)]
     pub(crate) reach: Reach,
-}
-
-#[derive(Debug, Words)]
-pub(crate) struct Rm {
-    /// Runs
-    #[arg(required = true)]
-    pub(crate) which: Vec<String>,
-    #[command(flatten)]
-    pub(crate) reach: Reach,
-    /// Do not ask
-    #[arg(long, short)]
-    pub(crate) yes: bool,
-    /// Take runs that are in the trash from the disk for good
-    #[arg(long)]
-    pub(crate) purge: bool,
 }
 
 #[derive(Debug, Words)]

@@ -82,6 +82,8 @@ fn run(args: Args) -> Result<ExitCode, HomeError> {
         Command::Rm(words) => commands::rm::rm(&session, &words),
         Command::Restore(words) => commands::rm::restore(&session, &words),
         Command::Repair(words) => commands::repair::repair(&session, &words),
+        Command::Du(words) => commands::du::du(&session, &words),
+        Command::Gc(words) => commands::gc::gc(&session, &words),
         Command::Clone(words) => commands::clone::clone(&session, &words),
         Command::Schema => commands::schema::schema(),
         Command::Serve(words) => commands::serve::serve(&session, &words),

@@ -1,6 +1,7 @@
 //! What every command needs: where home is, how wide the terminal is, what time it is. The only place that asks the system.
 
 use crate::args::Args;
+use neronet_home::projections::Projections;
 use neronet_home::{Context, HomeError};
 use neronet_model::UnixMs;
 use neronet_store::Home;
@@ -35,8 +36,16 @@ impl Session {
         let cache = cache.unwrap_or_else(|| root.join("cache"));
         let neronet = std::env::current_exe().map_err(|e| HomeError::Failed(format!("cannot find my own binary: {e}")))?;
         let terminal = std::io::stdout().is_terminal();
+        // Tests pretend that something else is mounted.
+        let mounts = variable("NERONET_MOUNTINFO").map_or_else(|| PathBuf::from("/proc/self/mountinfo"), PathBuf::from);
+        let local = PathBuf::from(format!("/var/tmp/neronet-{}", nix::unistd::getuid()));
+        let (home, projections) = (Home::at(&root)?, Projections::new(mounts, local));
         let context = Context {
-            home: Home::at(&root)?.cached_in(&cache),
+            home: match projections.folder(&cache) {
+                Some(folder) => home.cached_in(folder),
+                None => home,
+            },
+            projections,
             cache,
             neronet,
             folder,

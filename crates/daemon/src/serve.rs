@@ -6,6 +6,7 @@ use crate::notice::{self, Found, Notice};
 use crate::served::{Lister, Served};
 use crate::{log, server, socket, token};
 use neronet_home::control::Control;
+use neronet_home::gc::trash::Emptier;
 use neronet_home::sealing::Sealer;
 use neronet_home::seat::{self, Seat};
 use neronet_home::{Context, HomeError};
@@ -96,8 +97,9 @@ where
         };
         thread("queue", work)
     };
-    let sealer = Arc::clone(&served);
-    let run = keeper.and_then(|()| thread("seal", move || seal(&sealer))).and_then(|()| {
+    let (sealer, emptier) = (Arc::clone(&served), Arc::clone(&served));
+    let beside = keeper.and_then(|()| thread("seal", move || seal(&sealer))).and_then(|()| thread("trash", move || empty(&emptier)));
+    let run = beside.and_then(|()| {
         ready(&served.notice);
         answer(&served, listener, tcp.map(|(listener, _)| listener), signals, &wanted)
     });
@@ -187,6 +189,31 @@ fn seal(served: &Served) {
         let found = sealer.seal(&served.context, &calm, &log::say).err().map(|e| e.to_string());
         if let Some(found) = found.as_ref().filter(|found| trouble.as_ref() != Some(*found)) {
             log::say(&format!("nothing is sealed, records stay as they are: {found}"));
+        }
+        trouble = found;
+    }
+}
+
+/// Empties the trash now and then, for as long as we live.
+fn empty(served: &Served) {
+    courtesy::stand_back(Courtesy { nice: 19, disk: Some(DiskTurn::Idle) });
+    let control = &served.control;
+    let mut emptier = Emptier::default();
+    let mut trouble = None;
+    loop {
+        control.wait(emptier.patience());
+        if control.leaving() {
+            return;
+        }
+        let found = match emptier.empty(&served.context, &|| !control.leaving()) {
+            Ok(said) => {
+                said.iter().for_each(|said| log::say(said));
+                None
+            }
+            Err(e) => Some(e.to_string()),
+        };
+        if let Some(found) = found.as_ref().filter(|found| trouble.as_ref() != Some(*found)) {
+            log::say(&format!("the trash is not emptied: {found}"));
         }
         trouble = found;
     }

@@ -139,6 +139,12 @@ fn decide(context: &Context, runs: Vec<(RunId, Again)>, here: bool, notes: &[Str
     for (run, again) in runs {
         let view = snapshot.view_of(context, run).ok_or_else(|| HomeError::Words(format!("there is no run {run}")))?;
         may_begin_again(&view)?;
+        // Since it was looked up, `gc` may have taken it.
+        if let Again::Resume { checkpoint: Some(path), .. } = &again
+            && !Path::new(path).exists()
+        {
+            return Err(HomeError::Failed(format!("run {run}: {path} was deleted just now; ask once more")));
+        }
         let started = context.home.attempt(run, AttemptNo(view.run.attempts)).exists();
         let attempt = AttemptNo(if started { view.run.attempts + 1 } else { view.run.attempts });
         let decision = Decision::new(run, attempt, again, here.then(process::myself));

@@ -289,8 +289,8 @@ pub(crate) struct Unused {
     _lock: Flock<File>,
 }
 
-/// Takes the builds out of use that no run has any more. Home is locked: no submission comes in between.
-pub(crate) fn unused(context: &Context, state: &HomeState) -> Vec<Unused> {
+/// Where the builds are that no run has any more.
+pub(crate) fn unused_places(context: &Context, state: &HomeState) -> Vec<PathBuf> {
     let used: BTreeSet<_> = state.runs.values().map(|run| run.sweep).collect();
     let used = used.iter().filter_map(|sweep| state.sweeps.get(sweep)).filter_map(|sweep| place(context, sweep));
     let used: BTreeSet<PathBuf> = used.collect();
@@ -298,15 +298,22 @@ pub(crate) fn unused(context: &Context, state: &HomeState) -> Vec<Unused> {
     let there = there.filter(|entry| !entry.file_name().to_string_lossy().starts_with('.'));
     let there: BTreeSet<PathBuf> =
         there.map(|entry| folder(context).join(entry.file_name().to_string_lossy().split('.').next().unwrap_or_default())).collect();
-    let take = |place: PathBuf| {
-        let lock = lock(&place).ok()??;
-        std::fs::remove_file(done(&place)).ok();
-        Some(Unused { place, _lock: lock })
-    };
-    there.into_iter().filter(|place| !used.contains(place)).filter_map(take).collect()
+    there.into_iter().filter(|place| !used.contains(place)).collect()
+}
+
+/// Takes the builds out of use that no run has any more. Home is locked: no submission comes in between.
+pub(crate) fn unused(context: &Context, state: &HomeState) -> Vec<Unused> {
+    unused_places(context, state).into_iter().filter_map(Unused::take).collect()
 }
 
 impl Unused {
+    /// Nothing while somebody builds it. Home is locked.
+    pub(crate) fn take(place: PathBuf) -> Option<Unused> {
+        let lock = lock(&place).ok()??;
+        std::fs::remove_file(done(&place)).ok();
+        Some(Unused { place, _lock: lock })
+    }
+
     pub(crate) fn remove(self) -> Result<(), StoreError> {
         files::remove_folder(&self.place)?;
         for extension in ["log", "lock"] {

@@ -1,6 +1,7 @@
 //! Where a command works: its home, its folder, its environment. Filled in by the binary; nothing below it asks the system.
 
 use crate::error::HomeError;
+use crate::projections::Projections;
 use neronet_model::journal::Entry;
 use neronet_model::keyed::Key;
 use neronet_model::{Run, Uid, UnixMs};
@@ -21,6 +22,8 @@ pub struct Context {
     pub user_home: Option<PathBuf>,
     /// For what can be made again.
     pub cache: PathBuf,
+    /// Where curves are kept instead when the cache lies on a file system that other machines share.
+    pub projections: Projections,
     pub user: String,
     /// All that is in home goes when this is done.
     pub passing: bool,
@@ -69,9 +72,14 @@ impl Context {
         Entry::Keyed { at: self.now(), key, request, answer, entry: Box::new(entry) }
     }
 
-    /// Where the projection of a run's metrics is, if there is one. By its ULID: ids are given anew in another home.
-    pub fn stored_series(&self, run: &Run) -> PathBuf {
-        self.cache.join("series").join(format!("{}.series", run.uid))
+    /// Where the projection of a run's metrics is, if there is one. By its ULID: ids are given anew in another home. Nothing where
+    /// none can be kept.
+    pub fn stored_series(&self, run: &Run) -> Option<PathBuf> {
+        self.series_of(run.uid)
+    }
+
+    pub(crate) fn series_of(&self, run: Uid) -> Option<PathBuf> {
+        Some(self.projections.folder(&self.cache)?.join("series").join(format!("{run}.series")))
     }
 
     pub fn variable(&self, name: &str) -> Option<String> {

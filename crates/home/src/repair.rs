@@ -42,7 +42,8 @@ pub fn repair(context: &Context, mut tell: impl FnMut(usize, usize)) -> Result<R
     for (at, run) in known.state.runs.values().enumerate() {
         tell(at, runs);
         let folder = context.home.run(run.id);
-        match Recording::rebuild(&folder, &context.stored_series(run)) {
+        let rebuilt = context.stored_series(run).map_or(Ok(Was::Absent), |stored| Recording::rebuild(&folder, &stored));
+        match rebuilt {
             Ok(Was::Absent) => {}
             Ok(Was::Right) => repaired.right += 1,
             Ok(Was::Wrong(why)) => repaired.wrong.push((run.id, why.to_string())),

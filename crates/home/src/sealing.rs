@@ -4,9 +4,8 @@ use crate::context::Context;
 use crate::error::HomeError;
 use neronet_model::{AttemptNo, RunId};
 use neronet_schedule::Stand;
-use neronet_store::{StoreError, seal};
+use neronet_store::{reserve, seal};
 use std::collections::BTreeSet;
-use std::io::ErrorKind;
 use std::time::Duration;
 
 /// An attempt is sealed when nobody has written to it for so long.
@@ -62,15 +61,11 @@ impl Sealer {
                     let differs = sealing.differs.iter().map(|differs| format!("{} is not sealed: {}", differs.name, differs.why));
                     differs.for_each(|what| say(&format!("run {run}, attempt {n}: {what}")));
                 }
-                Err(e) if is_want_of_room(&e) => return Err(e.into()),
+                Err(e) if reserve::is_want_of_room(&e) => return Err(e.into()),
                 Err(e) => say(&format!("run {run}, attempt {n}: {e}")),
             }
             self.done.insert((run, n));
         }
         Ok(())
     }
-}
-
-fn is_want_of_room(e: &StoreError) -> bool {
-    matches!(e, StoreError::Io { source, .. } if matches!(source.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded))
 }

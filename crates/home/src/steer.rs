@@ -10,13 +10,13 @@ use neronet_model::journal::{Entry, HomeState, Sweep};
 use neronet_model::run::Again;
 use neronet_model::settings::{Command, Resume};
 use neronet_model::{AttemptNo, Run, RunId, State, SweepId};
-use neronet_store::{Locked, StoreError, files, spool};
+use neronet_store::{Locked, StoreError, files, reserve, spool};
 use neronet_supervise::found::{self, Found};
 use neronet_supervise::start::{self, How};
 use std::collections::BTreeSet;
 use std::io::ErrorKind;
 use std::os::unix::fs::DirBuilderExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Asks runs to end. Gives those that had nothing to be asked, each with the reason.
@@ -165,13 +165,17 @@ pub fn restore(context: &Context, runs: Vec<RunId>) -> Result<(), HomeError> {
     Ok(context.lock()?.decide(context.keyed(Entry::Restored { runs }))?)
 }
 
-/// Takes trashed runs from the disk for good: the journal first, so that a run is never half there.
-pub fn purge(context: &Context, runs: Vec<RunId>) -> Result<(), HomeError> {
+/// Takes trashed runs from the disk for good: the journal first, so that a run is never half there. What a crash leaves of their folders
+/// is found by `gc`, as the journal says that they were removed. Gives those that were still in the trash.
+pub fn purge(context: &Context, mut runs: Vec<RunId>) -> Result<Vec<RunId>, HomeError> {
     let mut home = context.lock()?;
-    let sweep_of = |run: &RunId| home.state().runs.get(run).map(|run| run.sweep);
-    let sweeps: BTreeSet<SweepId> = runs.iter().filter_map(sweep_of).collect();
-    home.decide(Entry::Purged { runs: runs.clone() })?;
+    runs.retain(|run| home.state().runs.get(run).is_some_and(|run| run.trashed.is_some()));
+    let known: Vec<&Run> = runs.iter().filter_map(|run| home.state().runs.get(run)).collect();
+    let sweeps: BTreeSet<SweepId> = known.iter().map(|run| run.sweep).collect();
+    let cached: Vec<PathBuf> = known.iter().filter_map(|run| context.stored_series(run)).collect();
+    reserve::with(context.home.root(), || home.decide(Entry::Purged { runs: runs.clone() }))?;
     let mut left = Vec::new();
+    cached.iter().for_each(|cached| drop(std::fs::remove_file(cached)));
     // The submitter's environment stays for as long as a run may be begun again in it.
     for sweep in sweeps.into_iter().filter(|sweep| home.state().runs.values().all(|run| run.sweep != *sweep)) {
         let path = context.home.environment_of(sweep);
@@ -181,10 +185,10 @@ pub fn purge(context: &Context, runs: Vec<RunId>) -> Result<(), HomeError> {
     }
     let builds = build::unused(context, home.state());
     drop(home);
-    let removed = runs.into_iter().map(|run| files::remove_folder(&context.home.run(run)));
+    let removed = runs.iter().map(|run| files::remove_folder(&context.home.run(*run)));
     left.extend(removed.chain(builds.into_iter().map(Unused::remove)).filter_map(|removed| Some(removed.err()?.to_string())));
     if left.is_empty() {
-        Ok(())
+        Ok(runs)
     } else {
         Err(HomeError::Failed(format!("what could not be removed is yours to remove: {}", left.join("; "))))
     }

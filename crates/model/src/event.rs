@@ -91,6 +91,9 @@ pub struct Checkpoint {
     /// Of the first objective when it was saved, as far as it was known and finite.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value: Option<f64>,
+    /// What was measured first after it was saved, where that may be its value as well.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<f64>,
 }
 
 /// A process that can be told from every other: pids are used again, these five together never.

@@ -268,6 +268,8 @@ pub struct HomeState {
     pub last_sweep: u64,
     /// What was asked for under a key in the last day.
     pub keys: Keys,
+    /// Runs that were removed for good: what may still lie around of them may go.
+    pub purged: BTreeMap<RunId, Uid>,
 }
 
 impl HomeState {
@@ -302,9 +304,9 @@ impl HomeState {
             Entry::Trashed { at: then, runs } => self.each(&runs, |run| run.trashed = Some(then)),
             Entry::Restored { runs } => self.each(&runs, |run| run.trashed = None),
             Entry::Purged { runs } => {
-                for run in runs {
-                    self.runs.remove(&run);
-                    self.decisions.remove(&run);
+                for id in runs {
+                    self.purged.extend(self.runs.remove(&id).map(|run| (id, run.uid)));
+                    self.decisions.remove(&id);
                 }
             }
             Entry::Driven { sweep, driver } => {

@@ -3,6 +3,7 @@
 use crate::error::StoreError;
 use crate::files::{self, Durability};
 use crate::journal::{self, Journal, Replayed};
+use crate::reserve;
 use neronet_model::journal::{Entry, HomeState};
 use neronet_model::run::KnownEnd;
 use neronet_model::{AttemptNo, FORMAT, Run, RunId, SweepId, Uid};
@@ -134,6 +135,7 @@ impl Home {
         if self.identity()?.is_none() {
             let identity = Identity { format: FORMAT, uid: Uid::new(unix_ms, random) };
             files::replace_json(&self.root.join("home.json"), &identity, Durability::Synced)?;
+            reserve::take(&self.root);
         }
         let folder = self.journal();
         // Taken, so that it is ours alone to change; who reads meanwhile reads everything.

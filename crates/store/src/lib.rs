@@ -4,6 +4,7 @@
 //! Writers are few and named: the journal belongs to whoever holds `home.lock`, an attempt's spool to its keeper and
 //! supervisor. Readers need no lock: everything is append-only or replaced whole.
 
+pub mod deleted;
 pub mod earlier;
 pub mod error;
 pub mod files;
@@ -15,10 +16,12 @@ pub mod journal;
 pub mod lines;
 pub mod projection;
 pub mod recording;
+pub mod reserve;
 pub mod seal;
 pub mod sealed;
 pub mod series;
 pub mod spool;
+pub mod walk;
 
 pub use error::StoreError;
 pub use home::{Home, Locked};

@@ -1,6 +1,7 @@
 //! An attempt's folder, read: its launch, its events folded to an `Attempt`, its rows, its output.
 //! Only whole lines are believed; what cannot be parsed is counted and passed over. Segments have the same names, sealed or not.
 
+use crate::deleted::{self, DELETED};
 use crate::error::StoreError;
 use crate::files;
 use crate::lines::{self, Damage};
@@ -12,7 +13,7 @@ use neronet_model::{Attempt, AttemptNo, Row, Stamped};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 pub const LAUNCH: &str = "launch.json";
 pub const KEEPER: &str = "keeper.jsonl";
@@ -46,6 +47,8 @@ pub struct Segments {
     found: Vec<(String, u64, u64, PathBuf)>,
     /// Some could not be sealed.
     unsealed: bool,
+    /// Checkpoints were deleted since.
+    deleted: bool,
 }
 
 impl Segments {
@@ -61,6 +64,7 @@ impl Segments {
             let name = entry.file_name();
             let Some(name) = name.to_str().map(|name| name.strip_suffix(sealed::ENDING).unwrap_or(name)) else { continue };
             segments.unsealed |= name == UNSEALED;
+            segments.deleted |= name == DELETED;
             if let Some((kind, generation, piece)) = numbers_of(name) {
                 segments.found.push((kind.to_string(), generation, piece, folder.join(name)));
             }
@@ -149,6 +153,15 @@ pub fn launch(folder: &Path) -> Result<Option<Launch>, StoreError> {
     }
 }
 
+/// Where a path that an attempt recorded lies now, in the run's own folder: home may have been moved since. Nothing where it lies
+/// elsewhere.
+pub fn here(run_folder: &Path, launch: &Launch, path: &str) -> Option<PathBuf> {
+    let path = Path::new(&launch.directory).join(path);
+    let below = path.strip_prefix(&launch.run_directory).ok()?;
+    let stays = below.components().all(|part| matches!(part, Component::Normal(_)));
+    stays.then(|| run_folder.join(below))
+}
+
 /// Folds the events of an attempt. An attempt whose folder is not there has not begun.
 pub fn attempt(folder: &Path, n: AttemptNo) -> Result<Attempt, StoreError> {
     let mut attempt = folded(folder, n, &Segments::of(folder)?)?;
@@ -193,6 +206,9 @@ fn folded(folder: &Path, n: AttemptNo, segments: &Segments) -> Result<Attempt, S
     let mut damage = Damage::default();
     damages.into_iter().for_each(|found| damage += if attempt.end.is_some() { found.of_ended() } else { found });
     attempt.notices.extend(damage.notice("the record"));
+    if segments.deleted {
+        deleted::apply(folder, &mut attempt)?;
+    }
     if segments.unsealed {
         let unsealed = files::read_json::<Unsealed>(&folder.join(UNSEALED));
         attempt.notices.extend(unsealed.ok().flatten().iter().flat_map(Unsealed::notices));

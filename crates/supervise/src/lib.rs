@@ -12,6 +12,7 @@ mod config;
 pub mod files;
 pub mod found;
 mod globs;
+pub mod keep;
 mod keeper;
 mod lines;
 mod marks;

@@ -3,6 +3,7 @@
 
 use crate::checkpoints::{MOST_NAMES, Seen, Verdict, Version, Writes, inspect, tells_its_length};
 use crate::globs::expand;
+use crate::keep::{self, Candidate};
 use crate::marks::{Mark, Marks, Measured, Moment};
 use crate::saves::Saves;
 use neronet_model::event::{Checkpoint, Event};
@@ -20,7 +21,6 @@ const WATCH_AFTER: Millis = Millis(1_000);
 
 pub(crate) struct Watcher {
     directory: PathBuf,
-    /// What lies elsewhere is not ours to delete.
     run_folder: PathBuf,
     /// Each with the folder that it is relative to.
     patterns: Vec<(PathBuf, String)>,
@@ -63,9 +63,9 @@ impl Kept {
         self.before.into_iter().chain(self.after).filter(may_be).map(|measured| measured.value)
     }
 
-    /// The better of its values. `None` when nothing was measured; NaN when nothing but that was.
-    fn rank(&self, goal: Goal) -> Option<f64> {
-        self.values().reduce(|a, b| if goal == Goal::Min { a.min(b) } else { a.max(b) })
+    fn candidate(&self, goal: Option<Goal>) -> Candidate {
+        let rank = goal.and_then(|goal| keep::rank(self.values(), goal));
+        Candidate { modified: self.recorded.modified, sure: self.sure, rank }
     }
 }
 
@@ -102,11 +102,11 @@ impl Watcher {
                     watcher.kept.push(Kept {
                         path: path.clone(),
                         before: recorded.value.map(Measured::on_record),
+                        after: recorded.after.map(Measured::on_record),
                         recorded,
                         sure: true,
                         moment: None,
                         epoch: None,
-                        after: None,
                         told: true,
                     });
                     watcher.known.insert(path, version);
@@ -203,7 +203,7 @@ impl Watcher {
                     let about = marks.moment_of(modified);
                     let (since, until) = save.map_or((about, about), |save| (save.since, save.until));
                     let (Mark { step, epoch }, certain) = marks.between(since, until);
-                    let recorded = Checkpoint { path: shown, bytes, modified, step, epoch, value: None };
+                    let recorded = Checkpoint { path: shown, bytes, modified, step, epoch, value: None, after: None };
                     let moment = save.map(|save| save.until);
                     self.moments.insert(until);
                     self.kept.retain(|kept| kept.path != *path);
@@ -232,8 +232,9 @@ impl Watcher {
                 kept.after = kept.after.or_else(|| marks.first_within(moment, next));
             }
             let value = kept.values().next().filter(|value| value.is_finite());
-            kept.told &= value == kept.recorded.value;
-            kept.recorded.value = value;
+            let after = value.and(kept.values().nth(1)).filter(|after| after.is_finite());
+            kept.told &= (value, after) == (kept.recorded.value, kept.recorded.after);
+            (kept.recorded.value, kept.recorded.after) = (value, after);
             if !kept.told {
                 kept.told = true;
                 events.push(Event::Checkpoint(kept.recorded.clone()));
@@ -244,26 +245,12 @@ impl Watcher {
     /// Deletes what `keep` does not name: only what we saw complete and is as we saw it, never the newest.
     fn delete_surplus(&mut self, events: &mut Vec<Event>) {
         let Some(keep) = self.keep else { return };
-        self.kept.sort_by_key(|kept| kept.recorded.modified);
-        let mut stays: BTreeSet<PathBuf> = self.kept.iter().rev().take(keep.last.max(1) as usize).map(|kept| kept.path.clone()).collect();
-        // One that merely lies untouched may be half of one.
-        stays.extend(self.kept.iter().rfind(|kept| kept.sure).map(|kept| kept.path.clone()));
-        match &self.objective {
-            _ if keep.best == 0 => {}
-            Some(objective) => {
-                let ranks: Vec<Option<f64>> = self.kept.iter().map(|kept| kept.rank(objective.goal)).collect();
-                let mut best: Vec<f64> = ranks.iter().flatten().copied().filter(|value| !value.is_nan()).collect();
-                best.sort_by(|a, b| if objective.goal == Goal::Min { a.total_cmp(b) } else { b.total_cmp(a) });
-                best.truncate(keep.best as usize);
-                // What cannot be ranked cannot be said to be worse; nor can one of two with the same value.
-                let good = |rank: &Option<f64>| rank.is_none_or(|value| best.contains(&value));
-                stays.extend(self.kept.iter().zip(&ranks).filter(|(_, rank)| good(rank)).map(|(kept, _)| kept.path.clone()));
-            }
-            // Without an objective nobody knows the best.
-            None => return,
-        }
-        for kept in std::mem::take(&mut self.kept) {
-            if stays.contains(&kept.path) || !self.is_ours(&kept.path) {
+        let goal = self.objective.as_ref().map(|objective| objective.goal);
+        let candidates: Vec<Candidate> = self.kept.iter().map(|kept| kept.candidate(goal)).collect();
+        let goes = keep::surplus(keep, goal, &candidates);
+        for (kept, goes) in std::mem::take(&mut self.kept).into_iter().zip(goes) {
+            // What lies elsewhere is not ours to delete.
+            if !goes || !keep::lies_within(&kept.path, &self.run_folder) {
                 self.kept.push(kept);
                 continue;
             }
@@ -277,13 +264,6 @@ impl Watcher {
                 events.push(Event::CheckpointDeleted { path: kept.recorded.path });
             }
         }
-    }
-
-    /// Whether it lies in the run's own folder, and not behind a link.
-    fn is_ours(&self, path: &Path) -> bool {
-        let real = |path: &Path| path.canonicalize().ok();
-        let parent = path.parent().and_then(real);
-        !path.is_symlink() && parent.zip(real(&self.run_folder)).is_some_and(|(parent, run)| parent.starts_with(run))
     }
 }
 

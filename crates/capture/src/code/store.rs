@@ -29,12 +29,20 @@ pub fn store(survey: &Survey, snapshots: &Path) -> Result<String, CaptureError> 
     // What could not be copied out again is not stored in the first place.
     manifest.check().map_err(|why| CaptureError::new(why, &survey.top, "take it out of the folder, or set [code] in_place = true"))?;
     let (_, name) = manifest.seal()?;
-    if snapshots.join(&name).join(MANIFEST).is_file() {
+    if is_wanted_again(&snapshots.join(&name)) {
         return Ok(name);
     }
     let draft = Draft(snapshots.join(format!("{UNFINISHED}{}", unique())));
     let copied = draft.fill(survey, snapshots, &mut manifest)?;
     draft.finish(snapshots, &manifest, &copied)
+}
+
+/// Whether a snapshot is there; that somebody wants it shows in its time, and whoever takes away what nobody has looks at that.
+fn is_wanted_again(place: &Path) -> bool {
+    if let Ok(folder) = File::open(place) {
+        folder.set_modified(std::time::SystemTime::now()).ok();
+    }
+    place.join(MANIFEST).is_file()
 }
 
 /// Removes what was left half-built by a crash before `before`. Gives the number of folders removed.

@@ -40,7 +40,7 @@ fn list(session: &Session, view: &View<'_>, as_json: bool) {
 
 fn points(session: &Session, view: &View<'_>, name: &str, words: &Metrics) -> Result<(), HomeError> {
     let context = &session.context;
-    let (mut all, damage) = series::with_damage(&context.home.run(view.run.id), Some(&context.stored_series(view.run)), Some(name))?;
+    let (mut all, damage) = series::with_damage(&context.home.run(view.run.id), context.stored_series(view.run).as_deref(), Some(name))?;
     damage.notice(&format!("the metrics of run {}", view.run.id)).iter().for_each(|notice| output::notice(notice));
     let Some(series) = all.remove(name) else { return Err(unknown(&[view], name)) };
     let mut points: Vec<(&Point, bool)> = series.points.iter().map(|point| (point, false)).collect();
@@ -84,7 +84,7 @@ fn points(session: &Session, view: &View<'_>, name: &str, words: &Metrics) -> Re
 /// Stretches of neighbouring points, as charts draw them.
 fn buckets(session: &Session, view: &View<'_>, name: &str, most: u32, as_json: bool) -> Result<(), HomeError> {
     let context = &session.context;
-    let drawn = series::draw(&context.home.run(view.run.id), Some(&context.stored_series(view.run)), name, Window::ALL, most as usize)?;
+    let drawn = series::draw(&context.home.run(view.run.id), context.stored_series(view.run).as_deref(), name, Window::ALL, most as usize)?;
     let Some(drawn) = drawn else { return Err(unknown(&[view], name)) };
     if as_json {
         let lines: Vec<String> = drawn.iter().map(|bucket| json::bucket(bucket).to_string()).collect();

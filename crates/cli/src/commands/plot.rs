@@ -133,7 +133,7 @@ pub(crate) fn curve(session: &Session, view: &View<'_>, metric: &str, x: &str, e
         return Ok(seen);
     }
     let context = &session.context;
-    let (mut all, damage) = series::with_damage(&context.home.run(view.run.id), Some(&context.stored_series(view.run)), Some(metric))?;
+    let (mut all, damage) = series::with_damage(&context.home.run(view.run.id), context.stored_series(view.run).as_deref(), Some(metric))?;
     damage.notice(&format!("the metrics of run {}", view.run.id)).iter().for_each(|notice| output::notice(notice));
     let found = all.remove(metric).unwrap_or_default();
     let began = view.started.map_or(0, |at| at.0);
@@ -163,7 +163,7 @@ fn seen(session: &Session, view: &View<'_>, metric: &str, x: &str) -> Result<Opt
         _ => return Ok(None),
     };
     let context = &session.context;
-    let drawn = series::draw(&context.home.run(view.run.id), Some(&context.stored_series(view.run)), metric, window, BUCKETS)?;
+    let drawn = series::draw(&context.home.run(view.run.id), context.stored_series(view.run).as_deref(), metric, window, BUCKETS)?;
     let Some(buckets) = drawn.filter(|buckets| buckets.iter().all(|bucket| bucket.others == 0)) else { return Ok(None) };
     let began = view.started.map_or(0, |at| at.0);
     let points = buckets.iter().flat_map(|bucket| {

@@ -12,7 +12,7 @@ use neronet_store::projection::Was;
 use std::process::ExitCode;
 
 pub(crate) fn repair(session: &Session, words: &Repair) -> Result<ExitCode, HomeError> {
-    let mut progress = Progress::new();
+    let progress = Progress::new();
     let repaired = made_anew(&session.context, |at, of| progress.say(|| format!("{at} of {} read", count(of, "run"))))?;
     drop(progress);
     if words.json {

@@ -8,6 +8,7 @@ use crate::session::Session;
 use neronet_daemon::{Ended, Notice, Wanted, unit};
 use neronet_home::control::Control;
 use neronet_home::drive::{Drive, Whose, Wish};
+use neronet_home::projections;
 use neronet_home::{Context, HomeError};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -47,6 +48,7 @@ pub(crate) fn serve(session: &Session, words: &Serve) -> Result<ExitCode, HomeEr
                 output::print_line(&format!("and by http://{address} whoever has a token"));
             }
             output::print_line("Ctrl-C ends it; runs go on");
+            projections::notes(context).iter().for_each(|note| output::notice(&format!("note: {note}")));
         }
     };
     let ended = neronet_daemon::serve(context.clone(), wanted, keep, ready)?;

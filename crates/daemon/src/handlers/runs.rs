@@ -257,7 +257,7 @@ impl Gives for Points {
 pub(crate) fn points(served: &Served, words: Metric) -> Result<Points, Refusal> {
     with_one(served, &words.run, words.project.as_deref(), |view| {
         let stored = served.context.stored_series(view.run);
-        let found = series::of_run(&served.context.home.run(view.run.id), Some(&stored), Some(&words.name)).map_err(HomeError::from)?;
+        let found = series::of_run(&served.context.home.run(view.run.id), stored.as_deref(), Some(&words.name)).map_err(HomeError::from)?;
         let Some(series) = found.get(&words.name) else { return Err(no_metric(view, &words.name)) };
         let point = |point: &Point| json!([number::json(point.step), point.at.seconds(), number::json(point.value)]);
         Ok(Points::of(series.points.iter().map(point)))
@@ -334,7 +334,7 @@ pub(crate) fn curve(served: &Served, words: CurveOf) -> Result<Curve, Refusal> {
         };
         let most = words.buckets.unwrap_or(BUCKETS).clamp(1, MOST_BUCKETS) as usize;
         let stored = served.context.stored_series(view.run);
-        let drawn = series::draw(&served.context.home.run(view.run.id), Some(&stored), &words.name, window, most);
+        let drawn = series::draw(&served.context.home.run(view.run.id), stored.as_deref(), &words.name, window, most);
         match drawn.map_err(HomeError::from)? {
             Some(buckets) => Ok(Curve(Points::of(buckets.iter().map(json::bucket)))),
             None => Err(no_metric(view, &words.name)),

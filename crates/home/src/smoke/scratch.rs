@@ -70,6 +70,7 @@ fn settle(context: &Context, folder: &Path) -> Result<(Context, Flock<File>), Ho
         environment,
         user_home: context.user_home.clone(),
         cache: context.cache.clone(),
+        projections: context.projections.clone(),
         user: context.user.clone(),
         passing: true,
         key: None,

@@ -29,6 +29,7 @@ struct Packed<'a> {
     last_run: u64,
     last_sweep: u64,
     keys: Cow<'a, Keys>,
+    purged: Cow<'a, BTreeMap<RunId, Uid>>,
     damage: Cow<'a, [String]>,
 }
 
@@ -90,7 +91,7 @@ pub(super) struct Unpacked {
 }
 
 pub(super) fn pack(state: &HomeState, queue: &Queue, damage: &[String]) -> Result<Vec<u8>, StoreError> {
-    let HomeState { runs, sweeps, decisions, last_run, last_sweep, keys } = state;
+    let HomeState { runs, sweeps, decisions, last_run, last_sweep, keys, purged } = state;
     let mut texts = Texts::default();
     let mut settings: HashMap<*const Settings, Text> = HashMap::new();
     let mut packed_sweeps = Vec::with_capacity(sweeps.len());
@@ -111,6 +112,7 @@ pub(super) fn pack(state: &HomeState, queue: &Queue, damage: &[String]) -> Resul
         last_run: *last_run,
         last_sweep: *last_sweep,
         keys: Cow::Borrowed(keys),
+        purged: Cow::Borrowed(purged),
         damage: Cow::Borrowed(damage),
     };
     let bytes = postcard::to_extend(&texts.all, Vec::new()).map_err(unstorable)?;
@@ -148,6 +150,7 @@ pub(super) fn unpack(bytes: &[u8]) -> Option<Unpacked> {
         last_run: packed.last_run,
         last_sweep: packed.last_sweep,
         keys: packed.keys.into_owned(),
+        purged: packed.purged.into_owned(),
     };
     Some(Unpacked { state, queue, damage: packed.damage.into_owned() })
 }
