@@ -268,9 +268,9 @@ pub fn known_end(context: &Context, run: &Run, mut attempt: Attempt) -> KnownEnd
     let outcome = attempt.end.as_ref().map_or(Outcome::Lost, |end| run_outcome(end.outcome));
     let mut metrics = attempt.end.as_mut().map(|end| std::mem::take(&mut end.summary.metrics)).unwrap_or_default();
     if attempt.resumes
-        && let Ok(joined) = series::of_run(&context.home.run(run.id), Some(&context.stored_series(run)), None)
+        && let Ok(joined) = series::extents(&context.home.run(run.id), Some(&context.stored_series(run)))
     {
-        metrics = joined.into_iter().filter_map(|(name, series)| Some((name, series.extent()?))).collect();
+        metrics = joined;
     }
     attempt.config.clear();
     attempt.checkpoints.clear();

@@ -212,6 +212,7 @@ mod tests {
             spec: None,
             best_of: Vec::new(),
             wishes: Wishes::default(),
+            imported: None,
         };
         let member = |id| {
             let value = Value::float("1e-3").expect("a number");
