@@ -465,3 +465,17 @@ fn points_that_were_exported_come_back() {
     let said = World::new().say(&["import", path(&world.project().join("bad.csv"))]);
     assert!(said.code == Some(1) && said.err.contains("bad.csv:"), "{said:#?}");
 }
+
+#[test]
+fn code_with_links_that_lead_out_of_it_is_left_away() {
+    let (world, colleague) = (World::new(), World::new());
+    world.write("train.py", "print('loss', 1)\n");
+    fs::create_dir(world.path("data")).expect("made");
+    std::os::unix::fs::symlink(world.path("data"), world.project().join("data")).expect("linked");
+    world.run_spec("command = 'python3 train.py'\n").with_code(0);
+    world.say(&["export", "1", "-o", "one.neronet"]).with_code(0);
+    let said = colleague.say(&["import", path(&world.project().join("one.neronet"))]).with_code(0);
+    assert!(said.out == "1 run imported as 1\n" && said.err.contains("imported without code: "), "{said:#?}");
+    assert_eq!(colleague.show(1)["code"]["snapshot"], Value::Null);
+    assert_eq!(fs::read_dir(colleague.home().join("snapshots")).expect("there").count(), 0);
+}

@@ -148,7 +148,7 @@ mod tests {
             let (head, found) = unpacked(&file, lengths()).expect("whole");
             prop_assert_eq!((&head[..], &found), (&b"the head"[..], &members));
             let at = at.index(file.len());
-            let mut damaged = file.clone();
+            let mut damaged = file;
             if cut { damaged.truncate(at) } else { damaged[at] ^= 0x55 }
             if let Ok((_, found)) = unpacked(&damaged, lengths()) {
                 prop_assert_eq!(found, members);

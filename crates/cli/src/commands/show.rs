@@ -73,7 +73,7 @@ fn what(session: &Session, page: &mut Page<'_>, view: &View<'_>) {
         ("asked for", wishes(&view.sweep.wishes, view.sweep.wishes.not_before.map(words::local_time))),
         ("imported", imported(session, view)),
         ("submitted", when(session, Some(view.run.created))),
-        ("by", format!("{} on {}", view.sweep.user, view.sweep.host)),
+        ("by", by(view)),
         ("tags", view.run.tags.iter().map(|tag| format!("@{tag}")).collect::<Vec<_>>().join(" ")),
         // One of several lines stands below, as it was written.
         ("note", view.run.note.clone().filter(|note| !note.contains('\n')).unwrap_or_default()),
@@ -87,6 +87,16 @@ fn what(session: &Session, page: &mut Page<'_>, view: &View<'_>) {
     if let Some(note) = view.run.note.as_ref().filter(|note| note.contains('\n')) {
         page.heading("Note");
         page.block(note);
+    }
+}
+
+/// Of an imported run perhaps nobody wrote down one or the other.
+fn by(view: &View<'_>) -> String {
+    let (user, host) = (&view.sweep.user, &view.sweep.host);
+    match (user.is_empty(), host.is_empty()) {
+        (false, false) => format!("{user} on {host}"),
+        (true, false) => format!("on {host}"),
+        _ => user.clone(),
     }
 }
 

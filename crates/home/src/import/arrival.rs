@@ -192,8 +192,8 @@ pub(crate) fn renumber(context: &Context, folder: &Path, run: RunId, sweep: Swee
         }
     }
     let path = folder.join("history.json");
-    if let Some(mut history) = files::read_json::<serde_json::Value>(&path)? {
-        history["run"] = run.0.into();
+    if let Some(mut history) = files::read_json::<serde_json::Map<String, serde_json::Value>>(&path)? {
+        history.insert("run".into(), run.0.into());
         files::replace_json(&path, &history, Durability::Renamed)?;
     }
     Ok(())

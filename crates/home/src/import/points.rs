@@ -11,6 +11,7 @@ use neronet_model::{AttemptNo, Outcome, Row, Uid, UnixMs};
 use neronet_store::StoreError;
 use neronet_store::history::History;
 use neronet_supervise::retold::Retold;
+use std::collections::hash_map::Entry as Slot;
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
@@ -84,10 +85,10 @@ pub(super) fn import(importing: &mut Importing<'_>, path: &Path, place: &Path, r
         let Some(found) = places.get(&line.uid).and_then(|at| result.found.get_mut(*at)) else { return Err(changed(path)) };
         let Some(run) = seen.get(&line.uid).filter(|_| found.became == Became::Would) else { return Ok(()) };
         let uid = line.uid;
-        if !open.contains_key(&uid) {
-            open.insert(uid, begin(importing, run)?);
-        }
-        let Some(known) = open.get_mut(&uid) else { return Ok(()) };
+        let known = match open.entry(uid) {
+            Slot::Occupied(known) => known.into_mut(),
+            Slot::Vacant(slot) => slot.insert(begin(importing, run)?),
+        };
         known.take(line)?;
         if known.points % BETWEEN_WORDS == 0 {
             importing.at.points = known.points;

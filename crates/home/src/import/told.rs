@@ -197,6 +197,8 @@ impl Told {
         self.rows += 1;
         self.row.t = self.retold.since(at);
         self.row.step = step;
+        // What came before the beginning comes with it; what its clock said is kept.
+        self.row.time = at.filter(|at| *at < self.retold.begun()).map(UnixMs::seconds);
         self.row.at = self.rows;
         if self.row.src.is_empty() {
             self.row.src.clone_from(&self.src);

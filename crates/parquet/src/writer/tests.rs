@@ -87,7 +87,7 @@ fn levels(bytes: &mut Bytes<'_>, width: u8, count: usize) -> Vec<u32> {
     while all.len() < count {
         let head = bytes.varint();
         assert_eq!(head & 1, 0, "packed");
-        let value = (0..width.div_ceil(8)).map(|at| u32::from(bytes.byte()) << (8 * at)).sum();
+        let value: u32 = (0..width.div_ceil(8)).map(|at| u32::from(bytes.byte()) << (8 * at)).sum();
         all.extend(std::iter::repeat_n(value, (head >> 1) as usize));
     }
     all

@@ -65,7 +65,7 @@ impl Table {
             Format::Json => out.write_all(b"[")?,
             Format::Jsonl => {}
             Format::Csv | Format::Xlsx | Format::Tensorboard | Format::Neronet => {
-                writeln!(out, "{}", COLUMNS.map(|(name, _)| name).join(","))?
+                writeln!(out, "{}", COLUMNS.map(|(name, _)| name).join(","))?;
             }
         }
         Ok(Table::Lines { out, form, first: true, run: String::new(), line: String::new() })
