@@ -3,6 +3,7 @@
 
 use crate::mounts::{fill, small_disk, with_own_mounts};
 use crate::world::{World, all_below};
+use neronet_store::bundle::{Reader, Writer};
 use serde_json::{Value, json};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -478,4 +479,47 @@ fn code_with_links_that_lead_out_of_it_is_left_away() {
     assert!(said.out == "1 run imported as 1\n" && said.err.contains("imported without code: "), "{said:#?}");
     assert_eq!(colleague.show(1)["code"]["snapshot"], Value::Null);
     assert_eq!(fs::read_dir(colleague.home().join("snapshots")).expect("there").count(), 0);
+}
+
+#[test]
+fn a_bundle_that_anybody_may_have_written_reaches_nothing_but_its_runs() {
+    let (world, colleague) = (two_runs(), World::new());
+    world.say(&["export", "1", "-o", "one.neronet", "--without-code"]).with_code(0);
+    let (mut reader, head) = Reader::open(fs::File::open(world.project().join("one.neronet")).expect("there")).expect("a bundle");
+    let head: Value = serde_json::from_slice(&head).expect("JSON");
+    let files = head["files"].as_array().expect("files").iter().map(|file| {
+        let mut bytes = Vec::new();
+        reader.member(file["bytes"].as_u64().expect("a number"), &mut bytes).expect("whole");
+        bytes
+    });
+    let files: Vec<Vec<u8>> = files.collect();
+    let write = |head: &Value| {
+        let mut writer = Writer::new(Vec::new(), head.to_string().as_bytes()).expect("in memory");
+        files.iter().for_each(|bytes| writer.member(bytes.len() as u64, &bytes[..]).expect("in memory"));
+        colleague.write("other.neronet", writer.finish().expect("in memory"));
+        colleague.say(&["import", "other.neronet"])
+    };
+    for place in ["runs/1/work/../../../../evil", "/evil", "runs/2/run.json", "private/sweep-1.environ", "runs/1/attempts/1/raw.stdout"] {
+        let mut other = head.clone();
+        other["files"][0]["path"] = json!(place);
+        let said = write(&other).with_code(1);
+        assert!(said.err.contains("which is none of a bundle"), "{said:#?}");
+    }
+    for (what, bytes) in [("room", 1_u64 << 60), ("damaged", 3), ("damaged", files[0].len() as u64 + 1)] {
+        let mut other = head.clone();
+        other["files"][0]["bytes"] = json!(bytes);
+        let said = write(&other).with_code(1);
+        assert!(said.err.contains(what) || said.err.contains("nothing of it was imported"), "{said:#?}");
+    }
+    let mut other = head.clone();
+    other["format"] = json!(99);
+    assert!(write(&other).with_code(1).err.contains("a newer neronet wrote it"));
+    assert!(colleague.list().is_empty());
+    // One that says of its run that it never ended has ended all the same: nothing starts it.
+    let mut other = head.clone();
+    other["sweeps"][0]["runs"][0]["end"]["attempt"]["n"] = json!(0);
+    other["sweeps"][0]["sweep"]["detached"] = json!(true);
+    write(&other).with_code(0);
+    assert_eq!(colleague.show(1)["state"], "ended");
+    assert_eq!(all_below(&world.path("")).iter().chain(&all_below(&colleague.path(""))).filter(|path| path.ends_with("evil")).count(), 0);
 }
