@@ -5,14 +5,14 @@ import subprocess
 import sys
 
 # As in ARCHITECTURE.md. A crate may use any before it, none after it.
-ORDER = ["model", "schedule", "query", "sheet", "foreign", "edit", "spec", "draft", "scrape", "capture", "machine", "series", "store", "supervise", "report", "home", "daemon", "cli"]
+ORDER = ["model", "schedule", "query", "sheet", "parquet", "foreign", "edit", "spec", "draft", "scrape", "capture", "machine", "series", "store", "supervise", "report", "home", "daemon", "cli"]
 
 # Dependency: the only crates that may name it, and why.
 ONLY_IN = {
     "resvg": (["report"], "it renders pictures; its code and build time belong to reports alone"),
     "quick-xml": (["sheet"], "only spreadsheets are XML"),
     "rust_xlsxwriter": (["sheet"], "only spreadsheets are written with it"),
-    "zstd": (["store"], "only sealed segments are compressed with it; it is C, and has one door"),
+    "zstd": (["store"], "only sealed segments and bundles are compressed with it; it is C, and has one door"),
     "zip": (["sheet"], "only spreadsheets are archives; opening them takes care that is written once"),
     "pco": (["series"], "only columns of numbers are packed with it"),
     "hyper": (["daemon"], "only the daemon answers requests"),

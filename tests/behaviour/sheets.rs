@@ -285,7 +285,7 @@ fn runs_are_written_to_sheets_and_read_back_as_they_were() {
         std::fs::remove_file(world.project().join("again.csv")).expect("it is there");
     }
     assert_eq!(world.list().len(), 2);
-    assert!(world.say(&["export", "-o", "x.pdf"]).with_code(2).err.contains(".xlsx or .csv"));
+    assert!(world.say(&["export", "-o", "x.pdf"]).with_code(2).err.contains("must end in .xlsx, .csv"));
     assert!(world.say(&["export", "-o", "-", "--fields", "nope"]).with_code(2).err.contains("no field is called 'nope'"));
     world.say(&["export", "lr > 5", "-o", "none.csv"]).with_code(1);
     assert!(!world.project().join("none.csv").exists());

@@ -1,8 +1,10 @@
 //! The words of the command line. Their comments are the manual.
 
+mod exchange;
 mod ls;
 mod room;
 
+pub(crate) use exchange::{Export, ExportFormat, Import, Packed};
 pub(crate) use ls::Ls;
 pub(crate) use room::{Du, Gc, Rm};
 
@@ -76,11 +78,28 @@ pub(crate) enum Command {
     Plot(Plot),
     /// Write a report on runs: one HTML page with table, curves and facts
     Report(Report),
-    /// Write runs to a spreadsheet, one a row: .xlsx or .csv
+    /// Write runs for other programs (.xlsx, .csv, .json, .jsonl, .parquet, TensorBoard) or for a colleague (.neronet)
     ///
-    /// With all parameters and metrics. A metric's value is the best where the objective says what that is (val_error@best), else
-    /// the last (loss@last).
+    /// One row a run, with all parameters and metrics. A metric's value is the best where the objective says what that is
+    /// (val_error@best), else the last (loss@last). With --points one row a point of each metric. In CSV a text that a spreadsheet
+    /// program would run as a formula begins with an apostrophe.
+    ///
+    /// For instance: neronet export 40-50 -o runs.parquet   neronet export 42 --points -o curves.csv
+    ///
+    /// Or: neronet export @best --format tensorboard -o logs
+    ///
+    /// A name that ends in .neronet is a bundle: all that belongs to runs that have ended, for a colleague's `neronet import`: their
+    /// specification, code, curves, output and the best checkpoint, but no environment, and secrets masked as `show` masks them.
     Export(Export),
+    /// Bring runs here that were recorded elsewhere: by TensorBoard, MLflow, W&B, Sacred, or another neronet
+    ///
+    /// PATH is a folder with runs in it, or one of their files: event files of TensorBoard, MLflow's mlruns/, offline runs of W&B
+    /// (run-ID.wandb), the folders of Sacred's FileStorageObserver, a bundle or the points that `export` wrote. What it is is found out. The runs get numbers here, with their
+    /// parameters, metrics, output, tags and times; files that they left stay where they are and are listed. What was imported
+    /// before is known again, so a second time nothing is added. An imported run cannot be started again.
+    ///
+    /// For instance: neronet import mlruns   neronet import logs/ --experiment baseline --tag old
+    Import(Import),
     /// Show how runs differ: parameters, configuration, metrics, code, packages
     Compare(Compare),
     /// Show what runs, what waits, why, and when it will probably start
@@ -387,23 +406,6 @@ pub(crate) struct Report {
     /// Write to this file
     #[arg(long, short, value_name = "FILE", default_value = "report.html")]
     pub(crate) output: PathBuf,
-}
-
-#[derive(Debug, Words)]
-pub(crate) struct Export {
-    /// Runs, or a filter as in ls (default: all runs of the current project)
-    pub(crate) which: Vec<String>,
-    #[command(flatten)]
-    pub(crate) reach: Reach,
-    /// Write to this file: .xlsx or .csv; - prints CSV
-    #[arg(long, short, value_name = "FILE")]
-    pub(crate) output: PathBuf,
-    /// What to write, separated by commas: as in ls, and commit, note
-    #[arg(long, value_delimiter = ',', value_name = "NAMES")]
-    pub(crate) fields: Vec<String>,
-    /// Write over a file that is there
-    #[arg(long)]
-    pub(crate) force: bool,
 }
 
 #[derive(Debug, Words)]

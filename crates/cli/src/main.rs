@@ -66,6 +66,7 @@ fn run(args: Args) -> Result<ExitCode, HomeError> {
         Command::Plot(words) => commands::plot::plot(&session, &words),
         Command::Report(words) => commands::report::report(&session, &words),
         Command::Export(words) => commands::export::export(&session, &words),
+        Command::Import(words) => commands::import::import(&session, &words),
         Command::Compare(words) => commands::compare::compare(&session, &words),
         Command::Queue(words) => commands::queue::queue(&session, words),
         Command::Hold(words) => commands::queue::hold(&session, &words),

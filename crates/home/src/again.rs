@@ -63,6 +63,12 @@ pub fn begin(context: &Context, chosen: &[&View<'_>], wanted: Wanted, here: bool
 /// Refuses a run that runs or is about to.
 fn may_begin_again(view: &View<'_>) -> Result<(), HomeError> {
     let id = view.run.id;
+    if let Some(imported) = &view.sweep.imported {
+        return Err(HomeError::Failed(format!(
+            "run {id} was imported from {}: its record is here and not what it ran with, so it cannot be started again",
+            imported.from
+        )));
+    }
     if view.state == State::Ended || never_started(view) {
         return Ok(());
     }

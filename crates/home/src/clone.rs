@@ -44,6 +44,12 @@ pub fn clone(context: &Context, view: &View<'_>, folder: &Path) -> Result<Cloned
                 cloned.notes.push(format!("what was uncommitted is in it; as a patch it is {}", diff.display()));
             }
         }
+        None if let (Some(imported), None) = (&view.sweep.imported, &view.sweep.spec) => {
+            return Err(HomeError::Failed(format!(
+                "run {id} was imported from {} without its code: there is nothing to copy",
+                imported.from
+            )));
+        }
         None if view.sweep.spec.is_none() => {
             return Err(HomeError::Failed(format!(
                 "run {id} executed in {} itself, so its code was not frozen ({changes}), and it had no specification: there is nothing to copy.\n\

@@ -52,7 +52,7 @@ pub fn of(context: &Context, project: &str, experiment: &Experiment, bounds: Bou
     let same = |run: &&Run| {
         *run.experiment == experiment.name
             && run.ending.as_ref().is_some_and(|end| end.outcome == Outcome::Finished)
-            && state.sweeps.get(&run.sweep).is_some_and(|sweep| sweep.project == project)
+            && state.sweeps.get(&run.sweep).is_some_and(|sweep| sweep.project == project && sweep.imported.is_none())
     };
     let earlier: Vec<(&Run, Lengths)> =
         state.runs.values().rev().take(PASSED).filter(same).map(|run| (run, length::all(&run.params))).collect();

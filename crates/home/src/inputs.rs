@@ -158,7 +158,12 @@ struct Earlier {
 /// What earlier sweeps of the project found, the newest first.
 fn earlier(context: &Context, project: &str) -> Result<Vec<Earlier>, HomeError> {
     let state = context.home.read()?.state;
-    let sweeps = state.sweeps.values().rev().filter(|sweep| sweep.project == project && !sweep.settings.inputs.is_empty()).take(LOOK_BACK);
+    let sweeps = state
+        .sweeps
+        .values()
+        .rev()
+        .filter(|sweep| sweep.project == project && sweep.imported.is_none() && !sweep.settings.inputs.is_empty())
+        .take(LOOK_BACK);
     let worlds = sweeps.filter_map(|sweep| Some(Earlier { run: first_run(&state, sweep.id)?, seen: of_sweep(context, sweep.id)? }));
     Ok(worlds.collect())
 }

@@ -115,6 +115,9 @@ pub fn shown(context: &Context, view: &View<'_>) -> Value {
         "host": view.sweep.host,
         "user": view.sweep.user,
         "note": view.run.note,
+        "imported": view.sweep.imported.as_ref().map(|imported| json!({
+            "from": imported.from, "path": imported.path, "name": imported.name, "at": time(Some(imported.at)),
+        })),
         "wishes": wishes(&view.sweep.wishes, time(view.sweep.wishes.not_before)),
         "git": view.sweep.code.git.as_ref().map(|git| json!({"commit": git.commit, "branch": git.branch, "dirty": git.dirty})),
         "code": {"snapshot": view.sweep.code.snapshot, "in_place": view.sweep.code.in_place_because, "left_out": world.left_out, "large": world.large},

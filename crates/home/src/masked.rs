@@ -124,6 +124,16 @@ pub fn change(change: &mut Change) {
     }
 }
 
+/// The text of a file of settings, line by line.
+pub(crate) fn settings(text: &str, known: &[String]) -> String {
+    mask_text(text, known).split_inclusive('\n').map(setting).collect()
+}
+
+/// A value of a variable.
+pub(crate) fn variable(name: &str, value: &str, known: &[String]) -> String {
+    text_of(value, is_secret_setting(name), known)
+}
+
 /// A line of settings: of a secret name no part of the value stays, lists included.
 fn setting(line: &str) -> String {
     match line.split_once(['=', ':']) {

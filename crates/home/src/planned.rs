@@ -92,7 +92,8 @@ fn joined(experiment: &Experiment, stage: &Stage, before: Vec<(Before, Params)>)
 
 /// The finished runs of an experiment, of those with the same parameters the newest.
 fn finished(state: &HomeState, project: &str, stage: &Stage, plan: &Plan) -> Result<Vec<(RunId, Params)>, HomeError> {
-    let of_project = |run: &neronet_model::Run| state.sweeps.get(&run.sweep).is_some_and(|sweep| sweep.project == project);
+    let of_project =
+        |run: &neronet_model::Run| state.sweeps.get(&run.sweep).is_some_and(|sweep| sweep.project == project && sweep.imported.is_none());
     let has_finished = |run: &neronet_model::Run| run.ending.as_ref().is_some_and(|end| end.outcome == Outcome::Finished);
     let runs = state.runs.values().filter(|run| *run.experiment == stage.after && run.trashed.is_none());
     let mut newest: BTreeMap<String, (RunId, Params)> = BTreeMap::new();

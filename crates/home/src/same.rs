@@ -94,7 +94,7 @@ pub(crate) fn keys_of(state: &HomeState, project: &str) -> BTreeMap<RunId, Key> 
     let sweeps: BTreeMap<_, (&Sweep, Keys)> = state
         .sweeps
         .iter()
-        .filter(|(_, sweep)| sweep.project == project)
+        .filter(|(_, sweep)| sweep.project == project && sweep.imported.is_none())
         .map(|(id, sweep)| (*id, (&**sweep, Keys::of(&sweep.settings, sweep.code.git.as_ref()))))
         .collect();
     let mut best_of: BTreeMap<SweepId, Key> = BTreeMap::new();

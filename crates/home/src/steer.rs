@@ -117,12 +117,16 @@ pub(crate) fn never_started(view: &View<'_>) -> bool {
 }
 
 pub fn tag(context: &Context, runs: &[RunId], add: Vec<String>, remove: Vec<String>) -> Result<(), HomeError> {
-    for tag in add.iter().chain(&remove) {
-        if tag.is_empty() || tag.chars().any(|c| c.is_whitespace() || c.is_control() || c == '@') {
-            return Err(HomeError::Words(format!("'{}' is no tag: a tag is one word without @", tag.escape_debug())));
-        }
-    }
+    add.iter().chain(&remove).try_for_each(|tag| may_be_tag(tag))?;
     Ok(context.lock()?.decide(context.keyed(Entry::Tagged { runs: runs.to_vec(), add, remove }))?)
+}
+
+/// Refuses what could not be asked for.
+pub(crate) fn may_be_tag(tag: &str) -> Result<(), HomeError> {
+    if tag.is_empty() || tag.chars().any(|c| c.is_whitespace() || c.is_control() || c == '@') {
+        return Err(HomeError::Words(format!("'{}' is no tag: a tag is one word without @", tag.escape_debug())));
+    }
+    Ok(())
 }
 
 pub fn note(context: &Context, run: RunId, note: Option<String>) -> Result<(), HomeError> {

@@ -373,6 +373,7 @@ fn record(context: &Context, request: &Request<'_>, surveyed: &Surveyed, mut wor
             spec: experiment.source.clone().or_else(|| request.plan.source.clone()),
             best_of,
             wishes: request.wishes.over(experiment, at),
+            imported: None,
         };
         let submitted = Submitted { members, sweep };
         receipt.sweeps.push(submitted.sweep.id);

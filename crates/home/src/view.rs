@@ -38,7 +38,7 @@ pub struct View<'a> {
     pub outcome: Option<Outcome>,
     /// Of a queued run: what it waits for. Of an ended one: why it ended so. Of a running one: what is odd about it.
     pub reason: Option<String>,
-    /// The last attempt of a run that has not ended, as far as it is known.
+    /// The last attempt, as far as it is known, of a run of which the journal knows no end.
     pub attempt: Option<Attempt>,
     pub started: Option<UnixMs>,
     /// When the last attempt began, and how long it took.
@@ -320,6 +320,7 @@ fn look(context: &Context, snapshot: &Snapshot, view: &mut View<'_>) {
         // It is not in the journal yet.
         view.ended_as(&Ending::of(&end, u64::MAX));
         view.metrics = end.metrics.into();
+        view.attempt = Some(end.attempt);
         return;
     }
     view.state = if attempt.command.is_some() { State::Running } else { State::Starting };
@@ -372,9 +373,9 @@ pub fn known_end(context: &Context, run: &Run, mut attempt: Attempt) -> KnownEnd
     let outcome = attempt.end.as_ref().map_or(Outcome::Lost, |end| run_outcome(end.outcome));
     let mut metrics = attempt.end.as_mut().map(|end| std::mem::take(&mut end.summary.metrics)).unwrap_or_default();
     if attempt.resumes
-        && let Ok(joined) = series::of_run(&context.home.run(run.id), context.stored_series(run).as_deref(), None)
+        && let Ok(joined) = series::extents(&context.home.run(run.id), context.stored_series(run).as_deref())
     {
-        metrics = joined.into_iter().filter_map(|(name, series)| Some((name, series.extent()?))).collect();
+        metrics = joined;
     }
     attempt.config.clear();
     attempt.checkpoints.clear();

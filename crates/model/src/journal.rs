@@ -198,6 +198,22 @@ pub struct Sweep {
     pub best_of: Vec<RunId>,
     #[serde(default, skip_serializing_if = "Wishes::is_default")]
     pub wishes: Wishes,
+    /// Its runs were brought here when they had ended: nothing of them can be started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub imported: Option<Imported>,
+}
+
+/// Where runs came from that this home did not start.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Imported {
+    pub at: UnixMs,
+    /// Who recorded them: `MLflow`, `neronet`.
+    pub from: String,
+    /// What was read.
+    pub path: String,
+    /// What the run is called there.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub name: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

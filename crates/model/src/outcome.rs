@@ -22,7 +22,8 @@ pub enum Outcome {
     Stopped,
     /// Only of a run: nobody knows how it ended, and the machine it ran on knows nothing of it any more.
     Lost,
-    /// Only of an attempt: its keeper was killed, so that how the command ended was seen by nobody.
+    /// Of an attempt: its keeper was killed, so that how the command ended was seen by nobody. Of a run only where it was imported and
+    /// nobody wrote down how it ended.
     Unknown,
 }
 

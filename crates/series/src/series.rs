@@ -28,6 +28,7 @@ pub struct Series<'a, B: ?Sized> {
 
 #[derive(Debug)]
 struct Piece<'a> {
+    attempt: AttemptNo,
     source: Source<'a>,
     kept: Kept,
 }
@@ -147,7 +148,7 @@ impl<'a, B: Bytes + ?Sized> Recorded<'a, B> {
             let firsts = found.iter().filter(|(n, ..)| *n > attempt).filter_map(|(_, first, _)| *first);
             firsts.reduce(f64::min).map_or(Kept::All, Kept::Before)
         };
-        let pieces = found.iter().map(|(attempt, _, source)| Piece { source: *source, kept: kept(*attempt) }).collect();
+        let pieces = found.iter().map(|(attempt, _, source)| Piece { attempt: *attempt, source: *source, kept: kept(*attempt) }).collect();
         Series { file: self.file, pieces }
     }
 }
@@ -170,6 +171,14 @@ impl<B: Bytes + ?Sized> Series<'_, B> {
     /// Those that later attempts went back behind.
     pub fn superseded(&self, each: impl FnMut(Point)) -> Result<(), Damaged> {
         self.chosen(false, each)
+    }
+
+    /// All of them in the order in which they were recorded, each with its attempt and whether a later attempt went back behind it.
+    pub fn all(&self, mut each: impl FnMut(AttemptNo, &Point, bool)) -> Result<(), Damaged> {
+        for piece in &self.pieces {
+            piece.source.points(self.file, |point| each(piece.attempt, &point, !piece.kept.holds(point.step)))?;
+        }
+        Ok(())
     }
 
     fn chosen(&self, kept: bool, mut each: impl FnMut(Point)) -> Result<(), Damaged> {

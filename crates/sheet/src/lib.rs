@@ -30,5 +30,5 @@ mod xml;
 pub use read::{read, read_runs};
 pub use sheet::{Cell, Column, Mistake, Role, Row, Sheet};
 pub use table::is_usual;
-pub use write_csv::write_csv;
+pub use write_csv::{csv_cell, write_csv};
 pub use write_xlsx::write_xlsx;

@@ -162,6 +162,18 @@ impl History {
         }
     }
 
+    /// Puts rows of the same place together, which came apart as one metric was told after the other.
+    pub fn join(&mut self) {
+        self.rows.sort_by(|a, b| a.key.total_cmp(&b.key));
+        self.rows.dedup_by(|later, earlier| {
+            let same = later.key.total_cmp(&earlier.key).is_eq();
+            if same {
+                std::mem::take(&mut later.values).into_iter().for_each(|(name, value)| earlier.set(name, value));
+            }
+            same
+        });
+    }
+
     /// The row with this key, if it is a recent one: a second source may say of an epoch what the first said rows ago.
     fn place_of(&self, key: f64) -> Option<usize> {
         if self.highest.is_none_or(|highest| key > highest) {

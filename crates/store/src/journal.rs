@@ -314,6 +314,7 @@ pub(crate) mod tests {
             spec: None,
             best_of: Vec::new(),
             wishes: Wishes::default(),
+            imported: None,
         };
         let member = |id| {
             let value = Value::float("1e-3").expect("a number");

@@ -4,6 +4,7 @@
 //! Writers are few and named: the journal belongs to whoever holds `home.lock`, an attempt's spool to its keeper and
 //! supervisor. Readers need no lock: everything is append-only or replaced whole.
 
+pub mod bundle;
 pub mod deleted;
 pub mod earlier;
 pub mod error;

@@ -3,10 +3,11 @@
 use crate::error::StoreError;
 use crate::lines::Damage;
 use crate::recording::Recording;
+use neronet_model::AttemptNo;
 use neronet_model::event::Extent;
 use neronet_series::Damaged;
 pub use neronet_series::{Bucket, Point, Window};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -38,6 +39,47 @@ pub fn with_damage(run_folder: &Path, stored: Option<&Path>, only: Option<&str>)
             }
         }
         Ok((all, recording.damage()))
+    })
+}
+
+/// The numbers that stand for each series, without its points in memory.
+pub fn extents(run_folder: &Path, stored: Option<&Path>) -> Result<BTreeMap<String, Extent>, StoreError> {
+    read(run_folder, stored, |recording| {
+        let recorded = recording.recorded();
+        let names: BTreeSet<&str> = recorded.names().collect();
+        let mut all = BTreeMap::new();
+        for name in names {
+            let mut extent: Option<Extent> = None;
+            recorded.series(name).points(|point| match &mut extent {
+                Some(extent) => extent.add(point.value, point.step, point.by),
+                None => extent = Some(Extent::of(point.value, point.step, point.by)),
+            })?;
+            all.extend(extent.map(|extent| (name.to_string(), extent)));
+        }
+        Ok(all)
+    })
+}
+
+/// Every point of a run, metric by metric, one at a time, with its attempt and whether a later attempt went back behind it. `each` says
+/// whether to go on. Where the projection turns out to be damaged after some points `anew` says whether all of them may come once more.
+pub fn each_point(
+    run_folder: &Path,
+    stored: Option<&Path>,
+    mut anew: impl FnMut() -> bool,
+    mut each: impl FnMut(&str, AttemptNo, &Point, bool) -> bool,
+) -> Result<Damage, StoreError> {
+    let mut begun = false;
+    read(run_folder, stored, |recording| {
+        let recorded = recording.recorded();
+        let names: BTreeSet<&str> = recorded.names().collect();
+        let mut go_on = !begun || anew();
+        for name in names {
+            recorded.series(name).all(|attempt, point, superseded| {
+                begun = true;
+                go_on = go_on && each(name, attempt, point, superseded);
+            })?;
+        }
+        Ok(recording.damage())
     })
 }
 

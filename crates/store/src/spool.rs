@@ -125,7 +125,7 @@ pub fn length(path: &Path) -> Result<u64, StoreError> {
 }
 
 /// `metrics.2.jsonl` is of kind `metrics`, generation 2, piece 0; `output.2.7.jsonl` generation 2, piece 7.
-pub(crate) fn numbers_of(name: &str) -> Option<(&str, u64, u64)> {
+pub fn numbers_of(name: &str) -> Option<(&str, u64, u64)> {
     let (kind, numbers) = name.strip_suffix(".jsonl")?.split_once('.')?;
     match numbers.split_once('.') {
         Some((generation, piece)) => Some((kind, generation.parse().ok()?, piece.parse().ok()?)),

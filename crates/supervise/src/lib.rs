@@ -23,6 +23,7 @@ mod output;
 mod outputs;
 mod position;
 mod record;
+pub mod retold;
 mod saves;
 pub mod secrets;
 mod segment;

@@ -1,5 +1,6 @@
 //! The code of a submission: surveyed where it lies, stored under its hash, copied out for each run.
 
+mod adopt;
 mod cache;
 mod changes;
 mod commit;
@@ -16,6 +17,7 @@ mod survey;
 mod walk;
 mod work;
 
+pub use adopt::adopt;
 pub use changes::{changed_files, changed_since};
 pub use commit::{Checkout, survey_commit};
 pub use folders::is_environment;

@@ -27,11 +27,11 @@ fn told(repaired: &Repaired) -> Vec<String> {
     let mut lines = Vec::new();
     match repaired.state {
         Was::Right => {
-            lines.push(format!("the state of home that is stored says what the journal says, of {}", count(repaired.runs, "run")))
+            lines.push(format!("the state of home that is stored says what the journal says, of {}", count(repaired.runs, "run")));
         }
         Was::Wrong(why) => lines.push(format!("the state of home that was stored is made anew: {why}")),
         Was::Absent => {
-            lines.push(format!("the journal has {}: it is read each time, nothing is stored of it", count(repaired.runs, "run")))
+            lines.push(format!("the journal has {}: it is read each time, nothing is stored of it", count(repaired.runs, "run")));
         }
     }
     if repaired.right > 0 {

@@ -71,8 +71,9 @@ fn what(session: &Session, page: &mut Page<'_>, view: &View<'_>) {
         ("sweep", format!("{} (`neronet ls sweep:{}`)", view.run.sweep, view.run.sweep)),
         ("goes on from", after(view)),
         ("asked for", wishes(&view.sweep.wishes, view.sweep.wishes.not_before.map(words::local_time))),
+        ("imported", imported(session, view)),
         ("submitted", when(session, Some(view.run.created))),
-        ("by", format!("{} on {}", view.sweep.user, view.sweep.host)),
+        ("by", by(view)),
         ("tags", view.run.tags.iter().map(|tag| format!("@{tag}")).collect::<Vec<_>>().join(" ")),
         // One of several lines stands below, as it was written.
         ("note", view.run.note.clone().filter(|note| !note.contains('\n')).unwrap_or_default()),
@@ -87,6 +88,22 @@ fn what(session: &Session, page: &mut Page<'_>, view: &View<'_>) {
         page.heading("Note");
         page.block(note);
     }
+}
+
+/// Of an imported run perhaps nobody wrote down one or the other.
+fn by(view: &View<'_>) -> String {
+    let (user, host) = (&view.sweep.user, &view.sweep.host);
+    match (user.is_empty(), host.is_empty()) {
+        (false, false) => format!("{user} on {host}"),
+        (true, false) => format!("on {host}"),
+        _ => user.clone(),
+    }
+}
+
+fn imported(session: &Session, view: &View<'_>) -> String {
+    let Some(imported) = &view.sweep.imported else { return String::new() };
+    let name = if imported.name.is_empty() { String::new() } else { format!(" '{}'", imported.name) };
+    format!("from {}{name}, {}, {}", imported.from, imported.path, when(session, Some(imported.at)))
 }
 
 /// The run of another experiment that it goes on from, or is to.
@@ -133,6 +150,7 @@ fn hints(session: &Session, view: &View<'_>, step_left: bool) -> Vec<(&'static s
     match (view.state, view.outcome) {
         (State::Running | State::Starting, _) => vec![("logs -f", "follows it"), ("stop", "asks it to stop")],
         (State::Ended, Some(Outcome::Finished) | None) | (State::Queued, _) => Vec::new(),
+        (State::Ended, _) if view.sweep.imported.is_some() => vec![("logs", "prints all of its output")],
         (State::Ended, _) if !step_left && resume.is_some_and(|resume| can_resume(session, view, resume)) => {
             vec![("resume", goes_on), ("retry", retry)]
         }
@@ -171,6 +189,7 @@ fn code(session: &Session, page: &mut Page<'_>, view: &View<'_>, world: &World) 
     let code = &view.sweep.code;
     page.heading("Code");
     let frozen = match (&code.snapshot, &code.in_place_because) {
+        (None, _) if view.sweep.imported.is_some() => String::new(),
         (Some(hash), _) => session.context.home.snapshots().join(hash).display().to_string(),
         (None, Some(why)) => format!("not frozen, executed in place: {why}"),
         (None, None) => "not frozen, executed in place as the specification says".to_string(),
@@ -270,7 +289,7 @@ fn attempts_of(session: &Session, page: &mut Page<'_>, view: &View<'_>, attempts
     page.heading("Attempts");
     let table = Table {
         columns: ["n", "outcome", "started", "took", "cpu", "memory", "how it ended"].map(Column::left).to_vec(),
-        rows: attempts.iter().map(attempt_row).collect(),
+        rows: attempts.iter().map(|attempt| attempt_row(attempt, view.sweep.imported.is_some())).collect(),
     };
     page.table(&table);
     if attempts.is_empty() {
@@ -290,15 +309,17 @@ fn attempts_of(session: &Session, page: &mut Page<'_>, view: &View<'_>, attempts
     }
 }
 
-fn attempt_row(attempt: &Attempt) -> Vec<Cell> {
+/// Of an `imported` one nothing is lost that anybody here had.
+fn attempt_row(attempt: &Attempt, imported: bool) -> Vec<Cell> {
     let end = attempt.end.as_ref();
+    let outcome = |of: Outcome| if imported { of } else { run_outcome(of) };
     let mut how: Vec<String> = attempt.reason().into_iter().collect();
     if let Some(from) = &attempt.resumed_from {
         how.push(format!("went on from {from}"));
     }
     [
         attempt.n.to_string(),
-        end.map(|end| run_outcome(end.outcome).to_string()).unwrap_or_else(|| "running".into()),
+        end.map(|end| outcome(end.outcome).to_string()).unwrap_or_else(|| "running".into()),
         attempt.begun.map(words::local_time).unwrap_or_default(),
         attempt.lasted.map(words::duration).unwrap_or_default(),
         attempt.cpu_ms.map(|ms| words::duration(Millis(ms))).unwrap_or_default(),

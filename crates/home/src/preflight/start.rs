@@ -20,6 +20,10 @@ struct World {
 
 /// Whether a run of this sweep may start now. The error says why not.
 pub(crate) fn may(context: &Context, sweep: &Sweep) -> Result<(), HomeError> {
+    // It has ended since it is here; that nothing starts it is looked at twice.
+    if let Some(imported) = &sweep.imported {
+        return Err(HomeError::Failed(format!("it was imported from {} and cannot be started", imported.from)));
+    }
     if let Some(disk) = space::disk(context.home.root()) {
         has_room(&disk, sweep.settings.resources.disk)?;
     }

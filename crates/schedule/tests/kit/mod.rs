@@ -39,6 +39,7 @@ pub fn sweep(id: u64, first: u64, last: u64) -> Submitted {
         spec: None,
         best_of: Vec::new(),
         wishes: Wishes::default(),
+        imported: None,
     };
     let member = |run| Member {
         id: RunId(run),

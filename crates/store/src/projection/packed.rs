@@ -51,6 +51,7 @@ struct PackedSweep {
     spec: Option<Text>,
     best_of: Vec<RunId>,
     wishes: Option<Text>,
+    imported: Option<Text>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -157,8 +158,24 @@ pub(super) fn unpack(bytes: &[u8]) -> Option<Unpacked> {
 
 fn pack_sweep<'a>(sweep: &'a Sweep, settings: Text, texts: &mut Texts<'a>) -> Result<PackedSweep, StoreError> {
     // In whole, so that no field is forgotten.
-    let Sweep { id, at, project, experiment, settings: _, varying, parallel, driver, detached, code, host, user, spec, best_of, wishes } =
-        sweep;
+    let Sweep {
+        id,
+        at,
+        project,
+        experiment,
+        settings: _,
+        varying,
+        parallel,
+        driver,
+        detached,
+        code,
+        host,
+        user,
+        spec,
+        best_of,
+        wishes,
+        imported,
+    } = sweep;
     Ok(PackedSweep {
         id: *id,
         at: *at,
@@ -175,6 +192,7 @@ fn pack_sweep<'a>(sweep: &'a Sweep, settings: Text, texts: &mut Texts<'a>) -> Re
         spec: spec.as_ref().map(|spec| texts.json(spec)).transpose()?,
         best_of: best_of.clone(),
         wishes: (!wishes.is_default()).then(|| texts.json(wishes)).transpose()?,
+        imported: imported.as_ref().map(|imported| texts.json(imported)).transpose()?,
     })
 }
 
@@ -213,6 +231,10 @@ fn unpack_sweep(packed: PackedSweep, texts: &Read<'_>, kept: &mut Kept) -> Optio
         wishes: match packed.wishes {
             Some(wishes) => texts.json(wishes)?,
             None => Wishes::default(),
+        },
+        imported: match packed.imported {
+            Some(imported) => Some(texts.json(imported)?),
+            None => None,
         },
     })
 }

@@ -1,0 +1,525 @@
+//! Runs that come from elsewhere and go elsewhere: what other trackers recorded, points and tables for other programs, bundles for
+//! colleagues.
+
+use crate::mounts::{fill, small_disk, with_own_mounts};
+use crate::world::{World, all_below};
+use neronet_store::bundle::{Reader, Writer};
+use serde_json::{Value, json};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// What other trackers' own libraries wrote.
+fn samples(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../foreign/tests/samples").join(name)
+}
+
+fn import(world: &World, words: &[&str]) -> Value {
+    world.say(&[&["import", "--json"], words].concat()).with_code(0).json()
+}
+
+fn path(path: &Path) -> &str {
+    path.to_str().expect("UTF-8")
+}
+
+/// The points of a metric, without their times.
+fn points(world: &World, run: u64, metric: &str) -> Vec<(Value, Value)> {
+    let points = world.say(&["metrics", &run.to_string(), metric, "--json"]).with_code(0).json();
+    points.as_array().expect("points").iter().map(|point| (point[0].clone(), point[2].clone())).collect()
+}
+
+/// The run of this name, as `show` has it.
+fn named(world: &World, name: &str) -> Value {
+    let found =
+        world.list().iter().filter_map(|run| run["id"].as_u64()).map(|id| world.show(id)).find(|run| run["imported"]["name"] == name);
+    found.unwrap_or_else(|| panic!("no run {name}"))
+}
+
+#[test]
+fn runs_of_other_trackers_become_runs_and_come_only_once() {
+    let world = World::new();
+    let kinds = ["mlruns", "sacred", "tensorboard", "wandb"].map(samples);
+    let words: Vec<&str> = kinds.iter().map(|kind| path(kind)).collect();
+    let dry = world.say(&[&["import", "--dry-run"], &words[..]].concat()).with_code(0);
+    assert!(dry.out.ends_with("\n10 runs would be imported\n"), "{dry:#?}");
+    assert!(!world.home().exists(), "to look leaves nothing behind");
+    let said = world.say(&[&["import"], &words[..]].concat()).with_code(0);
+    assert_eq!(said.out, "10 runs imported as 1-10\n", "{said:#?}");
+    let again = world.say(&[&["import"], &words[..]].concat()).with_code(0);
+    assert_eq!(again.out, "nothing imported, 10 were there already\n");
+    world.say(&["rm", "-y", "1-3"]).with_code(0);
+    let again = world.say(&["import", words[0]]).with_code(0);
+    assert_eq!(again.out, "nothing imported, 3 were there already\n", "what is in the trash is there too");
+    world.say(&["restore", "1-3"]).with_code(0);
+    assert_eq!(world.list().len(), 10);
+    // Of no import anything is left but what became runs.
+    assert_eq!(fs::read_dir(world.home().join("imports")).expect("there").count(), 1);
+    world.say(&["rm", "-y", "1"]).with_code(0);
+    world.say(&["rm", "-y", "--purge", "1"]).with_code(0);
+    let again = world.say(&["import", words[0]]).with_code(0);
+    assert_eq!(again.out, "1 run imported as 11, 2 were there already\n", "what was taken from the disk can come again, as another");
+}
+
+#[test]
+fn an_imported_run_has_all_that_was_recorded_of_it() {
+    let world = World::new();
+    import(&world, &[path(&samples("mlruns")), "--tag", "old"]);
+    let run = named(&world, "good one");
+    let id = run["id"].as_u64().expect("a number");
+    assert_eq!((&run["experiment"], &run["project"], &run["outcome"]), (&json!("digits"), &json!("project"), &json!("finished")));
+    assert_eq!(run["params"]["lr"], json!(0.001));
+    assert_eq!((&run["tags"], &run["user"]), (&json!(["old", "team=vision"]), &json!("ada")));
+    assert_eq!(run["note"], "good one\na note\nof two lines");
+    assert_eq!(run["git"]["commit"], "0123abcd0123abcd0123abcd0123abcd0123abcd");
+    assert_eq!((&run["created"], &run["imported"]["from"]), (&run["started"], &json!("MLflow")));
+    let loss = points(&world, id, "train/loss");
+    assert_eq!((loss.len(), &loss[0]), (40, &(json!(0.0), json!(1.0))));
+    let odd: Vec<Value> = points(&world, id, "odd").into_iter().map(|(_, value)| value).collect();
+    assert_eq!(odd, [json!("NaN"), json!("Infinity"), json!("-Infinity")]);
+    assert!(run["other_files"]["paths"][0]["path"].as_str().is_some_and(|path| path.ends_with("model/weights.txt")), "{run:#}");
+    assert!(world.home().join(format!("runs/{id}/history.json")).exists());
+    assert_eq!(named(&world, "failed")["outcome"], "failed");
+    let shown = world.say(&["show", &id.to_string()]).with_code(0);
+    assert!(shown.out.contains("from MLflow 'good one'"), "{shown:#?}");
+
+    import(&world, &[path(&samples("sacred")), "--project", "elsewhere", "--experiment", "old"]);
+    let run = named(&world, "2");
+    let id = run["id"].as_u64().expect("a number");
+    assert_eq!((&run["experiment"], &run["project"], &run["outcome"]), (&json!("old"), &json!("elsewhere"), &json!("failed")));
+    let said = world.say(&["logs", &id.to_string()]).with_code(0);
+    assert!(said.out.contains("RuntimeError: on purpose"), "{said:#?}");
+    let run = named(&world, "1");
+    assert_eq!(world.say(&["logs", &run["id"].to_string()]).with_code(0).out, "hello from the run\n");
+    assert_eq!(run["metrics"]["result"]["last"], json!(0.875), "a result is a metric with one point");
+    assert_eq!(run["command"], "train.py main");
+
+    import(&world, &[path(&samples("wandb"))]);
+    let run = world.list().pop().expect("a run");
+    let run = world.show(run["id"].as_u64().expect("a number"));
+    assert_eq!((&run["host"], &run["metrics"]["wide/1499"]["last"]), (&json!("lab1"), &json!(1499.0)));
+    assert_eq!(run["tags"], json!(["group=sweep1", "new", "vision"]));
+}
+
+#[test]
+fn a_training_that_began_again_is_another_attempt_of_its_run() {
+    let world = World::new();
+    import(&world, &[path(&samples("tensorboard/restarted"))]);
+    let run = world.show(1);
+    assert_eq!((&run["attempts"].as_array().map(Vec::len), &run["outcome"]), (&Some(2), &json!("unknown")), "{run:#}");
+    let steps: Vec<f64> = points(&world, 1, "loss").iter().filter_map(|(step, _)| step.as_f64()).collect();
+    assert!(steps.windows(2).all(|pair| pair[0] < pair[1]), "{steps:?}");
+    assert_eq!((steps.len() as u64, &run["metrics"]["loss"]["points"]), (30, &json!(30)));
+    let all = world.say(&["metrics", "1", "loss", "--superseded"]).with_code(0);
+    assert_eq!(all.out.lines().filter(|line| line.ends_with("superseded")).count(), 10);
+}
+
+#[test]
+fn an_imported_run_is_one_like_any_other_but_cannot_be_started() {
+    let world = World::new();
+    import(&world, &[path(&samples("mlruns"))]);
+    for word in ["retry", "resume"] {
+        let said = world.say(&[word, "1"]).with_code(1);
+        assert!(said.err.contains("run 1 was imported from MLflow"), "{said:#?}");
+    }
+    let said = world.say(&["clone", "1", "copy"]).with_code(1);
+    assert!(said.err.contains("without its code"), "{said:#?}");
+    world.say(&["tag", "1", "kept"]).with_code(0);
+    world.say(&["note", "1", "looked at"]).with_code(0);
+    world.say(&["compare", "1", "2"]).with_code(0);
+    world.say(&["plot", "1-3", "-m", "train/loss", "-o", "loss.svg"]).with_code(0);
+    world.say(&["report", "1-3", "-o", "report.html"]).with_code(0);
+    world.say(&["export", "1-3", "-o", "runs.xlsx"]).with_code(0);
+    // What is started is not taken for what was imported, nor made to wait.
+    world.run(&["true"]);
+    assert_eq!(world.list().len(), 4);
+    assert_eq!(world.say(&["queue", "--json"]).with_code(0).json()["queued"].as_array().map_or(0, Vec::len), 0);
+}
+
+#[test]
+fn what_cannot_be_read_is_said_and_the_rest_comes() {
+    let world = World::new();
+    for run in ["good", "bad"] {
+        fs::create_dir_all(world.project().join(format!("mlruns/0/{run}/metrics"))).expect("made");
+    }
+    world.write("mlruns/0/good/meta.yaml", "run_id: good\nstart_time: 1700000000000\n");
+    world.write("mlruns/0/good/metrics/loss", "1700000000000 0.5 1\nnothing\n1700000001000 0.25 2\n");
+    world.write("mlruns/0/bad/meta.yaml", "run_id: bad\nstatus: @x");
+    let said = world.say(&["import", "mlruns"]).with_code(1);
+    assert_eq!(said.out, "1 run imported as 1, 1 could not be read\n");
+    assert!(said.err.contains("meta.yaml:2: this is no YAML") && said.err.contains("loss:2: this is no point"), "{said:#?}");
+    assert_eq!(points(&world, 1, "loss").len(), 2);
+    let said = world.say(&["import", "mlruns/0/bad"]).with_code(1);
+    assert!(said.out.contains("nothing imported"), "{said:#?}");
+    world.write("empty/readme.txt", "nothing");
+    let said = world.say(&["import", "empty"]).with_code(1);
+    assert!(said.err.contains("there is nothing that import knows"), "{said:#?}");
+    world.say(&["import", "nowhere"]).with_code(2);
+    assert_eq!(world.list().len(), 1);
+}
+
+#[test]
+fn an_import_that_was_killed_is_made_good_by_the_next() {
+    let world = World::new();
+    world.run(&["true"]);
+    let home = world.home();
+    let journal = fs::read(home.join("journal/1.log")).expect("there");
+    import(&world, &[path(&samples("sacred/1"))]);
+    assert_eq!(world.show(2)["imported"]["name"], "1");
+    // As it is when one is killed before the journal: the folder is there, the run is not.
+    fs::write(home.join("journal/1.log"), &journal).expect("written");
+    fs::remove_file(home.join("runs/2/attempts/1/metrics.1.jsonl")).expect("removed");
+    fs::create_dir_all(home.join("imports/7/attempts/1")).expect("made");
+    assert_eq!(world.list().len(), 1);
+    let said = world.say(&["import", path(&samples("sacred"))]).with_code(0);
+    assert_eq!(said.out, "2 runs imported as 2-3\n", "{said:#?}");
+    assert_eq!(points(&world, 2, "train/loss").len(), 40);
+    // Another submission passes over what lies there.
+    fs::write(home.join("journal/1.log"), &journal).expect("written");
+    world.say(&["run", "--", "true"]).with_code(0);
+    assert_eq!(world.list().last().expect("a run")["id"], 4);
+    let said = world.say(&["import", path(&samples("sacred/2"))]).with_code(0);
+    assert_eq!(said.out, "1 run imported as 5\n", "{said:#?}");
+    assert!(!home.join("imports/7").exists());
+}
+
+#[test]
+fn many_points_come_in_little_memory_and_secrets_do_not() {
+    let world = World::new();
+    fs::create_dir_all(world.project().join("mlruns/0/many/metrics")).expect("made");
+    fs::create_dir_all(world.project().join("mlruns/0/many/params")).expect("made");
+    world.write("mlruns/0/many/meta.yaml", "run_id: many\nstatus: 3\nstart_time: 1700000000000\nend_time: 1700000900000\n");
+    let lines: String = (0..300_000).map(|step| format!("{} {} {step}\n", 1_700_000_000_000_u64 + step, 1.0 / (step + 1) as f64)).collect();
+    world.write("mlruns/0/many/metrics/loss", lines);
+    world.write("mlruns/0/many/params/api_key", "sk-abcdefgh12345678");
+    world.write("mlruns/0/many/params/word", "told-in-the-environment");
+    let mut command = world.neronet(&["import", "mlruns"]);
+    command.env("MY_TOKEN", "told-in-the-environment");
+    assert!(command.output().expect("neronet starts").status.success());
+    assert_eq!(points(&world, 1, "loss").len(), 300_000);
+    for file in all_below(&world.home()).into_iter().filter(|file| file.is_file()) {
+        let text = String::from_utf8_lossy(&fs::read(&file).expect("readable")).into_owned();
+        assert!(!text.contains("sk-abcdefgh") && !text.contains("told-in-the"), "{} holds a secret", file.display());
+    }
+}
+
+/// Two attempts, the second of which went back by one epoch; a metric whose name a spreadsheet program would run.
+const TRAIN: &str = r#"
+import json, os, sys
+first = 3 if os.path.exists("done") else 1
+for epoch in range(first, 6):
+    with open(os.environ["NERONET_METRICS"], "a") as file:
+        file.write(json.dumps({"epoch": epoch, "loss": 1 / epoch, "=SUM(A1)": float("nan") if epoch == 5 else -epoch}) + "\n")
+    if epoch == 3 and first == 1:
+        open("done", "w").write("")
+        sys.exit("it fell over")
+"#;
+const SPEC: &str = "command = 'python3 train.py {lr}'\n[params]\nlr = 1e-3\n[resume]\nautomatic = true\n";
+
+fn trained() -> World {
+    let world = World::new();
+    world.write("train.py", TRAIN);
+    world.run_spec(SPEC).with_code(1);
+    world.say(&["resume", "1", "--quiet"]).with_code(0);
+    world.ended(1);
+    world
+}
+
+#[test]
+fn points_are_written_for_other_programs() {
+    let world = trained();
+    let said = world.say(&["export", "1", "--points", "-o", "points.csv"]).with_code(0);
+    assert!(said.err.contains("12 points of 1 run written to points.csv"), "{said:#?}");
+    let csv = fs::read_to_string(world.project().join("points.csv")).expect("there");
+    let lines: Vec<&str> = csv.lines().collect();
+    assert_eq!(lines[0], "run,uid,experiment,attempt,metric,step,by,time,value,superseded");
+    assert_eq!(lines.len(), 13);
+    // A text that would be run is quoted; a number is not.
+    assert!(lines[1].contains(",1,'=SUM(A1),1,epoch,20") && lines[1].ends_with("Z,-1,false"), "{csv}");
+    assert_eq!(lines.iter().filter(|line| line.ends_with(",true")).count(), 2);
+    assert!(csv.contains(",NaN,false"), "{csv}");
+    world.say(&["export", "1", "--points", "-o", "points.jsonl"]).with_code(0);
+    world.say(&["export", "1", "--points", "-o", "points.json"]).with_code(0);
+    let text = fs::read_to_string(world.project().join("points.jsonl")).expect("there");
+    let rows: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let list: Vec<Value> = serde_json::from_slice(&fs::read(world.project().join("points.json")).expect("there")).expect("JSON");
+    assert_eq!((rows.len(), &rows), (12, &list));
+    assert_eq!((&rows[11]["metric"], &rows[11]["attempt"], &rows[11]["value"]), (&json!("loss"), &json!(2), &json!(0.2)));
+    assert_eq!(rows[5]["value"], "NaN");
+    world.say(&["export", "1", "--points", "-o", "points.parquet"]).with_code(0);
+    let parquet = fs::read(world.project().join("points.parquet")).expect("there");
+    assert!(parquet.starts_with(b"PAR1") && parquet.ends_with(b"PAR1") && parquet.len() > 500);
+    let printed = world.say(&["export", "1", "--points", "-o", "-", "--format", "jsonl"]).with_code(0);
+    assert_eq!(printed.out, text);
+}
+
+#[test]
+fn the_table_of_runs_is_written_in_every_form() {
+    let world = trained();
+    let list: Vec<Value> = serde_json::from_str(&world.say(&["export", "-o", "-", "--format", "json"]).with_code(0).out).expect("JSON");
+    assert_eq!((list.len(), &list[0]["lr"], &list[0]["run@id"]), (1, &json!(0.001), &json!(1)));
+    let line = world.say(&["export", "-o", "-", "--format", "jsonl"]).with_code(0).out;
+    // As it was written, and in the order of the columns.
+    assert!(line.starts_with("{\"run@id\":1,\"name\":") && line.contains("\"lr\":1e-3"), "{line}");
+    world.say(&["export", "-o", "runs.parquet"]).with_code(0);
+    assert!(fs::read(world.project().join("runs.parquet")).expect("there").ends_with(b"PAR1"));
+    let said = world.say(&["export", "-o", "runs.parquet"]).with_code(2);
+    assert!(said.err.contains("there already; --force"), "{said:#?}");
+    world.say(&["export", "-o", "runs.parquet", "--force"]).with_code(0);
+    world.say(&["export", "-o", "runs.txt"]).with_code(2);
+    world.say(&["export", "--points", "-o", "runs.xlsx"]).with_code(2);
+    let left: Vec<_> = all_below(&world.project()).into_iter().filter(|path| path.to_string_lossy().contains(".new")).collect();
+    assert!(left.is_empty(), "{left:?}");
+}
+
+#[test]
+fn event_files_for_tensorboard_come_back_as_they_went() {
+    let world = trained();
+    world.say(&["export", "1", "--format", "tensorboard", "-o", "logs"]).with_code(0);
+    let said = world.say(&["export", "1", "--format", "tensorboard", "-o", "logs"]).with_code(2);
+    assert!(said.err.contains("not there yet"), "{said:#?}");
+    let found = import(&world, &["logs"]);
+    assert_eq!((found.as_array().map(Vec::len), &found[0]["became"], &found[0]["points"]), (Some(1), &json!("imported"), &json!(10)));
+    let run = world.show(2);
+    assert_eq!((&run["params"], &run["outcome"]), (&json!({"lr": 0.001}), &json!("finished")), "{run:#}");
+    let rounded = |run| points(&world, run, "loss").into_iter().filter_map(|(_, value)| Some(value.as_f64()? as f32)).collect::<Vec<_>>();
+    assert_eq!(rounded(1), rounded(2));
+}
+
+#[test]
+fn a_full_disk_leaves_no_half_of_a_file_and_no_half_of_a_run() {
+    with_own_mounts("exchange::a_full_disk_leaves_no_half_of_a_file_and_no_half_of_a_run", || {
+        let world = trained();
+        let disk = world.path("disk");
+        small_disk(&disk, 1 << 20);
+        fill(&disk);
+        for format in ["csv", "json", "parquet"] {
+            let place = disk.join(format!("points.{format}"));
+            let said = world.say(&["export", "1", "--points", "-o", path(&place)]).with_code(1);
+            assert!(said.err.contains("cannot be written: No space left"), "{said:#?}");
+        }
+        let logs = disk.join("logs");
+        world.say(&["export", "1", "--format", "tensorboard", "-o", path(&logs)]).with_code(1);
+        assert_eq!(fs::read_dir(&disk).expect("there").count(), 1, "nothing but what fills it");
+        // The same of a home: what came before stays, and the run that had no room comes when there is some.
+        let home = world.path("small");
+        small_disk(&home, 1 << 20);
+        let sacred = samples("sacred");
+        let words = ["--home", path(&home), "import", path(&sacred)];
+        fill(&home);
+        let said = world.say(&words);
+        assert!(said.code == Some(3) && said.err.contains("No space left"), "{said:#?}");
+        fs::remove_file(home.join("filler")).expect("there");
+        assert_eq!(world.say(&words).with_code(0).out, "2 runs imported as 1-2\n");
+    });
+}
+
+const BUNDLED: &str = r#"
+import json, os, sys
+print("first line", sys.argv[1:])
+for epoch in range(1, 4):
+    with open(os.environ["NERONET_METRICS"], "a") as file:
+        file.write(json.dumps({"epoch": epoch, "loss": 1 / epoch if epoch < 3 else 9}) + "\n")
+    with open(f"epoch{epoch}.ckpt.new", "w") as file:
+        file.write("weights " * epoch)
+    os.rename(f"epoch{epoch}.ckpt.new", f"epoch{epoch}.ckpt")
+"#;
+
+/// Two runs of a sweep with code, a secret and checkpoints.
+fn two_runs() -> World {
+    let world = World::new();
+    world.write("train.py", BUNDLED);
+    world.write(
+        "neronet.toml",
+        "command = 'python3 train.py {lr} --token {api_token}'\nobjective = 'loss min'\n[params]\nlr = [0.1, 0.2]\napi_token = 'sk-parameter-1234567'\n\
+         [env]\nHUB_TOKEN = 'sk-variable-1234567'\n[checkpoints]\npaths = ['*.ckpt']\n",
+    );
+    let mut command = world.neronet(&["run", "--quiet"]);
+    command.env("OUR_SECRET_KEY", "told-in-the-environment");
+    let said: crate::world::Said = command.output().expect("neronet starts").into();
+    said.with_code(0);
+    world.say(&["tag", "1", "good"]).with_code(0);
+    world.say(&["note", "2", "worse"]).with_code(0);
+    world
+}
+
+#[test]
+fn a_bundle_brings_runs_to_a_colleague_with_all_but_secrets() {
+    let (world, colleague) = (two_runs(), World::new());
+    let said = world.say(&["export", "1-2", "-o", "two.neronet"]).with_code(0);
+    assert!(said.err.contains("2 runs (") && said.err.contains("2 checkpoints) written to two.neronet"), "{said:#?}");
+    let bundle = world.project().join("two.neronet");
+    let dry = colleague.say(&["import", "--dry-run", path(&bundle)]).with_code(0);
+    assert!(dry.out.ends_with("2 runs would be imported\n"), "{dry:#?}");
+    colleague.run(&["true"]);
+    let said = colleague.say(&["import", path(&bundle)]).with_code(0);
+    assert_eq!(said.out, "2 runs imported as 2-3\n", "{said:#?}");
+    let again = colleague.say(&["import", path(&bundle)]).with_code(0);
+    assert_eq!(again.out, "nothing imported, 2 were there already\n");
+    for (here, there) in [(1, 2), (2, 3)] {
+        let (mine, theirs) = (world.show(here), colleague.show(there));
+        for same in [
+            "uid",
+            "experiment",
+            "params",
+            "outcome",
+            "tags",
+            "note",
+            "metrics",
+            "created",
+            "started",
+            "ended",
+            "command",
+            "git",
+            "devices",
+        ] {
+            assert_eq!(mine[same], theirs[same], "{same}");
+        }
+        assert_eq!(points(&world, here, "loss"), points(&colleague, there, "loss"));
+        let printed = |world: &World, run: u64| world.say(&["logs", &run.to_string()]).with_code(0).out;
+        assert_eq!(printed(&world, here), printed(&colleague, there));
+        assert_eq!(theirs["imported"]["from"], "neronet");
+    }
+    // One of three checkpoints, where the record says that it is.
+    let kept = fs::read_dir(colleague.home().join("runs/2/work")).expect("there").count();
+    assert_eq!(kept, 1);
+    colleague.say(&["clone", "2", "copy"]).with_code(0);
+    assert_eq!(fs::read_to_string(colleague.project().join("copy/train.py")).expect("there"), BUNDLED);
+    let said = colleague.say(&["retry", "2"]).with_code(1);
+    assert!(said.err.contains("was imported from neronet"), "{said:#?}");
+    colleague.say(&["compare", "2", "3"]).with_code(0);
+    for file in all_below(&colleague.home()).into_iter().filter(|file| file.is_file()) {
+        let text = String::from_utf8_lossy(&fs::read(&file).expect("readable")).into_owned();
+        for secret in ["told-in-the", "sk-parameter", "sk-variable"] {
+            let of_code = file.to_string_lossy().contains("/snapshots/");
+            assert!(of_code || !text.contains(secret), "{} holds {secret}", file.display());
+        }
+    }
+}
+
+#[test]
+fn a_bundle_holds_what_is_asked_for_and_no_run_that_goes_on() {
+    let (world, colleague) = (two_runs(), World::new());
+    world.say(&["export", "1", "-o", "bare.neronet", "--checkpoints", "none", "--without-code", "--without-output"]).with_code(0);
+    world.say(&["export", "1", "-o", "all.neronet", "--checkpoints", "all"]).with_code(0);
+    let size = |name: &str| fs::metadata(world.project().join(name)).expect("there").len();
+    assert!(size("bare.neronet") < size("all.neronet"));
+    colleague.say(&["import", path(&world.project().join("bare.neronet")), "--project", "theirs", "--tag", "from-ada"]).with_code(0);
+    let run = colleague.show(1);
+    assert_eq!((&run["project"], &run["tags"]), (&json!("theirs"), &json!(["from-ada", "good"])));
+    assert!(colleague.say(&["logs", "1"]).out.is_empty());
+    assert!(!colleague.home().join("snapshots").exists() && !colleague.home().join("runs/1/work").exists());
+    let other = World::new();
+    other.say(&["import", path(&world.project().join("all.neronet"))]).with_code(0);
+    assert!((1..=3).all(|epoch| other.home().join(format!("runs/1/work/epoch{epoch}.ckpt")).exists()));
+    world.say(&["export", "1", "-o", "x.csv", "--without-code"]).with_code(2);
+    let mut child = world.start(&["run", "--", "sleep", "60"]);
+    crate::world::wait_until("the run", || world.list().last().is_some_and(|run| run["state"] == "running"));
+    let said = world.say(&["export", "3", "-o", "running.neronet"]).with_code(1);
+    assert!(said.err.contains("only runs that have ended"), "{said:#?}");
+    assert!(!world.project().join("running.neronet").exists());
+    world.say(&["kill", "3"]).with_code(0);
+    child.wait().expect("ended");
+}
+
+#[test]
+fn of_a_damaged_bundle_nothing_comes() {
+    let (world, colleague) = (two_runs(), World::new());
+    world.say(&["export", "-o", "two.neronet"]).with_code(0);
+    let whole = fs::read(world.project().join("two.neronet")).expect("there");
+    for (at, what) in [(whole.len() / 2, "cut"), (whole.len() / 2, "changed"), (whole.len() - 3, "cut"), (12, "changed"), (7, "cut")] {
+        let mut bytes = whole.clone();
+        if what == "cut" {
+            bytes.truncate(at);
+        } else {
+            bytes[at] ^= 0x40;
+        }
+        colleague.write("damaged.neronet", bytes);
+        let said = colleague.say(&["import", "damaged.neronet"]);
+        assert!(said.code == Some(1) && said.err.starts_with("error: damaged.neronet"), "{what} at {at}: {said:#?}");
+        assert!(colleague.list().is_empty());
+        assert!(fs::read_dir(colleague.home().join("runs")).map_or(0, Iterator::count) == 0);
+    }
+    colleague.write("whole.neronet", &whole);
+    colleague.say(&["import", "whole.neronet"]).with_code(0);
+}
+
+#[test]
+fn points_that_were_exported_come_back() {
+    let world = trained();
+    for name in ["points.csv", "points.jsonl", "points.json"] {
+        world.say(&["export", "1", "--points", "-o", name]).with_code(0);
+        let other = World::new();
+        let file = world.project().join(name);
+        let said = other.say(&["import", path(&file)]).with_code(0);
+        assert_eq!(said.out, "1 run imported as 1\n", "{said:#?}");
+        assert_eq!(other.say(&["import", path(&file)]).with_code(0).out, "nothing imported, 1 was there already\n");
+        for metric in ["loss", "=SUM(A1)"] {
+            let told = |world: &World| world.say(&["metrics", "1", metric, "--json", "--superseded"]).with_code(0).json();
+            assert_eq!(told(&world), told(&other), "{name}");
+        }
+        let (mine, theirs) = (world.show(1), other.show(1));
+        assert_eq!((&mine["uid"], &mine["metrics"]), (&theirs["uid"], &theirs["metrics"]));
+        // At home it is there already.
+        assert_eq!(world.say(&["import", name]).with_code(0).out, "nothing imported, 1 was there already\n");
+    }
+    let csv = fs::read_to_string(world.project().join("points.csv")).expect("there");
+    world.write("bad.csv", csv.replacen("epoch", "epoch,epoch", 2));
+    let said = World::new().say(&["import", path(&world.project().join("bad.csv"))]);
+    assert!(said.code == Some(1) && said.err.contains("bad.csv:"), "{said:#?}");
+}
+
+#[test]
+fn code_with_links_that_lead_out_of_it_is_left_away() {
+    let (world, colleague) = (World::new(), World::new());
+    world.write("train.py", "print('loss', 1)\n");
+    fs::create_dir(world.path("data")).expect("made");
+    std::os::unix::fs::symlink(world.path("data"), world.project().join("data")).expect("linked");
+    world.run_spec("command = 'python3 train.py'\n").with_code(0);
+    world.say(&["export", "1", "-o", "one.neronet"]).with_code(0);
+    let said = colleague.say(&["import", path(&world.project().join("one.neronet"))]).with_code(0);
+    assert!(said.out == "1 run imported as 1\n" && said.err.contains("imported without code: "), "{said:#?}");
+    assert_eq!(colleague.show(1)["code"]["snapshot"], Value::Null);
+    assert_eq!(fs::read_dir(colleague.home().join("snapshots")).expect("there").count(), 0);
+}
+
+#[test]
+fn a_bundle_that_anybody_may_have_written_reaches_nothing_but_its_runs() {
+    let (world, colleague) = (two_runs(), World::new());
+    world.say(&["export", "1", "-o", "one.neronet", "--without-code"]).with_code(0);
+    let (mut reader, head) = Reader::open(fs::File::open(world.project().join("one.neronet")).expect("there")).expect("a bundle");
+    let head: Value = serde_json::from_slice(&head).expect("JSON");
+    let files = head["files"].as_array().expect("files").iter().map(|file| {
+        let mut bytes = Vec::new();
+        reader.member(file["bytes"].as_u64().expect("a number"), &mut bytes).expect("whole");
+        bytes
+    });
+    let files: Vec<Vec<u8>> = files.collect();
+    let write = |head: &Value| {
+        let mut writer = Writer::new(Vec::new(), head.to_string().as_bytes()).expect("in memory");
+        files.iter().for_each(|bytes| writer.member(bytes.len() as u64, &bytes[..]).expect("in memory"));
+        colleague.write("other.neronet", writer.finish().expect("in memory"));
+        colleague.say(&["import", "other.neronet"])
+    };
+    for place in ["runs/1/work/../../../../evil", "/evil", "runs/2/run.json", "private/sweep-1.environ", "runs/1/attempts/1/raw.stdout"] {
+        let mut other = head.clone();
+        other["files"][0]["path"] = json!(place);
+        let said = write(&other).with_code(1);
+        assert!(said.err.contains("which is none of a bundle"), "{said:#?}");
+    }
+    for (what, bytes) in [("room", 1_u64 << 60), ("damaged", 3), ("damaged", files[0].len() as u64 + 1)] {
+        let mut other = head.clone();
+        other["files"][0]["bytes"] = json!(bytes);
+        let said = write(&other).with_code(1);
+        assert!(said.err.contains(what) || said.err.contains("nothing of it was imported"), "{said:#?}");
+    }
+    let mut other = head.clone();
+    other["format"] = json!(99);
+    assert!(write(&other).with_code(1).err.contains("a newer neronet wrote it"));
+    assert!(colleague.list().is_empty());
+    // One that says of its run that it never ended has ended all the same: nothing starts it.
+    let mut other = head.clone();
+    other["sweeps"][0]["runs"][0]["end"]["attempt"]["n"] = json!(0);
+    other["sweeps"][0]["sweep"]["detached"] = json!(true);
+    write(&other).with_code(0);
+    assert_eq!(colleague.show(1)["state"], "ended");
+    assert_eq!(all_below(&world.path("")).iter().chain(&all_below(&colleague.path(""))).filter(|path| path.ends_with("evil")).count(), 0);
+}
