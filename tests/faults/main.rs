@@ -2,6 +2,7 @@
 //!
 //! `FAULT_ROUNDS` says how many rounds (default 12), `FAULT_SEED` repeats a sequence; both are printed.
 
+mod damage;
 mod diary;
 mod load;
 mod points;

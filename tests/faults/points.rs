@@ -19,7 +19,7 @@ enum Does {
     Stores,
 }
 
-const COMMANDS: [(&str, &[&str], Does); 8] = [
+const COMMANDS: [(&str, &[&str], Does); 10] = [
     ("tag", &["tag", "1-3", "best"], Does::Changes),
     ("note", &["note", "3", "seen"], Does::Changes),
     ("rm", &["rm", "1", "2", "--yes"], Does::Changes),
@@ -28,11 +28,15 @@ const COMMANDS: [(&str, &[&str], Does); 8] = [
     ("ls", &["ls", "-a"], Does::Stores),
     ("metrics", &["metrics", "1", "loss"], Does::Stores),
     ("repair", &["repair"], Does::Stores),
+    ("export", &["export", "1", "3", "-o", "../taken.neronet", "--force"], Does::Stores),
+    ("import", &["import", "../given.neronet"], Does::Changes),
 ];
 
 const MANNERS: [&str; 3] = ["kill", "torn", "full"];
 /// Tries of a command in each manner where not all are made: for each round of the other faults one.
 const ALL_FROM: u64 = 100;
+/// About so many points has a daemon that seals one attempt.
+const SEALING: u64 = 60;
 /// Reached only when something is broken.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -96,9 +100,9 @@ fn whatever_the_disk_refuses_or_a_kill_cuts_short_is_done_or_not_done() {
 fn sealing(tried: &Tried, rounds: u64, random: &mut Random) {
     tried.restore();
     let before = tried.said();
-    let few = if rounds >= ALL_FROM { 120 } else { (rounds / 3).max(2) };
+    let few = if rounds >= ALL_FROM { SEALING } else { (rounds / 3).max(2) };
     for round in 0..few {
-        let (point, manner) = (if rounds >= ALL_FROM { 1 + round } else { 1 + random.below(120) }, MANNERS[random.below(3) as usize]);
+        let (point, manner) = (if rounds >= ALL_FROM { 1 + round } else { 1 + random.below(SEALING) }, MANNERS[random.below(3) as usize]);
         let context = format!("sealing, {manner} at point {point}");
         tried.restore();
         let mut daemon = tried.preloaded(&["serve"], &format!("{manner}:{point}")).spawn().expect("it starts");
@@ -150,6 +154,11 @@ impl Tried {
         for (command, code) in [(long, 0), ("echo loss 0.5; exit 3", 1), ("echo loss 0.25 accuracy 0.5", 0), ("echo loss 0.1", 0)] {
             let ran = world.neronet().args(["run", "--quiet", "--", "sh", "-c", command]).output().expect("it starts");
             assert_eq!(ran.status.code(), Some(code), "{}", String::from_utf8_lossy(&ran.stderr));
+        }
+        let elsewhere = world.path("elsewhere");
+        for words in [&["run", "--quiet", "--", "echo", "loss 0.75"][..], &["export", "1", "-o", "../given.neronet"]] {
+            let done = world.neronet().args(words).env("NERONET_HOME", &elsewhere).output().expect("it starts");
+            assert!(done.status.success(), "{words:?}: {}", String::from_utf8_lossy(&done.stderr));
         }
         let tried = Tried { shim, pristine: world.path("pristine"), world };
         tried.done(&["rm", "4", "--yes"]);
@@ -223,15 +232,11 @@ impl Tried {
         }
     }
 
-    /// Every segment of every attempt that is not in the trash.
+    /// Of the run that is worth it.
     fn is_sealed(&self) -> bool {
-        (1..=3).all(|run| {
-            let folder = self.world.home().join(format!("runs/{run}/attempts/1"));
-            let names =
-                std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.file_name().to_string_lossy().into_owned());
-            let names: Vec<String> = names.collect();
-            names.iter().any(|name| name.ends_with(".zst"))
-                && !names.iter().any(|name| name.ends_with(".jsonl") && name.starts_with("metrics"))
-        })
+        let folder = self.world.home().join("runs/1/attempts/1");
+        let names = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.file_name().to_string_lossy().into_owned());
+        let names: Vec<String> = names.filter(|name| name.starts_with("metrics.") || name.starts_with("output.")).collect();
+        names.len() == 2 && names.iter().all(|name| name.ends_with(".zst"))
     }
 }

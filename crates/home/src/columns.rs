@@ -4,7 +4,7 @@
 use crate::error::HomeError;
 use crate::listing::{self, duration};
 use crate::objective::goal_of;
-use crate::view::{View, extents};
+use crate::view::{View, of_extents};
 use jiff::tz::TimeZone;
 use neronet_model::event::Extent;
 use neronet_model::settings::Goal;
@@ -177,14 +177,13 @@ fn field(views: &[&View<'_>], name: &str, now: UnixMs) -> Option<Kept> {
 fn metric(views: &[&View<'_>], name: &str) -> Option<Kept> {
     let bare = name.strip_prefix("metrics.").unwrap_or(name);
     // Of `loss` the last value, of `loss.max` and its like what that says.
-    let whole = extents(views, bare);
-    let part = bare.rsplit_once('.').map(|(metric, which)| (extents(views, metric), metric, which));
-    let value = |(at, view): (usize, &&View<'_>)| match (whole.get(at), &part) {
-        (Some(Some(extent)), _) => Some(extent.last),
-        (_, Some((of, metric, which))) => value_of(view, of.get(at)?.as_ref()?, metric, which),
-        _ => None,
-    };
-    let values: Vec<Option<f64>> = views.iter().enumerate().map(value).collect();
+    let mut values = of_extents(views, bare, |_, extent| Some(extent.last));
+    if let Some((metric, which)) = bare.rsplit_once('.')
+        && values.iter().any(Option::is_none)
+    {
+        let parts = of_extents(views, metric, |view, extent| value_of(view, extent, metric, which));
+        values.iter_mut().zip(parts).for_each(|(value, part)| *value = value.or(part));
+    }
     values.iter().any(Option::is_some).then(|| numbers(values.into_iter(), Unit::Float))
 }
 

@@ -1,6 +1,6 @@
 //! What "best" means among runs: their objectives, else a guess from the names of their metrics. Guesses are only ever shown.
 
-use crate::view::{View, extents, metric_names};
+use crate::view::{View, metric_names, of_extents};
 use neronet_model::event::Extent;
 use neronet_model::settings::Goal;
 use std::cmp::Ordering;
@@ -90,7 +90,7 @@ pub fn word(goal: Goal) -> &'static str {
 /// The few metrics that tell most about these runs: their objectives first, then by their names. Only such as a run has.
 pub fn telling(views: &[&View<'_>]) -> Vec<Telling> {
     let mut found: Vec<Telling> = Vec::new();
-    let has = |metric: &str| extents(views, metric).iter().any(Option::is_some);
+    let has = |metric: &str| of_extents(views, metric, |_, _| Some(())).iter().any(Option::is_some);
     for objective in views.iter().flat_map(|view| &view.sweep.settings.objectives) {
         if found.iter().all(|known| known.metric != objective.metric) && has(&objective.metric) {
             found.push(Telling { metric: objective.metric.clone(), goal: Some(objective.goal), guessed: false });

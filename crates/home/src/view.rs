@@ -39,7 +39,7 @@ pub struct View<'a> {
     /// Of a queued run: what it waits for. Of an ended one: why it ended so. Of a running one: what is odd about it.
     pub reason: Option<String>,
     /// The last attempt, as far as it is known, of a run of which the journal knows no end.
-    pub attempt: Option<Attempt>,
+    pub attempt: Option<Box<Attempt>>,
     pub started: Option<UnixMs>,
     /// When the last attempt began, and how long it took.
     pub begun: Option<UnixMs>,
@@ -201,18 +201,18 @@ impl Snapshot {
 /// So many runs are read one by one rather than in columns.
 const FEW: usize = 200;
 
-/// One metric of many runs.
-pub fn extents(views: &[&View<'_>], name: &str) -> Vec<Option<Extent>> {
+/// Something of one metric, of many runs.
+pub fn of_extents<'a, T>(views: &[&View<'a>], name: &str, of: impl Fn(&View<'a>, &Extent) -> Option<T>) -> Vec<Option<T>> {
     let column = views.iter().find(|view| view.is_in_columns()).and_then(|view| view.snapshot.column(name));
     let mut next = 0;
-    let extent = |view: &&View<'_>| match &column {
+    let extent = |view: &&View<'a>| match &column {
         Some(column) if view.is_in_columns() => {
             // Mostly they are in the order of the column.
             let found = column.get(next).filter(|(run, _)| *run == view.run.id).map(|(_, extent)| extent);
             next += 1;
-            found.or_else(|| view.at(column)).cloned()
+            found.or_else(|| view.at(column)).and_then(|extent| of(view, extent))
         }
-        _ => view.metrics().get(name).cloned(),
+        _ => view.metrics().get(name).and_then(|extent| of(view, extent)),
     };
     views.iter().map(extent).collect()
 }
@@ -320,7 +320,7 @@ fn look(context: &Context, snapshot: &Snapshot, view: &mut View<'_>) {
         // It is not in the journal yet.
         view.ended_as(&Ending::of(&end, u64::MAX));
         view.metrics = end.metrics.into();
-        view.attempt = Some(end.attempt);
+        view.attempt = Some(Box::new(end.attempt));
         return;
     }
     view.state = if attempt.command.is_some() { State::Running } else { State::Starting };
@@ -342,7 +342,7 @@ fn look(context: &Context, snapshot: &Snapshot, view: &mut View<'_>) {
     let summary: Option<Summary> = files::read_json(&context.home.run(view.run.id).join("summary.json")).ok().flatten();
     view.metrics = summary.unwrap_or_default().metrics.into();
     (view.begun, view.lasted) = (attempt.begun, attempt.lasted);
-    view.attempt = Some(attempt);
+    view.attempt = Some(Box::new(attempt));
 }
 
 pub(crate) fn nobody_starts(runs: &[RunId]) -> String {

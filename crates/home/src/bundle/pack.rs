@@ -105,7 +105,7 @@ pub fn pack(
 
 /// What home knows of its end, or would learn of it now.
 fn end_of(context: &Context, view: &View<'_>) -> Option<KnownEnd> {
-    context.home.end_of(view.run).ok().flatten().or_else(|| Some(known_end(context, view.run, view.attempt.clone()?)))
+    context.home.end_of(view.run).ok().flatten().or_else(|| Some(known_end(context, view.run, *view.attempt.clone()?)))
 }
 
 impl Packing<'_> {

@@ -73,7 +73,7 @@ impl Metrics {
     fn column_of(&self, name: &str) -> Result<Column, Damaged> {
         let mut column = Column::new();
         // A run that ended again has its end in a later chunk, perhaps without the metric.
-        let mut again: BTreeSet<RunId> = self.fresh.keys().copied().collect();
+        let mut again = Seen::of(self.fresh.keys().copied());
         for reader in self.chunks().rev() {
             let reader = reader?;
             let head = reader.head()?;
@@ -81,9 +81,9 @@ impl Metrics {
                 && let Some(found) = head.columns.get(at)
             {
                 let cells = reader.cells(&head, found)?;
-                column.extend(cells.into_iter().filter(|(run, _)| !again.contains(run)));
+                column.extend(cells.into_iter().filter(|(run, _)| !again.has(*run)));
             }
-            again.extend(head.runs.iter().copied().map(RunId));
+            head.runs.iter().for_each(|run| again.add(RunId(*run)));
         }
         column.extend(self.fresh.iter().filter_map(|(run, metrics)| Some((*run, metrics.get(name)?.clone()))));
         column.sort_unstable_by_key(|(run, _)| *run);
@@ -107,11 +107,11 @@ impl Metrics {
             };
             (entry.0, entry.1) = (entry.0 + runs, entry.1 | curve);
         };
-        let mut again: BTreeSet<RunId> = self.fresh.keys().copied().collect();
+        let mut again = Seen::of(self.fresh.keys().copied());
         for reader in self.chunks().rev() {
             let reader = reader?;
             let head = reader.head()?;
-            let is_asked_for = |run: &RunId| of.contains(run) && !again.contains(run);
+            let is_asked_for = |run: &RunId| of.contains(run) && !again.has(*run);
             if head.runs.iter().any(|run| is_asked_for(&RunId(*run))) {
                 for column in &head.columns {
                     let cells = reader.cells(&head, column)?;
@@ -124,7 +124,7 @@ impl Metrics {
                     }
                 }
             }
-            again.extend(head.runs.iter().copied().map(RunId));
+            head.runs.iter().for_each(|run| again.add(RunId(*run)));
         }
         for metrics in self.fresh.iter().filter(|(run, _)| of.contains(run)).map(|(_, metrics)| metrics) {
             metrics.iter().for_each(|(name, extent)| count(name, 1, extent.points > 1));
@@ -144,6 +144,44 @@ impl Metrics {
     fn chunks(&self) -> impl DoubleEndedIterator<Item = Result<Reader<'_>, Damaged>> {
         let stored = self.stored.as_deref().into_iter();
         stored.flat_map(|stored| stored.chunks().iter().map(|chunk| Reader::open(stored.metrics(), *chunk)))
+    }
+}
+
+/// Runs, a bit each: their numbers are small. Larger ones are kept one by one.
+#[derive(Default)]
+struct Seen {
+    bits: Vec<u64>,
+    others: BTreeSet<RunId>,
+}
+
+const SMALL: u64 = 1 << 26;
+
+impl Seen {
+    fn of(runs: impl Iterator<Item = RunId>) -> Seen {
+        let mut seen = Seen::default();
+        runs.for_each(|run| seen.add(run));
+        seen
+    }
+
+    fn add(&mut self, run: RunId) {
+        if run.0 >= SMALL {
+            self.others.insert(run);
+            return;
+        }
+        let at = (run.0 / 64) as usize;
+        if at >= self.bits.len() {
+            self.bits.resize(at + 1, 0);
+        }
+        if let Some(bits) = self.bits.get_mut(at) {
+            *bits |= 1 << (run.0 % 64);
+        }
+    }
+
+    fn has(&self, run: RunId) -> bool {
+        match run.0 {
+            ..SMALL => self.bits.get((run.0 / 64) as usize).is_some_and(|bits| bits & 1 << (run.0 % 64) != 0),
+            _ => self.others.contains(&run),
+        }
     }
 }
 

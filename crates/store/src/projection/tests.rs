@@ -1,7 +1,7 @@
 //! What is stored says what the journal says, whenever it was stored, and whatever happened to it since.
 
 use super::columns::{Column, Metrics};
-use super::state_file;
+use super::{FORMAT, packed, state_file};
 use crate::error::StoreError;
 use crate::journal::tests::{entry, submission};
 use crate::journal::{Journal, Replayed, end_at};
@@ -133,4 +133,24 @@ fn what_is_stored_of_another_journal_is_not_used() {
     }
     replay(&one, Some(&cache));
     agree(&other, &replay(&other, None), &replay(&other, Some(&cache)));
+}
+
+/// Whoever changes a type that is stored changes these bytes, or what is read of them.
+#[test]
+fn the_form_of_what_is_stored_changes_with_its_version() {
+    let testdata = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata");
+    let known = replay(&testdata.join("formats/1/journal"), None);
+    let bytes = packed::pack(&known.state, &known.queue, &["a sentence".to_string()]).expect("packs");
+    let sample = testdata.join(format!("projection/{FORMAT}.packed"));
+    if std::env::var_os("NERONET_UPDATE_GOLDEN").is_some() {
+        fs::write(&sample, &bytes).expect("written");
+    }
+    let stored = fs::read(&sample).unwrap_or_default();
+    assert!(
+        bytes == stored,
+        "what is stored has another form than {}: raise FORMAT, and make a sample with NERONET_UPDATE_GOLDEN=1",
+        sample.display()
+    );
+    let read = packed::unpack(&stored).expect("a packed state");
+    assert_eq!((&read.state, &read.queue, read.damage.len()), (&*known.state, &*known.queue, 1));
 }
