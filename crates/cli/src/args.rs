@@ -146,7 +146,7 @@ pub(crate) enum Command {
     Du(Du),
     /// Show what may go to make room; with --apply it goes
     ///
-    /// Checkpoints of ended runs beyond what [checkpoints] keep says, by the same rules as while they ran; of all home also snapshots and
+    /// Checkpoints of ended runs beyond what their specification keeps, by the same rules as while they ran; of all home also snapshots and
     /// builds that no run has any more, what was never finished, and what is over in the trash. Never anything of a run that has a tag
     /// or a note, that has not ended, that executes in place, or that another run still goes on from.
     Gc(Gc),
