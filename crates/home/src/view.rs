@@ -377,10 +377,5 @@ pub fn known_end(context: &Context, run: &Run, mut attempt: Attempt) -> KnownEnd
     {
         metrics = joined;
     }
-    attempt.config.clear();
-    attempt.checkpoints.clear();
-    if let Some(end) = &mut attempt.end {
-        end.last_lines.clear();
-    }
-    KnownEnd { attempt, outcome, started, metrics }
+    KnownEnd::of(attempt, outcome, started, metrics)
 }

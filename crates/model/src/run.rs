@@ -91,6 +91,18 @@ pub struct KnownEnd {
     pub metrics: BTreeMap<String, Extent>,
 }
 
+impl KnownEnd {
+    /// Without what only the page of an attempt shows, which its spool has.
+    pub fn of(mut attempt: Attempt, outcome: Outcome, started: Option<UnixMs>, metrics: BTreeMap<String, Extent>) -> KnownEnd {
+        attempt.config.clear();
+        attempt.checkpoints.clear();
+        if let Some(end) = &mut attempt.end {
+            end.last_lines.clear();
+        }
+        KnownEnd { attempt, outcome, started, metrics }
+    }
+}
+
 /// The outcome of a run whose last attempt ended so.
 pub fn run_outcome(attempt: Outcome) -> Outcome {
     match attempt {

@@ -10,7 +10,7 @@ use neronet_home::HomeError;
 use neronet_home::projections;
 use neronet_home::usage::{self, KINDS, Kind, OfExperiment, OfRun, Sizes, Usage};
 use neronet_home::view::Snapshot;
-use neronet_model::{RunId, size};
+use neronet_model::size;
 use neronet_report::{Cell, Column, Style, Table, words};
 use neronet_store::walk::{Size, Unread};
 use serde_json::{Map, Value, json};
@@ -18,13 +18,7 @@ use std::process::ExitCode;
 
 pub(crate) fn du(session: &Session, words: &Du) -> Result<ExitCode, HomeError> {
     let snapshot = read::snapshot(session)?;
-    let chosen: Option<Vec<RunId>> = match &words.which[..] {
-        [] => None,
-        which => {
-            let views = snapshot.views(&session.context);
-            Some(read::chosen(session, &snapshot, &views, which, &words.reach)?.iter().map(|view| view.run.id).collect())
-        }
-    };
+    let chosen = read::ids(session, &snapshot, &words.which, &words.reach)?;
     let usage = {
         let progress = Progress::new();
         let tell = |files: u64| progress.say(|| format!("{} files looked at", size::grouped(files)));

@@ -22,13 +22,7 @@ const ROWS: usize = 50;
 
 pub(crate) fn gc(session: &Session, words: &Gc) -> Result<ExitCode, HomeError> {
     let snapshot = read::snapshot(session)?;
-    let chosen: Option<Vec<RunId>> = match &words.which[..] {
-        [] => None,
-        which => {
-            let views = snapshot.views(&session.context);
-            Some(read::chosen(session, &snapshot, &views, which, &words.reach)?.iter().map(|view| view.run.id).collect())
-        }
-    };
+    let chosen = read::ids(session, &snapshot, &words.which, &words.reach)?;
     let given = words.keep_best.or(words.keep_last).is_some();
     let keep = given.then(|| Keep { best: words.keep_best.unwrap_or(0), last: words.keep_last.unwrap_or(0) });
     let found = {

@@ -7,6 +7,7 @@ use neronet_home::HomeError;
 use neronet_home::listing::project_of;
 use neronet_home::select;
 use neronet_home::view::{Snapshot, View};
+use neronet_model::RunId;
 
 /// Everything that home knows, brought up to date where a run may have ended unseen. What is wrong with it is said.
 pub(crate) fn snapshot(session: &Session) -> Result<Snapshot, HomeError> {
@@ -36,6 +37,15 @@ pub(crate) fn chosen<'v, 'a>(
 ) -> Result<Vec<&'v View<'a>>, HomeError> {
     select::refuse_absent(snapshot, views, words)?;
     select::select(views, words, project(session, reach).as_deref(), session.now())
+}
+
+/// The numbers of the runs that the words name; without words nothing, which means all.
+pub(crate) fn ids(session: &Session, snapshot: &Snapshot, words: &[String], reach: &Reach) -> Result<Option<Vec<RunId>>, HomeError> {
+    if words.is_empty() {
+        return Ok(None);
+    }
+    let views = snapshot.views(&session.context);
+    Ok(Some(chosen(session, snapshot, &views, words, reach)?.iter().map(|view| view.run.id).collect()))
 }
 
 /// The one run that the word names.

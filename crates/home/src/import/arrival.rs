@@ -220,14 +220,9 @@ pub(crate) fn learned(run: RunId, folder: &Path, stored: &Path, outcome: Option<
         if is_last && attempt.resumes {
             metrics = series::extents(folder, Some(stored))?;
         }
-        attempt.config.clear();
-        attempt.checkpoints.clear();
-        let ended = attempt.end.as_mut().map(|end| {
-            end.last_lines.clear();
-            end.outcome
-        });
+        let ended = attempt.end.as_ref().map(|end| end.outcome);
         let outcome = outcome.filter(|_| is_last).or(ended).unwrap_or(Outcome::Unknown);
-        entries.push(Entry::Ended { run, end: Box::new(KnownEnd { attempt, outcome, started, metrics }) });
+        entries.push(Entry::Ended { run, end: Box::new(KnownEnd::of(attempt, outcome, started, metrics)) });
     }
     Ok(entries)
 }
