@@ -40,7 +40,7 @@ pub fn begin(context: &Context, chosen: &[&View<'_>], wanted: Wanted, here: bool
     let mut notes = Vec::new();
     if let Some(first) = finished.first() {
         let runs = if finished.len() == 1 { "1 finished run".to_string() } else { format!("{} finished runs", finished.len()) };
-        notes.push(format!("{runs} left out; one named alone is begun again, such as {}", first.run.id));
+        notes.push(format!("{runs} left out; one named alone is begun again, such as {}", first.id));
     }
     again.iter().try_for_each(|view| may_begin_again(view))?;
     if again.is_empty() {
@@ -53,7 +53,7 @@ pub fn begin(context: &Context, chosen: &[&View<'_>], wanted: Wanted, here: bool
             Wanted::Retry => retried(context, view, &mut notes)?,
             Wanted::Resume => resumed(context, view, &mut notes)?,
         };
-        decided.push((view.run.id, how));
+        decided.push((view.id, how));
     }
     let runs = decided.iter().map(|(run, _)| *run).collect();
     decide(context, decided, here, &notes)?;
@@ -62,7 +62,7 @@ pub fn begin(context: &Context, chosen: &[&View<'_>], wanted: Wanted, here: bool
 
 /// Refuses a run that runs or is about to.
 fn may_begin_again(view: &View<'_>) -> Result<(), HomeError> {
-    let id = view.run.id;
+    let id = view.id;
     if let Some(imported) = &view.sweep.imported {
         return Err(HomeError::Failed(format!(
             "run {id} was imported from {}: its record is here and not what it ran with, so it cannot be started again",
@@ -80,13 +80,13 @@ fn may_begin_again(view: &View<'_>) -> Result<(), HomeError> {
 }
 
 fn retried(context: &Context, view: &View<'_>, notes: &mut Vec<String>) -> Result<Again, HomeError> {
-    let Some(step) = step_left(context, view.run, view.sweep)? else { return Ok(Again::Retry) };
-    notes.push(format!("run {} goes on with step {step}: what came before it ended well", view.run.id));
+    let Some(step) = step_left(context, view.run(), view.sweep)? else { return Ok(Again::Retry) };
+    notes.push(format!("run {} goes on with step {step}: what came before it ended well", view.id));
     Ok(Again::Resume { checkpoint: None, best: None, step: Some(step) })
 }
 
 fn resumed(context: &Context, view: &View<'_>, notes: &mut Vec<String>) -> Result<Again, HomeError> {
-    let id = view.run.id;
+    let id = view.id;
     let Some(resume) = &view.sweep.settings.resume else {
         return Err(HomeError::Failed(format!(
             "run {id}: its specification has no [resume], so neronet does not know how it goes on.\n\
@@ -151,8 +151,8 @@ fn decide(context: &Context, runs: Vec<(RunId, Again)>, here: bool, notes: &[Str
         {
             return Err(HomeError::Failed(format!("run {run}: {path} was deleted just now; ask once more")));
         }
-        let started = context.home.attempt(run, AttemptNo(view.run.attempts)).exists();
-        let attempt = AttemptNo(if started { view.run.attempts + 1 } else { view.run.attempts });
+        let started = context.home.attempt(run, AttemptNo(view.run().attempts)).exists();
+        let attempt = AttemptNo(if started { view.run().attempts + 1 } else { view.run().attempts });
         let decision = Decision::new(run, attempt, again, here.then(process::myself));
         entries.push(Entry::Decided { at: context.now(), decision });
     }

@@ -291,7 +291,7 @@ pub(crate) struct Unused {
 
 /// Where the builds are that no run has any more.
 pub(crate) fn unused_places(context: &Context, state: &HomeState) -> Vec<PathBuf> {
-    let used: BTreeSet<_> = state.runs.values().map(|run| run.sweep).collect();
+    let used: BTreeSet<_> = state.runs.briefs().map(|(_, run)| run.sweep).collect();
     let used = used.iter().filter_map(|sweep| state.sweeps.get(sweep)).filter_map(|sweep| place(context, sweep));
     let used: BTreeSet<PathBuf> = used.collect();
     let there = std::fs::read_dir(folder(context)).into_iter().flatten().flatten();

@@ -25,7 +25,7 @@ pub struct Cloned {
 }
 
 pub fn clone(context: &Context, view: &View<'_>, folder: &Path) -> Result<Cloned, HomeError> {
-    let id = view.run.id;
+    let id = view.id;
     let frozen = &view.sweep.code;
     refuse_what_is_there(folder)?;
     let mut cloned = Cloned { folder: folder.join(&frozen.below), ..Cloned::default() };
@@ -103,7 +103,7 @@ fn write_spec(context: &Context, view: &View<'_>, cloned: &mut Cloned) -> Result
     if std::fs::read(&place).ok().as_deref() != Some(spec.text.as_bytes()) {
         // What has that name and says something else, a link that leads nowhere included, came from the snapshot and stays.
         if place.symlink_metadata().is_ok() {
-            place = cloned.folder.join(format!("run-{}-{name}", view.run.id));
+            place = cloned.folder.join(format!("run-{}-{name}", view.id));
         }
         write_new(&place, &spec.text)?;
     }
@@ -119,7 +119,7 @@ fn write_spec(context: &Context, view: &View<'_>, cloned: &mut Cloned) -> Result
         }
     }
     let file = place.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or(name);
-    let wanted = &view.run.experiment;
+    let wanted = &view.run().experiment;
     let all = neronet_spec::recorded(spec, None, &[]).ok();
     let alone = all.as_ref().is_some_and(|plan| plan.experiments.len() == 1);
     let named = if alone { None } else { neronet_spec::recorded(spec, Some(wanted), &[]).ok() };
@@ -134,7 +134,7 @@ fn write_spec(context: &Context, view: &View<'_>, cloned: &mut Cloned) -> Result
     if experiment.is_some_and(|experiment| experiment.settings != *view.sweep.settings) {
         cloned
             .notes
-            .push(format!("run {} was submitted with --set of more than parameters, which is not in its specification", view.run.id));
+            .push(format!("run {} was submitted with --set of more than parameters, which is not in its specification", view.id));
     }
     Ok(())
 }
@@ -148,9 +148,9 @@ fn write_new(place: &Path, text: &str) -> Result<(), HomeError> {
 
 /// Adds the `--set` that give the run's parameters.
 fn set(view: &View<'_>, experiment: Option<&Experiment>, cloned: &mut Cloned) {
-    for (name, mut word) in again::sets(&view.run.params, experiment) {
-        let shown = view.params.get(&name);
-        if let (Some(shown), Some((key, _))) = (shown.filter(|shown| Some(*shown) != view.run.params.get(&name)), word.split_once('=')) {
+    for (name, mut word) in again::sets(&view.run().params, experiment) {
+        let shown = view.params().get(&name);
+        if let (Some(shown), Some((key, _))) = (shown.filter(|shown| Some(*shown) != view.run().params.get(&name)), word.split_once('=')) {
             word = format!("{key}={shown}");
             cloned.masked = true;
         }

@@ -8,9 +8,10 @@ use crate::view::{View, of_extents};
 use jiff::tz::TimeZone;
 use neronet_model::event::Extent;
 use neronet_model::settings::Goal;
-use neronet_model::{Millis, UnixMs, Value};
+use neronet_model::runs::Known;
+use neronet_model::{Millis, SweepId, UnixMs, Value};
 use neronet_query::{Cells, Clock, Column, Filter, MISSING, Mistake, NEVER, Rows, TAGS, Table, Unit, Unknown};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 const STATES: [&str; 8] = ["queued", "starting", "running", "ended", "finished", "failed", "stopped", "lost"];
 /// Of runs: that of an attempt may be unknown too.
@@ -125,14 +126,50 @@ fn kept(views: &[&View<'_>], name: &str, now: UnixMs) -> Option<Kept> {
 
 fn params(views: &[&View<'_>], name: &str) -> Option<(Vec<u32>, Vec<Value>)> {
     let bare = name.strip_prefix("params.").unwrap_or(name);
-    fn of<'p>(view: &'p View<'_>, bare: &str, name: &str) -> Option<&'p Value> {
-        view.params.get(bare).or_else(|| view.params.get(name))
+    let (codes, entries) = param(views, bare);
+    if bare == name || codes.iter().all(|code| *code != MISSING) {
+        return (!entries.is_empty()).then_some((codes, entries));
     }
-    // Each as it was written; the text "1" and the number 1 are two.
-    let key = |view: &View<'_>| of(view, bare, name).map(|value| (matches!(value, Value::Str(_)), value.to_string()));
-    let entry = |view: &View<'_>| of(view, bare, name).cloned().unwrap_or(Value::Bool(false));
-    let (codes, entries) = coded(views, key, entry);
+    // A parameter may be called `params.x` itself.
+    let (others, of_others) = param(views, name);
+    let behind = u32::try_from(entries.len()).unwrap_or(MISSING);
+    let either = |(code, other): (u32, u32)| if code == MISSING && other != MISSING { other.saturating_add(behind) } else { code };
+    let codes = codes.into_iter().zip(others).map(either).collect();
+    let entries = [entries, of_others].concat();
     (!entries.is_empty()).then_some((codes, entries))
+}
+
+/// What stands for the value that each run has of a parameter, and these values as they may be shown. Runs that are not unpacked stay so.
+fn param(views: &[&View<'_>], name: &str) -> (Vec<u32>, Vec<Value>) {
+    let mut entries = Vec::new();
+    // Each as it was written; the text "1" and the number 1 are two.
+    let mut known: HashMap<(bool, String), u32> = HashMap::new();
+    let mut code_of = |value: Value| {
+        *known.entry((matches!(value, Value::Str(_)), value.to_string())).or_insert_with(|| {
+            entries.push(value);
+            u32::try_from(entries.len() - 1).unwrap_or(MISSING)
+        })
+    };
+    // A sweep has its own secrets, and what varies in it.
+    let mut of_sweep: (Option<SweepId>, HashMap<u32, u32>) = (None, HashMap::new());
+    let mut code = |view: &&View<'_>| match view.known {
+        Known::Whole(_) => view.params().get(name).map_or(MISSING, |value| code_of(value.clone())),
+        Known::Shelved(shelf, at) => {
+            if of_sweep.0 != Some(view.sweep.id) {
+                of_sweep = (Some(view.sweep.id), HashMap::new());
+            }
+            let Some(packed) = shelf.code(at, name) else { return MISSING };
+            let mut shown = || Some(code_of(view.snapshot().shown(view.sweep, name, shelf.value(name, packed)?)));
+            *of_sweep.1.entry(packed).or_insert_with(|| shown().unwrap_or(MISSING))
+        }
+    };
+    let codes = views.iter().map(&mut code).collect();
+    (codes, entries)
+}
+
+fn tags<'v>(view: &'v View<'_>) -> impl Iterator<Item = &'v String> {
+    let run = view.brief().is_tagged.then(|| view.run());
+    run.into_iter().flat_map(|run| &run.tags)
 }
 
 /// What every run may have.
@@ -142,14 +179,14 @@ fn field(views: &[&View<'_>], name: &str, now: UnixMs) -> Option<Kept> {
         OwnCells::Times(views.iter().map(|view| of(view).map_or(NEVER, |at| at.0)).collect()).into()
     };
     Some(match name {
-        "id" => whole(&|view| Some(view.run.id.0)),
-        "sweep" => whole(&|view| Some(view.run.sweep.0)),
+        "id" => whole(&|view| Some(view.id.0)),
+        "sweep" => whole(&|view| Some(view.sweep.id.0)),
         "after" => whole(&|view| view.after.map(|run| run.0)),
-        "attempts" => whole(&|view| Some(view.run.attempts)),
-        "uid" => texts(coded(views, |view| Some(view.run.uid.as_str().to_string()), |view| view.run.uid.to_string())),
-        "experiment" => texts(coded(views, |view| Some(view.run.experiment.to_string()), |view| view.run.experiment.to_string())),
-        "project" => texts(coded(views, |view| Some(view.sweep.project.clone()), |view| view.sweep.project.clone())),
-        "reason" => texts(coded(views, |view| view.reason.clone(), |view| view.reason.clone().unwrap_or_default())),
+        "attempts" => whole(&|view| Some(view.brief().attempts)),
+        "uid" => texts(coded(views, |view| Some(view.run().uid.as_str().to_string()), |view| view.run().uid.to_string())),
+        "experiment" => texts(coded(views, |view| Some(&view.sweep.experiment), |view| view.sweep.experiment.clone())),
+        "project" => texts(coded(views, |view| Some(&view.sweep.project), |view| view.sweep.project.clone())),
+        "reason" => texts(coded(views, |view| view.reason().map(str::to_string), |view| view.reason().unwrap_or_default().to_string())),
         "outcome" => {
             let word = |view: &View<'_>| view.outcome.map(|outcome| outcome.to_string()).unwrap_or_default();
             Kept { only: &OUTCOMES, ..texts(coded(views, |view| view.outcome.map(|outcome| outcome as u8), word)) }
@@ -162,11 +199,11 @@ fn field(views: &[&View<'_>], name: &str, now: UnixMs) -> Option<Kept> {
             Kept { cells: OwnCells::Sets(codes, sets), only: &STATES }
         }
         "tags" | "tag" | TAGS => {
-            let key = |view: &View<'_>| Some(view.run.tags.iter().cloned().collect::<Vec<_>>());
-            let (codes, sets) = coded(views, key, |view| view.run.tags.iter().cloned().map(Value::Str).collect());
+            let key = |view: &View<'_>| Some(tags(view).cloned().collect::<Vec<_>>());
+            let (codes, sets) = coded(views, key, |view| tags(view).cloned().map(Value::Str).collect());
             OwnCells::Sets(codes, sets).into()
         }
-        "created" => times(&|view| Some(view.run.created)),
+        "created" => times(&|view| Some(view.brief().created)),
         "started" => times(&|view| view.started),
         "ended" => times(&|view| view.ended),
         "duration" => numbers(views.iter().map(|view| duration(view, now).map(Millis::seconds)), Unit::Seconds),
@@ -204,9 +241,13 @@ fn value_of(view: &View<'_>, extent: &Extent, metric: &str, which: &str) -> Opti
 }
 
 /// A code for each run by its key, and for each key what it stands for.
-fn coded<K: Ord, E>(views: &[&View<'_>], key: impl Fn(&View<'_>) -> Option<K>, entry: impl Fn(&View<'_>) -> E) -> (Vec<u32>, Vec<E>) {
+fn coded<'v, K: Ord, E>(
+    views: &[&'v View<'_>],
+    key: impl Fn(&'v View<'_>) -> Option<K>,
+    entry: impl Fn(&'v View<'_>) -> E,
+) -> (Vec<u32>, Vec<E>) {
     let (mut known, mut entries) = (BTreeMap::new(), Vec::new());
-    let mut code = |view: &&View<'_>| {
+    let mut code = |view: &&'v View<'_>| {
         let Some(key) = key(view) else { return MISSING };
         *known.entry(key).or_insert_with(|| {
             entries.push(entry(view));

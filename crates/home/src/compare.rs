@@ -62,7 +62,7 @@ pub fn compare(context: &Context, snapshot: &Snapshot, views: &[&View<'_>]) -> R
         attempts.iter().for_each(|attempt| all.extend(attempt.config.clone()));
         all.into_iter().collect::<Vec<_>>()
     });
-    let params = views.iter().map(|view| view.params.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect());
+    let params = views.iter().map(|view| view.params().iter().map(|(name, value)| (name.to_string(), value.to_string())).collect());
     let facts = views.iter().zip(&worlds).map(|(view, world)| facts(context, view, world));
     let mut names: Vec<&String> = views.iter().flat_map(|view| view.metrics().keys()).collect();
     names.sort_unstable();
@@ -70,7 +70,7 @@ pub fn compare(context: &Context, snapshot: &Snapshot, views: &[&View<'_>]) -> R
     let metrics = names.into_iter().map(|name| (name.clone(), views.iter().map(|view| view.metrics().get(name).cloned()).collect()));
     let goals = views.iter().flat_map(|view| &view.sweep.settings.objectives);
     Ok(Comparison {
-        runs: views.iter().map(|view| view.run.id).collect(),
+        runs: views.iter().map(|view| view.id).collect(),
         facts: rows(facts.collect()),
         params: rows(params.collect()).into_iter().chain(params_before(context, snapshot, views)).collect(),
         config: rows(config.collect()),
@@ -83,7 +83,7 @@ pub fn compare(context: &Context, snapshot: &Snapshot, views: &[&View<'_>]) -> R
 
 /// What was recorded of the machine and its software when the run was submitted.
 pub fn world(context: &Context, view: &View<'_>) -> World {
-    files::read_json(&world_file(context, view.run.sweep)).ok().flatten().unwrap_or_default()
+    files::read_json(&world_file(context, view.run().sweep)).ok().flatten().unwrap_or_default()
 }
 
 /// The parameters in which the runs differ that these go on from, called `pretrain.lr`.
@@ -92,10 +92,10 @@ fn params_before(context: &Context, snapshot: &Snapshot, views: &[&View<'_>]) ->
         let mut pairs = Vec::new();
         let mut next = view.after;
         while let Some(before) = next.and_then(|run| snapshot.view_of(context, run)) {
-            let named = |(name, value): (&str, &neronet_model::Value)| (format!("{}.{name}", before.run.experiment), value.to_string());
-            pairs.extend(before.params.iter().map(named));
+            let named = |(name, value): (&str, &neronet_model::Value)| (format!("{}.{name}", before.sweep.experiment), value.to_string());
+            pairs.extend(before.params().iter().map(named));
             // What a run goes on from has a smaller number.
-            next = before.after.filter(|run| *run < before.run.id);
+            next = before.after.filter(|run| *run < before.id);
         }
         pairs
     });
@@ -127,12 +127,12 @@ fn rows(each: Vec<Vec<(String, String)>>) -> Vec<Row> {
 fn facts(context: &Context, view: &View<'_>, world: &World) -> Vec<(String, String)> {
     let system = &world.environment.system;
     let mut facts = vec![
-        ("experiment", view.run.experiment.to_string()),
+        ("experiment", view.run().experiment.to_string()),
         ("project", view.sweep.project.clone()),
         ("goes on from", view.after.map(|run| format!("run {run}")).unwrap_or_default()),
         ("state", view.status()),
-        ("reason", view.reason.clone().unwrap_or_default()),
-        ("attempts", view.run.attempts.to_string()),
+        ("reason", view.reason().unwrap_or_default().to_string()),
+        ("attempts", view.run().attempts.to_string()),
         // With its placeholders: the values are compared as parameters.
         ("command", masked::template(context, view.sweep)),
         ("host", view.sweep.host.clone()),
@@ -144,7 +144,7 @@ fn facts(context: &Context, view: &View<'_>, world: &World) -> Vec<(String, Stri
         ("driver", world.devices.drivers.join(", ")),
         ("modules", world.environment.modules.join(", ")),
     ];
-    let frozen = Frozen::of(context, view.run.id);
+    let frozen = Frozen::of(context, view.id);
     let inputs =
         inputs::of_run(frozen.as_ref(), world).into_iter().map(|input| (format!("input {}", input.name), inputs::described(input)));
     if let Some(git) = &view.sweep.code.git {
@@ -179,7 +179,7 @@ pub fn gpus(world: &World) -> String {
 }
 
 fn code_change(context: &Context, first: &View<'_>, other: &View<'_>) -> CodeChange {
-    let mut change = CodeChange { from: first.run.id, to: other.run.id, same: false, changes: Vec::new(), unknown: None };
+    let mut change = CodeChange { from: first.id, to: other.id, same: false, changes: Vec::new(), unknown: None };
     if first.sweep.project != other.sweep.project {
         change.same = first.sweep.code.snapshot.is_some() && first.sweep.code.snapshot == other.sweep.code.snapshot;
         change.unknown = (!change.same).then(|| format!("they are of two projects, {} and {}", first.sweep.project, other.sweep.project));
@@ -196,7 +196,7 @@ fn code_change(context: &Context, first: &View<'_>, other: &View<'_>) -> CodeCha
             Err(e) => change.unknown = Some(e.to_string()),
         },
         (a, _) => {
-            let id = if a.is_none() { first.run.id } else { other.run.id };
+            let id = if a.is_none() { first.id } else { other.id };
             change.unknown = Some(format!("run {id} executed in place: its code was not frozen"));
         }
     }

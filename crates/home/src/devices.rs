@@ -21,7 +21,7 @@ pub fn of(context: &Context, view: &View<'_>) -> Option<String> {
         tag.or_else(|| attempt.config.iter().find(|(name, value)| named(name) && *value != "auto")).map(|(_, value)| value.clone())
     });
     told.or_else(|| printed(context, view)).or_else(|| {
-        let param = view.params.get("device").map(ToString::to_string);
+        let param = view.params().get("device").map(ToString::to_string);
         param.filter(|device| device != "auto")
     })
 }
@@ -29,7 +29,7 @@ pub fn of(context: &Context, view: &View<'_>) -> Option<String> {
 fn printed(context: &Context, view: &View<'_>) -> Option<String> {
     let mut chunks = 0;
     let mut found = None;
-    let last = context.home.attempt(view.run.id, neronet_model::AttemptNo(view.run.attempts));
+    let last = context.home.attempt(view.id, neronet_model::AttemptNo(view.run().attempts));
     // The first segment holds the beginning; what follows may be long.
     let first = spool::segments(&last, "output").ok()?.into_iter().next()?;
     spool::lines(&first, 0, |line| {
@@ -96,7 +96,7 @@ pub fn compare(context: &Context, views: &[&View<'_>], first: Option<&Telling>, 
             }
             Device {
                 name,
-                runs: group.iter().map(|view| view.run.id).collect(),
+                runs: group.iter().map(|view| view.id).collect(),
                 duration: mean(&durations).map(|seconds| Millis((seconds * 1000.0) as u64)),
                 seconds_per_step: mean(&steps),
                 best: values.first().copied(),

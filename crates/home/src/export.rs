@@ -34,7 +34,7 @@ pub fn table(views: &[&View<'_>], fields: &[String], now: UnixMs) -> Result<Expo
     let any_dirty = views.iter().any(|view| commit(view, true).is_some());
     let is_more = |field: &&String| MORE.contains(&field.as_str());
     check_fields(views, &fields.iter().filter(|field| !is_more(field)).cloned().collect::<Vec<_>>())?;
-    let params = names(views.iter().flat_map(|view| view.params.iter().map(|(name, _)| name)));
+    let params = names(views.iter().flat_map(|view| view.params().iter().map(|(name, _)| name)));
     // Those that tell most first.
     let mut metrics: Vec<String> = telling(views).into_iter().map(|telling| telling.metric).collect();
     let known = metric_names(views);
@@ -138,29 +138,29 @@ fn value(view: &View<'_>, source: &Source<'_>, now: UnixMs) -> Option<Value> {
     let time = |at: Option<UnixMs>| json::time(at).as_str().map(|at| Value::Str(at.to_string()));
     let whole = |number: u64| i64::try_from(number).ok().map(Value::Int);
     let name = match source {
-        Source::Param(name) => return view.params.get(name).cloned(),
+        Source::Param(name) => return view.params().get(name).cloned(),
         Source::Metric(telling) => return telling.value(view).map(number),
         Source::Fact(name) => *name,
     };
     match name {
-        "id" => whole(view.run.id.0),
-        "uid" => text(view.run.uid.to_string()),
+        "id" => whole(view.id.0),
+        "uid" => text(view.run().uid.to_string()),
         "project" => text(view.sweep.project.clone()),
-        "experiment" => text(view.run.experiment.to_string()),
-        "sweep" => whole(view.run.sweep.0),
+        "experiment" => text(view.run().experiment.to_string()),
+        "sweep" => whole(view.run().sweep.0),
         "after" => view.after.and_then(|run| whole(run.0)),
         "state" => text(view.status()),
         "outcome" => text(view.outcome.map(|outcome| outcome.to_string()).unwrap_or_default()),
-        "reason" => text(view.reason.clone().unwrap_or_default()),
-        "tags" => text(view.run.tags.iter().cloned().collect::<Vec<_>>().join(" ")),
-        "note" => text(view.run.note.clone().unwrap_or_default()),
+        "reason" => text(view.reason().unwrap_or_default().to_string()),
+        "tags" => text(view.run().tags.iter().cloned().collect::<Vec<_>>().join(" ")),
+        "note" => text(view.run().note.clone().unwrap_or_default()),
         "target" => text("local".to_string()),
         COMMIT => text(commit(view, false).unwrap_or_default().to_string()),
         DIRTY => text(commit(view, true).unwrap_or_default().to_string()),
-        "created" => time(Some(view.run.created)),
+        "created" => time(Some(view.run().created)),
         "started" => time(view.started),
         "ended" => time(view.ended),
-        "attempts" => whole(view.run.attempts),
+        "attempts" => whole(view.run().attempts),
         "duration" => duration(view, now).map(|took| number(took.0 as f64 / 1000.0)),
         _ => None,
     }

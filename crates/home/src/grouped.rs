@@ -2,8 +2,9 @@
 
 use crate::columns::Columns;
 use crate::error::HomeError;
-use crate::listing::{Part, bare_metric, varying};
+use crate::listing::{Part, bare_metric};
 use crate::objective::{Telling, telling};
+use crate::varying::varying;
 use crate::view::View;
 use neronet_model::settings::Goal;
 use neronet_model::{RunId, UnixMs, number};
@@ -72,7 +73,7 @@ pub fn grouped(
     let over = over(views, &found);
     let shown = found.into_iter().skip(part.offset).take(part.limit.unwrap_or(usize::MAX));
     let with_runs = |found: Group| {
-        let runs = found.rows.iter().filter_map(|row| Some(views.get(*row)?.run.id)).collect();
+        let runs = found.rows.iter().filter_map(|row| Some(views.get(*row)?.id)).collect();
         OneGroup { runs, found }
     };
     Ok(Grouped { by: keys.into_iter().map(|key| key.name).collect(), metrics, groups: shown.map(with_runs).collect(), total, over })
@@ -135,7 +136,7 @@ fn over(views: &[&View<'_>], groups: &[Group]) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
     for name in varying(views) {
         let differs = |group: &Group| {
-            let mut values = group.rows.iter().filter_map(|row| views.get(*row)).map(|view| view.params.get(&name));
+            let mut values = group.rows.iter().filter_map(|row| views.get(*row)).map(|view| view.params().get(&name));
             let first = values.next();
             values.any(|value| Some(value) != first)
         };

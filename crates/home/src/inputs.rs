@@ -169,7 +169,7 @@ fn earlier(context: &Context, project: &str) -> Result<Vec<Earlier>, HomeError> 
 }
 
 fn first_run(state: &HomeState, sweep: SweepId) -> Option<RunId> {
-    state.runs.values().find(|run| run.sweep == sweep).map(|run| run.id)
+    state.runs.briefs().find(|(_, run)| run.sweep == sweep).map(|(id, _)| id)
 }
 
 /// What was found when a sweep was submitted.

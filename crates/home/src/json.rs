@@ -44,22 +44,22 @@ pub fn bucket(bucket: &Bucket) -> Value {
 pub fn listed(view: &View<'_>) -> Value {
     let metrics: Map<String, Value> = view.metrics().iter().map(|(name, found)| (name.clone(), extent(found))).collect();
     json!({
-        "id": view.run.id,
-        "uid": view.run.uid,
+        "id": view.id,
+        "uid": view.run().uid,
         "project": view.sweep.project,
-        "experiment": &*view.run.experiment,
-        "sweep": view.run.sweep,
+        "experiment": &*view.run().experiment,
+        "sweep": view.run().sweep,
         "after": view.after,
         "state": view.state,
         "outcome": view.outcome,
-        "reason": view.reason,
-        "params": view.params,
-        "tags": view.run.tags,
+        "reason": view.reason(),
+        "params": view.params(),
+        "tags": view.run().tags,
         "target": "local",
-        "created": time(Some(view.run.created)),
+        "created": time(Some(view.run().created)),
         "started": time(view.started),
         "ended": time(view.ended),
-        "attempts": view.run.attempts,
+        "attempts": view.run().attempts,
         "metrics": metrics,
     })
 }
@@ -102,8 +102,8 @@ pub fn wishes(wishes: &Wishes, not_before: Value) -> Value {
 
 /// `show --json`: the listing and all else.
 pub fn shown(context: &Context, view: &View<'_>) -> Value {
-    let frozen = Frozen::of(context, view.run.id);
-    let world: World = files::read_json(&world_file(context, view.run.sweep)).ok().flatten().unwrap_or_default();
+    let frozen = Frozen::of(context, view.id);
+    let world: World = files::read_json(&world_file(context, view.run().sweep)).ok().flatten().unwrap_or_default();
     let attempts = examined(context, view);
     let left = left(context, view);
     let mut config = BTreeMap::new();
@@ -114,7 +114,7 @@ pub fn shown(context: &Context, view: &View<'_>) -> Value {
         "directory": frozen.as_ref().map(|frozen| frozen.directory.clone()),
         "host": view.sweep.host,
         "user": view.sweep.user,
-        "note": view.run.note,
+        "note": view.run().note,
         "imported": view.sweep.imported.as_ref().map(|imported| json!({
             "from": imported.from, "path": imported.path, "name": imported.name, "at": time(Some(imported.at)),
         })),
@@ -174,8 +174,8 @@ pub fn left(context: &Context, view: &View<'_>) -> LeftByRun {
     let mut artifacts: BTreeMap<String, Artifact> = BTreeMap::new();
     let mut others: BTreeMap<String, u64> = BTreeMap::new();
     let mut all = LeftByRun::default();
-    for n in (1..=view.run.attempts).map(AttemptNo) {
-        for left in spool::left(&context.home.attempt(view.run.id, n)).unwrap_or_default() {
+    for n in (1..=view.run().attempts).map(AttemptNo) {
+        for left in spool::left(&context.home.attempt(view.id, n)).unwrap_or_default() {
             match left {
                 Left::Artifact(artifact) => {
                     others.remove(&artifact.path);
@@ -200,12 +200,12 @@ pub fn left(context: &Context, view: &View<'_>) -> LeftByRun {
 
 /// Every attempt of a run, read from its spool, as it may be shown.
 pub fn attempts(context: &Context, view: &View<'_>) -> Vec<Attempt> {
-    let read = |n: u64| spool::attempt(&context.home.attempt(view.run.id, AttemptNo(n)), AttemptNo(n)).ok();
-    let begun = (1..=view.run.attempts).filter(|n| context.home.attempt(view.run.id, AttemptNo(*n)).exists());
+    let read = |n: u64| spool::attempt(&context.home.attempt(view.id, AttemptNo(n)), AttemptNo(n)).ok();
+    let begun = (1..=view.run().attempts).filter(|n| context.home.attempt(view.id, AttemptNo(*n)).exists());
     let mut attempts: Vec<Attempt> = begun.filter_map(read).collect();
     // One that was never begun is known to the journal alone.
     if attempts.is_empty() {
-        attempts.extend(context.home.end_of(view.run).ok().flatten().map(|end| end.attempt));
+        attempts.extend(context.home.end_of(view.run()).ok().flatten().map(|end| end.attempt));
     }
     attempts.iter_mut().for_each(masked::attempt);
     attempts
@@ -215,7 +215,7 @@ pub fn attempts(context: &Context, view: &View<'_>) -> Vec<Attempt> {
 pub fn examined(context: &Context, view: &View<'_>) -> Vec<Attempt> {
     let mut attempts = attempts(context, view);
     for attempt in attempts.iter_mut().filter(|attempt| attempt.end.is_some()) {
-        let damage = spool::damage(&context.home.attempt(view.run.id, attempt.n), MOST_EXAMINED);
+        let damage = spool::damage(&context.home.attempt(view.id, attempt.n), MOST_EXAMINED);
         attempt.notices.extend(damage.unwrap_or_default());
     }
     attempts

@@ -57,6 +57,7 @@ pub mod submission;
 pub mod submit;
 pub mod targets;
 pub mod usage;
+pub mod varying;
 pub mod view;
 pub mod waiting;
 pub mod wishes;

@@ -5,9 +5,10 @@ use crate::context::Context;
 use crate::error::HomeError;
 use crate::nearest::did_you_mean;
 use crate::objective::Telling;
+use crate::varying::names;
 use crate::view::{Snapshot, View, metric_names};
 use neronet_model::settings::Goal;
-use neronet_model::{Millis, Params, RunId, UnixMs};
+use neronet_model::{Millis, RunId, UnixMs};
 use neronet_query::{Key, Order, Page, Rows, Unknown, sort_keys};
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -26,38 +27,13 @@ pub fn project_of(folder: &Path) -> String {
 
 /// The runs in the trash.
 pub fn trashed<'a>(context: &Context, snapshot: &'a Snapshot) -> Vec<View<'a>> {
-    let runs = snapshot.state.runs.values().filter(|run| run.trashed.is_some());
-    runs.filter_map(|run| snapshot.view_of(context, run.id)).collect()
-}
-
-/// The parameters that differ between these runs, in the order of the first that has them.
-pub fn varying(views: &[&View<'_>]) -> Vec<String> {
-    varying_of(views.iter().map(|view| &*view.params))
-}
-
-pub fn varying_of<'p>(all: impl Iterator<Item = &'p Params> + Clone) -> Vec<String> {
-    let mut names: Vec<&str> = Vec::new();
-    let mut known = BTreeSet::new();
-    let mut before: Option<&Params> = None;
-    for params in all.clone() {
-        // Mostly they have the names of the run before.
-        let same = before.is_some_and(|before| before.len() == params.len() && before.iter().zip(params.iter()).all(|(a, b)| a.0 == b.0));
-        if !same {
-            names.extend(params.iter().map(|(name, _)| name).filter(|name| known.insert(*name)));
-        }
-        before = Some(params);
-    }
-    let differs = |name: &&str| {
-        let mut values = all.clone().map(|params| params.get(name));
-        let first = values.next();
-        values.any(|value| Some(value) != first)
-    };
-    names.into_iter().filter(differs).map(str::to_string).collect()
+    let runs = snapshot.state.runs.all().into_iter().filter(|run| run.brief().trashed.is_some());
+    snapshot.views_of(context, runs)
 }
 
 /// `lr=0.1 act=relu` of the names given, those that the run has.
 pub fn assignment(view: &View<'_>, names: &[String]) -> String {
-    let pairs = names.iter().filter_map(|name| view.params.get(name).map(|value| format!("{name}={value}")));
+    let pairs = names.iter().filter_map(|name| view.params().get(name).map(|value| format!("{name}={value}")));
     pairs.collect::<Vec<_>>().join(" ")
 }
 
@@ -68,7 +44,7 @@ pub fn duration(view: &View<'_>, now: UnixMs) -> Option<Millis> {
         view.begun.map(|begun| Millis(until.0.saturating_sub(begun.0).max(0) as u64))
     };
     let last = view.lasted.or_else(running);
-    let all = Millis(view.run.earlier.0.saturating_add(last.unwrap_or_default().0));
+    let all = Millis(view.brief().earlier.0.saturating_add(last.unwrap_or_default().0));
     (last.is_some() || all > Millis(0)).then_some(all)
 }
 
@@ -87,7 +63,7 @@ pub struct Part {
 /// numbers, and where nothing else is said the newest are left. Gives the metric that counts most, if it is one.
 pub fn arrange(views: &mut Vec<&View<'_>>, sort: Option<&str>, part: Part, now: UnixMs) -> Result<Option<Telling>, HomeError> {
     let Some(text) = sort else {
-        views.retain(|view| part.after.is_none_or(|after| view.run.id > after));
+        views.retain(|view| part.after.is_none_or(|after| view.id > after));
         let limit = part.limit.unwrap_or(usize::MAX);
         if part.after.is_some() {
             views.drain(..part.offset.min(views.len()));
@@ -108,7 +84,7 @@ pub fn arrange(views: &mut Vec<&View<'_>>, sort: Option<&str>, part: Part, now: 
         let names = keys.iter().map(|key| key.name.as_str());
         let columns = Columns::of(views, names, now, "nothing that could be sorted by");
         let order = Order::by(&columns, &keys, text)?;
-        let after = part.after.and_then(|after| views.iter().position(|view| view.run.id == after));
+        let after = part.after.and_then(|after| views.iter().position(|view| view.id == after));
         let page = order.page(&Rows::all(views.len()), Page { after, offset: part.offset, limit: part.limit });
         page.rows.iter().filter_map(|row| views.get(*row).copied()).collect()
     };
@@ -118,7 +94,7 @@ pub fn arrange(views: &mut Vec<&View<'_>>, sort: Option<&str>, part: Part, now: 
 
 /// A metric by its name alone, where that is no parameter.
 pub(crate) fn bare_metric(views: &[&View<'_>], name: &str) -> Option<Telling> {
-    let is_param = views.iter().any(|view| view.params.get(name).is_some());
+    let is_param = views.iter().any(|view| view.known.has_param(name));
     (!is_param && views.iter().any(|view| view.extent(name).is_some())).then(|| Telling::of(views, name))
 }
 
@@ -158,7 +134,7 @@ pub const FIELDS: [&str; 18] = [
 /// Refuses fields that none of the runs has.
 pub fn check_fields(views: &[&View<'_>], fields: &[String]) -> Result<(), HomeError> {
     let known =
-        |name: &str| FIELDS.contains(&name) || views.iter().any(|view| view.params.get(name).is_some() || view.extent(name).is_some());
+        |name: &str| FIELDS.contains(&name) || views.iter().any(|view| view.known.has_param(name) || view.extent(name).is_some());
     match fields.iter().find(|field| !known(field)) {
         Some(field) if !views.is_empty() => Err(unknown(views, "no field", field, &FIELDS)),
         _ => Ok(()),
@@ -172,7 +148,7 @@ pub(crate) fn unknown(views: &[&View<'_>], what: &str, name: &str, fields: &[&st
 }
 
 pub(crate) fn unknown_name(views: &[&View<'_>], what: &str, name: &str, fields: &[&str]) -> Unknown {
-    let params: BTreeSet<&str> = views.iter().flat_map(|view| view.params.iter().map(|(name, _)| name)).collect();
+    let params: BTreeSet<&str> = names(views).into_iter().collect();
     let metrics = metric_names(views);
     let metrics: BTreeSet<&str> = metrics.keys().map(String::as_str).collect();
     let guess = did_you_mean(name, params.iter().chain(&metrics).copied().chain(fields.iter().copied()));

@@ -49,6 +49,12 @@ pub fn params<'p>(params: &'p Params, varying: &[String], known: impl FnOnce() -
     Cow::Owned(params.iter().map(shown).collect())
 }
 
+/// One of them.
+pub fn param(name: &str, value: Value, varying: &[String], known: impl FnOnce() -> Vec<String>) -> Value {
+    let named = !varying.iter().any(|varying| varying == name) && is_secret_setting(name);
+    if may_hold(&value, named) { shown(&value, named, &known()) } else { value }
+}
+
 /// `named`: by its name it is a secret.
 fn may_hold(value: &Value, named: bool) -> bool {
     match value {

@@ -1,5 +1,6 @@
 //! What "best" means among runs: their objectives, else a guess from the names of their metrics. Guesses are only ever shown.
 
+use crate::varying::names as names_of_params;
 use crate::view::{View, metric_names, of_extents};
 use neronet_model::event::Extent;
 use neronet_model::settings::Goal;
@@ -96,7 +97,7 @@ pub fn telling(views: &[&View<'_>]) -> Vec<Telling> {
             found.push(Telling { metric: objective.metric.clone(), goal: Some(objective.goal), guessed: false });
         }
     }
-    let params: BTreeSet<&str> = views.iter().flat_map(|view| view.params.iter().map(|(name, _)| name)).collect();
+    let params: BTreeSet<&str> = names_of_params(views).into_iter().collect();
     let names = metric_names(views);
     let mut guesses: Vec<(u8, bool, usize, &str)> = names
         .iter()

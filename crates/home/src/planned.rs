@@ -5,8 +5,9 @@ use crate::error::HomeError;
 use crate::reconcile::reconcile;
 use crate::same::{Key, Keys, keys_of};
 use neronet_model::journal::{Git, HomeState};
+use neronet_model::runs::Known;
 use neronet_model::settings::{Match, Stage};
-use neronet_model::{Outcome, Params, RunId};
+use neronet_model::{Outcome, Params, RunId, SweepId};
 use neronet_spec::{Experiment, Plan};
 use std::collections::BTreeMap;
 
@@ -95,7 +96,8 @@ fn finished(state: &HomeState, project: &str, stage: &Stage, plan: &Plan) -> Res
     let of_project =
         |run: &neronet_model::Run| state.sweeps.get(&run.sweep).is_some_and(|sweep| sweep.project == project && sweep.imported.is_none());
     let has_finished = |run: &neronet_model::Run| run.ending.as_ref().is_some_and(|end| end.outcome == Outcome::Finished);
-    let runs = state.runs.values().filter(|run| *run.experiment == stage.after && run.trashed.is_none());
+    let is_of = |sweep: SweepId| state.sweeps.get(&sweep).is_some_and(|sweep| sweep.experiment == stage.after);
+    let runs = state.runs.all().into_iter().filter(|run| is_of(run.brief().sweep)).map(Known::whole).filter(|run| run.trashed.is_none());
     let mut newest: BTreeMap<String, (RunId, Params)> = BTreeMap::new();
     for run in runs.filter(|run| of_project(run) && has_finished(run)) {
         newest.insert(Keys::default().key(&run.params, None).text().to_string(), (run.id, run.params.clone()));

@@ -19,25 +19,25 @@ pub struct Told<'t> {
 
 /// Gives every point of a run, metric by metric in the order of their names. What the record lost is said in sentences.
 pub fn each(context: &Context, view: &View<'_>, mut each: impl FnMut(Told<'_>) -> io::Result<()>) -> Result<Vec<String>, HomeError> {
-    let folder = context.home.run(view.run.id);
+    let folder = context.home.run(view.id);
     let (mut failed, mut again) = (None, false);
     let anew = || {
         again = true;
         false
     };
-    let damage = series::each_point(&folder, context.stored_series(view.run).as_deref(), anew, |metric, attempt, point, superseded| {
+    let damage = series::each_point(&folder, context.stored_series(view.run()).as_deref(), anew, |metric, attempt, point, superseded| {
         failed = each(Told { attempt, metric, point, superseded }).err();
         failed.is_none()
     })?;
     if let Some(error) = failed {
-        return Err(HomeError::Failed(format!("the points of run {} cannot be written: {error}", view.run.id)));
+        return Err(HomeError::Failed(format!("the points of run {} cannot be written: {error}", view.id)));
     }
     if again {
         // What was written cannot be taken back; by now the projection is a new one.
         return Err(HomeError::Failed(format!(
             "what was stored of the curves of run {} was damaged and is made anew: try again",
-            view.run.id
+            view.id
         )));
     }
-    Ok(damage.notice(&format!("the metrics of run {}", view.run.id)).into_iter().collect())
+    Ok(damage.notice(&format!("the metrics of run {}", view.id)).into_iter().collect())
 }

@@ -61,10 +61,10 @@ pub fn limit(context: &Context, project: &str, quota: Option<Quota>) -> Result<(
 fn queued(views: &[&View<'_>], what: &str) -> Result<Vec<RunId>, HomeError> {
     let others: Vec<&&View<'_>> = views.iter().filter(|view| view.state != State::Queued).collect();
     match others.first() {
-        None => Ok(views.iter().map(|view| view.run.id).collect()),
-        Some(first) if others.len() == 1 => Err(HomeError::Failed(format!("run {} is {}: {what}", first.run.id, first.status()))),
+        None => Ok(views.iter().map(|view| view.id).collect()),
+        Some(first) if others.len() == 1 => Err(HomeError::Failed(format!("run {} is {}: {what}", first.id, first.status()))),
         Some(_) => {
-            let runs: Vec<RunId> = others.iter().map(|view| view.run.id).collect();
+            let runs: Vec<RunId> = others.iter().map(|view| view.id).collect();
             Err(HomeError::Failed(format!("runs {} are not queued: {what}", spans(&runs))))
         }
     }

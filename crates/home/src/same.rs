@@ -100,8 +100,9 @@ pub(crate) fn keys_of(state: &HomeState, project: &str) -> BTreeMap<RunId, Key> 
     let mut best_of: BTreeMap<SweepId, Key> = BTreeMap::new();
     let mut known: BTreeMap<RunId, Key> = BTreeMap::new();
     // What a run goes on from has a smaller number.
-    for run in state.runs.values() {
-        let Some((sweep, keys)) = sweeps.get(&run.sweep) else { continue };
+    for run in state.runs.all() {
+        let Some((sweep, keys)) = sweeps.get(&run.brief().sweep) else { continue };
+        let run = run.whole();
         let gone = run.after.map(|after| Key(format!("run {after}, which is gone")));
         let before = match run.after {
             Some(after) => known.get(&after).or(gone.as_ref()),
@@ -233,7 +234,7 @@ impl Standing {
                 (State::Ended, Some(Outcome::Stopped)) => &mut standing.stopped,
                 (State::Ended, _) => &mut standing.failed,
             };
-            list.push(view.run.id);
+            list.push(view.id);
         }
         standing
     }

@@ -37,8 +37,8 @@ impl Sealer {
     pub fn seal(&mut self, context: &Context, go_on: &dyn Fn() -> bool, say: &dyn Fn(&str)) -> Result<(), HomeError> {
         let known = context.home.read()?;
         let ended = |run: &RunId| matches!(known.queue.stand(*run), Some(Stand::Ended(_)));
-        let runs = known.state.runs.values().filter(|run| run.trashed.is_none() && ended(&run.id));
-        let attempts: Vec<_> = runs.flat_map(|run| (1..=run.attempts).map(|n| (run.id, AttemptNo(n)))).collect();
+        let runs = known.state.runs.briefs().filter(|(id, run)| run.trashed.is_none() && ended(id));
+        let attempts: Vec<_> = runs.flat_map(|(id, run)| (1..=run.attempts).map(move |n| (id, AttemptNo(n)))).collect();
         drop(known);
         for (run, n) in attempts {
             if self.done.contains(&(run, n)) {

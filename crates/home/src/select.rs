@@ -4,7 +4,7 @@ use crate::columns;
 use crate::error::HomeError;
 use crate::nearest::some_of;
 use crate::view::{Snapshot, View};
-use neronet_model::{RunId, UnixMs};
+use neronet_model::{RunId, Uid, UnixMs};
 use neronet_query::Filter;
 use std::collections::BTreeSet;
 
@@ -37,7 +37,7 @@ fn chosen<'v, 'a>(
     for word in words {
         chosen.extend(of_word(word)?);
     }
-    Ok(views.iter().filter(|view| chosen.contains(&view.run.id)).collect())
+    Ok(views.iter().filter(|view| chosen.contains(&view.id)).collect())
 }
 
 /// The runs that a listing is asked for: where only filters are given, that nothing matches is an answer.
@@ -64,7 +64,7 @@ pub fn nothing(views: &[View<'_>], word: &str, project: Option<&str>, now: UnixM
         return format!("no run {what} '{word}'; `neronet ls -a` lists all of them");
     };
     let projects: BTreeSet<&str> =
-        views.iter().filter(|view| elsewhere.contains(&view.run.id)).map(|view| view.sweep.project.as_str()).collect();
+        views.iter().filter(|view| elsewhere.contains(&view.id)).map(|view| view.sweep.project.as_str()).collect();
     let projects = some_of(projects, 5);
     let (runs, them) = match elsewhere[..] {
         [id] => (format!("run {id}"), "it"),
@@ -114,27 +114,28 @@ pub fn spans(ids: &[RunId]) -> String {
 }
 
 fn one(views: &[View<'_>], word: &str, project: Option<&str>, now: UnixMs) -> Result<Vec<RunId>, HomeError> {
-    let all = |keep: &dyn Fn(&View<'_>) -> bool| views.iter().filter(|view| keep(view)).map(|view| view.run.id).collect::<Vec<_>>();
+    let all = |keep: &dyn Fn(&View<'_>) -> bool| views.iter().filter(|view| keep(view)).map(|view| view.id).collect::<Vec<_>>();
     let here = |view: &View<'_>| project.is_none_or(|project| view.sweep.project == project);
     if word == "last" {
-        return Ok(views.iter().filter(|view| here(view)).map(|view| view.run.id).max().into_iter().collect());
+        return Ok(views.iter().filter(|view| here(view)).map(|view| view.id).max().into_iter().collect());
     }
     if let Some(spans) = ids(word) {
-        let there = |id: u64| views.iter().any(|view| view.run.id.0 == id);
+        let there = |id: u64| views.iter().any(|view| view.id.0 == id);
         return match spans.iter().find(|(from, to)| from == to && spans.len() > 1 && !there(*from)) {
             Some((id, _)) => Err(HomeError::Absent(format!("there is no run {id}; `neronet ls -a` lists all of them"))),
-            None => Ok(all(&|view| spans.iter().any(|(from, to)| (from..=to).contains(&&view.run.id.0)))),
+            None => Ok(all(&|view| spans.iter().any(|(from, to)| (from..=to).contains(&&view.id.0)))),
         };
     }
     // A tag has no blanks: with them it is a filter that begins with one.
     if let Some(tag) = word.strip_prefix('@').filter(|tag| !tag.contains(char::is_whitespace)) {
-        return Ok(all(&|view| here(view) && view.run.tags.contains(tag)));
+        return Ok(all(&|view| here(view) && view.brief().is_tagged && view.run().tags.contains(tag)));
     }
     if let Some(sweep) = word.strip_prefix("sweep:") {
         let sweep: u64 = sweep.parse().map_err(|_| HomeError::Words(format!("'{word}' is no sweep; a sweep is written sweep:7")))?;
-        return Ok(all(&|view| view.run.sweep.0 == sweep));
+        return Ok(all(&|view| view.sweep.id.0 == sweep));
     }
-    let named = all(&|view| (here(view) && *view.run.experiment == *word) || view.run.uid.as_str() == word);
+    let uid = Uid::parse(word);
+    let named = all(&|view| (here(view) && view.sweep.experiment == *word) || uid.is_some_and(|uid| view.run().uid == uid));
     if !named.is_empty() {
         return Ok(named);
     }
@@ -143,7 +144,7 @@ fn one(views: &[View<'_>], word: &str, project: Option<&str>, now: UnixMs) -> Re
         // One that asks for projects says itself which it means.
         let names_project = filter.names().contains(&"project");
         let reaches = |view: &&&View<'_>| names_project || here(view);
-        return Ok(columns::matching(&filter, views, now)?.iter().filter(reaches).map(|view| view.run.id).collect());
+        return Ok(columns::matching(&filter, views, now)?.iter().filter(reaches).map(|view| view.id).collect());
     }
     Ok(named)
 }
@@ -153,7 +154,7 @@ pub fn one_run<'v, 'a>(views: &'v [View<'a>], word: &str, project: Option<&str>,
     let found = select(views, &[word.to_string()], project, now)?;
     match found[..] {
         [view] => Ok(view),
-        _ => Err(HomeError::Words(format!("'{word}' names {} runs; give one, such as {}", found.len(), found[0].run.id))),
+        _ => Err(HomeError::Words(format!("'{word}' names {} runs; give one, such as {}", found.len(), found[0].id))),
     }
 }
 
@@ -166,12 +167,12 @@ fn refuse_word(snapshot: &Snapshot, views: &[View<'_>], word: &str) -> Result<()
     if snapshot.state.runs.is_empty() {
         return Err(HomeError::Absent("there are no runs yet; `neronet run -- CMD` makes one".into()));
     }
-    if views.is_empty() && snapshot.state.runs.values().all(|run| run.trashed.is_some()) {
+    if views.is_empty() && snapshot.runs().next().is_none() {
         return Err(HomeError::Absent(
             "all runs are in the trash; `neronet ls --trash` lists them, `neronet restore` takes them out".into(),
         ));
     }
-    let there = |id: u64| views.iter().any(|view| view.run.id == RunId(id));
+    let there = |id: u64| views.iter().any(|view| view.id == RunId(id));
     let single = ids(word).into_iter().flatten().filter(|(from, to)| from == to);
     let Some((id, _)) = single.into_iter().find(|(id, _)| !there(*id)) else { return Ok(()) };
     Err(HomeError::Absent(match snapshot.state.runs.get(&RunId(id)) {

@@ -69,7 +69,7 @@ fn best(context: &Context, run: RunId, finished: &[RunId], all: &[RunId]) -> Res
     let never = |why: &str| Ok(From::Never(format!("it goes on from the best of {}, and {why}", named(all))));
     let only = match views.as_slice() {
         [] => return never("none of them finished"),
-        [only] => Some(only.run.id),
+        [only] => Some(only.id),
         _ => None,
     };
     let telling = objective::telling(&views);
@@ -77,7 +77,7 @@ fn best(context: &Context, run: RunId, finished: &[RunId], all: &[RunId]) -> Res
         return only
             .map_or_else(|| never("nothing tells which that is: give their experiment an objective"), |only| Ok(From::Run(Some(only))));
     };
-    let Some(best) = telling.best(&views).map(|(view, _)| view.run.id).or(only) else {
+    let Some(best) = telling.best(&views).map(|(view, _)| view.id).or(only) else {
         return never(&format!("none of them has a value of {}", telling.metric));
     };
     (context.say)(&format!("run {run} goes on from run {best}, the best of {} by {}", named(all), title(telling)));

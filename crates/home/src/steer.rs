@@ -24,16 +24,16 @@ pub fn ask(context: &Context, views: &[&View<'_>], how: How) -> Result<Vec<(RunI
     let mut not_asked = Vec::new();
     let mut never_start = Vec::new();
     for view in views {
-        let n = AttemptNo(view.run.attempts);
+        let n = AttemptNo(view.run().attempts);
         match view.state {
-            State::Ended => not_asked.push((view.run.id, format!("it has ended ({})", view.status()))),
-            State::Queued => never_start.push(view.run.id),
+            State::Ended => not_asked.push((view.id, format!("it has ended ({})", view.status()))),
+            State::Queued => never_start.push(view.id),
             State::Starting if never_started(view) => {
-                not_asked.push((view.run.id, "its start was cut short, and nobody is there to start it".into()));
+                not_asked.push((view.id, "its start was cut short, and nobody is there to start it".into()));
             }
             State::Starting | State::Running => {
-                if !start::ask(&context.home.attempt(view.run.id, n), n, &context.user, how)? {
-                    not_asked.push((view.run.id, "nothing of it runs here any more".into()));
+                if !start::ask(&context.home.attempt(view.id, n), n, &context.user, how)? {
+                    not_asked.push((view.id, "nothing of it runs here any more".into()));
                 }
             }
         }
@@ -88,7 +88,7 @@ pub fn names_the_best_alone(resume: &Resume) -> bool {
 
 /// The complete checkpoints of a run: what its attempts recorded, looked at again as it is now.
 pub fn find_checkpoints(context: &Context, view: &View<'_>) -> Result<Found, HomeError> {
-    checkpoints_of(context, view.run.id, view.sweep, AttemptNo(view.run.attempts))
+    checkpoints_of(context, view.id, view.sweep, AttemptNo(view.run().attempts))
 }
 
 pub(crate) fn checkpoints_of(context: &Context, run: RunId, sweep: &Sweep, last: AttemptNo) -> Result<Found, HomeError> {
@@ -139,11 +139,11 @@ pub fn trash(context: &Context, views: &[&View<'_>]) -> Result<(), HomeError> {
     let mut home = context.lock()?;
     // Whoever is to start a queued run may not have said so yet: it must find that the run has ended.
     for view in views.iter().filter(|view| view.state == State::Queued) {
-        if !end_before_start(context, &mut home, view.run.id)? {
+        if !end_before_start(context, &mut home, view.id)? {
             return Err(in_the_way(view));
         }
     }
-    let runs = views.iter().map(|view| view.run.id).collect();
+    let runs = views.iter().map(|view| view.id).collect();
     Ok(home.decide(context.keyed(Entry::Trashed { at: context.now(), runs }))?)
 }
 
@@ -154,13 +154,13 @@ pub fn may_be_removed(context: &Context, views: &[&View<'_>]) -> Result<(), Home
 }
 
 fn in_the_way(view: &View<'_>) -> HomeError {
-    let id = view.run.id;
+    let id = view.id;
     HomeError::Failed(format!("run {id} is {}: nothing was removed; `neronet stop {id}` first", view.state))
 }
 
 /// Its folder is so new that a keeper is probably about to begin in it, whoever started that.
 fn just_claimed(context: &Context, view: &View<'_>) -> bool {
-    let folder = context.home.attempt(view.run.id, AttemptNo(view.run.attempts));
+    let folder = context.home.attempt(view.id, AttemptNo(view.run().attempts));
     let age = folder.metadata().and_then(|meta| meta.modified()).ok().and_then(|made| made.elapsed().ok());
     age.is_some_and(|age| age < Duration::from_secs(10))
 }
@@ -215,11 +215,11 @@ pub fn dependants(context: &Context, state: &HomeState, runs: &[RunId]) -> Vec<R
     let inside = |path: &str| runs.iter().any(|run| Path::new(path).starts_with(context.home.run(*run)));
     let resumed = state.decisions.values();
     let resumed = resumed.filter(|decision| matches!(&decision.again, Again::Resume { checkpoint: Some(path), .. } if inside(path)));
-    let after = state.runs.values().filter(|run| {
+    let after = state.runs.briefs().filter(|(id, run)| {
         let best_of = state.sweeps.get(&run.sweep).is_some_and(|sweep| !sweep.best_of.is_empty());
-        let after = run.after.or_else(|| stages::chosen(context, run.id).filter(|_| best_of));
+        let after = run.after.or_else(|| stages::chosen(context, *id).filter(|_| best_of));
         run.trashed.is_none() && after.is_some_and(|after| runs.contains(&after))
     });
-    let all: BTreeSet<RunId> = resumed.map(|decision| decision.run).chain(after.map(|run| run.id)).collect();
+    let all: BTreeSet<RunId> = resumed.map(|decision| decision.run).chain(after.map(|(id, _)| id)).collect();
     all.into_iter().filter(|run| !runs.contains(run)).collect()
 }

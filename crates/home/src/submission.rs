@@ -81,7 +81,7 @@ impl Words {
         let named = |words: &[String], ok: bool| -> Result<Vec<Dependency>, HomeError> {
             select::refuse_absent(&snapshot, &views, words)?;
             let chosen = select::select(&views, words, Some(&project), context.now())?;
-            Ok(chosen.iter().map(|view| Dependency { run: view.run.id, ok }).collect())
+            Ok(chosen.iter().map(|view| Dependency { run: view.id, ok }).collect())
         };
         let ok = named(&self.after_ok, true)?;
         let ended = named(&self.after, false)?.into_iter().filter(|dependency| ok.iter().all(|other| other.run != dependency.run));

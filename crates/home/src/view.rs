@@ -11,11 +11,13 @@ use neronet_model::event::{Extent, Process, Summary};
 use neronet_model::journal::{HomeState, Sweep};
 use neronet_model::outcome::Cause;
 use neronet_model::run::{Ending, KnownEnd, run_outcome};
-use neronet_model::{Attempt, AttemptNo, Millis, Outcome, Params, Run, RunId, State, SweepId, UnixMs};
-use neronet_schedule::{Decided, Queue, Stand};
+use neronet_model::runs::{Brief, BriefEnding, Known};
+use neronet_model::{Attempt, AttemptNo, Millis, Outcome, Params, Run, RunId, State, SweepId, UnixMs, Value};
+use neronet_schedule::{Decided, Stand};
 use neronet_store::journal::Replayed;
 use neronet_store::projection::columns::{Column, Metrics};
-use neronet_store::{Home, Locked, files, series, spool};
+use neronet_store::queued::Queued;
+use neronet_store::{Locked, files, series, spool};
 use neronet_supervise::os::process::{self, Alive};
 use neronet_supervise::start::{self, Watch};
 use std::borrow::Cow;
@@ -26,18 +28,15 @@ use std::sync::Arc;
 
 #[derive(Clone)]
 pub struct View<'a> {
-    pub run: &'a Run,
+    pub id: RunId,
+    pub known: Known<'a>,
     pub sweep: &'a Sweep,
     /// The run that it goes on from, where that is known by now.
     pub after: Option<RunId>,
     /// It has not ended, and whoever was to start it is gone.
     pub driverless: bool,
-    /// As they may be shown: those of `run` have the secrets in them.
-    pub params: Cow<'a, Params>,
     pub state: State,
     pub outcome: Option<Outcome>,
-    /// Of a queued run: what it waits for. Of an ended one: why it ended so. Of a running one: what is odd about it.
-    pub reason: Option<String>,
     /// The last attempt, as far as it is known, of a run of which the journal knows no end.
     pub attempt: Option<Box<Attempt>>,
     pub started: Option<UnixMs>,
@@ -45,6 +44,10 @@ pub struct View<'a> {
     pub begun: Option<UnixMs>,
     pub lasted: Option<Millis>,
     pub ended: Option<UnixMs>,
+    /// What was found out of it just now.
+    odd: Option<String>,
+    /// Its parameters, where there may be secrets in them.
+    masked: OnceCell<Option<Box<Params>>>,
     metrics: OnceCell<BTreeMap<String, Extent>>,
     snapshot: &'a Snapshot,
 }
@@ -52,14 +55,14 @@ pub struct View<'a> {
 /// Everything that home knows, read at one moment.
 pub struct Snapshot {
     pub state: Arc<HomeState>,
-    pub queue: Arc<Queue>,
+    pub queue: Queued,
     pub damage: Vec<String>,
     /// The secrets in the environments of sweeps, of those that were asked for.
     secrets: RefCell<BTreeMap<SweepId, Vec<String>>>,
     /// Which processes that were to start runs are still there, of those that were asked for, by pid and start.
     alive: RefCell<BTreeMap<(i32, u64), bool>>,
     metrics: Metrics,
-    home: Home,
+    context: Context,
     /// Metrics of all ended runs, of those that were asked for. Nothing where what is stored of them cannot be read.
     columns: RefCell<BTreeMap<String, Option<Rc<Column>>>>,
     /// What would be started now, once somebody asked.
@@ -79,7 +82,7 @@ impl Snapshot {
     fn new(context: &Context, replayed: Replayed) -> Snapshot {
         Snapshot {
             metrics: replayed.metrics(),
-            home: context.home.clone(),
+            context: context.clone(),
             state: replayed.state,
             queue: replayed.queue,
             damage: replayed.damage,
@@ -94,7 +97,7 @@ impl Snapshot {
     /// read, and the reason comes with it.
     pub fn current(context: &Context) -> Result<(Snapshot, Option<HomeError>), HomeError> {
         let snapshot = Snapshot::read(context)?;
-        if snapshot.state.runs.values().all(|run| run.ending.is_some()) {
+        if snapshot.state.runs.all().into_iter().all(|run| run.brief().ending.is_some()) {
             return Ok((snapshot, None));
         }
         match reconcile(context) {
@@ -111,15 +114,15 @@ impl Snapshot {
     }
 
     /// Every run that is not in the trash, by id.
-    pub fn runs(&self) -> impl Iterator<Item = &Run> {
-        self.state.runs.values().filter(|run| run.trashed.is_none())
+    pub fn runs(&self) -> impl Iterator<Item = Known<'_>> {
+        self.state.runs.all().into_iter().filter(|run| run.brief().trashed.is_none())
     }
 
-    pub fn sweep_of(&self, run: &Run) -> Option<&Sweep> {
-        self.state.sweeps.get(&run.sweep).map(|sweep| &**sweep)
+    pub fn sweep_of(&self, run: Known<'_>) -> Option<&Sweep> {
+        self.state.sweeps.get(&run.brief().sweep).map(|sweep| &**sweep)
     }
 
-    pub fn is_of(&self, run: &Run, project: &str) -> bool {
+    pub fn is_of(&self, run: Known<'_>, project: &str) -> bool {
         self.sweep_of(run).is_some_and(|sweep| sweep.project == project)
     }
 
@@ -129,46 +132,49 @@ impl Snapshot {
     }
 
     /// These runs, in this order.
-    pub fn views_of<'a>(&'a self, context: &Context, runs: impl Iterator<Item = &'a Run>) -> Vec<View<'a>> {
+    pub fn views_of<'a>(&'a self, context: &Context, runs: impl Iterator<Item = Known<'a>>) -> Vec<View<'a>> {
         let mut views: Vec<View<'_>> = runs.filter_map(|run| self.view(context, run)).collect();
         let mut stranded: BTreeMap<SweepId, Vec<RunId>> = BTreeMap::new();
         for view in views.iter().filter(|view| view.is_stranded()) {
-            stranded.entry(view.run.sweep).or_default().push(view.run.id);
+            stranded.entry(view.sweep.id).or_default().push(view.id);
         }
         for view in views.iter_mut().filter(|view| view.is_stranded()) {
-            view.reason = stranded.get(&view.run.sweep).map(|runs| nobody_starts(runs));
+            view.odd = stranded.get(&view.sweep.id).map(|runs| nobody_starts(runs));
         }
         views
     }
 
     pub fn view_of<'a>(&'a self, context: &Context, id: RunId) -> Option<View<'a>> {
-        self.view(context, self.state.runs.get(&id)?)
+        self.view(context, self.state.runs.known(&id)?)
     }
 
-    fn view<'a>(&'a self, context: &Context, run: &'a Run) -> Option<View<'a>> {
-        let sweep = self.state.sweeps.get(&run.sweep)?;
+    fn view<'a>(&'a self, context: &Context, known: Known<'a>) -> Option<View<'a>> {
+        let (id, brief) = (known.id(), known.brief());
+        let sweep = self.state.sweeps.get(&brief.sweep)?;
         let mut view = View {
-            run,
+            id,
+            known,
             sweep,
             // Which of several is the best is known when it starts.
-            after: run.after.or_else(|| (!sweep.best_of.is_empty()).then(|| stages::chosen(context, run.id)).flatten()),
+            after: brief.after.or_else(|| (!sweep.best_of.is_empty()).then(|| stages::chosen(context, id)).flatten()),
             driverless: false,
-            params: masked::params(&run.params, &sweep.varying, || self.secrets_of(context, sweep)),
             state: State::Queued,
             outcome: None,
-            reason: None,
             attempt: None,
             started: None,
             begun: None,
             lasted: None,
             ended: None,
+            odd: None,
+            masked: OnceCell::new(),
             metrics: OnceCell::new(),
             snapshot: self,
         };
-        match &run.ending {
+        match &brief.ending {
             Some(ending) => view.ended_as(ending),
             None => {
-                view.driverless = !self.queue.is_detached(run.id) && self.state.driver(run).is_none_or(|driver| !self.is_alive(driver));
+                view.driverless =
+                    !self.queue.is_detached(id) && self.state.driver(view.run()).is_none_or(|driver| !self.is_alive(driver));
                 look(context, self, &mut view);
             }
         }
@@ -193,8 +199,13 @@ impl Snapshot {
         read
     }
 
-    fn secrets_of(&self, context: &Context, sweep: &Sweep) -> Vec<String> {
-        self.secrets.borrow_mut().entry(sweep.id).or_insert_with(|| masked::known(context, sweep)).clone()
+    fn secrets_of(&self, sweep: &Sweep) -> Vec<String> {
+        self.secrets.borrow_mut().entry(sweep.id).or_insert_with(|| masked::known(&self.context, sweep)).clone()
+    }
+
+    /// A parameter's value as it may be shown.
+    pub(crate) fn shown(&self, sweep: &Sweep, name: &str, value: Value) -> Value {
+        masked::param(name, value, &sweep.varying, || self.secrets_of(sweep))
     }
 }
 
@@ -208,7 +219,7 @@ pub fn of_extents<'a, T>(views: &[&View<'a>], name: &str, of: impl Fn(&View<'a>,
     let extent = |view: &&View<'a>| match &column {
         Some(column) if view.is_in_columns() => {
             // Mostly they are in the order of the column.
-            let found = column.get(next).filter(|(run, _)| *run == view.run.id).map(|(_, extent)| extent);
+            let found = column.get(next).filter(|(run, _)| *run == view.id).map(|(_, extent)| extent);
             next += 1;
             found.or_else(|| view.at(column)).and_then(|extent| of(view, extent))
         }
@@ -222,7 +233,7 @@ pub fn metric_names(views: &[&View<'_>]) -> BTreeMap<String, (usize, bool)> {
     let mut names: BTreeMap<String, (usize, bool)> = BTreeMap::new();
     let (stored, mut others): (Vec<&View<'_>>, Vec<&View<'_>>) = views.iter().partition(|view| view.is_in_columns());
     if let Some(first) = stored.first().filter(|_| stored.len() > FEW)
-        && let Ok(found) = first.snapshot.metrics.names(&stored.iter().map(|view| view.run.id).collect())
+        && let Ok(found) = first.snapshot.metrics.names(&stored.iter().map(|view| view.id).collect())
     {
         names = found;
     } else {
@@ -238,16 +249,45 @@ pub fn metric_names(views: &[&View<'_>]) -> BTreeMap<String, (usize, bool)> {
     names
 }
 
-impl View<'_> {
+impl<'a> View<'a> {
+    /// All that the journal says of it.
+    pub fn run(&self) -> &'a Run {
+        self.known.whole()
+    }
+
+    pub fn brief(&self) -> Brief {
+        self.known.brief()
+    }
+
+    /// As they may be shown: those of `run` have the secrets in them.
+    pub fn params(&self) -> &Params {
+        let params = &self.run().params;
+        let masked = || match masked::params(params, &self.sweep.varying, || self.snapshot.secrets_of(self.sweep)) {
+            Cow::Borrowed(_) => None,
+            Cow::Owned(masked) => Some(Box::new(masked)),
+        };
+        self.masked.get_or_init(masked).as_deref().unwrap_or(params)
+    }
+
+    /// Of a queued run: what it waits for. Of an ended one: why it ended so. Of a running one: what is odd about it.
+    pub fn reason(&self) -> Option<&str> {
+        let recorded = || self.brief().ending.filter(|ending| ending.has_reason);
+        self.odd.as_deref().or_else(|| recorded().and_then(|_| self.run().ending.as_ref()?.reason.as_deref()))
+    }
+
+    pub(crate) fn snapshot(&self) -> &'a Snapshot {
+        self.snapshot
+    }
+
     /// All metrics of the run, read when they are asked for.
     pub fn metrics(&self) -> &BTreeMap<String, Extent> {
         self.metrics.get_or_init(|| {
             let snapshot = self.snapshot;
-            if let Some(fresh) = snapshot.metrics.fresh(self.run.id) {
+            if let Some(fresh) = snapshot.metrics.fresh(self.id) {
                 return fresh.clone();
             }
             // What cannot be read now could be when the journal was replayed: damage to it is told where it is read next.
-            snapshot.home.end_of(self.run).ok().flatten().map(|end| end.metrics).unwrap_or_default()
+            snapshot.context.home.end_of(self.run()).ok().flatten().map(|end| end.metrics).unwrap_or_default()
         })
     }
 
@@ -262,12 +302,12 @@ impl View<'_> {
     }
 
     fn at<'c>(&self, column: &'c Column) -> Option<&'c Extent> {
-        let at = column.binary_search_by_key(&self.run.id, |(run, _)| *run).ok()?;
+        let at = column.binary_search_by_key(&self.id, |(run, _)| *run).ok()?;
         column.get(at).map(|(_, extent)| extent)
     }
 
     fn is_in_columns(&self) -> bool {
-        self.metrics.get().is_none() && self.snapshot.metrics.fresh(self.run.id).is_none()
+        self.metrics.get().is_none() && self.snapshot.metrics.fresh(self.id).is_none()
     }
 
     /// Queued, and nobody is left to start it.
@@ -275,10 +315,9 @@ impl View<'_> {
         self.state == State::Queued && self.driverless
     }
 
-    fn ended_as(&mut self, ending: &Ending) {
+    fn ended_as(&mut self, ending: &BriefEnding) {
         self.state = State::Ended;
         self.outcome = Some(ending.outcome);
-        self.reason = ending.reason.as_deref().map(str::to_string);
         self.started = ending.started;
         self.begun = ending.begun;
         self.lasted = ending.lasted;
@@ -294,15 +333,15 @@ impl View<'_> {
 /// Reads the last attempt's spool.
 fn look(context: &Context, snapshot: &Snapshot, view: &mut View<'_>) {
     view.metrics = BTreeMap::new().into();
-    let stand = snapshot.queue.stand(view.run.id);
-    let n = AttemptNo(view.run.attempts);
+    let stand = snapshot.queue.stand(view.id);
+    let n = AttemptNo(view.brief().attempts);
     // A start is on record before there is a folder.
-    let folder = (stand != Some(Stand::Queued)).then(|| context.home.attempt(view.run.id, n)).filter(|folder| folder.exists());
+    let folder = (stand != Some(Stand::Queued)).then(|| context.home.attempt(view.id, n)).filter(|folder| folder.exists());
     let Some(folder) = folder else {
         if stand == Some(Stand::Granted) && !view.driverless {
             view.state = State::Starting;
         } else {
-            view.reason = Some(if view.driverless { nobody_starts(&[view.run.id]) } else { waiting::reason(context, snapshot, view) });
+            view.odd = Some(if view.driverless { nobody_starts(&[view.id]) } else { waiting::reason(context, snapshot, view) });
         }
         return;
     };
@@ -310,36 +349,37 @@ fn look(context: &Context, snapshot: &Snapshot, view: &mut View<'_>) {
         Ok(attempt) => attempt,
         Err(e) => {
             view.state = State::Starting;
-            view.reason = Some(e.to_string());
+            view.odd = Some(e.to_string());
             return;
         }
     };
-    view.started = first_begun(context, view.run.id, &attempt);
+    view.started = first_begun(context, view.id, &attempt);
     if attempt.end.is_some() {
-        let end = known_end(context, view.run, attempt);
+        let end = known_end(context, view.run(), attempt);
         // It is not in the journal yet.
-        view.ended_as(&Ending::of(&end, u64::MAX));
+        view.ended_as(&Ending::of(&end, u64::MAX).brief());
+        view.odd = end.attempt.reason();
         view.metrics = end.metrics.into();
         view.attempt = Some(Box::new(end.attempt));
         return;
     }
     view.state = if attempt.command.is_some() { State::Running } else { State::Starting };
     if attempt.keeper.is_none() {
-        view.reason = not_begun(&folder, view);
+        view.odd = not_begun(&folder, view);
     } else if attempt.keeper_lost || start::watch(&folder, &attempt) == Watch::Abandoned {
-        view.reason = Some("its keeper was killed".into());
+        view.odd = Some("its keeper was killed".into());
     } else if start::watch(&folder, &attempt) == Watch::Elsewhere {
         let host = attempt.keeper.as_ref().map(|keeper| keeper.host.clone()).unwrap_or_default();
-        view.reason = Some(format!("it runs on {host}, or in a container there: only that place can say more"));
+        view.odd = Some(format!("it runs on {host}, or in a container there: only that place can say more"));
     } else if let Some(asked) = &attempt.asked {
-        view.reason = Some(match asked {
+        view.odd = Some(match asked {
             Cause::Asked(who) => format!("asked to stop by {who}"),
             other => other.to_string(),
         });
     } else if let Some(step) = attempt.step() {
-        view.reason = Some(format!("step {}", step.name));
+        view.odd = Some(format!("step {}", step.name));
     }
-    let summary: Option<Summary> = files::read_json(&context.home.run(view.run.id).join("summary.json")).ok().flatten();
+    let summary: Option<Summary> = files::read_json(&context.home.run(view.id).join("summary.json")).ok().flatten();
     view.metrics = summary.unwrap_or_default().metrics.into();
     (view.begun, view.lasted) = (attempt.begun, attempt.lasted);
     view.attempt = Some(Box::new(attempt));
@@ -354,7 +394,7 @@ fn not_begun(folder: &std::path::Path, view: &View<'_>) -> Option<String> {
     if let Ok(why) = std::fs::read_to_string(folder.join("keeper-failed")) {
         return Some(format!("its keeper could not begin: {why}"));
     }
-    view.driverless.then(|| format!("its start was cut short; `neronet retry {}` starts it", view.run.id))
+    view.driverless.then(|| format!("its start was cut short; `neronet retry {}` starts it", view.id))
 }
 
 /// When it began, or the first of the attempts that it went on from. One from scratch has nothing to do with those before.

@@ -15,7 +15,7 @@ pub(crate) fn reason(context: &Context, snapshot: &Snapshot, view: &View<'_>) ->
     let decided = snapshot.decided(|| {
         bulletin::read(context).map_or_else(|| snapshot.queue.decide(&world::local(context), now, Mine::All), |told| told.decided)
     });
-    let reason = snapshot.queue.reason(view.run.id, &decided, now);
+    let reason = snapshot.queue.reason(view.id, &decided, now);
     reason.map_or_else(|| "waits for its turn".into(), |reason| reason.words(|at| clock(at, now), spans))
 }
 

@@ -7,6 +7,7 @@ use crate::keyed::Keys;
 use crate::params::Params;
 use crate::queue::{Grant, Place, Quota, Wishes};
 use crate::run::{Decision, Ending, KnownEnd, Run};
+use crate::runs::Runs;
 use crate::settings::Settings;
 use crate::time::{Millis, UnixMs};
 use serde::{Deserialize, Serialize};
@@ -276,7 +277,7 @@ pub struct Member {
 /// Everything that the journal says.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct HomeState {
-    pub runs: BTreeMap<RunId, Run>,
+    pub runs: Runs,
     pub sweeps: BTreeMap<SweepId, Arc<Sweep>>,
     /// The last decision on each run that has more than one attempt.
     pub decisions: BTreeMap<RunId, Decision>,

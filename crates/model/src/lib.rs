@@ -17,6 +17,7 @@ pub mod params;
 pub mod queue;
 pub mod row;
 pub mod run;
+pub mod runs;
 pub mod settings;
 pub mod size;
 pub mod step;

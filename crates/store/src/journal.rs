@@ -5,11 +5,11 @@ use crate::files;
 use crate::frame;
 use crate::projection::columns::{Fresh, Metrics};
 use crate::projection::{self, Done, Stored};
+use crate::queued::Queued;
 use neronet_model::event::Extent;
 use neronet_model::journal::{Entry, HomeState};
 use neronet_model::run::KnownEnd;
 use neronet_model::{FORMAT, RunId};
-use neronet_schedule::Queue;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
@@ -29,7 +29,7 @@ struct Header {
 pub struct Replayed {
     pub state: Arc<HomeState>,
     /// What of it is queued.
-    pub queue: Arc<Queue>,
+    pub queue: Queued,
     /// Sentences about bytes that could not be read.
     pub damage: Vec<String>,
     /// Which file was read: another one in its place is read from its beginning.
@@ -133,7 +133,7 @@ impl Replayed {
     }
 
     pub(crate) fn fold(&mut self, mut entry: Entry, at: u64) {
-        Arc::make_mut(&mut self.queue).apply(&entry);
+        self.queue.change(|queue| queue.apply(&entry));
         let mut ends = Vec::new();
         take_metrics(&mut entry, &mut ends);
         let state = Arc::make_mut(&mut self.state);

@@ -16,6 +16,7 @@ pub mod home;
 pub mod journal;
 pub mod lines;
 pub mod projection;
+pub mod queued;
 pub mod recording;
 pub mod reserve;
 pub mod seal;

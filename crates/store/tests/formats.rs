@@ -47,10 +47,10 @@ fn the_journal_of_format_1_says_which_runs_there_are() {
     // Run 5 is purged, run 6 was in the trash and came back.
     assert_eq!(runs, [(1, "grid", 1), (2, "grid", 1), (3, "fails", 1), (4, "waits", 2), (6, "sh", 1)]);
     assert!(state.runs.values().all(|run| run.trashed.is_none() && Uid::parse(run.uid.as_str()).is_some()));
-    let first = &state.runs[&RunId(1)];
+    let first = state.runs.get(&RunId(1)).expect("a run");
     assert!(first.tags.contains("good"));
     assert_eq!(first.note.as_deref(), Some("the better one"));
-    let written = |run: u64| state.runs[&RunId(run)].params.get("lr").map(Value::to_string);
+    let written = |run: u64| state.runs.get(&RunId(run)).expect("a run").params.get("lr").map(Value::to_string);
     assert_eq!((written(1), written(2), written(3)), (Some("0.1".into()), Some("1e-2".into()), None));
     assert_eq!((state.last_run, state.last_sweep), (6, 5));
 }
@@ -77,7 +77,7 @@ fn the_journal_of_format_1_says_what_was_submitted_and_decided() {
 }
 
 fn end_of(state: &HomeState, run: u64) -> KnownEnd {
-    home().end_of(&state.runs[&RunId(run)]).expect("reads").expect("an end")
+    home().end_of(state.runs.get(&RunId(run)).expect("a run")).expect("reads").expect("an end")
 }
 
 #[test]
@@ -163,7 +163,7 @@ fn the_language_of_format_1_reads_as_it_was_written() {
     let home = sample("1-language");
     let Replayed { state, damage, .. } = home.read().expect("its journal reads");
     assert!(damage.is_empty(), "{damage:?}");
-    let run = |id: u64| &state.runs[&RunId(id)];
+    let run = |id: u64| state.runs.get(&RunId(id)).expect("a run");
     let sweep = |id: u64| &state.sweeps[&SweepId(id)];
     // A word without quotes keeps its form and its meaning.
     let bits = run(1).params.get("bits").expect("a parameter");

@@ -25,7 +25,7 @@ pub(crate) fn compare(session: &Session, words: &Compare) -> Result<ExitCode, Ho
     let views = snapshot.views(&session.context);
     let chosen = read::chosen(session, &snapshot, &views, &words.which, &words.reach)?;
     if let [only] = chosen[..] {
-        return Err(HomeError::Words(format!("'{}' is run {} alone; compare takes two runs or more", words.which.join(" "), only.run.id)));
+        return Err(HomeError::Words(format!("'{}' is run {} alone; compare takes two runs or more", words.which.join(" "), only.id)));
     }
     let comparison = compared(&session.context, &snapshot, &chosen)?;
     if words.json {

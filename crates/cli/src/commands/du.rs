@@ -96,7 +96,7 @@ fn runs(session: &Session, snapshot: &Snapshot, all: &[OfRun]) -> Table {
     let row = |of: &OfRun| {
         let view = snapshot.view_of(&session.context, of.run);
         let state = if of.trashed { "in the trash".to_string() } else { view.as_ref().map(|view| view.status()).unwrap_or_default() };
-        let experiment = view.map(|view| view.run.experiment.to_string()).unwrap_or_default();
+        let experiment = view.map(|view| view.run().experiment.to_string()).unwrap_or_default();
         let mut cells = vec![of.run.to_string(), experiment, state, words::bytes(of.sizes.total().disk)];
         cells.extend(kinds.iter().map(|kind| match of.sizes.of(*kind) {
             Size { files: 0, .. } => String::new(),
@@ -113,12 +113,12 @@ fn runs(session: &Session, snapshot: &Snapshot, all: &[OfRun]) -> Table {
 
 fn as_json(session: &Session, snapshot: &Snapshot, usage: &Usage) -> Value {
     let run = |of: &OfRun| {
-        let run = snapshot.state.runs.get(&of.run);
+        let run = snapshot.state.runs.known(&of.run);
         let sweep = run.and_then(|run| snapshot.sweep_of(run));
         let mut all = sized(of.sizes.total());
         all.insert("id".into(), json!(of.run));
         all.insert("project".into(), json!(sweep.map(|sweep| &sweep.project)));
-        all.insert("experiment".into(), json!(run.map(|run| &*run.experiment)));
+        all.insert("experiment".into(), json!(sweep.map(|sweep| &sweep.experiment)));
         all.insert("trashed".into(), json!(of.trashed));
         all.insert("kinds".into(), kinds(&of.sizes));
         Value::Object(all)

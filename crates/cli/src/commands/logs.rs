@@ -22,7 +22,7 @@ pub(crate) fn logs(session: &Session, words: &Logs) -> Result<ExitCode, HomeErro
     let snapshot = read::snapshot(session)?;
     let views = snapshot.views(&session.context);
     let view = read::one(session, &snapshot, &views, &words.run, &words.reach)?;
-    let run = view.run.id;
+    let run = view.id;
     let folder = session.context.home.run(run);
     let attempts = spool::attempts_of(&folder)?;
     if let Some(n) = words.attempt.filter(|n| !attempts.contains(&AttemptNo(*n))) {
@@ -44,7 +44,7 @@ pub(crate) fn logs(session: &Session, words: &Logs) -> Result<ExitCode, HomeErro
     printer.print_tail();
     if words.follow && view.state != State::Ended {
         if view.state == State::Queued {
-            output::notice(&format!("run {run} is queued: {}", view.reason.as_deref().unwrap_or("it waits for its turn")));
+            output::notice(&format!("run {run} is queued: {}", view.reason().unwrap_or("it waits for its turn")));
         }
         follow(session, &mut printer)?;
     }
@@ -52,7 +52,7 @@ pub(crate) fn logs(session: &Session, words: &Logs) -> Result<ExitCode, HomeErro
     printer.damaged.values().for_each(|found| damage += if view.state == State::Ended { found.of_ended() } else { *found });
     damage.notice("the output").iter().for_each(|notice| output::notice(notice));
     if !printer.any {
-        let status = page::with_reason(&view.status(), view.reason.as_deref());
+        let status = page::with_reason(&view.status(), view.reason());
         output::notice(&format!("run {run} has printed nothing{} ({status})", if words.stderr { " to standard error" } else { "" }));
     }
     Ok(ExitCode::SUCCESS)

@@ -7,13 +7,15 @@ use crate::commands::page::count;
 use crate::commands::read;
 use crate::output;
 use crate::session::Session;
-use neronet_home::listing::{self, Part, assignment, duration, varying};
+use neronet_home::listing::{self, Part, assignment, duration};
 use neronet_home::objective::{self, Telling, telling};
+use neronet_home::varying::{varying, varying_of};
 use neronet_home::view::{Snapshot, View};
 use neronet_home::{HomeError, json, select};
 use neronet_model::settings::Objective;
 use neronet_model::size::grouped;
-use neronet_model::{Outcome, Run, State, UnixMs};
+use neronet_model::runs::Known;
+use neronet_model::{Outcome, State, UnixMs};
 use neronet_query::sort_keys;
 use neronet_report::{Align, Cell, Column, Style, Table, words};
 use serde_json::Value;
@@ -90,13 +92,13 @@ impl<'a> Found<'a> {
         let project = read::project(session, &words.reach);
         if words.which.is_empty() && !words.trash && words.sort.is_none() && words.top.is_none() {
             // Of many runs only those are looked at that are shown.
-            let runs: Vec<&Run> =
-                snapshot.runs().filter(|run| project.as_ref().is_none_or(|project| snapshot.is_of(run, project))).collect();
+            let runs: Vec<Known<'_>> =
+                snapshot.runs().filter(|run| project.as_ref().is_none_or(|project| snapshot.is_of(*run, project))).collect();
             let until = runs.len().saturating_sub(words.offset);
             let newest = until.saturating_sub(limit.unwrap_or(usize::MAX));
             let views = snapshot.views_of(context, runs[newest..until].iter().copied());
             listing::check_fields(&views.iter().collect::<Vec<_>>(), &words.fields)?;
-            let varying = listing::varying_of(runs.iter().map(|run| &run.params));
+            let varying = varying_of(&runs);
             return Ok(Found { views, count: runs.len(), varying, sorted_by: None, project });
         }
         let all = if words.trash { listing::trashed(context, snapshot) } else { snapshot.views(context) };
@@ -194,7 +196,7 @@ fn best(first: &Telling, views: &[&View<'_>], varying: &[String]) -> Option<Stri
     let state = state_unless_finished(view);
     let with = assignment(view, varying);
     let with = if with.is_empty() { with } else { format!(", with {}", words::one_line(&with, LONG * 2)) };
-    let found = format!("best: run {}{state}, {metric} {}{with}", view.run.id, words::number(value));
+    let found = format!("best: run {}{state}, {metric} {}{with}", view.id, words::number(value));
     Some(match first.guessed {
         true => format!("{found} (guessed; set objective = \"{metric} {goal}\")"),
         false => found,
@@ -220,45 +222,45 @@ fn usual(session: &Session, views: &[&View<'_>], told: &[Telling], varying: &[St
             row.push(cell(view));
         }
     };
-    add(Column::right("id"), &|view| Cell::plain(view.run.id.to_string()));
+    add(Column::right("id"), &|view| Cell::plain(view.id.to_string()));
     if several(&|view| view.sweep.project.clone()) {
         add(Column::left("project"), &|view| Cell::plain(&view.sweep.project));
     }
-    if several(&|view| view.run.experiment.to_string()) {
-        add(Column::left("experiment"), &|view| Cell::plain(&*view.run.experiment));
+    if several(&|view| view.run().experiment.to_string()) {
+        add(Column::left("experiment"), &|view| Cell::plain(&*view.run().experiment));
     }
     add(Column::left("state").whole(), &state);
     let mut names = varying.to_vec();
     // What the list is sorted by is shown, even where the runs have it in common.
-    for name in sorted_by.iter().filter(|name| views.iter().any(|view| view.params.get(name).is_some())) {
+    for name in sorted_by.iter().filter(|name| views.iter().any(|view| view.params().get(name).is_some())) {
         if names.iter().all(|known| known != name) {
             names.push((*name).to_string());
         }
     }
     for name in names {
-        let align = align(views.iter().filter_map(|view| Some(view.params.get(&name)?.number().is_some())));
+        let align = align(views.iter().filter_map(|view| Some(view.params().get(&name)?.number().is_some())));
         let spare = if sorted_by.contains(&name.as_str()) { SPARE[2] } else { SPARE[1] };
         add(Column::aligned(&name, align).spare(spare), &|view| {
-            Cell::plain(view.params.get(&name).map(|value| words::one_line(&value.to_string(), LONG)).unwrap_or_default())
+            Cell::plain(view.params().get(&name).map(|value| words::one_line(&value.to_string(), LONG)).unwrap_or_default())
         });
     }
     for (at, telling) in told.iter().enumerate() {
-        let best = telling.best(views).map(|(view, _)| view.run.id);
+        let best = telling.best(views).map(|(view, _)| view.id);
         let spare = if at == 0 { SPARE[2] } else { SPARE[0] };
-        add(Column::right(telling.title()).spare(spare), &|view| metric(telling.value(view), best == Some(view.run.id)));
+        add(Column::right(telling.title()).spare(spare), &|view| metric(telling.value(view), best == Some(view.id)));
     }
     add(Column::right("took"), &|view| Cell::plain(duration(view, session.now()).map(words::duration).unwrap_or_default()));
     if trash {
         add(Column::left("removed").whole(), &|view| {
-            Cell::plain(view.run.trashed.map(|at| words::age(at, session.now())).unwrap_or_default())
+            Cell::plain(view.run().trashed.map(|at| words::age(at, session.now())).unwrap_or_default())
         });
     } else {
-        add(Column::left("age").whole(), &|view| Cell::plain(age(view.run.created, session)));
+        add(Column::left("age").whole(), &|view| Cell::plain(age(view.run().created, session)));
     }
-    if views.iter().any(|view| view.outcome != Some(Outcome::Finished) && view.reason.is_some()) {
-        add(Column::left("why"), &|view| Cell::plain(words::one_line(view.reason.as_deref().unwrap_or_default(), LONG * 2)));
+    if views.iter().any(|view| view.outcome != Some(Outcome::Finished) && view.reason().is_some()) {
+        add(Column::left("why"), &|view| Cell::plain(words::one_line(view.reason().unwrap_or_default(), LONG * 2)));
     }
-    if views.iter().any(|view| !view.run.tags.is_empty()) {
+    if views.iter().any(|view| !view.run().tags.is_empty()) {
         add(Column::left("tags"), &|view| Cell::plain(tags(view)));
     }
     table
@@ -270,7 +272,7 @@ fn age(at: UnixMs, session: &Session) -> String {
 }
 
 fn tags(view: &View<'_>) -> String {
-    view.run.tags.iter().map(|tag| format!("@{tag}")).collect::<Vec<_>>().join(" ")
+    view.run().tags.iter().map(|tag| format!("@{tag}")).collect::<Vec<_>>().join(" ")
 }
 
 pub(crate) fn state(view: &View<'_>) -> Cell {
@@ -317,26 +319,26 @@ fn chosen_fields(session: &Session, views: &[&View<'_>], fields: &[String]) -> T
 fn field(session: &Session, views: &[&View<'_>], view: &View<'_>, name: &str) -> (String, bool) {
     let time = |at: Option<UnixMs>| (at.map(words::local_time).unwrap_or_default(), false);
     let text = |text: String| (text, false);
-    if let Some(value) = view.params.get(name) {
+    if let Some(value) = view.params().get(name) {
         return (value.to_string(), value.number().is_some());
     }
     match name {
-        "id" => (view.run.id.to_string(), true),
-        "uid" => text(view.run.uid.to_string()),
+        "id" => (view.id.to_string(), true),
+        "uid" => text(view.run().uid.to_string()),
         "project" => text(view.sweep.project.clone()),
-        "experiment" => text(view.run.experiment.to_string()),
-        "sweep" => (view.run.sweep.to_string(), true),
+        "experiment" => text(view.run().experiment.to_string()),
+        "sweep" => (view.run().sweep.to_string(), true),
         "after" => (view.after.map(|run| run.to_string()).unwrap_or_default(), true),
         "state" => text(view.status()),
         "outcome" => text(view.outcome.map(|outcome| outcome.to_string()).unwrap_or_default()),
-        "reason" => text(view.reason.clone().unwrap_or_default()),
-        "params" => text(assignment(view, &view.params.iter().map(|(name, _)| name.to_string()).collect::<Vec<_>>())),
+        "reason" => text(view.reason().unwrap_or_default().to_string()),
+        "params" => text(assignment(view, &view.params().iter().map(|(name, _)| name.to_string()).collect::<Vec<_>>())),
         "tags" => text(tags(view)),
         "target" => text("local".into()),
-        "created" => time(Some(view.run.created)),
+        "created" => time(Some(view.run().created)),
         "started" => time(view.started),
         "ended" => time(view.ended),
-        "attempts" => (view.run.attempts.to_string(), true),
+        "attempts" => (view.run().attempts.to_string(), true),
         "duration" => (duration(view, session.now()).map(words::duration).unwrap_or_default(), true),
         "metrics" => {
             let pairs = view.metrics().iter().map(|(name, extent)| format!("{name}={}", words::number(extent.last)));

@@ -40,8 +40,8 @@ fn list(session: &Session, view: &View<'_>, as_json: bool) {
 
 fn points(session: &Session, view: &View<'_>, name: &str, words: &Metrics) -> Result<(), HomeError> {
     let context = &session.context;
-    let (mut all, damage) = series::with_damage(&context.home.run(view.run.id), context.stored_series(view.run).as_deref(), Some(name))?;
-    damage.notice(&format!("the metrics of run {}", view.run.id)).iter().for_each(|notice| output::notice(notice));
+    let (mut all, damage) = series::with_damage(&context.home.run(view.id), context.stored_series(view.run()).as_deref(), Some(name))?;
+    damage.notice(&format!("the metrics of run {}", view.id)).iter().for_each(|notice| output::notice(notice));
     let Some(series) = all.remove(name) else { return Err(unknown(&[view], name)) };
     let mut points: Vec<(&Point, bool)> = series.points.iter().map(|point| (point, false)).collect();
     if words.superseded {
@@ -57,7 +57,7 @@ fn points(session: &Session, view: &View<'_>, name: &str, words: &Metrics) -> Re
         return Ok(());
     }
     if points.is_empty() {
-        output::notice(&format!("run {} has told no {name} since it began anew; --superseded shows the points before", view.run.id));
+        output::notice(&format!("run {} has told no {name} since it began anew; --superseded shows the points before", view.id));
     }
     let zone = TimeZone::system();
     let kind = |by: By| points.iter().all(|(point, _)| point.by == by);
@@ -84,7 +84,7 @@ fn points(session: &Session, view: &View<'_>, name: &str, words: &Metrics) -> Re
 /// Stretches of neighbouring points, as charts draw them.
 fn buckets(session: &Session, view: &View<'_>, name: &str, most: u32, as_json: bool) -> Result<(), HomeError> {
     let context = &session.context;
-    let drawn = series::draw(&context.home.run(view.run.id), context.stored_series(view.run).as_deref(), name, Window::ALL, most as usize)?;
+    let drawn = series::draw(&context.home.run(view.id), context.stored_series(view.run()).as_deref(), name, Window::ALL, most as usize)?;
     let Some(drawn) = drawn else { return Err(unknown(&[view], name)) };
     if as_json {
         let lines: Vec<String> = drawn.iter().map(|bucket| json::bucket(bucket).to_string()).collect();
@@ -117,7 +117,7 @@ fn shortest(value: f64) -> String {
 fn none(view: &View<'_>) -> String {
     format!(
         "run {0} has no metrics{1}; `neronet logs {0} | neronet check --learn -` shows what can be read from its output",
-        view.run.id,
+        view.id,
         if view.outcome.is_none() { " yet" } else { "" }
     )
 }
@@ -128,7 +128,7 @@ pub(crate) fn unknown(views: &[&View<'_>], name: &str) -> HomeError {
     names.sort_unstable();
     names.dedup();
     let (who, has) = match views {
-        [view] => (format!("run {}", view.run.id), "has"),
+        [view] => (format!("run {}", view.id), "has"),
         _ => ("these runs".to_string(), "have"),
     };
     match (names.is_empty(), views) {

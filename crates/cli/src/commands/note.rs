@@ -11,8 +11,8 @@ pub(crate) fn note(session: &Session, words: &Note) -> Result<ExitCode, HomeErro
     let snapshot = read::snapshot(session)?;
     let views = snapshot.views(&session.context);
     let view = read::one(session, &snapshot, &views, &words.run, &words.reach)?;
-    let id = view.run.id;
-    match (&words.text, &view.run.note) {
+    let id = view.id;
+    match (&words.text, &view.run().note) {
         (Some(text), _) => {
             let text = text.trim();
             let note = (!text.is_empty()).then(|| text.to_string());

@@ -8,7 +8,7 @@ use crate::commands::{read, stream};
 use crate::output;
 use crate::session::Session;
 use neronet_home::HomeError;
-use neronet_home::listing::varying;
+use neronet_home::varying::varying;
 use neronet_home::objective::telling;
 use neronet_home::view::View;
 use neronet_model::RunId;
@@ -59,7 +59,7 @@ fn metrics(views: &[&View<'_>], asked: &[String]) -> Result<Vec<String>, HomeErr
         output::notice(&format!(
             "drawing {} (guessed; -m NAME draws another, `neronet metrics {}` lists them)",
             stream::safe(&first.metric, false),
-            views[0].run.id
+            views[0].id
         ));
     }
     Ok(vec![first.metric.clone()])
@@ -78,10 +78,10 @@ fn chart(session: &Session, views: &[&View<'_>], metrics: &[String], words: &Plo
             let every = words.superseded || words.smooth.is_some_and(|weight| weight > 0.0);
             let found = curve(session, view, metric, &words.x, every)?;
             if found.points.is_empty() {
-                output::notice(&format!("run {} {}", view.run.id, missing(view, metric, &words.x)));
+                output::notice(&format!("run {} {}", view.id, missing(view, metric, &words.x)));
                 continue;
             }
-            curves.push((view.run.id, label, found));
+            curves.push((view.id, label, found));
         }
     }
     let Drawn { series: mut drawn, by_epoch, misplaced } = on_one_axis(curves);
@@ -133,8 +133,8 @@ pub(crate) fn curve(session: &Session, view: &View<'_>, metric: &str, x: &str, e
         return Ok(seen);
     }
     let context = &session.context;
-    let (mut all, damage) = series::with_damage(&context.home.run(view.run.id), context.stored_series(view.run).as_deref(), Some(metric))?;
-    damage.notice(&format!("the metrics of run {}", view.run.id)).iter().for_each(|notice| output::notice(notice));
+    let (mut all, damage) = series::with_damage(&context.home.run(view.id), context.stored_series(view.run()).as_deref(), Some(metric))?;
+    damage.notice(&format!("the metrics of run {}", view.id)).iter().for_each(|notice| output::notice(notice));
     let found = all.remove(metric).unwrap_or_default();
     let began = view.started.map_or(0, |at| at.0);
     let place = |point: &Point| match x {
@@ -163,7 +163,7 @@ fn seen(session: &Session, view: &View<'_>, metric: &str, x: &str) -> Result<Opt
         _ => return Ok(None),
     };
     let context = &session.context;
-    let drawn = series::draw(&context.home.run(view.run.id), context.stored_series(view.run).as_deref(), metric, window, BUCKETS)?;
+    let drawn = series::draw(&context.home.run(view.id), context.stored_series(view.run()).as_deref(), metric, window, BUCKETS)?;
     let Some(buckets) = drawn.filter(|buckets| buckets.iter().all(|bucket| bucket.others == 0)) else { return Ok(None) };
     let began = view.started.map_or(0, |at| at.0);
     let points = buckets.iter().flat_map(|bucket| {

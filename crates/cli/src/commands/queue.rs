@@ -6,7 +6,8 @@ use crate::commands::page::{LONGEST, count};
 use crate::commands::read;
 use crate::output;
 use crate::session::Session;
-use neronet_home::listing::{assignment, duration, varying};
+use neronet_home::listing::{assignment, duration};
+use neronet_home::varying::varying;
 use neronet_home::queue::{self, Standing};
 use neronet_home::select::spans;
 use neronet_home::view::{Snapshot, View};
@@ -65,9 +66,9 @@ fn table(session: &Session, running: &[View<'_>], queued: &[(View<'_>, Option<Un
     };
     let mut row = |view: &View<'_>, state: Cell, starts: String| {
         let with = words::one_line(&assignment(view, &varying), LONG);
-        let why = words::one_line(view.reason.as_deref().unwrap_or_default(), LONGEST);
+        let why = words::one_line(view.reason().unwrap_or_default(), LONGEST);
         let plain = |text: String| Cell::plain(text);
-        let (id, experiment) = (view.run.id.to_string(), view.run.experiment.to_string());
+        let (id, experiment) = (view.id.to_string(), view.run().experiment.to_string());
         table.rows.push(vec![plain(id), plain(experiment), plain(with), state, plain(starts), plain(why)]);
     };
     for view in running {
@@ -137,7 +138,7 @@ fn steer(
     let views = snapshot.views(&session.context);
     let chosen = read::chosen(session, &snapshot, &views, &words.which, &words.reach)?;
     act(&chosen)?;
-    let runs: Vec<RunId> = chosen.iter().map(|view| view.run.id).collect();
+    let runs: Vec<RunId> = chosen.iter().map(|view| view.id).collect();
     output::print_line(&format!("{} {} {done}", if runs.len() == 1 { "run" } else { "runs" }, spans(&runs)));
     Ok(ExitCode::SUCCESS)
 }

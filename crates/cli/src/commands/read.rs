@@ -45,7 +45,7 @@ pub(crate) fn ids(session: &Session, snapshot: &Snapshot, words: &[String], reac
         return Ok(None);
     }
     let views = snapshot.views(&session.context);
-    Ok(Some(chosen(session, snapshot, &views, words, reach)?.iter().map(|view| view.run.id).collect()))
+    Ok(Some(chosen(session, snapshot, &views, words, reach)?.iter().map(|view| view.id).collect()))
 }
 
 /// The one run that the word names.

@@ -9,7 +9,8 @@ use crate::commands::read;
 use crate::commands::show::label;
 use crate::session::Session;
 use neronet_home::compare::{Comparison, Row, compare};
-use neronet_home::listing::{assignment, duration, varying};
+use neronet_home::listing::{assignment, duration};
+use neronet_home::varying::varying;
 use neronet_home::objective::{Telling, telling};
 use neronet_home::view::View;
 use neronet_home::{HomeError, devices};
@@ -39,7 +40,7 @@ pub(crate) fn report(session: &Session, words: &Words) -> Result<ExitCode, HomeE
     sections.push(differences(&comparison));
     sections.extend(facts(session, &chosen));
     sections.retain(|section| !section.parts.is_empty());
-    let experiments: BTreeSet<&str> = chosen.iter().map(|view| &*view.run.experiment).collect();
+    let experiments: BTreeSet<&str> = chosen.iter().map(|view| &*view.run().experiment).collect();
     let projects: BTreeSet<&str> = chosen.iter().map(|view| view.sweep.project.as_str()).collect();
     let names = |set: BTreeSet<&str>| set.into_iter().collect::<Vec<_>>().join(", ");
     let report = Report {
@@ -53,8 +54,8 @@ pub(crate) fn report(session: &Session, words: &Words) -> Result<ExitCode, HomeE
 
 fn runs(session: &Session, views: &[&View<'_>], told: &[Telling]) -> Section {
     let names = varying(views);
-    let several = views.iter().map(|view| &view.run.experiment).collect::<BTreeSet<_>>().len() > 1;
-    let why = views.iter().any(|view| view.reason.is_some());
+    let several = views.iter().map(|view| &view.run().experiment).collect::<BTreeSet<_>>().len() > 1;
+    let why = views.iter().any(|view| view.reason().is_some());
     let mut columns = vec![Column::right("run")];
     columns.extend(several.then(|| Column::left("experiment")));
     columns.push(Column::left("state"));
@@ -63,10 +64,10 @@ fn runs(session: &Session, views: &[&View<'_>], told: &[Telling]) -> Section {
     columns.push(Column::right("took"));
     columns.extend(why.then(|| Column::left("why")));
     let rows = views.iter().enumerate().map(|(at, view)| {
-        let mut row = vec![Cell::plain(view.run.id.to_string())];
-        row.extend(several.then(|| Cell::plain(&*view.run.experiment)));
+        let mut row = vec![Cell::plain(view.id.to_string())];
+        row.extend(several.then(|| Cell::plain(&*view.run().experiment)));
         row.push(state(view));
-        row.extend(names.iter().map(|name| Cell::plain(view.params.get(name).map(ToString::to_string).unwrap_or_default())));
+        row.extend(names.iter().map(|name| Cell::plain(view.params().get(name).map(ToString::to_string).unwrap_or_default())));
         row.extend(told.iter().enumerate().map(|(nth, telling)| {
             let value = telling.value(view);
             let style = match value {
@@ -77,7 +78,7 @@ fn runs(session: &Session, views: &[&View<'_>], told: &[Telling]) -> Section {
             Cell::styled(value.map(words::number).unwrap_or_default(), style)
         }));
         row.push(Cell::plain(duration(view, session.now()).map(words::duration).unwrap_or_default()));
-        row.extend(why.then(|| Cell::plain(view.reason.clone().unwrap_or_default())));
+        row.extend(why.then(|| Cell::plain(view.reason().unwrap_or_default())));
         row
     });
     let table = Table { columns, rows: rows.collect() };
@@ -93,7 +94,7 @@ fn runs(session: &Session, views: &[&View<'_>], told: &[Telling]) -> Section {
             false => first.title(),
         };
         let state = state_unless_finished(view);
-        Part::Text(format!("Best: run {}{state}{with} with {} {}. Sorted by {how}.", view.run.id, first.metric, words::number(value)))
+        Part::Text(format!("Best: run {}{state}{with} with {} {}. Sorted by {how}.", view.id, first.metric, words::number(value)))
     });
     Section { heading: "Runs".into(), parts: text.into_iter().chain([Part::Table(table)]).collect() }
 }
@@ -104,10 +105,10 @@ fn curves(session: &Session, views: &[&View<'_>], told: &[Telling]) -> Result<Se
     for telling in told {
         let mut curves = Vec::new();
         for view in views {
-            let found = curve(session, view, &telling.metric, "step", view.run.attempts > 1)?;
+            let found = curve(session, view, &telling.metric, "step", view.run().attempts > 1)?;
             // What was said once, at the end, is in the table.
             if found.points.len() > 1 {
-                curves.push((view.run.id, label(view, &names), found));
+                curves.push((view.id, label(view, &names), found));
             }
         }
         if !curves.is_empty() {
@@ -190,20 +191,20 @@ fn facts(session: &Session, views: &[&View<'_>]) -> Vec<Section> {
 fn one(session: &Session, view: &View<'_>) -> Section {
     let git = view.sweep.code.git.as_ref();
     let devices = devices::of(&session.context, view);
-    let mut facts: Vec<(String, String)> = view.params.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
+    let mut facts: Vec<(String, String)> = view.params().iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
     let mut add = |name: &str, value: String| facts.extend((!value.is_empty()).then(|| (name.to_string(), value)));
-    add("state", with_reason(&view.status(), view.reason.as_deref()));
+    add("state", with_reason(&view.status(), view.reason()));
     add("started", view.started.map(words::local_time).unwrap_or_default());
     add("took", duration(view, session.now()).map(words::duration).unwrap_or_default());
-    add("attempts", view.run.attempts.to_string());
+    add("attempts", view.run().attempts.to_string());
     add("host", view.sweep.host.clone());
     add("device", devices.unwrap_or_default());
     add("commit", git.map(|git| neronet_home::compare::commit(&git.commit, git.dirty)).unwrap_or_default());
-    add("tags", view.run.tags.iter().cloned().collect::<Vec<_>>().join(", "));
-    add("note", view.run.note.clone().unwrap_or_default());
+    add("tags", view.run().tags.iter().cloned().collect::<Vec<_>>().join(", "));
+    add("note", view.run().note.clone().unwrap_or_default());
     for (name, extent) in view.metrics().iter().filter(|(name, _)| !name.starts_with("sys/")).take(50) {
         let [last, min, max] = [extent.last, extent.min, extent.max].map(words::number);
         add(name, if extent.points > 1 { format!("{last} ({min} to {max})") } else { last });
     }
-    Section { heading: format!("Run {}", view.run.id), parts: vec![Part::Facts(facts)] }
+    Section { heading: format!("Run {}", view.id), parts: vec![Part::Facts(facts)] }
 }

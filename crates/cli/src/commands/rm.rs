@@ -42,7 +42,7 @@ fn purge(session: &Session, snapshot: &Snapshot, words: &Rm) -> Result<ExitCode,
         Err(e) => {
             let there = select::select(&kept, &words.which, project.as_deref(), session.now())
                 .ok()
-                .and_then(|there| there.first().map(|view| view.run.id));
+                .and_then(|there| there.first().map(|view| view.id));
             return Err(there.map_or(e, |id| HomeError::Words(format!("run {id} is not in the trash: `neronet rm {id}` first"))));
         }
     };
@@ -86,11 +86,11 @@ fn warn_of_dependants(session: &Session, snapshot: &Snapshot, ids: &[RunId]) {
 }
 
 fn ids(views: &[&View<'_>]) -> Vec<RunId> {
-    views.iter().map(|view| view.run.id).collect()
+    views.iter().map(|view| view.id).collect()
 }
 
 fn size(session: &Session, views: &[&View<'_>]) -> u64 {
-    views.iter().map(|view| steer::disk_use(&session.context.home.run(view.run.id))).sum()
+    views.iter().map(|view| steer::disk_use(&session.context.home.run(view.id))).sum()
 }
 
 /// A size, behind the projects where there are several: what goes should be no surprise.

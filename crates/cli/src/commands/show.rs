@@ -39,7 +39,7 @@ pub(crate) fn show(session: &Session, words: &Show) -> Result<ExitCode, HomeErro
     }
     let attempts = json::examined(&session.context, view);
     let world = world(&session.context, view);
-    let frozen = Frozen::of(&session.context, view.run.id);
+    let frozen = Frozen::of(&session.context, view.id);
     let mut page = Page::new(session);
     what(session, &mut page, view);
     state_of(session, &mut page, view, &attempts);
@@ -64,27 +64,27 @@ fn when(session: &Session, at: Option<UnixMs>) -> String {
 }
 
 fn what(session: &Session, page: &mut Page<'_>, view: &View<'_>) {
-    page.heading(&format!("Run {}", view.run.id));
+    page.heading(&format!("Run {}", view.id));
     page.facts(&[
         ("project", view.sweep.project.clone()),
-        ("experiment", view.run.experiment.to_string()),
-        ("sweep", format!("{} (`neronet ls sweep:{}`)", view.run.sweep, view.run.sweep)),
+        ("experiment", view.run().experiment.to_string()),
+        ("sweep", format!("{} (`neronet ls sweep:{}`)", view.run().sweep, view.run().sweep)),
         ("goes on from", after(view)),
         ("asked for", wishes(&view.sweep.wishes, view.sweep.wishes.not_before.map(words::local_time))),
         ("imported", imported(session, view)),
-        ("submitted", when(session, Some(view.run.created))),
+        ("submitted", when(session, Some(view.run().created))),
         ("by", by(view)),
-        ("tags", view.run.tags.iter().map(|tag| format!("@{tag}")).collect::<Vec<_>>().join(" ")),
+        ("tags", view.run().tags.iter().map(|tag| format!("@{tag}")).collect::<Vec<_>>().join(" ")),
         // One of several lines stands below, as it was written.
-        ("note", view.run.note.clone().filter(|note| !note.contains('\n')).unwrap_or_default()),
+        ("note", view.run().note.clone().filter(|note| !note.contains('\n')).unwrap_or_default()),
         (
             "trash",
-            view.run.trashed.map(|at| format!("since {}; `neronet restore {}`", words::local_time(at), view.run.id)).unwrap_or_default(),
+            view.run().trashed.map(|at| format!("since {}; `neronet restore {}`", words::local_time(at), view.id)).unwrap_or_default(),
         ),
-        ("uid", view.run.uid.to_string()),
-        ("folder", session.context.home.run(view.run.id).display().to_string()),
+        ("uid", view.run().uid.to_string()),
+        ("folder", session.context.home.run(view.id).display().to_string()),
     ]);
-    if let Some(note) = view.run.note.as_ref().filter(|note| note.contains('\n')) {
+    if let Some(note) = view.run().note.as_ref().filter(|note| note.contains('\n')) {
         page.heading("Note");
         page.block(note);
     }
@@ -120,7 +120,7 @@ fn after(view: &View<'_>) -> String {
 
 fn state_of(session: &Session, page: &mut Page<'_>, view: &View<'_>, attempts: &[Attempt]) {
     page.heading("State");
-    page.line(&with_reason(&view.status(), view.reason.as_deref()), state_style(view));
+    page.line(&with_reason(&view.status(), view.reason()), state_style(view));
     page.facts(&[
         ("started", when(session, view.started)),
         ("ended", when(session, view.ended)),
@@ -134,7 +134,7 @@ fn state_of(session: &Session, page: &mut Page<'_>, view: &View<'_>, attempts: &
     let step = attempts.last().and_then(Attempt::first_step_left);
     let commands = hints(session, view, step.is_some())
         .into_iter()
-        .map(|(command, does)| (format!("neronet {command} {}", view.run.id), does.to_string()));
+        .map(|(command, does)| (format!("neronet {command} {}", view.id), does.to_string()));
     let commands: Vec<(String, String)> = commands.collect();
     page.facts(&commands.iter().map(|(command, does)| (command.as_str(), does.clone())).collect::<Vec<_>>());
 }
@@ -165,13 +165,13 @@ fn can_resume(session: &Session, view: &View<'_>, resume: &Resume) -> bool {
 }
 
 fn params(page: &mut Page<'_>, view: &View<'_>) {
-    if view.params.is_empty() {
+    if view.params().is_empty() {
         return;
     }
     page.heading("Parameters");
     let varies = |name: &str| view.sweep.varying.iter().any(|varying| varying == name);
     let facts: Vec<(&str, String)> =
-        view.params.iter().map(|(name, value)| (name, format!("{value}{}", if varies(name) { "  (varies)" } else { "" }))).collect();
+        view.params().iter().map(|(name, value)| (name, format!("{value}{}", if varies(name) { "  (varies)" } else { "" }))).collect();
     page.facts(&facts);
 }
 
@@ -295,7 +295,7 @@ fn attempts_of(session: &Session, page: &mut Page<'_>, view: &View<'_>, attempts
     if attempts.is_empty() {
         page.line("none has begun", Style::Plain);
     }
-    let launch = |n: AttemptNo| spool::launch(&session.context.home.attempt(view.run.id, n)).ok().flatten();
+    let launch = |n: AttemptNo| spool::launch(&session.context.home.attempt(view.id, n)).ok().flatten();
     let mut before = launch(AttemptNo(1)).map(|launch| launch.shown);
     for attempt in attempts.iter().filter(|attempt| attempt.n.0 > 1) {
         let Some(launch) = launch(attempt.n) else { continue };
@@ -447,5 +447,5 @@ fn notices(page: &mut Page<'_>, attempts: &[Attempt]) {
 /// For whoever shows several runs: what each is called.
 pub(crate) fn label(view: &View<'_>, names: &[String]) -> String {
     let assignment = assignment(view, names);
-    if assignment.is_empty() { format!("run {}", view.run.id) } else { format!("run {} {assignment}", view.run.id) }
+    if assignment.is_empty() { format!("run {}", view.id) } else { format!("run {} {assignment}", view.id) }
 }

@@ -15,9 +15,9 @@ pub(crate) fn ask(session: &Session, words: &Which, how: How) -> Result<ExitCode
     let views = snapshot.views(&session.context);
     let chosen = read::chosen(session, &snapshot, &views, &words.which, &words.reach)?;
     let not_asked = steer::ask(&session.context, &chosen, how)?;
-    for view in chosen.iter().filter(|view| not_asked.iter().all(|(id, _)| *id != view.run.id)) {
+    for view in chosen.iter().filter(|view| not_asked.iter().all(|(id, _)| *id != view.id)) {
         let done = if how == How::Kill { "killed" } else { "asked to stop" };
-        output::print_line(&format!("run {} {done}", view.run.id));
+        output::print_line(&format!("run {} {done}", view.id));
     }
     for (id, why) in &not_asked {
         output::notice(&format!("run {id} not asked: {why}"));

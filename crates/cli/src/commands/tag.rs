@@ -13,11 +13,11 @@ pub(crate) fn tag(session: &Session, words: &Tag) -> Result<ExitCode, HomeError>
     let snapshot = read::snapshot(session)?;
     let views = snapshot.views(&session.context);
     let chosen = read::chosen(session, &snapshot, &views, std::slice::from_ref(&words.which), &words.reach)?;
-    let runs: Vec<RunId> = chosen.iter().map(|view| view.run.id).collect();
+    let runs: Vec<RunId> = chosen.iter().map(|view| view.id).collect();
     // `@keep` selects, so people write it here too.
     let mut tags: Vec<String> = words.tags.iter().map(|tag| tag.strip_prefix('@').unwrap_or(tag).to_string()).collect();
     if words.remove {
-        let worn = |tag: &String| chosen.iter().any(|view| view.run.tags.contains(tag));
+        let worn = |tag: &String| chosen.iter().any(|view| view.run().tags.contains(tag));
         if let Some(tag) = tags.iter().find(|tag| !worn(tag)) {
             output::notice(&format!("none of these runs is tagged @{tag}"));
         }

@@ -196,7 +196,7 @@ fn with_one<T>(
     let context = &served.context;
     let (snapshot, _) = Snapshot::current(context)?;
     // Most ask for a run by its number: the others need not be looked at.
-    if let Some(view) = run.parse().ok().and_then(|id| snapshot.view_of(context, id)).filter(|view| view.run.trashed.is_none()) {
+    if let Some(view) = run.parse().ok().and_then(|id| snapshot.view_of(context, id)).filter(|view| view.run().trashed.is_none()) {
         return then(&view);
     }
     let views = snapshot.views(context);
@@ -256,8 +256,8 @@ impl Gives for Points {
 
 pub(crate) fn points(served: &Served, words: Metric) -> Result<Points, Refusal> {
     with_one(served, &words.run, words.project.as_deref(), |view| {
-        let stored = served.context.stored_series(view.run);
-        let found = series::of_run(&served.context.home.run(view.run.id), stored.as_deref(), Some(&words.name)).map_err(HomeError::from)?;
+        let stored = served.context.stored_series(view.run());
+        let found = series::of_run(&served.context.home.run(view.id), stored.as_deref(), Some(&words.name)).map_err(HomeError::from)?;
         let Some(series) = found.get(&words.name) else { return Err(no_metric(view, &words.name)) };
         let point = |point: &Point| json!([number::json(point.step), point.at.seconds(), number::json(point.value)]);
         Ok(Points::of(series.points.iter().map(point)))
@@ -266,8 +266,8 @@ pub(crate) fn points(served: &Served, words: Metric) -> Result<Points, Refusal> 
 
 fn no_metric(view: &View<'_>, name: &str) -> Refusal {
     let guess = nearest::did_you_mean(name, view.metrics().keys().map(String::as_str));
-    let error = format!("run {} has no metric '{}'{guess}", view.run.id, name.escape_debug());
-    Refusal::new(404, error, format!("GET /v1/runs/{}/metrics names those that it has", view.run.id))
+    let error = format!("run {} has no metric '{}'{guess}", view.id, name.escape_debug());
+    Refusal::new(404, error, format!("GET /v1/runs/{}/metrics names those that it has", view.id))
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -333,8 +333,8 @@ pub(crate) fn curve(served: &Served, words: CurveOf) -> Result<Curve, Refusal> {
             Axis::Time => Window::Time((from * 1000.0) as u64, (to * 1000.0) as u64),
         };
         let most = words.buckets.unwrap_or(BUCKETS).clamp(1, MOST_BUCKETS) as usize;
-        let stored = served.context.stored_series(view.run);
-        let drawn = series::draw(&served.context.home.run(view.run.id), stored.as_deref(), &words.name, window, most);
+        let stored = served.context.stored_series(view.run());
+        let drawn = series::draw(&served.context.home.run(view.id), stored.as_deref(), &words.name, window, most);
         match drawn.map_err(HomeError::from)? {
             Some(buckets) => Ok(Curve(Points::of(buckets.iter().map(json::bucket)))),
             None => Err(no_metric(view, &words.name)),
@@ -384,15 +384,15 @@ impl Gives for Text {
 pub(crate) fn logs(served: &Served, words: Logs) -> Result<Text, Refusal> {
     with_one(served, &words.run, words.project.as_deref(), |view| {
         let home = &served.context.home;
-        let attempts = spool::attempts_of(&home.run(view.run.id)).map_err(HomeError::from)?;
+        let attempts = spool::attempts_of(&home.run(view.id)).map_err(HomeError::from)?;
         let wanted = |n: u64| words.attempt.is_none_or(|only| only == n);
         if let Some(n) = words.attempt.filter(|n| attempts.iter().all(|known| known.0 != *n)) {
-            return Err(Refusal::new(404, format!("run {} has no attempt {n}", view.run.id), format!("it has {} of them", attempts.len())));
+            return Err(Refusal::new(404, format!("run {} has no attempt {n}", view.id), format!("it has {} of them", attempts.len())));
         }
         let most = words.tail.unwrap_or(LINES).min(MOST_LINES);
         let mut tail = Tail { most, lines: VecDeque::new(), bytes: 0 };
         for n in attempts.into_iter().filter(|n| wanted(n.0)) {
-            for path in spool::segments(&home.attempt(view.run.id, n), "output").map_err(HomeError::from)? {
+            for path in spool::segments(&home.attempt(view.id, n), "output").map_err(HomeError::from)? {
                 let take = |line: &[u8]| {
                     if let Ok(chunk) = serde_json::from_slice::<Chunk>(line)
                         && (!words.stderr || chunk.src == "e")

@@ -65,7 +65,7 @@ pub(crate) fn with<T>(
 }
 
 pub(crate) fn ids(views: &[&View<'_>]) -> Vec<RunId> {
-    views.iter().map(|view| view.run.id).collect()
+    views.iter().map(|view| view.id).collect()
 }
 
 fn ask(context: &Context, words: &Which, how: How) -> Result<Done, Refusal> {
@@ -138,10 +138,10 @@ pub(crate) struct Note {
 pub(crate) fn note(context: &Context, words: Note) -> Result<Done, Refusal> {
     with(context, &[words.run], words.project.as_deref(), |views| {
         let [view] = views else {
-            return Err(HomeError::Words(format!("this names {} runs; give one, such as {}", views.len(), views[0].run.id)));
+            return Err(HomeError::Words(format!("this names {} runs; give one, such as {}", views.len(), views[0].id)));
         };
         let text = words.note.trim();
-        steer::note(context, view.run.id, (!text.is_empty()).then(|| text.to_string()))?;
+        steer::note(context, view.id, (!text.is_empty()).then(|| text.to_string()))?;
         Ok(Done::to(ids(views)))
     })
 }

@@ -119,8 +119,8 @@ fn masked_event(mut stamped: Stamped, changed: &[Segment], output: bool) -> Stam
 /// `run.json` and `params.json`.
 pub(super) fn frozen(context: &Context, view: &View<'_>, known: &[String]) -> Result<Vec<(String, Vec<u8>)>, HomeError> {
     let mut files = Vec::new();
-    let folder = context.home.run(view.run.id);
-    if let Some(mut frozen) = crate::begin::Frozen::of(context, view.run.id) {
+    let folder = context.home.run(view.id);
+    if let Some(mut frozen) = crate::begin::Frozen::of(context, view.id) {
         frozen.params = masked::params(&frozen.params, &view.sweep.varying, || known.to_vec()).into_owned();
         frozen.command = mask_text(&frozen.command, known);
         let params = files::json_bytes(&folder, &frozen.params)?;

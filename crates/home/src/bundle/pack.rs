@@ -66,7 +66,7 @@ pub fn pack(
     tick: &mut dyn FnMut(u64, u64),
 ) -> Result<Packed, HomeError> {
     if let Some(view) = views.iter().find(|view| view.state != State::Ended) {
-        return Err(HomeError::Failed(format!("run {} is {}: only runs that have ended go into a bundle", view.run.id, view.status())));
+        return Err(HomeError::Failed(format!("run {} is {}: only runs that have ended go into a bundle", view.id, view.status())));
     }
     let mut packing = Packing { context, wanted, files: Vec::new(), contents: Vec::new(), packed: Packed::default() };
     let mut sweeps: BTreeMap<SweepId, Packet> = BTreeMap::new();
@@ -82,15 +82,15 @@ pub fn pack(
             runs: Vec::new(),
         };
         let after = view.after.map(uid_of).transpose()?.flatten();
-        let changes = masked::params(&view.run.changes, &view.sweep.varying, || known.clone()).into_owned();
+        let changes = masked::params(&view.run().changes, &view.sweep.varying, || known.clone()).into_owned();
         let member = Member {
-            id: view.run.id,
-            uid: view.run.uid,
-            params: view.params.clone().into_owned(),
+            id: view.id,
+            uid: view.run().uid,
+            params: view.params().clone(),
             after: None,
             gpus: None,
-            tags: view.run.tags.iter().cloned().collect(),
-            note: view.run.note.clone(),
+            tags: view.run().tags.iter().cloned().collect(),
+            note: view.run().note.clone(),
         };
         sweeps.entry(view.sweep.id).or_insert_with(clean).runs.push(Packaged { member, after, changes, end });
         packing.run(view, &known)?;
@@ -105,12 +105,12 @@ pub fn pack(
 
 /// What home knows of its end, or would learn of it now.
 fn end_of(context: &Context, view: &View<'_>) -> Option<KnownEnd> {
-    context.home.end_of(view.run).ok().flatten().or_else(|| Some(known_end(context, view.run, *view.attempt.clone()?)))
+    context.home.end_of(view.run()).ok().flatten().or_else(|| Some(known_end(context, view.run(), *view.attempt.clone()?)))
 }
 
 impl Packing<'_> {
     fn run(&mut self, view: &View<'_>, known: &[String]) -> Result<(), HomeError> {
-        let (id, folder) = (view.run.id, self.context.home.run(view.run.id));
+        let (id, folder) = (view.id, self.context.home.run(view.id));
         for (name, bytes) in clean::frozen(self.context, view, known)? {
             self.made(format!("runs/{id}/{name}"), bytes);
         }
@@ -145,12 +145,12 @@ impl Packing<'_> {
     }
 
     fn checkpoints(&self, view: &View<'_>) -> Result<Vec<PathBuf>, HomeError> {
-        let folder = self.context.home.run(view.run.id);
+        let folder = self.context.home.run(view.id);
         let found = match self.wanted.checkpoints {
             Which::None => return Ok(Vec::new()),
             Which::All => {
                 let mut all = BTreeSet::new();
-                for n in (1..=view.run.attempts).map(AttemptNo) {
+                for n in (1..=view.run().attempts).map(AttemptNo) {
                     let attempt = folder.join("attempts").join(n.to_string());
                     let directory = spool::launch(&attempt)?.map(|launch| launch.directory).unwrap_or_default();
                     let recorded = spool::attempt(&attempt, n)?.checkpoints;

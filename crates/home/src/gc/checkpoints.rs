@@ -8,6 +8,7 @@ use crate::view::Snapshot;
 use neronet_model::event::Checkpoint;
 use neronet_model::journal::{HomeState, Sweep};
 use neronet_model::left::Left;
+use neronet_model::runs::Known;
 use neronet_model::settings::{Goal, Keep};
 use neronet_model::{AttemptNo, Run, RunId};
 use neronet_store::deleted::{self, Deleted};
@@ -22,8 +23,8 @@ use std::sync::Arc;
 pub(super) fn find(context: &Context, snapshot: &Snapshot, asked: Asked<'_>, walk: &mut Walk<'_>, found: &mut Found, tell: &dyn Fn(u64)) {
     let state = &snapshot.state;
     let needed = needed::by_others(context, state);
-    let chosen = |run: &&Run| asked.runs.is_none_or(|runs| runs.contains(&run.id));
-    for (at, run) in snapshot.runs().filter(chosen).enumerate() {
+    let chosen = |run: &Known<'_>| asked.runs.is_none_or(|runs| runs.contains(&run.id()));
+    for (at, run) in snapshot.runs().filter(chosen).map(Known::whole).enumerate() {
         tell(at as u64);
         let Some((sweep, keep)) = policy(state, run, asked.keep) else { continue };
         let all = match surplus(&context.home.run(run.id), run, sweep, keep) {

@@ -4,6 +4,7 @@ use crate::context::Context;
 use crate::stages;
 use neronet_model::journal::HomeState;
 use neronet_model::run::Again;
+use neronet_model::runs::Known;
 use neronet_model::{RunId, SweepId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -13,7 +14,7 @@ pub(super) fn by_others(context: &Context, state: &HomeState) -> BTreeSet<RunId>
     let mut needed = BTreeSet::new();
     let mut named: BTreeMap<SweepId, BTreeSet<RunId>> = BTreeMap::new();
     let runs = context.home.runs();
-    for run in state.runs.values().filter(|run| run.ending.is_none()) {
+    for run in state.runs.all().into_iter().filter(|run| run.brief().ending.is_none()).map(Known::whole) {
         needed.extend(run.after);
         let Some(sweep) = state.sweeps.get(&run.sweep) else { continue };
         if !sweep.best_of.is_empty() {

@@ -39,7 +39,7 @@ fn names(folder: &Path) -> Vec<(String, PathBuf)> {
 }
 
 fn unused_snapshots(context: &Context, state: &HomeState) -> Vec<PathBuf> {
-    let used: BTreeSet<SweepId> = state.runs.values().map(|run| run.sweep).collect();
+    let used: BTreeSet<SweepId> = state.runs.briefs().map(|(_, run)| run.sweep).collect();
     let used: BTreeSet<&str> =
         used.iter().filter_map(|sweep| state.sweeps.get(sweep)).filter_map(|sweep| sweep.code.snapshot.as_deref()).collect();
     let all = names(&context.home.snapshots()).into_iter();
@@ -56,7 +56,7 @@ fn unused_builds(context: &Context, state: &HomeState) -> Vec<PathBuf> {
 
 /// Of sweeps that the journal knows, and of which no run is left.
 fn unused_environments(context: &Context, state: &HomeState) -> Vec<PathBuf> {
-    let used: BTreeSet<SweepId> = state.runs.values().map(|run| run.sweep).collect();
+    let used: BTreeSet<SweepId> = state.runs.briefs().map(|(_, run)| run.sweep).collect();
     let unused = |name: &str| {
         let sweep: Option<SweepId> = name.strip_prefix("sweep-")?.strip_suffix(".environ")?.parse().ok();
         sweep.filter(|sweep| state.sweeps.contains_key(sweep) && !used.contains(sweep))

@@ -21,7 +21,7 @@ const DAY: i64 = 24 * 3_600_000;
 /// Runs in the trash that may go, the oldest first, without those that others go on from. `now` decides which have lain there long enough.
 fn oldest_first(state: &HomeState, needed: &BTreeSet<RunId>) -> Vec<(RunId, UnixMs)> {
     let mut all: Vec<(RunId, UnixMs)> =
-        state.runs.values().filter_map(|run| Some((run.id, run.trashed?))).filter(|(run, _)| !needed.contains(run)).collect();
+        state.runs.briefs().filter_map(|(id, run)| Some((id, run.trashed?))).filter(|(run, _)| !needed.contains(run)).collect();
     all.sort_by_key(|(run, at)| (*at, *run));
     all
 }
@@ -111,7 +111,7 @@ impl Emptier {
     pub fn empty(&mut self, context: &Context, go_on: &dyn Fn() -> bool) -> Result<Vec<String>, HomeError> {
         self.looked = true;
         let snapshot = Snapshot::read(context)?;
-        if snapshot.state.runs.values().all(|run| run.trashed.is_none()) {
+        if snapshot.state.runs.briefs().all(|(_, run)| run.trashed.is_none()) {
             return Ok(Vec::new());
         }
         let quiet = |_| {};

@@ -25,12 +25,12 @@ pub(super) fn find(context: &Context, snapshot: &Snapshot, walk: &mut Walk<'_>, 
     for folder in [home.root().to_path_buf(), home.root().join("sweeps"), home.private(), home.snapshots(), context.cache.clone()] {
         of_folder(&folder, walk, found);
     }
-    for (at, run) in snapshot.state.runs.values().filter(|run| !is_at_work(snapshot, run.id)).enumerate() {
+    for (at, run) in snapshot.state.runs.briefs().map(|(id, _)| id).filter(|run| !is_at_work(snapshot, *run)).enumerate() {
         tell(at as u64);
-        let folder = home.run(run.id);
+        let folder = home.run(run);
         of_folder(&folder, walk, found);
         for n in spool::attempts_of(&folder).unwrap_or_default() {
-            of_folder(&home.attempt(run.id, n), walk, found);
+            of_folder(&home.attempt(run, n), walk, found);
         }
     }
 }

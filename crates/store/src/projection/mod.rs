@@ -7,6 +7,7 @@
 
 pub mod columns;
 mod packed;
+mod shelf;
 
 use crate::error::StoreError;
 use crate::files::{self, Durability};
@@ -14,6 +15,7 @@ use crate::frame;
 use crate::journal::Replayed;
 use columns::{Chunk, Fresh, Metrics};
 use neronet_model::RunId;
+use neronet_model::runs::Known;
 use nix::fcntl::{Flock, FlockArg};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -25,7 +27,7 @@ use std::sync::Arc;
 
 /// To be raised with every change of what is stored, also of the types of `model` and `schedule` that are: a test holds them against
 /// a sample.
-pub(crate) const FORMAT: u32 = 1;
+pub(crate) const FORMAT: u32 = 2;
 const MARK: &[u8; 8] = b"NRHOME\x01\n";
 /// So many bytes of the journal are rather read each time than stored; of a large state a part of its own length, as it is stored whole.
 const FEW_BYTES: u64 = if cfg!(test) { 1 } else { 1 << 20 };
@@ -91,9 +93,9 @@ pub(crate) fn is_due(replayed: &Replayed) -> bool {
 pub(crate) fn load(replayed: &mut Replayed, folder: &Path, journal: &File) {
     let Some((head, bytes, begins)) = read(folder, journal) else { return };
     let Ok(metrics) = File::open(metrics_file(folder, head.generation)) else { return };
-    let Some(packed::Unpacked { state, queue, damage }) = packed::unpack(bytes.get(begins..).unwrap_or_default()) else { return };
+    let Some(packed::Unpacked { state, queue, damage }) = packed::unpack(&Arc::new(bytes), begins) else { return };
     replayed.state = Arc::new(state);
-    replayed.queue = Arc::new(queue);
+    replayed.queue = queue;
     replayed.damage = damage;
     replayed.end = head.journal;
     replayed.length = head.journal;
@@ -204,7 +206,7 @@ fn compared(before: &Replayed, now: &Replayed) -> Was {
     if before.state != now.state || before.queue != now.queue || before.damage != now.damage {
         return Was::Wrong("it did not say what the journal says");
     }
-    let ended: BTreeSet<RunId> = now.state.runs.values().filter(|run| run.ending.is_some()).map(|run| run.id).collect();
+    let ended: BTreeSet<RunId> = now.state.runs.all().into_iter().filter(|run| run.brief().ending.is_some()).map(Known::id).collect();
     let (before, now) = (before.metrics(), now.metrics());
     let shown = |metrics: &Metrics, name: &str| {
         let column = metrics.column(name).ok()?;

@@ -1,13 +1,15 @@
 //! The state of home and its queue as bytes: what takes a second to fold from a long journal is read back in some milliseconds. Texts
-//! that many runs and sweeps have in common stand in it once.
+//! that many sweeps have in common stand in it once; the runs are read in place (`shelf`), and the queue when somebody asks for it.
 
-use super::unstorable;
+use super::{shelf, unstorable};
+use crate::queued::Queued;
 use crate::error::StoreError;
 use neronet_model::journal::{Code, HomeState, SpecSource, Sweep};
 use neronet_model::keyed::Keys;
 use neronet_model::queue::Wishes;
-use neronet_model::run::{Decision, Ending};
-use neronet_model::{Millis, Params, Run, RunId, Settings, SweepId, Uid, UnixMs, Value};
+use neronet_model::run::Decision;
+use neronet_model::runs::{Known, Runs};
+use neronet_model::{RunId, Settings, SweepId, Uid, UnixMs, Value};
 use neronet_schedule::Queue;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -18,12 +20,10 @@ use std::sync::Arc;
 /// By its place in `texts`.
 type Text = u32;
 
-/// Behind the texts, before the queue.
+/// Behind the texts, before the parts of the runs and the queue.
 #[derive(Serialize, Deserialize)]
 struct Packed<'a> {
     sweeps: Vec<PackedSweep>,
-    /// How many follow.
-    runs: u64,
     /// As JSON: there are few of them.
     decisions: Vec<Text>,
     last_run: u64,
@@ -31,6 +31,9 @@ struct Packed<'a> {
     keys: Cow<'a, Keys>,
     purged: Cow<'a, BTreeMap<RunId, Uid>>,
     damage: Cow<'a, [String]>,
+    runs: shelf::Head,
+    /// Nothing waits, and nothing executes.
+    is_idle: bool,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -55,27 +58,7 @@ struct PackedSweep {
 }
 
 #[derive(Serialize, Deserialize)]
-struct PackedRun<'a> {
-    id: RunId,
-    uid: Uid,
-    sweep: SweepId,
-    experiment: Text,
-    #[serde(borrow)]
-    params: Vec<(Text, PackedValue<'a>)>,
-    #[serde(borrow)]
-    changes: Vec<(Text, PackedValue<'a>)>,
-    after: Option<RunId>,
-    created: UnixMs,
-    tags: Vec<Text>,
-    note: Option<&'a str>,
-    trashed: Option<UnixMs>,
-    attempts: u64,
-    earlier: Millis,
-    ending: Option<Cow<'a, Ending>>,
-}
-
-#[derive(Serialize, Deserialize)]
-enum PackedValue<'a> {
+pub(super) enum PackedValue<'a> {
     Bool(bool),
     Int(i64),
     Float(&'a str),
@@ -87,7 +70,7 @@ enum PackedValue<'a> {
 
 pub(super) struct Unpacked {
     pub(super) state: HomeState,
-    pub(super) queue: Queue,
+    pub(super) queue: Queued,
     pub(super) damage: Vec<String>,
 }
 
@@ -104,49 +87,51 @@ pub(super) fn pack(state: &HomeState, queue: &Queue, damage: &[String]) -> Resul
         };
         packed_sweeps.push(pack_sweep(sweep, settings, &mut texts)?);
     }
-    let packed_runs: Vec<PackedRun<'_>> = runs.values().map(|run| pack_run(run, &mut texts)).collect();
+    let all = runs.all();
+    let is_idle = all.iter().all(|run| run.brief().ending.is_some());
+    let (head, mut parts) = shelf::pack(all.into_iter().map(Known::whole), sweeps)?;
     let decisions = decisions.values().map(|decision| texts.json(decision)).collect::<Result<_, _>>()?;
     let packed = Packed {
         sweeps: packed_sweeps,
-        runs: packed_runs.len() as u64,
         decisions,
         last_run: *last_run,
         last_sweep: *last_sweep,
         keys: Cow::Borrowed(keys),
         purged: Cow::Borrowed(purged),
         damage: Cow::Borrowed(damage),
+        runs: head,
+        is_idle,
     };
     let bytes = postcard::to_extend(&texts.all, Vec::new()).map_err(unstorable)?;
     let mut bytes = postcard::to_extend(&packed, bytes).map_err(unstorable)?;
-    for run in &packed_runs {
-        bytes = postcard::to_extend(run, bytes).map_err(unstorable)?;
-    }
+    bytes.append(&mut parts);
     postcard::to_extend(queue, bytes).map_err(unstorable)
 }
 
-/// Nothing where it is no packed state.
-pub(super) fn unpack(bytes: &[u8]) -> Option<Unpacked> {
-    let (texts, rest) = postcard::take_from_bytes::<Vec<&str>>(bytes).ok()?;
-    let (packed, mut rest) = postcard::take_from_bytes::<Packed<'_>>(rest).ok()?;
+/// What is packed from `begins` on. Nothing where it is no packed state.
+pub(super) fn unpack(bytes: &Arc<Vec<u8>>, begins: usize) -> Option<Unpacked> {
+    let (texts, rest) = postcard::take_from_bytes::<Vec<&str>>(bytes.get(begins..)?).ok()?;
+    let (packed, rest) = postcard::take_from_bytes::<Packed<'_>>(rest).ok()?;
     let texts = Read { texts };
     let mut kept = Kept::default();
-    let sweeps = packed.sweeps.into_iter().map(|sweep| Some((sweep.id, Arc::new(unpack_sweep(sweep, &texts, &mut kept)?)))).collect();
-    let mut names = Names::default();
-    let mut runs = BTreeMap::new();
-    // One by one: all of them packed would take as much memory again.
-    for _ in 0..packed.runs {
-        let (run, behind) = postcard::take_from_bytes::<PackedRun<'_>>(rest).ok()?;
-        rest = behind;
-        runs.insert(run.id, unpack_run(run, &mut names, &texts)?);
+    let sweep = |sweep: PackedSweep| Some((sweep.id, Arc::new(unpack_sweep(sweep, &texts, &mut kept)?)));
+    let sweeps = packed.sweeps.into_iter().map(sweep).collect::<Option<BTreeMap<_, _>>>()?;
+    let (runs, behind) = shelf::Packed::open(packed.runs, bytes, bytes.len() - rest.len(), &sweeps)?;
+    // What somebody will act by is looked at now.
+    if !runs.is_sound() {
+        return None;
     }
-    let queue: Queue = postcard::from_bytes(rest).ok()?;
+    let queue = Queued::packed(Arc::clone(bytes), behind);
+    if !packed.is_idle && !queue.is_sound() {
+        return None;
+    }
     let decision = |text: Text| -> Option<(RunId, Decision)> {
         let decision: Decision = texts.json(text)?;
         Some((decision.run, decision))
     };
     let state = HomeState {
-        runs,
-        sweeps: Option::<BTreeMap<_, _>>::from_iter::<Vec<Option<_>>>(sweeps)?,
+        runs: Runs::of_shelf(Arc::new(runs)),
+        sweeps,
         decisions: packed.decisions.into_iter().map(decision).collect::<Option<_>>()?,
         last_run: packed.last_run,
         last_sweep: packed.last_sweep,
@@ -239,63 +224,7 @@ fn unpack_sweep(packed: PackedSweep, texts: &Read<'_>, kept: &mut Kept) -> Optio
     })
 }
 
-fn pack_run<'a>(run: &'a Run, texts: &mut Texts<'a>) -> PackedRun<'a> {
-    let Run { id, uid, sweep, experiment, params, changes, after, created, tags, note, trashed, attempts, earlier, ending } = run;
-    let mut packed = |params: &'a Params| params.iter().map(|(name, value)| (texts.text(name), pack_value(value))).collect();
-    let (params, changes) = (packed(params), packed(changes));
-    PackedRun {
-        id: *id,
-        uid: *uid,
-        sweep: *sweep,
-        experiment: texts.text(experiment),
-        params,
-        changes,
-        after: *after,
-        created: *created,
-        tags: tags.iter().map(|tag| texts.text(tag)).collect(),
-        note: note.as_deref(),
-        trashed: *trashed,
-        attempts: *attempts,
-        earlier: *earlier,
-        ending: ending.as_deref().map(Cow::Borrowed),
-    }
-}
-
-/// Names that runs share.
-type Names = HashMap<Text, Arc<str>>;
-
-fn shared(names: &mut Names, text: Text, texts: &Read<'_>) -> Option<Arc<str>> {
-    Some(match names.get(&text) {
-        Some(known) => Arc::clone(known),
-        None => Arc::clone(names.entry(text).or_insert(texts.text(text)?.into())),
-    })
-}
-
-fn unpack_run(packed: PackedRun<'_>, names: &mut Names, texts: &Read<'_>) -> Option<Run> {
-    let owned = |text: Text| texts.text(text).map(str::to_string);
-    let experiment = shared(names, packed.experiment, texts)?;
-    let mut params = |packed: Vec<(Text, PackedValue<'_>)>| -> Option<Params> {
-        packed.into_iter().map(|(name, value)| Some((shared(names, name, texts)?, unpack_value(value)?))).collect()
-    };
-    Some(Run {
-        id: packed.id,
-        uid: packed.uid,
-        sweep: packed.sweep,
-        experiment,
-        params: params(packed.params)?,
-        changes: params(packed.changes)?,
-        after: packed.after,
-        created: packed.created,
-        tags: packed.tags.into_iter().map(owned).collect::<Option<_>>()?,
-        note: packed.note.map(str::to_string),
-        trashed: packed.trashed,
-        attempts: packed.attempts,
-        earlier: packed.earlier,
-        ending: packed.ending.map(|ending| Box::new(ending.into_owned())),
-    })
-}
-
-fn pack_value(value: &Value) -> PackedValue<'_> {
+pub(super) fn pack_value(value: &Value) -> PackedValue<'_> {
     match value {
         Value::Bool(truth) => PackedValue::Bool(*truth),
         Value::Int(int) => PackedValue::Int(*int),
@@ -306,7 +235,7 @@ fn pack_value(value: &Value) -> PackedValue<'_> {
     }
 }
 
-fn unpack_value(packed: PackedValue<'_>) -> Option<Value> {
+pub(super) fn unpack_value(packed: PackedValue<'_>) -> Option<Value> {
     Some(match packed {
         PackedValue::Bool(truth) => Value::Bool(truth),
         PackedValue::Int(int) => Value::Int(int),

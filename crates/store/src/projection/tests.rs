@@ -10,6 +10,7 @@ use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 const NAMES: [&str; 4] = ["w", "x", "y", "z"];
 
@@ -30,11 +31,11 @@ fn columns(replayed: &Replayed, metrics: &Metrics) -> Option<Vec<Column>> {
 /// The same from the journal's records, one by one.
 fn recorded(journal: &Path, replayed: &Replayed) -> Result<Vec<Column>, StoreError> {
     let mut columns = vec![Column::new(); NAMES.len()];
-    for (id, run) in &replayed.state.runs {
+    for run in replayed.state.runs.values() {
         let Some(ending) = &run.ending else { continue };
-        let end = end_at(journal, ending.at, *id)?;
+        let end = end_at(journal, ending.at, run.id)?;
         for (column, name) in columns.iter_mut().zip(NAMES) {
-            column.extend(end.metrics.get(name).map(|extent| (*id, extent.clone())));
+            column.extend(end.metrics.get(name).map(|extent| (run.id, extent.clone())));
         }
     }
     Ok(columns)
@@ -151,6 +152,6 @@ fn the_form_of_what_is_stored_changes_with_its_version() {
         "what is stored has another form than {}: raise FORMAT, and make a sample with NERONET_UPDATE_GOLDEN=1",
         sample.display()
     );
-    let read = packed::unpack(&stored).expect("a packed state");
-    assert_eq!((&read.state, &read.queue, read.damage.len()), (&*known.state, &*known.queue, 1));
+    let read = packed::unpack(&Arc::new(stored), 0).expect("a packed state");
+    assert_eq!((&read.state, &*read.queue, read.damage.len()), (&*known.state, &*known.queue, 1));
 }

@@ -38,15 +38,15 @@ pub(super) fn write(session: &Session, views: &[&View<'_>], to: &To) -> Result<S
 
 fn run(session: &Session, view: &View<'_>, folder: &Path, to: &To, tick: &mut dyn FnMut()) -> Result<(), HomeError> {
     let experiment: String =
-        view.run.experiment.chars().map(|c| if c.is_alphanumeric() || "-_".contains(c) { c } else { '-' }).take(100).collect();
-    let folder = folder.join(format!("{experiment}-{}", view.run.id));
+        view.run().experiment.chars().map(|c| if c.is_alphanumeric() || "-_".contains(c) { c } else { '-' }).take(100).collect();
+    let folder = folder.join(format!("{experiment}-{}", view.id));
     let failed = |e: io::Error| cannot(&to.name, &e);
-    let started = view.started.unwrap_or(view.run.created);
+    let started = view.started.unwrap_or(view.run().created);
     let path = folder.join(file_name(started, &view.sweep.host, 0, 0));
     let file = fs::create_dir(&folder).and_then(|()| File::create_new(&path)).map_err(failed)?;
     let mut writer = EventWriter::new(BufWriter::with_capacity(256 << 10, file), started).map_err(failed)?;
-    if !view.params.is_empty() {
-        writer.params(started, &view.params).map_err(failed)?;
+    if !view.params().is_empty() {
+        writer.params(started, &view.params()).map_err(failed)?;
     }
     let mut told = 0_u64;
     let notices = points::each(&session.context, view, |point| {
@@ -62,7 +62,7 @@ fn run(session: &Session, view: &View<'_>, folder: &Path, to: &To, tick: &mut dy
         }
     })?;
     notices.iter().for_each(|notice| output::notice(notice));
-    if let Some(note) = &view.run.note {
+    if let Some(note) = &view.run().note {
         writer.text(started, 0, "note", note).map_err(failed)?;
     }
     if let Some(outcome) = view.outcome {

@@ -75,14 +75,14 @@ impl Table {
     fn run(&mut self, view: &View<'_>) {
         match self {
             Table::Lines { form: Format::Csv, run, .. } => {
-                *run = format!("{},{},{}", view.run.id, view.run.uid, csv_cell(&view.run.experiment));
+                *run = format!("{},{},{}", view.id, view.run().uid, csv_cell(&view.run().experiment));
             }
             Table::Lines { run, .. } => {
-                *run = format!("\"run\":{},\"uid\":\"{}\",\"experiment\":{}", view.run.id, view.run.uid, quoted(&view.run.experiment));
+                *run = format!("\"run\":{},\"uid\":\"{}\",\"experiment\":{}", view.id, view.run().uid, quoted(&view.run().experiment));
             }
             Table::Columns { run, uid, experiment, .. } => {
-                *run = i64::try_from(view.run.id.0).unwrap_or(i64::MAX);
-                (*uid, *experiment) = (view.run.uid.to_string(), view.run.experiment.to_string());
+                *run = i64::try_from(view.id.0).unwrap_or(i64::MAX);
+                (*uid, *experiment) = (view.run().uid.to_string(), view.run().experiment.to_string());
             }
         }
     }
