@@ -69,6 +69,14 @@ def run_with_memory(words, cwd=None, env=None):
     return took, 1024 * used.ru_maxrss
 
 
+def example(package, name):
+    """The path of an example of a crate's, which measures what no command does alone. It is compiled as the binary is."""
+    words = ["cargo", "build", "--release", "--quiet", "--package", package, "--example", name, "--message-format", "json"]
+    done = subprocess.run(words, cwd=Path(__file__).parent.parent, stdout=subprocess.PIPE, check=True)
+    built = (json.loads(line) for line in done.stdout.splitlines())
+    return next(one["executable"] for one in built if one.get("executable") and one["target"]["name"] == name)
+
+
 def listed(env, cwd=None):
     """What `ls` says of all runs."""
     done = subprocess.run([NERONET, "ls", "--all", "--json"], env=env, cwd=cwd, stdout=subprocess.PIPE, check=True)
@@ -111,9 +119,9 @@ def fail(why):
     sys.exit(f"error: the measurement failed: {why}")
 
 
-def alternate(rounds, **kinds):
-    """Calls each kind in turn, `rounds` times over, after one round that does not count. Gives the times of each."""
-    for measure in kinds.values():
+def alternate(rounds, rehearsed=True, **kinds):
+    """Calls each kind in turn, `rounds` times over, after one round that does not count if `rehearsed`. Gives the times of each."""
+    for measure in kinds.values() if rehearsed else ():
         measure()
     times = {name: [] for name in kinds}
     for _ in range(rounds):

@@ -15,7 +15,6 @@ ROUNDS = 11
 METRICS = 50
 FILTER = ["ls", "-a", "val_acc.max > 0.9 and lr == 1e-2", "--sort", "-loss", "--limit", "50"]
 BOUNDS = {10_000: 0.030, 100_000: 0.150}
-words = ["cargo", "run", "--release", "--quiet", "--package", "neronet-store", "--example", "home"]
 
 
 def memory(pid):
@@ -25,7 +24,7 @@ def memory(pid):
 
 for runs, bound in BOUNDS.items():
     home = bench.root() / f"home-{runs}"
-    subprocess.run([*words, home, str(runs), str(METRICS)], cwd=Path(__file__).parent.parent, check=True)
+    subprocess.run([bench.example("neronet-store", "home"), home, str(runs), str(METRICS)], check=True)
     env = bench.environment(home, bench.root() / f"cache-{runs}")
     work = bench.folder(f"work-{runs}")
     first = bench.run([bench.NERONET, "ls", "-a", "--limit", "50"], work, env)

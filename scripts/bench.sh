@@ -1,13 +1,16 @@
 #!/usr/bin/env bash
 # Every benchmark in benches/ (*.py, *.sh) against the release binary, whose path they find in $NERONET. Prints ratios, judges nothing.
-# `bench.sh NAME…` runs only these. For `peers` the queues that are measured beside ours are got first (scripts/setup.sh peers).
+# `bench.sh NAME…` runs only these. For `peers` the queues that are measured beside ours are got first (scripts/setup.sh peers),
+# and for `trackers` these.
 # Seven minutes after many files were deleted it measures rightly: until then ext4 passes over their inodes one by one, and whoever
 # makes files waits (the copy by `cp -r` that is measured beside shows it). The start, which makes most, comes first.
 # BENCH_DISK=FOLDER measures on another disk than that of /var/tmp.
 . "$(dirname "$0")/lib.sh"
 
 scripts/setup.sh demo
-case " $* " in "  " | *" peers "*) scripts/setup.sh peers ;; esac
+for others in peers trackers; do
+    case " $* " in "  " | *" $others "*) scripts/setup.sh "$others" ;; esac
+done
 cargo build --release --quiet --package neronet
 export NERONET=$PWD/target/release/neronet
 say "$("$NERONET" --version), $(uname -sr), $(nproc) cores, load $(cut -d ' ' -f 1 /proc/loadavg)"

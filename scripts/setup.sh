@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Makes ready what a target needs: `setup.sh tools` looks only, `setup.sh demo` also makes the demo's Python environment and data,
 # `setup.sh recipes` the Python environment of docs/recipes.md (PyTorch, Hydra, Lightning: about 5 GB and some minutes).
-# `setup.sh peers` the queues that the benchmarks measure beside ours, as far as they can be got.
+# `setup.sh peers` the queues that the benchmarks measure beside ours, `setup.sh trackers` the trackers (1 GB), as far as they can be got.
 # Done once; later calls take a blink. PYTHON=… chooses the interpreter, FRAMEWORK=torch|jax the demo's framework.
 . "$(dirname "$0")/lib.sh"
 . scripts/venv.sh
@@ -79,5 +79,6 @@ case ${1:-tools} in
     demo) tools && demo ;;
     recipes) tools && recipes ;;
     peers) tools && peers ;;
-    *) die "setup.sh $1: it is tools, demo, recipes or peers" ;;
+    trackers) tools && trackers ;;
+    *) die "setup.sh $1: it is tools, demo, recipes, peers or trackers" ;;
 esac
