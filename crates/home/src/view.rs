@@ -48,7 +48,7 @@ pub struct View<'a> {
     odd: Option<String>,
     /// Its parameters, where there may be secrets in them.
     masked: OnceCell<Option<Box<Params>>>,
-    metrics: OnceCell<BTreeMap<String, Extent>>,
+    metrics: OnceCell<Box<BTreeMap<String, Extent>>>,
     snapshot: &'a Snapshot,
 }
 
@@ -133,7 +133,8 @@ impl Snapshot {
 
     /// These runs, in this order.
     pub fn views_of<'a>(&'a self, context: &Context, runs: impl Iterator<Item = Known<'a>>) -> Vec<View<'a>> {
-        let mut views: Vec<View<'_>> = runs.filter_map(|run| self.view(context, run)).collect();
+        let mut views: Vec<View<'_>> = Vec::with_capacity(runs.size_hint().1.unwrap_or(0));
+        views.extend(runs.filter_map(|run| self.view(context, run)));
         let mut stranded: BTreeMap<SweepId, Vec<RunId>> = BTreeMap::new();
         for view in views.iter().filter(|view| view.is_stranded()) {
             stranded.entry(view.sweep.id).or_default().push(view.id);
@@ -284,10 +285,10 @@ impl<'a> View<'a> {
         self.metrics.get_or_init(|| {
             let snapshot = self.snapshot;
             if let Some(fresh) = snapshot.metrics.fresh(self.id) {
-                return fresh.clone();
+                return Box::new(fresh.clone());
             }
             // What cannot be read now could be when the journal was replayed: damage to it is told where it is read next.
-            snapshot.context.home.end_of(self.run()).ok().flatten().map(|end| end.metrics).unwrap_or_default()
+            Box::new(snapshot.context.home.end_of(self.run()).ok().flatten().map(|end| end.metrics).unwrap_or_default())
         })
     }
 
@@ -332,7 +333,7 @@ impl<'a> View<'a> {
 
 /// Reads the last attempt's spool.
 fn look(context: &Context, snapshot: &Snapshot, view: &mut View<'_>) {
-    view.metrics = BTreeMap::new().into();
+    view.metrics = Box::new(BTreeMap::new()).into();
     let stand = snapshot.queue.stand(view.id);
     let n = AttemptNo(view.brief().attempts);
     // A start is on record before there is a folder.
@@ -359,7 +360,7 @@ fn look(context: &Context, snapshot: &Snapshot, view: &mut View<'_>) {
         // It is not in the journal yet.
         view.ended_as(&Ending::of(&end, u64::MAX).brief());
         view.odd = end.attempt.reason();
-        view.metrics = end.metrics.into();
+        view.metrics = Box::new(end.metrics).into();
         view.attempt = Some(Box::new(end.attempt));
         return;
     }
@@ -380,7 +381,7 @@ fn look(context: &Context, snapshot: &Snapshot, view: &mut View<'_>) {
         view.odd = Some(format!("step {}", step.name));
     }
     let summary: Option<Summary> = files::read_json(&context.home.run(view.id).join("summary.json")).ok().flatten();
-    view.metrics = summary.unwrap_or_default().metrics.into();
+    view.metrics = Box::new(summary.unwrap_or_default().metrics).into();
     (view.begun, view.lasted) = (attempt.begun, attempt.lasted);
     view.attempt = Some(Box::new(attempt));
 }

@@ -219,6 +219,11 @@ impl<B: Bytes + ?Sized> Series<'_, B> {
     fn drawn(&self, pieces: &[(&Piece<'_>, Bucket)], window: Window, each: usize) -> Result<Vec<Bucket>, Damaged> {
         // Half as many buckets as asked for are drawn sooner than a hundred thousand points are read.
         let level = (0..).take_while(|level| bucket::width(*level) <= 2 * each).last().filter(|_| each > 1);
+        for (piece, _) in pieces.iter().filter(|_| level.is_some()) {
+            if let Source::Stored(head, chunk) = piece.source {
+                head.will_read(self.file, chunk);
+            }
+        }
         let mut drawn = Vec::new();
         for (piece, whole) in pieces {
             match (piece.source, level) {

@@ -25,6 +25,9 @@ const LONGEST: usize = 1 << 30;
 pub trait Bytes {
     /// Exactly so many bytes from there on.
     fn read_at(&self, at: u64, length: usize) -> Result<Vec<u8>, Damaged>;
+
+    /// These will be asked for: a disk may bring several parts at once sooner than one after the other.
+    fn will_read(&self, _at: u64, _length: usize) {}
 }
 
 impl Bytes for [u8] {
@@ -184,6 +187,11 @@ impl Head {
         let values = Sparse::unpack(&self.bytes(file, chunk.values.0)?, chunk.values.1)?;
         points(&self.rows(file)?, &values, chunk.before, each);
         Ok(())
+    }
+
+    /// That its pyramid will be read.
+    pub(crate) fn will_read(&self, file: &(impl Bytes + ?Sized), chunk: &Chunk) {
+        file.will_read(self.body.saturating_add(chunk.pyramid.at), chunk.pyramid.length as usize);
     }
 
     /// A level of the pyramid over one of its chunks; the whole chunk where it does not reach so high.

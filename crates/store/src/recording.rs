@@ -11,7 +11,7 @@ use crate::projection::Was;
 use crate::spool::{self, Segments};
 use neronet_model::{AttemptNo, Row, UnixMs};
 use neronet_series::{Block, Bytes, Damaged, Fold, Head, Point, Position, Recorded, Until};
-use nix::fcntl::{Flock, FlockArg};
+use nix::fcntl::{Flock, FlockArg, PosixFadviseAdvice, posix_fadvise};
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::fs::{File, OpenOptions};
@@ -46,6 +46,13 @@ impl Bytes for Stored {
         let mut bytes = vec![0; length];
         file.read_exact_at(&mut bytes, at).map_err(|_| Damaged)?;
         Ok(bytes)
+    }
+
+    fn will_read(&self, at: u64, length: usize) {
+        if let (Some(file), Ok(at)) = (&self.0, i64::try_from(at)) {
+            // Only a hint: what is refused is read nevertheless.
+            posix_fadvise(file, at, length as i64, PosixFadviseAdvice::POSIX_FADV_WILLNEED).ok();
+        }
     }
 }
 

@@ -15,7 +15,8 @@ pub(crate) fn at_every_step(simulation: &Simulation) {
     // What really executes has what it was given, and no other has it.
     let executing: Vec<&Grant> = home.executing.keys().filter_map(|which| Some(&home.folders.get(which)?.grant)).collect();
     nothing_twice(&executing);
-    for (id, run) in &home.state.runs {
+    for run in home.state.runs.values() {
+        let id = &run.id;
         let stand = home.queue.stand(*id);
         let ended = matches!(stand, Some(Stand::Ended(_)));
         assert_eq!(run.ending.is_some(), ended, "run {id} ends in listings and in the queue: {stand:?}, {:?}", run.ending);

@@ -71,7 +71,7 @@ impl Metrics {
     }
 
     fn column_of(&self, name: &str) -> Result<Column, Damaged> {
-        let mut column = Column::new();
+        let mut parts: Vec<Column> = Vec::new();
         // A run that ended again has its end in a later chunk, perhaps without the metric.
         let mut again = Seen::of(self.fresh.keys().copied());
         for reader in self.chunks().rev() {
@@ -80,13 +80,19 @@ impl Metrics {
             if let Ok(at) = head.columns.binary_search_by(|column| column.name.cmp(name))
                 && let Some(found) = head.columns.get(at)
             {
-                let cells = reader.cells(&head, found)?;
-                column.extend(cells.into_iter().filter(|(run, _)| !again.has(*run)));
+                let mut cells = reader.cells(&head, found)?;
+                cells.retain(|(run, _)| !again.has(*run));
+                parts.push(cells);
             }
             head.runs.iter().for_each(|run| again.add(RunId(*run)));
         }
-        column.extend(self.fresh.iter().filter_map(|(run, metrics)| Some((*run, metrics.get(name)?.clone()))));
-        column.sort_unstable_by_key(|(run, _)| *run);
+        parts.reverse();
+        parts.push(self.fresh.iter().filter_map(|(run, metrics)| Some((*run, metrics.get(name)?.clone()))).collect());
+        let mut column = parts.concat();
+        // Mostly runs end in the order of their numbers.
+        if !column.is_sorted_by_key(|(run, _)| *run) {
+            column.sort_unstable_by_key(|(run, _)| *run);
+        }
         Ok(column)
     }
 
