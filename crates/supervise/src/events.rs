@@ -24,7 +24,6 @@ const AT_ONCE: u64 = 512 << 10;
 /// The journal keeps texts and configuration with the end.
 const MOST_TEXTS: usize = 200;
 const MOST_PARAMS: usize = 2_000;
-const LONGEST_TEXT: usize = 8 << 10;
 
 /// Takes what a record says: its source, the byte behind it, its time, and what it is.
 type Each<'e> = dyn FnMut(&str, u64, Option<UnixMs>, &mut Found) + 'e;
@@ -186,8 +185,7 @@ impl Followed {
         (self.seen, self.more) = (seen, more);
         if let Some(params) = reader.new_params().filter(|_| reader.position() > *earlier) {
             let mut found = Found::default();
-            let text = |value: &neronet_model::Value| beginning(&value.to_string()).to_string();
-            found.config.extend(params.iter().take(MOST_PARAMS).map(|(name, value)| (name.to_string(), text(value))));
+            found.config.extend(params.iter().take(MOST_PARAMS).map(|(name, value)| (name.to_string(), value.to_string())));
             // Behind every row: who goes on after us tells them again, which changes nothing.
             each(src, u64::MAX, None, &mut found);
         }
@@ -274,7 +272,7 @@ impl Sink for Taking<'_> {
             }
             self.told.texts.insert(name.clone());
         }
-        self.found.tags.push((name, beginning(text.text).to_string()));
+        self.found.tags.push((name, text.text.to_string()));
         self.tell(text.at);
         Ok(())
     }
@@ -290,10 +288,6 @@ impl Sink for Taking<'_> {
     fn end(&mut self, _: &Run) -> Result<(), Refusal> {
         Ok(())
     }
-}
-
-fn beginning(text: &str) -> &str {
-    text.get(..text.floor_char_boundary(LONGEST_TEXT)).unwrap_or_default()
 }
 
 /// The folder below which folders give names to metrics: that in which all patterns begin.
