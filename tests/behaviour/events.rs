@@ -75,7 +75,7 @@ fn event_files_are_read_while_they_grow_and_folders_name_their_metrics() {
     made.writer.params(BEGUN, &params.into_iter().collect()).expect("in memory");
     made.writer.text(BEGUN, 0, "about", "a note\nof two lines").expect("in memory");
     // A secret at the place where a long text is cut.
-    made.writer.text(BEGUN, 0, "long", &("x".repeat((8 << 10) - 6) + "told-in-secret-99")).expect("in memory");
+    made.writer.text(BEGUN, 0, "long", &("x".repeat((8 << 10) - 8) + "told-in-secret-99")).expect("in memory");
     let bytes = made.losses("loss", 0..20).is(&world, "main");
     Made::new().losses("loss", 0..5).is(&world, "train");
     // Half a record is waited for, a folder that comes later is found, and what a restart leaves out of its name is the time.
