@@ -252,6 +252,115 @@ fn points_are_written_for_other_programs() {
 }
 
 #[test]
+fn points_in_every_form_come_into_another_home() {
+    let world = trained();
+    let expected = world.say(&["export", "1", "--points", "-o", "-", "--format", "csv"]).with_code(0).out;
+    for format in ["csv", "json", "jsonl", "parquet"] {
+        let (name, home) = (format!("points.{format}"), world.path(format));
+        world.say(&["export", "1", "--points", "-o", &name]).with_code(0);
+        let at_home = |words: &[&str]| world.say(&[&["--home", path(&home)], words].concat()).with_code(0).out;
+        assert_eq!(at_home(&["import", &name]), "1 run imported as 1\n");
+        assert_eq!(at_home(&["import", &name]), "nothing imported, 1 was there already\n");
+        assert_eq!(at_home(&["export", "1", "--points", "-o", "-", "--format", "csv"]), expected, "{format}");
+    }
+    let whole = fs::read(world.project().join("points.parquet")).expect("there");
+    world.write("damaged.parquet", [&whole[..60], &[0xff; 8], &whole[68..]].concat());
+    let said = world.say(&["--home", path(&world.path("other")), "import", "damaged.parquet"]);
+    assert!(said.code == Some(1) && said.err.contains("nothing of"), "{said:#?}");
+    world.say(&["export", "1", "-o", "runs.parquet"]).with_code(0);
+    let said = world.say(&["import", "runs.parquet"]).with_code(1);
+    assert!(said.err.contains("there is nothing that import knows"), "{said:#?}");
+}
+
+#[test]
+fn of_a_run_that_has_grown_what_is_new_is_added() {
+    let world = World::new();
+    let line = |step: u64| format!("{} {} {step}\n", 1_700_000_000_000_u64 + step, 1.0 / (step + 1) as f64);
+    let lines = |steps: std::ops::Range<u64>| steps.map(line).collect::<String>();
+    let meta = |rest: &str| format!("run_id: growing\nstart_time: 1700000000000\n{rest}");
+    fs::create_dir_all(world.project().join("mlruns/0/growing/metrics")).expect("made");
+    fs::create_dir_all(world.project().join("mlruns/0/growing/params")).expect("made");
+    world.write("mlruns/0/growing/meta.yaml", meta("status: 1\n")).write("mlruns/0/growing/metrics/loss", lines(0..10));
+    world.say(&["import", "mlruns"]).with_code(0);
+    world.say(&["tag", "1", "kept"]).with_code(0);
+    assert_eq!(points(&world, 1, "loss").len(), 10);
+    assert_eq!(world.say(&["import", "mlruns"]).with_code(0).out, "nothing imported, 1 was there already\n");
+    world.write("mlruns/0/growing/meta.yaml", meta("status: 3\nend_time: 1700000900000\n"));
+    world.write("mlruns/0/growing/metrics/loss", lines(0..25)).write("mlruns/0/growing/metrics/acc", lines(0..5));
+    world.write("mlruns/0/growing/params/lr", "0.1");
+    let dry = world.say(&["import", "mlruns", "--dry-run"]).with_code(0);
+    assert!(dry.out.contains("there already as run 1, which may have grown"), "{dry:#?}");
+    let said = world.say(&["import", "mlruns"]).with_code(0);
+    assert_eq!(said.out, "run 1 has grown by 20 points\n");
+    assert!(said.err.contains("parameters of run 1 stay as they were first: lr"), "{said:#?}");
+    assert_eq!((points(&world, 1, "loss").len(), points(&world, 1, "acc").len()), (25, 5));
+    let run = world.show(1);
+    assert_eq!((&run["outcome"], &run["tags"], &run["metrics"]["loss"]["points"]), (&json!("finished"), &json!(["kept"]), &json!(25)));
+    assert_eq!(world.list()[0]["metrics"]["loss"]["last"], json!(0.04));
+    assert_eq!(world.say(&["import", "mlruns"]).with_code(0).out, "nothing imported, 1 was there already\n");
+    // Cut short before the journal: the next import tells it.
+    let journal = world.home().join("journal/1.log");
+    let before = fs::read(&journal).expect("there");
+    world.write("mlruns/0/growing/metrics/loss", lines(0..30));
+    world.say(&["import", "mlruns"]).with_code(0);
+    fs::write(&journal, before).expect("written");
+    fs::remove_file(world.home().join("runs/1/source.json")).expect("there");
+    world.say(&["import", "mlruns"]).with_code(0);
+    assert_eq!((&world.list()[0]["metrics"]["loss"]["points"], points(&world, 1, "loss").len()), (&json!(30), 30));
+    // What is not all that we have does not take its place.
+    for other in [lines(0..7), lines(1..40)] {
+        world.write("mlruns/0/growing/metrics/loss", other);
+        let said = world.say(&["import", "mlruns"]).with_code(0);
+        assert_eq!(said.out, "nothing imported, 1 was there already\n");
+        assert!(said.err.contains("run 1 stays as it is: "), "{said:#?}");
+        assert_eq!(points(&world, 1, "loss").len(), 30);
+    }
+    assert_eq!(fs::read_dir(world.home().join("imports")).expect("there").count(), 1);
+}
+
+#[test]
+fn event_files_and_points_that_go_on_are_the_same_run_further_on() {
+    let world = World::new();
+    fs::create_dir(world.project().join("logs")).expect("made");
+    let folder = samples("tensorboard/restarted");
+    let mut files: Vec<PathBuf> = fs::read_dir(&folder).expect("there").flatten().map(|entry| entry.path()).collect();
+    files.sort();
+    let copy = |file: &Path, part: usize| {
+        let bytes = fs::read(file).expect("there");
+        let name = file.file_name().expect("a name").to_string_lossy();
+        world.write(&format!("logs/{name}"), &bytes[..bytes.len() / part]);
+    };
+    // Half of the first file, all of it, and the second, in which the training began again.
+    copy(&files[0], 2);
+    import(&world, &["logs"]);
+    let half = points(&world, 1, "loss").len();
+    copy(&files[0], 1);
+    let grown = import(&world, &["logs"]);
+    assert_eq!((&grown[0]["became"], &grown[0]["run"]), (&json!("grown"), &json!(1)), "{grown:#}");
+    assert!(grown[0]["added"].as_u64() > Some(0) && points(&world, 1, "loss").len() > half);
+    copy(&files[1], 1);
+    assert_eq!(import(&world, &["logs"])[0]["became"], "grown");
+    let run = world.show(1);
+    assert_eq!((run["attempts"].as_array().map(Vec::len), &run["metrics"]["loss"]["points"]), (Some(2), &json!(30)), "{run:#}");
+    assert_eq!(import(&world, &["logs"])[0]["became"], "there");
+    // The same of points.
+    let (all, home) = (world.say(&["export", "1", "--points", "-o", "-", "--format", "jsonl"]).with_code(0).out, world.path("other"));
+    let bring = |text: &str| {
+        world.write("points.jsonl", text);
+        world.say(&["--home", path(&home), "import", "points.jsonl"]).with_code(0).out
+    };
+    let first: String = all.lines().take(3).map(|line| format!("{line}\n")).collect();
+    assert_eq!(bring(&first), "1 run imported as 1\n");
+    let more = all.lines().count() - 3;
+    assert_eq!(bring(&all), format!("run 1 has grown by {more} points\n"));
+    assert_eq!(bring(&first), "nothing imported, 1 was there already\n");
+    assert_eq!(
+        world.say(&["--home", path(&home), "export", "1", "--points", "-o", "-", "--format", "jsonl"]).with_code(0).out.lines().count(),
+        more + 3
+    );
+}
+
+#[test]
 fn the_table_of_runs_is_written_in_every_form() {
     let world = trained();
     let list: Vec<Value> = serde_json::from_str(&world.say(&["export", "-o", "-", "--format", "json"]).with_code(0).out).expect("JSON");

@@ -12,6 +12,7 @@ mod declared;
 mod detached;
 mod disks;
 mod endings;
+mod events;
 mod exchange;
 mod filters;
 mod granted;

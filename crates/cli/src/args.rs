@@ -96,7 +96,7 @@ pub(crate) enum Command {
     /// PATH is a folder with runs in it, or one of their files: event files of TensorBoard, MLflow's mlruns/, offline runs of W&B
     /// (run-ID.wandb), the folders of Sacred's FileStorageObserver, a bundle or the points that `export` wrote. What it is is found out. The runs get numbers here, with their
     /// parameters, metrics, output, tags and times; files that they left stay where they are and are listed. What was imported
-    /// before is known again, so a second time nothing is added. An imported run cannot be started again.
+    /// before is known again: a second time only what is new where it came from is added. An imported run cannot be started again.
     ///
     /// For instance: neronet import mlruns   neronet import logs/ --experiment baseline --tag old
     Import(Import),

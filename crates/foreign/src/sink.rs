@@ -65,6 +65,8 @@ pub trait Sink {
     /// What is known of the run before its first row.
     fn begin(&mut self, run: &Run) -> Result<Wanted, Refusal>;
     fn metric(&mut self, metric: Metric, name: &str) -> Result<(), Refusal>;
+    /// What follows is of a record of an event file that ends at this byte: for whoever follows a file while it grows.
+    fn record(&mut self, _end: u64) {}
     fn row(&mut self, row: Row<'_>) -> Result<(), Refusal>;
     /// The training began again at this step: what came before with this step or a later one is superseded.
     fn restarted(&mut self, step: i64) -> Result<(), Refusal>;

@@ -5,9 +5,12 @@ use crate::error::{ForeignError, Result};
 use crate::report::{Notice, Place, Report};
 use crate::sink::Sink;
 use crate::{clean, mlflow, sacred, tensorboard, wandb};
-use std::collections::HashMap;
+use std::collections::hash_map::DefaultHasher;
 use std::collections::hash_map::Entry as Slot;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 /// A tracker, by what it leaves.
@@ -48,6 +51,30 @@ impl Source {
         let below = self.path.strip_prefix(&self.root).unwrap_or(&self.path).as_os_str();
         let name = if below.is_empty() { self.path.file_name().unwrap_or_default() } else { below };
         clean::name(name.as_encoded_bytes())
+    }
+
+    /// What its files are by name, length and time: another text once any of them has been written. It means nothing else, and may be
+    /// another one in another version.
+    pub fn stamp(&self) -> String {
+        let mut hasher = DefaultHasher::new();
+        let mut add = |path: &Path| {
+            let Ok(meta) = path.symlink_metadata() else { return };
+            path.strip_prefix(&self.path).unwrap_or(path).hash(&mut hasher);
+            (meta.len(), meta.mtime(), meta.mtime_nsec()).hash(&mut hasher);
+        };
+        self.files.iter().for_each(|path| add(path));
+        // Of a run in event files only these are read; of others what lies beside them too.
+        if self.kind != Kind::TensorBoard {
+            let folders: BTreeSet<&Path> = self.files.iter().filter_map(|path| path.parent()).chain([self.path.as_path()]).collect();
+            for folder in folders {
+                disk::each_file(folder, &mut Report::default(), |_, path, _| {
+                    add(path);
+                    Ok(())
+                })
+                .ok();
+            }
+        }
+        format!("{:016x}", hasher.finish())
     }
 }
 

@@ -167,7 +167,7 @@ pub(crate) fn begin(
         objectives: sweep.settings.objectives.clone(),
         resumes: matches!(again, Some(Again::Resume { .. })),
         resumed_from: checkpoint,
-        files_found: if n.0 > 1 { files_found(&directory, &sweep.settings.metrics.files) } else { Default::default() },
+        files_found: files_found(&directory, &sweep.settings.metrics, n.0 == 1),
         limits: limits(&environment),
         grant: Some(grant.clone()),
         courtesy,

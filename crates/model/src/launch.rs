@@ -51,7 +51,8 @@ pub struct Launch {
     pub resumes: bool,
     /// The checkpoint that was handed over, if one was.
     pub resumed_from: Option<String>,
-    /// Of a further attempt: the files of `[metrics] files` as they were when it began. What they held is an earlier attempt's.
+    /// The event files of `[metrics] tensorboard`, and of a further attempt the `[metrics] files`, as they were when it began. What they
+    /// held is an earlier run's or attempt's.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub files_found: BTreeMap<String, FoundFile>,
     pub limits: Limits,

@@ -324,7 +324,7 @@ pub struct Metrics {
     /// CSV, JSON or JSON-lines files, as globs relative to the work folder.
     #[serde(default)]
     pub files: Vec<String>,
-    /// Folders with TensorBoard event files, as globs relative to the work folder.
+    /// TensorBoard event files, and folders with such, as globs relative to the work folder.
     #[serde(default, skip_serializing_if = "is_default")]
     pub tensorboard: Vec<String>,
 }

@@ -1,12 +1,14 @@
-//! Metrics from files: `$NERONET_METRICS`, and the CSV, JSON-lines and JSON files that the spec names.
+//! Metrics from files: `$NERONET_METRICS`, the CSV, JSON-lines and JSON files that the spec names, and event files (`events`).
 //! They are read from their beginning by every generation; rows on record are passed over. A row of a named file is known by its
 //! number: scripts write such files anew with the same rows, and with a longer header when a metric comes to be.
 
+use crate::events::{self, EventFiles};
 use crate::globs::expand;
 use crate::lines::Lines;
 use neronet_capture::hash;
 use neronet_model::UnixMs;
 use neronet_model::launch::{FoundFile, Launch};
+use neronet_model::settings::Metrics;
 use neronet_scrape::{Found, Ignore, Table, json_document, json_rows, metrics_line};
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -54,6 +56,7 @@ pub(crate) struct Files {
     patterns: Vec<String>,
     ignore: Ignore,
     followed: BTreeMap<PathBuf, Followed>,
+    events: EventFiles,
     /// The attempt goes on with the curves of earlier ones.
     resumes: bool,
     /// The files that were there when the attempt began.
@@ -63,9 +66,12 @@ pub(crate) struct Files {
     pub(crate) notices: Vec<String>,
 }
 
-/// The named files that are there, as they are: what a further attempt must not take for its own.
-pub fn files_found(directory: &Path, patterns: &[String]) -> BTreeMap<String, FoundFile> {
-    let paths = patterns.iter().flat_map(|pattern| expand(directory, pattern, MOST_NAMES).found).filter(|path| path.is_file());
+/// The named files that are there, as they are: what a further attempt must not take for its own. Nor must the first one event files,
+/// to which nobody ever adds: they are of earlier runs in the same folder.
+pub fn files_found(directory: &Path, metrics: &Metrics, is_first: bool) -> BTreeMap<String, FoundFile> {
+    let tables = if is_first { &[] } else { &metrics.files[..] };
+    let tables = tables.iter().flat_map(|pattern| expand(directory, pattern, MOST_NAMES).found).filter(|path| path.is_file());
+    let paths = tables.chain(events::look(directory, &metrics.tensorboard).0);
     paths.filter_map(|path| Some((name_of(directory, &path), found_file(&path).ok()?))).collect()
 }
 
@@ -74,12 +80,12 @@ fn found_file(path: &Path) -> io::Result<FoundFile> {
     Ok(FoundFile { bytes: meta.len(), modified: modified(&meta), end: hash(&before(&mut File::open(path)?, meta.len())?) })
 }
 
-fn modified(meta: &fs::Metadata) -> UnixMs {
+pub(crate) fn modified(meta: &fs::Metadata) -> UnixMs {
     UnixMs(meta.mtime().saturating_mul(1_000).saturating_add(meta.mtime_nsec() / 1_000_000))
 }
 
 /// Whether a file still begins with what an attempt found in it.
-fn begins_so(found: &FoundFile, file: &mut File, meta: &fs::Metadata) -> io::Result<bool> {
+pub(crate) fn begins_so(found: &FoundFile, file: &mut File, meta: &fs::Metadata) -> io::Result<bool> {
     Ok(meta.len() >= found.bytes && hash(&before(file, found.bytes)?) == found.end)
 }
 
@@ -92,7 +98,7 @@ fn before(file: &mut File, at: u64) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-fn name_of(directory: &Path, path: &Path) -> String {
+pub(crate) fn name_of(directory: &Path, path: &Path) -> String {
     path.strip_prefix(directory).unwrap_or(path).display().to_string()
 }
 
@@ -104,6 +110,7 @@ impl Files {
             patterns: launch.metrics.files.clone(),
             ignore: Ignore::new(&launch.metrics.ignore),
             followed: BTreeMap::from([(metrics.to_path_buf(), ours)]),
+            events: EventFiles::new(directory, launch),
             resumes: launch.resumes,
             found: launch.files_found.clone(),
             said_too_many: false,
@@ -113,6 +120,7 @@ impl Files {
 
     /// Looks for files that appeared.
     pub(crate) fn discover(&mut self) {
+        self.events.discover(&mut self.notices);
         for pattern in &self.patterns {
             let expanded = expand(&self.directory, pattern, MOST_NAMES);
             let mut too_many = expanded.cut_short;
@@ -143,14 +151,17 @@ impl Files {
     }
 
     /// Reads what is new; documents, which are read whole, only with `documents`. `complete`: what stands at the end without a
-    /// newline is a row. `each` gets the source, what the row is known by there (`Row::at`), and the row. True when more is there.
-    pub(crate) fn read(&mut self, complete: bool, documents: bool, mut each: impl FnMut(&str, u64, &mut Found)) -> bool {
+    /// newline is a row. `each` gets the source, what the row is known by there (`Row::at`), when it was written where the file says
+    /// so reliably, and the row. True when more is there.
+    pub(crate) fn read(&mut self, complete: bool, documents: bool, mut each: impl FnMut(&str, u64, Option<UnixMs>, &mut Found)) -> bool {
         let mut more = false;
         let ignore = &self.ignore;
-        let mut kept = |src: &str, at: u64, found: &mut Found| {
+        let mut dated = |src: &str, at: u64, when: Option<UnixMs>, found: &mut Found| {
             ignore.filter(found);
-            each(src, at, found);
+            each(src, at, when, found);
         };
+        more |= self.events.read(&mut dated, &mut self.notices);
+        let mut kept = |src: &str, at: u64, found: &mut Found| dated(src, at, None, found);
         for (path, followed) in &mut self.followed {
             if matches!(followed.reader, Reader::Document) && !documents {
                 continue;
@@ -159,6 +170,11 @@ impl Files {
             more |= followed.read(path, (complete, self.resumes), &mut kept, &mut self.notices).unwrap_or(false);
         }
         more
+    }
+
+    /// Nothing will be written any more: sentences on what was damaged.
+    pub(crate) fn damage(&mut self) -> Option<String> {
+        self.events.damage()
     }
 }
 

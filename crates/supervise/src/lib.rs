@@ -9,6 +9,7 @@ pub mod cause;
 pub mod checkpoints;
 mod command;
 mod config;
+mod events;
 pub mod files;
 pub mod found;
 mod globs;

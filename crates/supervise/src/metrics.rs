@@ -6,7 +6,7 @@ use crate::segment::Writer;
 use neronet_model::event::{Segment, Summary};
 use neronet_model::launch::Launch;
 use neronet_model::row::Values;
-use neronet_model::{Row, UnixMs};
+use neronet_model::{Millis, Row, UnixMs};
 use neronet_store::StoreError;
 use neronet_store::earlier::{self, Earlier, Firsts};
 use neronet_store::spool::{self, Segments};
@@ -134,6 +134,11 @@ impl Metrics {
             self.level += 1;
             self.notices.push(format!("very many metrics: from here on one row in {} is kept", 1u64 << (2 * self.level)));
         }
+    }
+
+    /// When that was, by the clock of who wrote it: not before the attempt began, nor after `now`.
+    pub(crate) fn since(&self, when: Option<UnixMs>, now: Millis) -> Millis {
+        when.map_or(now, |when| Millis(u64::try_from(when.0.saturating_sub(self.begun.0)).unwrap_or(0).min(now.0)))
     }
 
     pub(crate) fn waiting(&self) -> usize {

@@ -16,8 +16,9 @@ use std::ffi::OsString;
 use std::io;
 use std::sync::OnceLock;
 
-/// So many changes of tags and configuration are recorded.
+/// So many changes of tags and configuration are recorded, and of each so much.
 const MOST_TOLD: usize = 10_000;
+const LONGEST_TOLD: usize = 8 << 10;
 
 #[derive(Debug, Default)]
 pub(crate) struct Told {
@@ -58,12 +59,15 @@ impl Spooler {
             return;
         }
         for (name, value) in found.tags.drain(..) {
+            let value = self.beginning(value);
             if self.is_news(&name, &value) {
                 self.event(t, Event::Tag { name, value });
             }
         }
         if !found.config.is_empty() {
-            let shown = |name: &str, value: String| if secrets::is_secret_setting(name) { secrets::MASK.to_string() } else { value };
+            let shown = |name: &str, value: String| {
+                if secrets::is_secret_setting(name) { secrets::MASK.to_string() } else { self.beginning(value) }
+            };
             let values: BTreeMap<String, String> =
                 found.config.drain(..).map(|(name, value)| (name.clone(), shown(&name, value))).collect();
             let values: BTreeMap<String, String> =
@@ -85,6 +89,16 @@ impl Spooler {
         if !values.is_empty() || step.is_some() || epoch.is_some() {
             self.metrics.add(Row { t, src: src.to_string(), at, step, steps, epoch, epochs, time, m: Values(values) });
         }
+    }
+
+    /// As much of a text as is kept. It is masked before it is cut: half of a secret would not be known for one.
+    fn beginning(&self, text: String) -> String {
+        if text.len() <= LONGEST_TOLD {
+            return text;
+        }
+        let mut text = self.masked(text.into()).into_owned();
+        text.truncate(text.floor_char_boundary(LONGEST_TOLD));
+        text
     }
 
     /// Whether a tag says something new. A tag that changes with every line is no tag: at some point it stays as it is.

@@ -384,11 +384,15 @@ impl<'a> Supervisor<'a> {
             }
             let last = ended && !more;
             let search = self.search_due(t, last);
+            let began = clock::boot_now();
             if search {
                 self.files.discover();
             }
+            let discovered = Millis(clock::boot_now().0 - began.0);
             let spool = &mut self.spool;
-            while self.files.read(end == End::Complete, search, |src, at, found| spool.found(found, src, at, t)) {
+            while self.files.read(end == End::Complete, search, |src, at, when, found| {
+                spool.found(found, src, at, spool.metrics.since(when, t));
+            }) {
                 more = true;
                 if !last || spool.flush().is_err() {
                     break;
@@ -398,6 +402,7 @@ impl<'a> Supervisor<'a> {
             self.checkpoints.note(self.spool.metrics.marks.now(), clock::unix_now());
             if search {
                 self.search(t, if more { self.writes(false) } else { writes });
+                self.search_cost.0 += discovered.0;
             }
         }
         for what in self.spool.metrics.notices.drain(..).chain(self.files.notices.drain(..)).collect::<Vec<_>>() {

@@ -51,13 +51,16 @@ pub(crate) fn import(session: &Session, typed: &Import) -> Result<ExitCode, Home
 fn told(found: &[Found], dry: bool) -> String {
     let new: Vec<RunId> = found.iter().filter_map(|found| if let Became::New(run) = found.became { Some(run) } else { None }).collect();
     let is = |wanted: fn(&Became) -> bool| found.iter().filter(|found| wanted(&found.became)).count();
-    let there = is(|became| matches!(became, Became::There(_)));
+    let there = is(|became| matches!(became, Became::There(_) | Became::Changed(_)));
+    let grown: Vec<(RunId, u64)> =
+        found.iter().filter_map(|found| if let Became::Grown(run, points) = found.became { Some((run, points)) } else { None }).collect();
     let would = is(|became| matches!(became, Became::Would));
     let failed = is(|became| matches!(became, Became::Failed(_)));
     let mut lines: Vec<String> = Vec::new();
     if dry {
         let state = |found: &Found| match &found.became {
             Became::There(run) => format!("there already as run {run}"),
+            Became::Changed(run) => format!("there already as run {run}, which may have grown"),
             Became::Failed(_) => "cannot be read".to_string(),
             _ => "new".to_string(),
         };
@@ -69,9 +72,20 @@ fn told(found: &[Found], dry: bool) -> String {
     }
     let mut said = match (dry, new.as_slice()) {
         (true, _) => vec![format!("{} would be imported", count(would, "run"))],
+        (false, []) if !grown.is_empty() => Vec::new(),
         (false, []) => vec!["nothing imported".to_string()],
         (false, new) => vec![format!("{} imported as {}", count(new.len(), "run"), select::spans(new))],
     };
+    if !grown.is_empty() {
+        let (runs, points): (Vec<RunId>, Vec<u64>) = grown.into_iter().unzip();
+        let points = points.into_iter().fold(0, u64::saturating_add);
+        let (noun, has) = if runs.len() == 1 { ("run", "has") } else { ("runs", "have") };
+        let what = match usize::try_from(points).unwrap_or(usize::MAX) {
+            0 => "got what was new, and no points".to_string(),
+            points => format!("{has} grown by {}", count(points, "point")),
+        };
+        said.push(format!("{noun} {} {what}", select::spans(&runs)));
+    }
     if there > 0 {
         said.push(format!("{there} {} there already", if there == 1 { "was" } else { "were" }));
     }
@@ -87,10 +101,13 @@ fn json(found: &Found) -> Value {
         Became::New(run) => ("imported", Some(run), None),
         Became::Would => ("new", None, None),
         Became::There(run) => ("there", Some(run), None),
+        Became::Grown(run, _) => ("grown", Some(run), None),
+        Became::Changed(run) => ("changed", Some(run), None),
         Became::Failed(why) => ("failed", None, Some(why)),
     };
+    let added = if let Became::Grown(_, points) = found.became { Some(points) } else { None };
     json!({
         "from": found.from, "path": found.path, "name": found.name, "project": found.project, "experiment": found.experiment,
-        "became": became, "run": run, "why": why, "points": found.points, "notices": found.notices,
+        "became": became, "run": run, "why": why, "points": found.points, "added": added, "notices": found.notices,
     })
 }

@@ -1,18 +1,12 @@
 //! An event file on the disk, read as far as it is written, and further whenever it has grown.
 
 use super::reader::EventReader;
-use super::records::WHOLE;
 use crate::disk;
 use crate::error::{ForeignError, Result};
 use crate::report::Place;
 use crate::sink::Sink;
 use std::fs::File;
-use std::io::ErrorKind;
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-
-/// Read at once; a longer record makes it grow, up to `WHOLE`.
-const PIECE: usize = 128 << 10;
 
 #[derive(Debug)]
 pub struct EventFile {
@@ -57,26 +51,8 @@ impl EventFile {
 
     /// The same, up to about `most` bytes.
     pub(crate) fn read(&mut self, sink: &mut dyn Sink, most: u64) -> Result<Progress> {
-        let mut buffer = vec![0; PIECE];
-        let mut filled = 0;
-        let begin = self.reader.wants();
-        while self.reader.wants() - begin < most {
-            let read = match self.file.read_at(&mut buffer[filled..], self.reader.wants() + filled as u64) {
-                Ok(0) => break,
-                Ok(read) => read,
-                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                Err(error) => return Err(ForeignError::io("read", &self.path)(error)),
-            };
-            filled += read;
-            let done = self.reader.feed(&buffer[..filled], sink)?;
-            buffer.copy_within(done..filled, 0);
-            filled -= done;
-            if filled == buffer.len() {
-                // A record of `WHOLE` bytes with its frame is the longest that is waited for.
-                buffer.resize((buffer.len() * 2).min(WHOLE + PIECE), 0);
-            }
-        }
-        self.waiting = self.reader.wants() + filled as u64 - self.reader.position();
+        let filled = self.reader.read_on(&self.file, sink, most)?;
+        self.waiting = self.reader.wants() + filled - self.reader.position();
         Ok(Progress { position: self.reader.position(), waiting: self.waiting })
     }
 

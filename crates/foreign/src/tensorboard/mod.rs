@@ -27,7 +27,7 @@ const PEEKED: u64 = 64 << 10;
 const MOST_PEEKED: usize = 16;
 
 /// Whether a file of this name is one of events: as TensorBoard itself decides it.
-pub(crate) fn is_event_file(name: &[u8]) -> bool {
+pub fn is_event_file(name: &[u8]) -> bool {
     name.windows(8).any(|window| window == b"tfevents")
 }
 

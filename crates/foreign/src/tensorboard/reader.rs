@@ -1,21 +1,28 @@
 //! Event files, in pieces of bytes, to what a sink takes. It remembers across files what the first value of a tag says of the others.
 
 use super::event::{Content, Value, What, event, plugin, values};
-use super::records::{Found, Records};
+use super::records::{Found, Records, WHOLE, framed};
 use super::{hparams, tensor};
 use crate::clean;
+use crate::disk;
 use crate::error::{Failure, ForeignError, Result};
 use crate::gather::Gathered;
 use crate::moment;
 use crate::names::Names;
 use crate::report::{Place, Report};
 use crate::sink::{Metric, Row, Run, Sink, Text};
+use neronet_model::Params;
 use std::collections::HashMap;
+use std::fs::File;
+use std::io::ErrorKind;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 /// Tags that are remembered for their plugin; of more, each value must name it.
 const MOST_TAGS: usize = 20_000;
 const LONGEST_TAG: usize = 1000;
+/// Read at once; a longer record makes it grow, up to `WHOLE`.
+const PIECE: usize = 128 << 10;
 
 /// Reads event files that are fed to it, those of one folder one after the other.
 #[derive(Debug)]
@@ -30,9 +37,13 @@ struct Reading {
     names: Names,
     plugins: HashMap<Box<[u8]>, Plugin>,
     row: Vec<(Metric, f64)>,
+    /// Rows came before, in this file or in others of the run.
+    goes_on: bool,
     first: Option<f64>,
     run: Run,
     params: Gathered,
+    /// Parameters were read since somebody asked for them.
+    has_news: bool,
     report: Report,
 }
 
@@ -54,12 +65,20 @@ impl EventReader {
             names: Names::default(),
             plugins: HashMap::new(),
             row: Vec::new(),
+            goes_on: false,
             first: None,
             run: Run::default(),
             params: Gathered::default(),
+            has_news: false,
             report: Report::default(),
         };
         EventReader { records: Records::at(offset), reading }
+    }
+
+    /// The same of a file beside others, which it may begin anew behind.
+    pub fn behind_others(mut self) -> EventReader {
+        self.reading.goes_on = true;
+        self
     }
 
     /// Goes on with the first byte of the next file of the same run.
@@ -87,6 +106,30 @@ impl EventReader {
         Ok(done)
     }
 
+    /// Reads what is whole, about `most` bytes. Gives how many bytes behind `wants` are no whole record yet.
+    pub(crate) fn read_on(&mut self, file: &File, sink: &mut dyn Sink, most: u64) -> Result<u64> {
+        let mut buffer = vec![0; PIECE];
+        let mut filled = 0;
+        let begin = self.wants();
+        while self.wants() - begin < most {
+            let read = match file.read_at(&mut buffer[filled..], self.wants() + filled as u64) {
+                Ok(0) => break,
+                Ok(read) => read,
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(error) => return Err(ForeignError::io("read", &self.reading.path)(error)),
+            };
+            filled += read;
+            let done = self.feed(&buffer[..filled], sink)?;
+            buffer.copy_within(done..filled, 0);
+            filled -= done;
+            if filled == buffer.len() {
+                // A record of `WHOLE` bytes with its frame is the longest that is waited for.
+                buffer.resize((buffer.len() * 2).min(WHOLE + PIECE), 0);
+            }
+        }
+        Ok(filled as u64)
+    }
+
     /// Says of the `waiting` bytes behind `wants` that nothing follows them.
     pub fn finish(&mut self, waiting: u64) {
         let begin = self.records.position();
@@ -103,6 +146,19 @@ impl EventReader {
     /// What the events say of the run: parameters, times, outcome.
     pub fn run(&self) -> Run {
         Run { params: self.reading.params.params(), ..self.reading.run.clone() }
+    }
+
+    /// The parameters of the run, where something was said of them since the last time.
+    pub fn new_params(&mut self) -> Option<Params> {
+        std::mem::take(&mut self.reading.has_news).then(|| self.reading.params.params())
+    }
+
+    /// Opens its file and reads on in it, about `most` bytes of what is whole. Says whether there may be more.
+    pub fn read(&mut self, sink: &mut dyn Sink, most: u64) -> Result<bool> {
+        let file = disk::open(&self.reading.path)?;
+        let behind = self.wants().saturating_add(most);
+        self.read_on(&file, sink, most)?;
+        Ok(self.wants() >= behind)
     }
 
     pub fn report(&self) -> &Report {
@@ -126,14 +182,17 @@ impl EventReader {
 impl Reading {
     fn take(&mut self, at: u64, found: Found<'_>, sink: &mut dyn Sink) -> Result<()> {
         match found {
-            Found::Payload(payload) => match self.event(payload, sink) {
-                Err(Failure::Malformed) => {
-                    self.report.notice(&self.path, Place::Byte(at), "this record is no event, and is passed over");
-                    Ok(())
+            Found::Payload(payload) => {
+                sink.record(at + framed(payload));
+                match self.event(payload, sink) {
+                    Err(Failure::Malformed) => {
+                        self.report.notice(&self.path, Place::Byte(at), "this record is no event, and is passed over");
+                        Ok(())
+                    }
+                    Err(Failure::Stop(error)) => Err(error),
+                    Ok(()) => Ok(()),
                 }
-                Err(Failure::Stop(error)) => Err(error),
-                Ok(()) => Ok(()),
-            },
+            }
             Found::Long(_) => {
                 self.report.pass("records over 4 MiB");
                 Ok(())
@@ -168,10 +227,11 @@ impl Reading {
                 if !self.row.is_empty() {
                     self.report.rows += 1;
                     self.report.points += self.row.len() as u64;
+                    self.goes_on = true;
                     sink.row(Row { at, step, values: &self.row }).map_err(ForeignError::Refused)?;
                 }
             }
-            What::Start if self.report.rows > 0 => sink.restarted(event.step).map_err(ForeignError::Refused)?,
+            What::Start if self.goes_on => sink.restarted(event.step).map_err(ForeignError::Refused)?,
             What::Start | What::Nothing => {}
             What::Other(kind) => self.report.pass(kind),
         }
@@ -227,6 +287,7 @@ impl Reading {
     /// Remembers what the metadata of a value says: usually only the first of a tag has any.
     fn learn(&mut self, tag: &[u8], name: &[u8], content: &[u8]) -> std::result::Result<(), Failure> {
         if name == hparams::PLUGIN.as_bytes() {
+            self.has_news = true;
             hparams::read(content, &mut self.run, &mut self.params)?;
         }
         if !name.is_empty() && !self.plugins.contains_key(tag) && self.plugins.len() < MOST_TAGS && tag.len() <= LONGEST_TAG {

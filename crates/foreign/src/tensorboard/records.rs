@@ -173,6 +173,11 @@ fn is_header(window: &[u8]) -> bool {
     window.first_chunk().is_some_and(|header| length(header).is_some())
 }
 
+/// Bytes of a payload with its frame.
+pub(crate) fn framed(payload: &[u8]) -> u64 {
+    (HEADER + payload.len() + FOOTER) as u64
+}
+
 /// A checksum as these files keep it, so that the checksum of a record that holds records is not trivial.
 #[inline]
 fn masked(sum: u32) -> u32 {

@@ -53,6 +53,14 @@ pub(super) fn import(importing: &mut Importing<'_>, path: &Path, place: &Path, r
             notices: Vec::new(),
         })
         .collect();
+    let state = importing.context.home.read()?.state;
+    for (found, (_, run)) in found.iter_mut().zip(all()) {
+        if let Became::There(id) = found.became
+            && state.runs.get(&id).is_some_and(|known| known.attempts < run.end.attempt.n.0)
+        {
+            found.notices.push(format!("run {id} has fewer attempts than in the bundle, and stays so: `neronet rm --purge {id}` it first"));
+        }
+    }
     let new: BTreeSet<RunId> = all().filter(|(_, run)| there(run).is_none()).map(|(_, run)| run.member.id).collect();
     importing.at.sources += found.len();
     if !new.is_empty()

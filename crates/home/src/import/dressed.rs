@@ -96,7 +96,9 @@ pub(super) fn dress(importing: &Importing<'_>, origin: &Origin, run: &Run, found
     let note = note(run, left_out, secrets);
     write(importing, body, &sweep, id, &params, &in_shell(&typed))?;
     let folder = &body.folder;
-    let stored = context.cache.join("series").join(format!("{}.series", body.uid));
+    // What is stored of a run that is there is not of this folder.
+    let is_known = importing.known.contains_key(&arrival::identity(&body.uid));
+    let stored = if is_known { body.folder.clone() } else { context.cache.join("series") }.join(format!("{}.series", body.uid));
     let entries = arrival::learned(id, folder, &stored, Some(body.outcome))?;
     let member = Member { id, uid: body.uid, params, after: None, gpus: None, tags, note };
     Ok(Arrival {

@@ -2,6 +2,7 @@
 
 use super::arrival;
 use super::dressed;
+use super::grown;
 use super::told::Teller;
 use super::{Became, Found, Importing, Result, nothing_at};
 use crate::error::HomeError;
@@ -36,7 +37,9 @@ fn one(importing: &mut Importing<'_>, source: &Source) -> std::result::Result<Fo
         points: 0,
         notices: Vec::new(),
     };
-    let mut teller = Teller::new(importing, source);
+    // As it is before it is read: what is written meanwhile is read the next time.
+    let stamp = source.stamp();
+    let mut teller = Teller::new(importing, source, &stamp);
     let report = match neronet_foreign::read(source, &mut teller) {
         Ok(report) => report,
         Err(ForeignError::Refused(refusal)) => {
@@ -56,14 +59,22 @@ fn one(importing: &mut Importing<'_>, source: &Source) -> std::result::Result<Fo
     let (told, there, run) = teller.told();
     found.name.clone_from(&run.name);
     found.experiment = dressed::experiment(importing.words, source, &run);
-    if let Some(there) = there {
-        found.became = Became::There(there);
+    let Some(told) = told else {
+        found.became = there.unwrap_or(Became::Would);
         return Ok(found);
-    }
-    let Some(told) = told else { return Ok(found) };
+    };
     found.notices.extend(told.notices().cloned());
     let uid = told.uid;
     let arrival = told.finish(importing, source, &run, &found)?;
+    if let Some(Became::Changed(id)) = there {
+        let (became, word) = grown::take_over(importing, id, (arrival, &stamp))?;
+        found.became = became;
+        found.notices.extend(word);
+        return Ok(found);
+    }
+    for folder in arrival.folders.values() {
+        grown::note(folder, &stamp)?;
+    }
     if let Some(landing) = &mut importing.landing {
         let ids = arrival::land(importing.context, landing, arrival)?;
         if let Some(id) = ids.first() {

@@ -26,24 +26,29 @@ pub(super) struct Line {
 }
 
 #[derive(Deserialize)]
-struct Told {
-    run: u64,
-    uid: Uid,
-    experiment: String,
-    attempt: u64,
-    metric: String,
+pub(super) struct Told {
+    pub(super) run: u64,
+    pub(super) uid: Uid,
+    pub(super) experiment: String,
+    pub(super) attempt: u64,
+    pub(super) metric: String,
     #[serde(with = "number")]
-    step: f64,
-    by: String,
-    time: String,
+    pub(super) step: f64,
+    pub(super) by: String,
+    pub(super) time: String,
     #[serde(with = "number")]
-    value: f64,
-    superseded: bool,
+    pub(super) value: f64,
+    pub(super) superseded: bool,
 }
 
 impl Told {
-    fn line(self) -> Option<Line> {
+    pub(super) fn line(self) -> Option<Line> {
         let time = UnixMs(self.time.parse::<jiff::Timestamp>().ok()?.as_millisecond());
+        self.at(time)
+    }
+
+    /// The same with its time as it is.
+    pub(super) fn at(self, time: UnixMs) -> Option<Line> {
         let Told { run, uid, experiment, attempt, metric, step, by, value, superseded, .. } = self;
         (attempt > 0).then_some(Line { run, uid, experiment, attempt, metric, step, by, time, value, superseded })
     }
@@ -52,7 +57,7 @@ impl Told {
 /// Where in a line of CSV each value stands.
 struct Header([usize; 10]);
 
-const COLUMNS: [&str; 10] = ["run", "uid", "experiment", "attempt", "metric", "step", "by", "time", "value", "superseded"];
+pub(super) const COLUMNS: [&str; 10] = ["run", "uid", "experiment", "attempt", "metric", "step", "by", "time", "value", "superseded"];
 
 impl Header {
     fn of(cells: &[String]) -> Option<Header> {

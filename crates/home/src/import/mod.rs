@@ -1,13 +1,15 @@
-//! `import`: runs that were recorded elsewhere, by other trackers or by another home, become runs of this one. A second time nothing is
-//! added: a run is known again by what it is called where it comes from.
+//! `import`: runs that were recorded elsewhere, by other trackers or by another home, become runs of this one. A run is known again by
+//! what it is called where it comes from: a second time only what is new there is added (`grown`).
 
 mod arrival;
 mod bundle;
 mod checked;
 mod dressed;
 mod foreign;
+mod grown;
 mod lines;
 mod points;
+mod tables;
 mod told;
 
 use crate::context::Context;
@@ -62,6 +64,10 @@ pub enum Became {
     /// It would become one.
     Would,
     There(RunId),
+    /// It was there, and so many points came to it.
+    Grown(RunId, u64),
+    /// It is there, and its source is not as it was.
+    Changed(RunId),
     /// Nothing of it was imported.
     Failed(String),
 }

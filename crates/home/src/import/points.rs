@@ -1,10 +1,10 @@
-//! The points that `export --points` wrote, as JSON lines, a JSON list or CSV: read twice, first for what runs there are and how many
-//! points each has, then run by run. Never all of them are in memory.
+//! The points that `export --points` wrote, as JSON lines, a JSON list, CSV or Parquet: read twice, first for what runs there are and
+//! how many points each has, then run by run. Never all of them are in memory.
 
 use super::arrival::{self, attempt_in, identity};
 use super::dressed::{self, Body, Origin};
 use super::lines::{self, Line};
-use super::{Became, Found, Importing, Result};
+use super::{Became, Found, Importing, Result, grown, tables};
 use crate::error::HomeError;
 use neronet_model::row::Values;
 use neronet_model::{AttemptNo, Outcome, Row, Uid, UnixMs};
@@ -13,11 +13,18 @@ use neronet_store::history::History;
 use neronet_supervise::retold::Retold;
 use std::collections::hash_map::Entry as Slot;
 use std::collections::{BTreeMap, HashMap};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 const MOST_RUNS: usize = 100_000;
 const MOST_ATTEMPTS: usize = 10_000;
 const BETWEEN_WORDS: u64 = 50_000;
+
+/// How the file is: another text once it has been written.
+fn stamp(place: &Path) -> String {
+    let meta = place.metadata().ok();
+    meta.map(|meta| format!("{} {}.{:09}", meta.len(), meta.mtime(), meta.mtime_nsec())).unwrap_or_default()
+}
 
 /// What is known of a run before its points are taken.
 struct Seen {
@@ -37,12 +44,12 @@ struct Open {
 }
 
 pub(super) fn is_one(place: &Path) -> bool {
-    lines::is_one(place)
+    lines::is_one(place) || tables::is_one(place)
 }
 
 pub(super) fn import(importing: &mut Importing<'_>, path: &Path, place: &Path, result: &mut Result) -> std::result::Result<(), HomeError> {
-    let mut seen: BTreeMap<Uid, Seen> = BTreeMap::new();
-    lines::each(place, &mut |line| {
+    let (mut seen, stamp) = (BTreeMap::<Uid, Seen>::new(), stamp(place));
+    each_line(place, &mut |line| {
         if seen.len() >= MOST_RUNS && !seen.contains_key(&line.uid) {
             return Err(HomeError::Failed(format!("{} holds points of more than {MOST_RUNS} runs", path.display())));
         }
@@ -63,7 +70,11 @@ pub(super) fn import(importing: &mut Importing<'_>, path: &Path, place: &Path, r
     let first = result.found.len();
     let mut places = HashMap::new();
     for (uid, run) in &seen {
-        let there = importing.known.get(&identity(uid)).copied();
+        let became = match importing.known.get(&identity(uid)).copied() {
+            None => Became::Would,
+            Some(id) if grown::may_have(importing, id, ("neronet", &stamp))?.is_some_and(|known| known == *uid) => Became::Changed(id),
+            Some(id) => Became::There(id),
+        };
         places.insert(*uid, result.found.len());
         result.found.push(Found {
             from: "neronet".into(),
@@ -71,7 +82,7 @@ pub(super) fn import(importing: &mut Importing<'_>, path: &Path, place: &Path, r
             name: format!("run {}", run.run),
             project: importing.project.clone(),
             experiment: importing.words.experiment.clone().unwrap_or_else(|| run.experiment.clone()),
-            became: there.map_or(Became::Would, Became::There),
+            became,
             points: run.points,
             notices: Vec::new(),
         });
@@ -81,9 +92,9 @@ pub(super) fn import(importing: &mut Importing<'_>, path: &Path, place: &Path, r
         return Ok(());
     }
     let mut open: HashMap<Uid, Open> = HashMap::new();
-    lines::each(place, &mut |line| {
+    each_line(place, &mut |line| {
         let Some(found) = places.get(&line.uid).and_then(|at| result.found.get_mut(*at)) else { return Err(changed(path)) };
-        let Some(run) = seen.get(&line.uid).filter(|_| found.became == Became::Would) else { return Ok(()) };
+        let Some(run) = seen.get(&line.uid).filter(|_| is_wanted(found)) else { return Ok(()) };
         let uid = line.uid;
         let known = match open.entry(uid) {
             Slot::Occupied(known) => known.into_mut(),
@@ -97,16 +108,25 @@ pub(super) fn import(importing: &mut Importing<'_>, path: &Path, place: &Path, r
         if known.points == run.points
             && let Some(known) = open.remove(&uid)
         {
-            let id = end(importing, (uid, run), known, found, place)?;
-            found.became = Became::New(id);
+            end(importing, (uid, run), known, found, (place, &stamp))?;
             importing.at.done += 1;
         }
         Ok(())
     })?;
-    match result.found.iter().skip(first).any(|found| found.became == Became::Would) {
+    match result.found.iter().skip(first).any(is_wanted) {
         true => Err(changed(path)),
         false => Ok(()),
     }
+}
+
+/// Its points are still to be taken.
+fn is_wanted(found: &Found) -> bool {
+    matches!(found.became, Became::Would | Became::Changed(_))
+}
+
+/// Gives every point of a file.
+fn each_line(place: &Path, each: &mut dyn FnMut(Line) -> std::result::Result<(), HomeError>) -> std::result::Result<(), HomeError> {
+    if tables::is_one(place) { tables::each(place, each) } else { lines::each(place, each) }
 }
 
 fn changed(path: &Path) -> HomeError {
@@ -154,9 +174,9 @@ fn end(
     importing: &mut Importing<'_>,
     (uid, run): (Uid, &Seen),
     open: Open,
-    found: &Found,
-    place: &Path,
-) -> std::result::Result<neronet_model::RunId, HomeError> {
+    found: &mut Found,
+    (place, stamp): (&Path, &str),
+) -> std::result::Result<(), HomeError> {
     let Open { folder, attempts, mut history, .. } = open;
     for retold in attempts.into_values() {
         retold.end((Outcome::Unknown, None), None).map_err(StoreError::io("write", &folder))?;
@@ -175,9 +195,19 @@ fn end(
     let origin = Origin { from: "neronet".into(), path: place.to_path_buf() };
     let body = Body { uid, began, folder, resumes, outcome: Outcome::Unknown, history };
     let arrival = dressed::dress(importing, &origin, &neronet_foreign::Run::default(), found, &body)?;
+    if let Became::Changed(id) = found.became {
+        let (became, word) = grown::take_over(importing, id, (arrival, stamp))?;
+        found.became = became;
+        found.notices.extend(word);
+        return Ok(());
+    }
+    for folder in arrival.folders.values() {
+        grown::note(folder, stamp)?;
+    }
     let Some(landing) = importing.landing.as_mut() else { return Err(HomeError::Failed("there is no place to import to".into())) };
     let ids = arrival::land(importing.context, landing, arrival)?;
     let id = ids.first().copied().ok_or_else(|| HomeError::Failed("the run got no number".into()))?;
     importing.known.insert(identity(&uid), id);
-    Ok(id)
+    found.became = Became::New(id);
+    Ok(())
 }

@@ -1,8 +1,8 @@
 //! What a reader of another tracker tells of one run, written down as it comes.
 
-use super::Importing;
 use super::arrival::{self, Arrival, attempt_in};
 use super::dressed::{self, Body, Origin, uid};
+use super::{Became, Importing, grown};
 use crate::error::HomeError;
 use crate::masked;
 use neronet_foreign::{Artifact, Metric, Output, Refusal, Row, Run, Sink, Source, Text, Wanted};
@@ -35,6 +35,10 @@ pub(super) struct Teller<'t, 'i> {
     source: &'t Source,
     told: Option<Told>,
     there: Option<RunId>,
+    /// How its source is.
+    stamp: &'t str,
+    /// It is there, and its source is not as it was.
+    has_changed: bool,
     run: Run,
 }
 
@@ -63,13 +67,14 @@ pub(super) struct Told {
 }
 
 impl<'t, 'i> Teller<'t, 'i> {
-    pub(super) fn new(importing: &'t mut Importing<'i>, source: &'t Source) -> Teller<'t, 'i> {
-        Teller { importing, source, told: None, there: None, run: Run::default() }
+    pub(super) fn new(importing: &'t mut Importing<'i>, source: &'t Source, stamp: &'t str) -> Teller<'t, 'i> {
+        Teller { importing, source, told: None, there: None, stamp, has_changed: false, run: Run::default() }
     }
 
-    /// What was written down, or which run it is that is there already, and all that is known of it.
-    pub(super) fn told(self) -> (Option<Told>, Option<RunId>, Run) {
-        (self.told, self.there, self.run)
+    /// What was written down, which run it is where that is there already, and all that is known of it.
+    pub(super) fn told(self) -> (Option<Told>, Option<Became>, Run) {
+        let there = if self.has_changed { Became::Changed } else { Became::There };
+        (self.told, self.there.map(there), self.run)
     }
 }
 
@@ -81,9 +86,15 @@ impl Sink for Teller<'_, '_> {
             let since = modified.and_then(|modified| modified.duration_since(UNIX_EPOCH).ok());
             UnixMs(since.map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(0)))
         });
-        let uid = uid(&run.key, began);
+        let mut uid = uid(&run.key, began);
         self.there = self.importing.known.get(&arrival::identity(&uid)).copied();
-        let Some(landing) = self.importing.landing.as_mut().filter(|_| self.there.is_none()) else { return Ok(Wanted::Nothing) };
+        if let Some(id) = self.there {
+            let Some(known) = grown::may_have(self.importing, id, (&self.source.kind.to_string(), self.stamp))? else {
+                return Ok(Wanted::Nothing);
+            };
+            (uid, self.has_changed) = (known, true);
+        }
+        let Some(landing) = self.importing.landing.as_mut() else { return Ok(Wanted::Nothing) };
         let folder = landing.place()?;
         self.told = Some(Told::begin(folder, (uid, began), run, self.source, self.importing.secrets.clone())?);
         Ok(Wanted::All)

@@ -164,7 +164,7 @@ static METRICS: Section = section("[metrics]", &[
     key("patterns", Kind::Lines, "Regular expressions with named groups, tried on each line first"),
     key("ignore", Kind::Texts, "Names that are not recorded; * stands for any text"),
     key("files", Kind::Paths, "CSV and JSON files that hold metrics: globs relative to where the command starts"),
-    key("tensorboard", Kind::Paths, "Folders with TensorBoard event files: globs relative to where the command starts").later(When::Later, "does not read event files"),
+    key("tensorboard", Kind::Paths, "TensorBoard event files, and folders with such at any depth: globs relative to where the command starts"),
 ]);
 
 #[rustfmt::skip]

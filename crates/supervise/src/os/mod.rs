@@ -2,6 +2,7 @@
 
 pub mod clock;
 pub mod courtesy;
+pub mod exchange;
 pub mod fork;
 mod kernel_file;
 pub mod memory;

@@ -50,6 +50,7 @@ impl Supervisor<'_> {
         let attempt = spool::attempt_of(&self.launch, self.folder, &there).map_err(io::Error::other)?;
         let (outcome, cause) = self.verdict(&attempt);
         self.tell_usage(true);
+        self.files.damage().into_iter().for_each(|what| self.event(Event::Dropped { what }));
         if let Err(e) = self.spool.sync() {
             self.unsafe_record(&e);
         }
