@@ -68,7 +68,11 @@ fn read_journal(bytes: &[u8], folder: &Path) {
     fs::write(&file, &bytes[..bytes.len() / 2]).unwrap();
     let mut growing = Replayed::default();
     let first = growing.catch_up(&journal, None);
-    fs::OpenOptions::new().append(true).open(&file).and_then(|mut file| std::io::Write::write_all(&mut file, &bytes[bytes.len() / 2..])).unwrap();
+    fs::OpenOptions::new()
+        .append(true)
+        .open(&file)
+        .and_then(|mut file| std::io::Write::write_all(&mut file, &bytes[bytes.len() / 2..]))
+        .unwrap();
     let Some(known) = replayed(&journal) else { return };
     if first.is_ok() && growing.damage.is_empty() && growing.catch_up(&journal, None).is_ok() && known.damage.is_empty() {
         assert_eq!(growing.state, known.state);
@@ -125,9 +129,18 @@ pub(crate) fn sealed(bytes: &[u8], folder: &Path) {
     fs::write(sealed::path_of(&path), bytes).unwrap();
     // A newer version's, or none at all, is refused.
     let mut count = 0;
-    if lines::read(&path, 0, |_| { count += 1; true }).is_ok() {
+    if lines::read(&path, 0, |_| {
+        count += 1;
+        true
+    })
+    .is_ok()
+    {
         let mut again = 0;
-        lines::read(&path, 0, |_| { again += 1; true }).unwrap();
+        lines::read(&path, 0, |_| {
+            again += 1;
+            true
+        })
+        .unwrap();
         assert_eq!(count, again);
         sealed::length(&path).ok();
         sealed::Reader::open(&path).ok().flatten().map(|reader| reader.verify(&|| true));

@@ -32,7 +32,9 @@ impl Daemon {
         let notice = folder.join("home/daemon.json");
         let socket = loop {
             let told = std::fs::read(&notice).ok().and_then(|bytes| serde_json::from_slice::<serde_json::Value>(&bytes).ok());
-            if let Some(socket) = told.as_ref().and_then(|told| told["socket"].as_str()).filter(|socket| UnixStream::connect(socket).is_ok()) {
+            if let Some(socket) =
+                told.as_ref().and_then(|told| told["socket"].as_str()).filter(|socket| UnixStream::connect(socket).is_ok())
+            {
                 break PathBuf::from(socket);
             }
             std::thread::sleep(Duration::from_millis(10));

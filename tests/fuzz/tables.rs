@@ -46,7 +46,8 @@ fn packed(parts: &[(String, Vec<u8>)]) -> Vec<u8> {
         file.extend([b"PK\x03\x04", &told[..], name.as_bytes(), content].concat());
         directory.extend([b"PK\x01\x02\x14\0", &told[..], &[0; 10], &at, name.as_bytes()].concat());
     }
-    let (count, length, at) = ((parts.len() as u16).to_le_bytes(), (directory.len() as u32).to_le_bytes(), (file.len() as u32).to_le_bytes());
+    let (count, length, at) =
+        ((parts.len() as u16).to_le_bytes(), (directory.len() as u32).to_le_bytes(), (file.len() as u32).to_le_bytes());
     file.extend(directory);
     file.extend([&b"PK\x05\x06\0\0\0\0"[..], &count, &count, &length, &at, &[0; 2]].concat());
     file

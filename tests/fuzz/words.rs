@@ -45,7 +45,9 @@ pub(crate) fn edits(bytes: &[u8], _: &Path) {
     let mut next = || words.next().unwrap_or("");
     let (ending, path, value) = (next(), next().to_string(), Value::from_word(next()));
     let named = Format::of(&format!("x.{ending}"));
-    for format in [Format::Yaml, Format::Json, Format::Toml, Format::Ini].into_iter().filter(|format| named.is_none_or(|named| named == *format)) {
+    for format in
+        [Format::Yaml, Format::Json, Format::Toml, Format::Ini].into_iter().filter(|format| named.is_none_or(|named| named == *format))
+    {
         let changes = [(path.clone(), value.clone())];
         let checked = neronet_edit::check(file, format, std::slice::from_ref(&path));
         if let Ok(edited) = neronet_edit::set(file, format, &changes) {
