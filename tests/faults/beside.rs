@@ -35,7 +35,14 @@ fn served(tried: &Tried, what: &str, planned: &Planned, tries: u64, random: &mut
         let manner = MANNERS[random.below(3) as usize];
         let context = format!("{what}, {manner} at point {point}, {}", tried.world.home().display());
         tried.restore(planned.trash);
-        let mut daemon = Served(tried.preloaded(planned, &format!("{manner}:{point}")).env("NERONET_SEAL_AFTER", "0").stderr(Stdio::null()).spawn().expect("it starts"));
+        let mut daemon = Served(
+            tried
+                .preloaded(planned, &format!("{manner}:{point}"))
+                .env("NERONET_SEAL_AFTER", "0")
+                .stderr(Stdio::null())
+                .spawn()
+                .expect("it starts"),
+        );
         // On a full disk nothing comes of it: it is left to try for a while.
         let began = Instant::now();
         let enough = || manner == "full" && began.elapsed() > Duration::from_millis(if what == "sealing" { 300 } else { 3_000 });

@@ -49,8 +49,7 @@ pub(crate) struct Tried {
 pub(crate) fn shim(world: &World) -> PathBuf {
     let shim = world.path("shim.so");
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/faults/shim.c");
-    let made =
-        Command::new("cc").args(["-shared", "-fPIC", "-O1", "-Wall", "-Werror", "-o"]).arg(&shim).arg(&source).arg("-ldl").status();
+    let made = Command::new("cc").args(["-shared", "-fPIC", "-O1", "-Wall", "-Werror", "-o"]).arg(&shim).arg(&source).arg("-ldl").status();
     assert!(made.is_ok_and(|status| status.success()), "planned failures need a C compiler: cc");
     shim
 }
@@ -202,7 +201,10 @@ impl Tried {
             let Ok(bytes) = std::fs::read(self.world.home().join(format!("runs/{run}/run.json"))) else { continue };
             let told: Value = serde_json::from_slice(&bytes).expect("JSON");
             if let Some(snapshot) = told["code"]["snapshot"].as_str() {
-                assert!(self.world.home().join("snapshots").join(snapshot).join("manifest.json").exists(), "{context}: the code of run {run}");
+                assert!(
+                    self.world.home().join("snapshots").join(snapshot).join("manifest.json").exists(),
+                    "{context}: the code of run {run}"
+                );
             }
         }
         if planned.words.first() == Some(&"gc") {

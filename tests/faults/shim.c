@@ -124,7 +124,9 @@ int rename(const char *from, const char *to) { return reached(0, NULL) ? -1 : RE
 int unlink(const char *path) { return reached(0, NULL) ? -1 : REAL(unlink)(path); }
 int unlinkat(int at, const char *path, int flags) { return reached(0, NULL) ? -1 : REAL(unlinkat)(at, path, flags); }
 int rmdir(const char *path) { return reached(0, NULL) ? -1 : REAL(rmdir)(path); }
-int mkdir(const char *path, mode_t mode) { return reached(1, NULL) ? -1 : REAL(mkdir)(path, mode); }
+/* What is there takes no room. */
+static int is_new(int at, const char *path) { return faccessat(at, path, F_OK, 0) != 0; }
+int mkdir(const char *path, mode_t mode) { return reached(is_new(AT_FDCWD, path), NULL) ? -1 : REAL(mkdir)(path, mode); }
 int link(const char *from, const char *to) { return reached(1, NULL) ? -1 : REAL(link)(from, to); }
 int linkat(int a, const char *from, int b, const char *to, int flags) { return reached(1, NULL) ? -1 : REAL(linkat)(a, from, b, to, flags); }
 
@@ -133,7 +135,7 @@ ssize_t copy_file_range(int in, off64_t *from, int out, off64_t *to, size_t leng
 }
 
 static int opened(const char *name, int at, const char *path, int flags, mode_t mode) {
-    if ((flags & O_CREAT) && reached(1, NULL)) return -1;
+    if ((flags & O_CREAT) && reached(is_new(at, path), NULL)) return -1;
     if (at == AT_FDCWD) return ((int (*)(const char *, int, ...))dlsym(RTLD_NEXT, name))(path, flags, mode);
     return ((int (*)(int, const char *, int, ...))dlsym(RTLD_NEXT, "openat64"))(at, path, flags, mode);
 }
@@ -143,7 +145,7 @@ int open64(const char *path, int flags, ...) { MODE(flags, flags) return opened(
 int open(const char *path, int flags, ...) { MODE(flags, flags) return opened("open", AT_FDCWD, path, flags, mode); }
 int openat64(int at, const char *path, int flags, ...) {
     MODE(flags, flags)
-    if ((flags & O_CREAT) && reached(1, NULL)) return -1;
+    if ((flags & O_CREAT) && reached(is_new(at, path), NULL)) return -1;
     return ((int (*)(int, const char *, int, ...))dlsym(RTLD_NEXT, "openat64"))(at, path, flags, mode);
 }
 
