@@ -2,7 +2,8 @@
 
 use crate::world::{Said, World, end_of, signal, text, wait_until};
 use nix::sys::signal::Signal;
-use std::process::Command;
+use std::fs::File;
+use std::process::{Command, Stdio};
 
 /// Opens a terminal, runs a shell line in it, waits for the file `ready`, then hangs the terminal up as a closed window does.
 /// With `kill` it kills whatever is left of its session, too.
@@ -174,4 +175,36 @@ fn what_is_said_of_detached_runs_is_what_was_asked_for() {
     wait_until("the end of all", || world.list().iter().all(|run| run["state"] == "ended"));
     assert_eq!(world.say(&["resume", "1", "--detach", "-q"]).with_code(0).out, "");
     wait_until("the end of the resumed", || world.show(1)["attempts"][1]["outcome"] == "failed");
+}
+
+/// What lives on has nothing of its caller: `flock FILE neronet submit …` gives the lock back.
+#[test]
+fn what_the_caller_had_open_stays_with_the_caller() {
+    let world = World::new();
+    world.write("look.sh", "sh -c 'ls /proc/$$/fd; :'; touch $WORLD/ready; until [ -e $WORLD/go ]; do sleep 0.05; done\n");
+    for (run, how) in [(1, "submit"), (2, "run")] {
+        let lock = File::create(world.path("lock")).expect("made");
+        lock.lock().expect("free");
+        // `9` in neronet is the lock, as `flock` and a shell's `9>FILE` leave it.
+        let words = format!("exec 9<&0 </dev/null; exec \"$NERONET\" {how} -- sh look.sh");
+        let mut shell = Command::new("sh");
+        world.settle(&mut shell);
+        shell.args(["-c", &words]).stdin(Stdio::from(lock)).stdout(Stdio::null()).stderr(Stdio::null());
+        let mut child = shell.spawn().expect("it starts");
+        // Our own copy went with the command that it was given to.
+        drop(shell);
+        world.wait_told("ready");
+        if how == "run" {
+            child.kill().expect("it runs");
+        }
+        child.wait().expect("it is ours");
+        assert_eq!(world.show(run)["state"], "running", "{how}");
+        File::open(world.path("lock")).expect("there").try_lock().unwrap_or_else(|e| panic!("{how}: {e}"));
+        world.tell("go");
+        assert_eq!(world.ended(run)["outcome"], "finished");
+        assert_eq!(world.output(run, 1), "0\n1\n2\n", "{how}");
+        for told in ["ready", "go"] {
+            std::fs::remove_file(world.path(told)).expect("there");
+        }
+    }
 }

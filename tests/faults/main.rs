@@ -2,9 +2,12 @@
 //!
 //! `FAULT_ROUNDS` says how many rounds (default 12), `FAULT_SEED` repeats a sequence; both are printed.
 
+mod beside;
 mod damage;
 mod diary;
+mod ingest;
 mod load;
+mod planned;
 mod points;
 mod queue;
 mod record;

@@ -96,7 +96,8 @@ pub(crate) fn json_lines(path: &Path, damage: &mut Vec<String>) -> Vec<serde_jso
     let text = std::fs::read_to_string(path).unwrap_or_default();
     let whole = text.rfind('\n').map_or("", |end| &text[..end]);
     let mut rows = Vec::new();
-    for line in whole.lines() {
+    // An empty one ends a line that a full disk refused before its first byte.
+    for line in whole.lines().filter(|line| !line.is_empty()) {
         match serde_json::from_str(line) {
             Ok(row) => rows.push(row),
             Err(e) => damage.push(format!("{}: {e}: {line}", path.display())),

@@ -104,6 +104,11 @@ impl World {
     }
 
     pub(crate) fn run_training(&self, steps: u64, manner: Manner) -> Child {
+        self.training(steps, manner).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("neronet starts")
+    }
+
+    /// The command that starts the training.
+    pub(crate) fn training(&self, steps: u64, manner: Manner) -> Command {
         let mut command = self.neronet();
         let how = if manner == Manner::Lines { "lines" } else { "halves" };
         let words =
@@ -113,7 +118,7 @@ impl World {
             Manner::Shell => command.args(["sh", "-c", &format!("{}; true", words.join(" "))]),
             Manner::Lines | Manner::Halves => command.args(words),
         };
-        command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("neronet starts")
+        command
     }
 
     /// At least and at most so many lines were printed.

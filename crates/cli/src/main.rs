@@ -16,6 +16,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    neronet_supervise::os::fork::pass_nothing_on();
     let words: Vec<OsString> = std::env::args_os().collect();
     // The roles that neronet gives itself come first: they start a thousand times a day and parse nothing.
     if let [_, role, folder] = &words[..] {

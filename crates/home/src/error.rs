@@ -3,7 +3,7 @@
 use neronet_capture::CaptureError;
 use neronet_spec::Problems;
 use neronet_store::StoreError;
-use std::fmt;
+use std::{fmt, io};
 
 #[derive(Debug)]
 pub enum HomeError {
@@ -55,6 +55,15 @@ impl From<CaptureError> for HomeError {
 }
 
 impl HomeError {
+    /// Of a file outside home, by the name that its reader knows.
+    pub fn unwritable(name: &str, error: &io::Error) -> HomeError {
+        let advice = match error.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "; free some space there, or write to another disk",
+            _ => "",
+        };
+        HomeError::Failed(format!("{name} cannot be written: {error}{advice}"))
+    }
+
     pub fn exit_code(&self) -> u8 {
         match self {
             HomeError::Words(_) | HomeError::Absent(_) | HomeError::Spec(_) => 2,

@@ -30,7 +30,7 @@ pub fn each(context: &Context, view: &View<'_>, mut each: impl FnMut(Told<'_>) -
         failed.is_none()
     })?;
     if let Some(error) = failed {
-        return Err(HomeError::Failed(format!("the points of run {} cannot be written: {error}", view.id)));
+        return Err(HomeError::unwritable(&format!("the points of run {}", view.id), &error));
     }
     if again {
         // What was written cannot be taken back; by now the projection is a new one.

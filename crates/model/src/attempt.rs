@@ -118,7 +118,7 @@ impl Attempt {
             Event::Exited { code, signal, user_ms, system_ms, peak_memory_kb, out_of_memory } => {
                 self.exit_code = code;
                 self.signal = signal;
-                self.cpu_ms = Some(self.cpu_ms.unwrap_or(0) + user_ms + system_ms);
+                self.cpu_ms = Some(self.cpu_ms.unwrap_or(0).saturating_add(user_ms).saturating_add(system_ms));
                 self.peak_memory_kb = self.peak_memory_kb.max(Some(peak_memory_kb));
                 self.out_of_memory = out_of_memory;
                 self.lasted = Some(stamped.t);
@@ -130,7 +130,7 @@ impl Attempt {
                 self.notices.push(format!("{processes} processes were left running by the command and were ended"));
             }
             Event::SupervisorDied { generation, how } => {
-                self.supervisors_died += 1;
+                self.supervisors_died = self.supervisors_died.saturating_add(1);
                 self.notices.push(format!("supervisor {generation} ended ({how}) and was replaced"));
             }
             Event::KeeperLost => {

@@ -170,7 +170,7 @@ impl Extent {
         self.last = value;
         self.step = step;
         self.by = Some(by);
-        self.points += 1;
+        self.points = self.points.saturating_add(1);
         self.min = if self.min.is_nan() { value } else { self.min.min(value) };
         self.max = if self.max.is_nan() { value } else { self.max.max(value) };
     }
@@ -179,7 +179,7 @@ impl Extent {
     fn follow(&mut self, earlier: &Extent, counted: bool) {
         self.min = self.min.min(earlier.min);
         self.max = self.max.max(earlier.max);
-        self.points += earlier.points;
+        self.points = self.points.saturating_add(earlier.points);
         self.step += if counted { earlier.step } else { 0.0 };
     }
 }
@@ -194,7 +194,7 @@ impl Summary {
                 // Several ranks print the same point.
                 Some(extent) if step == Some(extent.step) && extent.last.to_bits() == value.to_bits() => {}
                 Some(extent) => {
-                    let at = step.unwrap_or((extent.points + 1) as f64);
+                    let at = step.unwrap_or(extent.points.saturating_add(1) as f64);
                     extent.add(*value, at, by);
                 }
                 None => {

@@ -58,7 +58,7 @@ impl Keys {
         if self.known.contains_key(&key) {
             return;
         }
-        let runs = entry.runs().chunk_by(|a, b| a.0 + 1 == b.0).map(|span| (span[0].0, span[span.len() - 1].0)).collect();
+        let runs = entry.runs().chunk_by(|a, b| a.0.checked_add(1) == Some(b.0)).map(|span| (span[0].0, span[span.len() - 1].0)).collect();
         self.order.push_back(key.clone());
         self.known.insert(key, Answered { at, request, answer, runs });
     }

@@ -11,6 +11,8 @@ const PLAIN: u8 = 0;
 const PCO: u8 = 1;
 /// Fewer numbers than these are shorter as they are.
 const FEW: usize = 8;
+/// Sixteen times as many as a block holds: a count is no reason to take memory for more.
+const MOST: usize = 1 << 24;
 
 /// A number that has a plain form of eight bytes.
 pub(crate) trait Plain: Number + Default {
@@ -48,6 +50,9 @@ pub(crate) fn pack<T: Plain>(numbers: &[T], out: &mut Vec<u8>) {
 }
 
 pub(crate) fn unpack<T: Plain>(bytes: &[u8], count: usize) -> Result<Vec<T>, Damaged> {
+    if count > MOST {
+        return Err(Damaged);
+    }
     match bytes.split_first() {
         Some((&PLAIN, rest)) if rest.len() == 8 * count => {
             let number = |eight: &[u8]| Some(T::of(eight.try_into().ok()?));

@@ -5,6 +5,8 @@
 use serde::{Deserialize, Serialize};
 
 mod bucket;
+#[doc(hidden)]
+pub mod bytes;
 mod column;
 mod fold;
 mod point;

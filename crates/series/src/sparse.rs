@@ -14,9 +14,9 @@ pub(crate) struct Sparse<T> {
 /// What must be known to read one back: nothing else is in its bytes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Shape {
-    count: u32,
+    pub(crate) count: u32,
     /// How many bytes the rows' numbers take; none where it is dense.
-    rows: u32,
+    pub(crate) rows: u32,
 }
 
 impl Shape {

@@ -20,7 +20,7 @@ impl Draft {
         refuse_what_is_there(name, place, force)?;
         let file_name = place.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let unfinished = place.with_file_name(format!(".{file_name}.{}.new", std::process::id()));
-        let file = OpenOptions::new().write(true).create_new(true).open(&unfinished).map_err(|e| cannot(name, &e))?;
+        let file = OpenOptions::new().write(true).create_new(true).open(&unfinished).map_err(|e| HomeError::unwritable(name, &e))?;
         Ok(Draft {
             name: name.to_string(),
             place: place.to_path_buf(),
@@ -44,7 +44,7 @@ impl Draft {
         });
         written.map_err(|e| match e.kind() {
             io::ErrorKind::AlreadyExists => there(&self.name),
-            _ => cannot(&self.name, &e),
+            _ => HomeError::unwritable(&self.name, &e),
         })
     }
 }
@@ -74,8 +74,4 @@ pub(crate) fn refuse_what_is_there(name: &str, place: &Path, force: bool) -> Res
 
 fn there(name: &str) -> HomeError {
     HomeError::Words(format!("{name} is there already; --force writes over it"))
-}
-
-pub(crate) fn cannot(name: &str, error: &io::Error) -> HomeError {
-    HomeError::Failed(format!("{name} cannot be written: {error}"))
 }

@@ -6,7 +6,7 @@ mod points;
 mod table;
 
 use crate::args::{Export, ExportFormat as Format};
-use crate::commands::draft::{Draft, cannot};
+use crate::commands::draft::Draft;
 use crate::commands::page::count;
 use crate::commands::read;
 use crate::output;

@@ -42,7 +42,7 @@ pub(crate) fn init(session: &Session, words: &Init) -> Result<ExitCode, HomeErro
     }
     write(&place, &draft.text, words.force).map_err(|error| match error.kind() {
         ErrorKind::AlreadyExists => HomeError::Words(format!("{shown} has appeared meanwhile and is left alone; --force replaces it")),
-        _ => HomeError::Failed(format!("{shown} cannot be written: {error}")),
+        _ => HomeError::unwritable(&shown, &error),
     })?;
     summary(session, &draft, &shown, &from);
     Ok(ExitCode::SUCCESS)

@@ -1,6 +1,7 @@
 //! `neronet plot`: curves in the terminal, or as a picture or page.
 
 use crate::args::Plot;
+use crate::commands::draft::Draft;
 use crate::commands::metrics::unknown;
 use crate::commands::rm::listed;
 use crate::commands::show::label;
@@ -15,6 +16,7 @@ use neronet_model::RunId;
 use neronet_model::event::{By, Extent};
 use neronet_report::{Chart, Series};
 use neronet_store::series::{self, Point, Window};
+use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -244,9 +246,18 @@ fn write(chart: &Chart, path: &Path, ending: Ending, size: Option<(u32, u32)>) -
     write_file(path, &bytes)
 }
 
-/// Writes a file for the user, where the user said.
+/// Writes a file for the user, where the user said: whole, or as it was before. What is no file, such as a pipe, gets it as it comes.
 pub(crate) fn write_file(path: &Path, bytes: &[u8]) -> Result<(), HomeError> {
-    std::fs::write(path, bytes).map_err(|e| HomeError::Failed(format!("{} cannot be written: {e}", path.display())))?;
-    output::notice(&format!("{} written", path.display()));
+    let name = path.display().to_string();
+    let place = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
+    let unwritable = |e: io::Error| HomeError::unwritable(&name, &e);
+    if place.metadata().is_ok_and(|there| !there.is_file()) {
+        std::fs::write(&place, bytes).map_err(unwritable)?;
+    } else {
+        let mut draft = Draft::new(&name, &place, true)?;
+        draft.write_all(bytes).map_err(unwritable)?;
+        draft.finish()?;
+    }
+    output::notice(&format!("{name} written"));
     Ok(())
 }

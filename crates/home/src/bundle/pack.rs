@@ -202,7 +202,7 @@ impl Packing<'_> {
 
     fn write(self, sweeps: Vec<Packet>, out: &mut dyn Write, tick: &mut dyn FnMut(u64, u64)) -> Result<Packed, HomeError> {
         let Packing { context, files, contents, mut packed, .. } = self;
-        let failed = |e: io::Error| HomeError::Failed(format!("the bundle cannot be written: {e}"));
+        let failed = |e: io::Error| HomeError::unwritable("the bundle", &e);
         let head = Head { format: FORMAT, at: context.now(), sweeps, files };
         let bytes = serde_json::to_vec(&head).map_err(|e| HomeError::Failed(format!("the bundle cannot be written as JSON: {e}")))?;
         let mut writer = Writer::new(out, &bytes).map_err(failed)?;

@@ -109,28 +109,37 @@ pub fn close_all_but(keep: &[RawFd]) {
     let mut keep: Vec<RawFd> = keep.iter().copied().filter(|fd| *fd > 2).collect();
     keep.sort_unstable();
     let mut from = 3;
-    let closed = keep.iter().all(|fd| close_range(std::mem::replace(&mut from, fd + 1), fd - 1)) && close_range(from, RawFd::MAX);
+    let closed = keep.iter().all(|fd| close_range(std::mem::replace(&mut from, fd + 1), fd - 1, 0)) && close_range(from, RawFd::MAX, 0);
     if !closed {
-        close_one_by_one(&keep);
-    }
-}
-
-/// False where the kernel is older than 5.9.
-fn close_range(first: RawFd, last: RawFd) -> bool {
-    // SAFETY: as in `close_one_by_one`.
-    first > last || unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) } == 0
-}
-
-fn close_one_by_one(keep: &[RawFd]) {
-    let open: Vec<RawFd> = std::fs::read_dir("/proc/self/fd")
-        .map(|entries| entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect())
-        .unwrap_or_default();
-    for fd in open {
-        if fd > 2 && !keep.contains(&fd) {
+        for fd in open_from_3().into_iter().filter(|fd| !keep.contains(fd)) {
             // SAFETY: called right after a fork, before anything in this process owns these descriptors.
             unsafe { libc::close(fd) };
         }
     }
+}
+
+/// What our caller had open from 3 on goes to no process that we start: the daemon and the nursery live on when the caller's `flock` or
+/// pipe must not. We keep it ourselves, for as long as we live. To be called first of all, as everything that we open says this itself.
+pub fn pass_nothing_on() {
+    if close_range(3, RawFd::MAX, libc::CLOSE_RANGE_CLOEXEC) {
+        return;
+    }
+    for fd in open_from_3() {
+        // SAFETY: plain values only; one that was closed meanwhile is refused.
+        unsafe { libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC) };
+    }
+}
+
+/// False where the kernel is older: 5.9, and 5.11 for the flag.
+fn close_range(first: RawFd, last: RawFd, flags: libc::c_uint) -> bool {
+    // SAFETY: as where this is done one by one.
+    first > last || unsafe { libc::syscall(libc::SYS_close_range, first, last, flags) } == 0
+}
+
+fn open_from_3() -> Vec<RawFd> {
+    let open = std::fs::read_dir("/proc/self/fd");
+    let numbers = open.into_iter().flatten().flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    numbers.filter(|fd| *fd > 2).collect()
 }
 
 /// Sets what a signal does.

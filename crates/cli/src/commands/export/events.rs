@@ -1,7 +1,6 @@
 //! A folder with event files for TensorBoard, one folder a run in it.
 
 use super::{To, runs};
-use crate::commands::draft::cannot;
 use crate::commands::progress::Progress;
 use crate::output;
 use crate::session::Session;
@@ -22,13 +21,13 @@ pub(super) fn write(session: &Session, views: &[&View<'_>], to: &To) -> Result<S
     let name = to.place.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let unfinished = to.place.with_file_name(format!(".{name}.{}.new", std::process::id()));
     let meter = Progress::new();
-    let made = fs::create_dir(&unfinished).map_err(|e| cannot(&to.name, &e)).and_then(|()| {
+    let made = fs::create_dir(&unfinished).map_err(|e| HomeError::unwritable(&to.name, &e)).and_then(|()| {
         for (done, view) in views.iter().enumerate() {
             run(session, view, &unfinished, to, &mut || meter.say(|| format!("exporting: {done} of {}", runs(views))))?;
         }
         files::sync_folder_of(&unfinished.join("run"))?;
         // An empty folder gives way to it.
-        fs::rename(&unfinished, &to.place).map_err(|e| cannot(&to.name, &e))
+        fs::rename(&unfinished, &to.place).map_err(|e| HomeError::unwritable(&to.name, &e))
     });
     if made.is_err() {
         fs::remove_dir_all(&unfinished).ok();
@@ -40,7 +39,7 @@ fn run(session: &Session, view: &View<'_>, folder: &Path, to: &To, tick: &mut dy
     let experiment: String =
         view.run().experiment.chars().map(|c| if c.is_alphanumeric() || "-_".contains(c) { c } else { '-' }).take(100).collect();
     let folder = folder.join(format!("{experiment}-{}", view.id));
-    let failed = |e: io::Error| cannot(&to.name, &e);
+    let failed = |e: io::Error| HomeError::unwritable(&to.name, &e);
     let started = view.started.unwrap_or(view.run().created);
     let path = folder.join(file_name(started, &view.sweep.host, 0, 0));
     let file = fs::create_dir(&folder).and_then(|()| File::create_new(&path)).map_err(failed)?;

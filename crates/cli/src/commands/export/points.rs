@@ -30,7 +30,7 @@ const COLUMNS: [(&str, Kind); 10] = [
 const BETWEEN: u64 = 10_000;
 
 pub(super) fn write(session: &Session, views: &[&View<'_>], format: Format, to: &To) -> Result<String, HomeError> {
-    let mut table = Table::begin(format, Out::open(to)?).map_err(|e| super::cannot(&to.name, &e))?;
+    let mut table = Table::begin(format, Out::open(to)?).map_err(|e| HomeError::unwritable(&to.name, &e))?;
     let meter = Progress::new();
     let mut written = 0;
     for (done, view) in views.iter().enumerate() {
@@ -45,7 +45,7 @@ pub(super) fn write(session: &Session, views: &[&View<'_>], format: Format, to: 
         notices.iter().for_each(|notice| output::notice(notice));
     }
     drop(meter);
-    table.finish().map_err(|e| super::cannot(&to.name, &e))?.finish()?;
+    table.finish().map_err(|e| HomeError::unwritable(&to.name, &e))?.finish()?;
     Ok(format!("{} of {}", count(written as usize, "point"), count(views.len(), "run")))
 }
 

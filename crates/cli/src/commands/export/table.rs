@@ -2,7 +2,6 @@
 
 use super::{Format, Out, To, runs};
 use crate::args::Export;
-use crate::commands::draft::cannot;
 use crate::session::Session;
 use neronet_home::HomeError;
 use neronet_home::export::{Exported, table};
@@ -27,7 +26,7 @@ pub(super) fn write(session: &Session, views: &[&View<'_>], words: &Export, form
             out.write_all(&neronet_sheet::write_csv(&table.columns, table.rows.into_iter()))
         }
     };
-    written.map_err(|e| cannot(&to.name, &e))?;
+    written.map_err(|e| HomeError::unwritable(&to.name, &e))?;
     out.finish()?;
     Ok(runs(views))
 }
