@@ -262,7 +262,7 @@ pub(crate) fn bundles(bytes: &[u8], folder: &Path) {
     for view in snapshot.views(&context) {
         view.status();
         listing::duration(&view, UnixMs(1_795_000_000_000));
-        let run = context.home.run(view.run.id);
+        let run = context.home.run(view.id);
         curves::of_run(&run, None, None).ok();
     }
 }

@@ -75,6 +75,6 @@ pub(crate) fn points(bytes: &[u8], folder: &Path) {
     assert!(views.is_empty() || imported.is_ok(), "{imported:?}");
     for view in &views {
         view.status();
-        neronet_store::series::of_run(&context.home.run(view.run.id), None, None).unwrap();
+        neronet_store::series::of_run(&context.home.run(view.id), None, None).unwrap();
     }
 }

@@ -39,6 +39,6 @@ pub(crate) fn folders(bytes: &[u8], folder: &Path) {
     import::import(&context, &[given], &Words::default(), &mut |_| {}).ok();
     for view in Snapshot::read(&context).unwrap().views(&context) {
         view.status();
-        neronet_store::series::of_run(&context.home.run(view.run.id), None, None).unwrap();
+        neronet_store::series::of_run(&context.home.run(view.id), None, None).unwrap();
     }
 }

@@ -171,8 +171,8 @@ pub(crate) fn store(replayed: &mut Replayed, folder: &Path, journal: &File) -> R
 /// Reads a packed state of any bytes, for whoever tests that: what is one packs to what reads the same. Panics where that is not so.
 #[doc(hidden)]
 pub fn fuzz(bytes: &[u8]) {
-    let Some(packed::Unpacked { state, queue, damage }) = packed::unpack(bytes) else { return };
-    let again = packed::pack(&state, &queue, &damage).ok().and_then(|packed| packed::unpack(&packed));
+    let Some(packed::Unpacked { state, queue, damage }) = packed::unpack(&Arc::new(bytes.to_vec()), 0) else { return };
+    let again = packed::pack(&state, &queue, &damage).ok().and_then(|packed| packed::unpack(&Arc::new(packed), 0));
     assert!(again.is_some_and(|again| again.state == state && again.damage == damage), "it packs to something else");
 }
 

@@ -402,7 +402,8 @@ impl Shelf for Packed {
         let values = self.names.get(name)?;
         let place = values.first + Some(code as usize).filter(|code| *code < values.count)?;
         let (from, to) = (self.number(self.starts + place * 8), self.number(self.starts + (place + 1) * 8));
-        let bytes = self.bytes.get(self.values + usize::try_from(from).ok()?..self.values + usize::try_from(to).ok()?)?;
+        let place = |at: u64| usize::try_from(at).ok()?.checked_add(self.values);
+        let bytes = self.bytes.get(place(from)?..place(to)?)?;
         unpack_value(postcard::from_bytes(bytes).ok()?)
     }
 }
