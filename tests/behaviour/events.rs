@@ -160,18 +160,36 @@ fn a_training_that_goes_on_supersedes_what_it_went_back_behind() {
 }
 
 #[test]
-fn a_training_that_begins_again_within_an_attempt_is_said_once() {
+fn a_training_that_begins_again_within_an_attempt_supersedes_too() {
     let world = World::new();
     Made::new().losses("loss", 0..10).is(&world, "first");
     let mut again = Made::new();
     again.writer.restarted(BEGUN, 6).expect("in memory");
-    again.writer.restarted(BEGUN, 6).expect("in memory");
-    again.losses("loss", 6..12).is(&world, "second");
-    script(&world, &format!("put('runs/{NAME}', 'first')\nseen('loss', 10)\nput('runs/{NAME}.1', 'second')\n"));
-    world.say(&["run"]).with_code(0);
-    let notices = world.show(1)["attempts"][0]["notices"].clone();
-    assert!(notices.as_array().is_some_and(|all| all.len() == 1 && text(&all[0]).contains("began again at step 6")), "{notices}");
-    assert_eq!(points(&world, 1, "loss").len(), 16);
+    again.losses("loss", 6..12).losses("acc", 0..3).is(&world, "second");
+    script(
+        &world,
+        &format!(
+            "put('runs/{NAME}', 'first')\nseen('loss', 10)\nput('runs/{NAME}.1', 'second')\nseen('loss', 12)\n\
+             open(f'{{world}}/ready', 'w').close()\ntold('killed')\n"
+        ),
+    );
+    let cli = world.start(&["run"]);
+    world.wait_told("ready");
+    let summary =
+        || serde_json::from_slice::<Value>(&std::fs::read(world.home().join("runs/1/summary.json")).expect("there")).expect("JSON");
+    assert_eq!(summary()["metrics"]["loss"]["points"], 12);
+    // Who takes over knows it from the record.
+    let first = world.pid(1, "watched", "supervisor");
+    signal(first, Signal::SIGKILL);
+    wait_for("another supervisor", || Some(world.pid(1, "watched", "supervisor")).filter(|pid| *pid != first));
+    world.tell("killed");
+    end_of(cli).with_code(0);
+    assert_eq!((points(&world, 1, "loss"), points(&world, 1, "acc")), (eighths(0..12), eighths(0..3)));
+    let run = world.show(1);
+    assert_eq!((&run["metrics"]["loss"]["points"], &run["metrics"]["loss"]["last"]), (&json!(12), &json!(1.375)), "{run:#}");
+    let all = world.say(&["metrics", "1", "loss", "--superseded"]).with_code(0);
+    assert_eq!(all.out.lines().filter(|line| line.ends_with("superseded")).count(), 4, "{all:#?}");
+    assert_eq!(world.rows(1, 1).iter().filter(|row| row["again"] == true).count(), 1);
 }
 
 #[test]

@@ -27,6 +27,9 @@ pub struct Row {
     /// The script's own time in Unix seconds: kept, never used for order.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub time: Option<f64>,
+    /// The training began again before this row, within the attempt: it joins what was before as a further attempt would.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub again: bool,
     pub m: Values,
 }
 

@@ -27,7 +27,7 @@ pub(crate) struct Rows {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Metric {
     pub(crate) name: String,
-    /// Where the attempt's first point of it stands; `None` where it is only counted.
+    /// Where the first point of it stands that the attempt told, since the training began again; `None` where it is only counted.
     pub(crate) first: Option<f64>,
     /// Points since the last attempt from scratch, before this block.
     pub(crate) before: u64,
@@ -44,6 +44,8 @@ pub(crate) struct Metric {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Block {
     pub(crate) attempt: AttemptNo,
+    /// How often the training had begun again within the attempt.
+    pub(crate) section: u32,
     /// How steps are counted behind it.
     pub(crate) steps: Steps,
     pub(crate) rows: Rows,
@@ -55,6 +57,7 @@ pub struct Block {
 #[derive(Debug, Clone)]
 pub struct Fold {
     attempt: AttemptNo,
+    section: u32,
     begun: UnixMs,
     steps: Steps,
     rows: Rows,
@@ -69,6 +72,7 @@ impl Default for Fold {
     fn default() -> Fold {
         Fold {
             attempt: AttemptNo(0),
+            section: 0,
             begun: UnixMs(0),
             steps: Steps::default(),
             rows: Rows::default(),
@@ -83,13 +87,11 @@ impl Default for Fold {
 impl Fold {
     /// An attempt begins. What was not cut off before is gone.
     pub fn begin(&mut self, attempt: AttemptNo, resumes: bool, begun: UnixMs) {
-        (self.attempt, self.begun) = (attempt, begun);
+        (self.attempt, self.section, self.begun) = (attempt, 0, begun);
         self.cut();
-        for metric in &mut self.metrics {
-            (metric.first, metric.told, metric.last) = (None, false, None);
-            if !resumes {
-                metric.before = 0;
-            }
+        self.tell_anew();
+        if !resumes {
+            self.metrics.iter_mut().for_each(|metric| metric.before = 0);
         }
         if !resumes {
             self.steps = Steps::default();
@@ -97,7 +99,20 @@ impl Fold {
         }
     }
 
+    fn tell_anew(&mut self) {
+        self.metrics.iter_mut().for_each(|metric| (metric.first, metric.told, metric.last) = (None, false, None));
+    }
+
+    /// Whether a block is to be cut off before this row: it is time, or the training begins again.
+    pub fn is_over_before(&self, row: &Row) -> bool {
+        self.is_full() || (row.again && !self.is_empty())
+    }
+
     pub fn add(&mut self, row: &Row) {
+        if row.again {
+            self.section += 1;
+            self.tell_anew();
+        }
         let step = self.steps.of(row);
         let at = self.rows.t.len() as u32;
         self.rows.t.push(self.begun.plus(row.t).0.max(0) as u64);
@@ -134,6 +149,9 @@ impl Fold {
     pub fn go_on(&mut self, behind: &Head) {
         self.steps = behind.steps.clone();
         self.rows.passed = behind.passed_after;
+        if std::mem::replace(&mut self.section, behind.section) != behind.section {
+            self.tell_anew();
+        }
         for chunk in &behind.chunks {
             let index = self.index(&chunk.name);
             if let Some(metric) = self.metrics.get_mut(index) {
@@ -163,7 +181,7 @@ impl Fold {
             metrics.push(std::mem::replace(metric, next));
         }
         self.values = 0;
-        Block { attempt: self.attempt, steps: self.steps.clone(), rows, metrics }
+        Block { attempt: self.attempt, section: self.section, steps: self.steps.clone(), rows, metrics }
     }
 }
 

@@ -1,6 +1,6 @@
 //! The series of one metric, joined over the attempts of a run, in files and in memory: its points, and what a chart shows of it.
 //!
-//! An attempt that resumes joins at its first step: earlier points at or beyond it are superseded, kept apart and shown on
+//! An attempt that resumes, or a training that begins again within one, joins at its first step: earlier points at or beyond it are superseded, kept apart and shown on
 //! request. Counted points go on counting only then. An attempt from scratch starts anew.
 
 use crate::Damaged;
@@ -134,21 +134,21 @@ impl<'a, B: Bytes + ?Sized> Recorded<'a, B> {
     pub fn series(&self, name: &str) -> Series<'a, B> {
         let stored = self.heads.iter().filter_map(|head| {
             let chunk = head.chunk(name)?;
-            Some((head.attempt, chunk.first, Source::Stored(head, chunk)))
+            Some(((head.attempt, head.section), chunk.first, Source::Stored(head, chunk)))
         });
         let rest = self.rest.iter().filter_map(|block| {
             let metric = block.metrics.iter().find(|metric| metric.name == name)?;
-            Some((block.attempt, metric.first, Source::Memory(block, metric)))
+            Some(((block.attempt, block.section), metric.first, Source::Memory(block, metric)))
         });
-        let found: Vec<(AttemptNo, Option<f64>, Source<'a>)> = stored.chain(rest).collect();
-        let kept = |attempt: AttemptNo| {
-            if self.attempts.iter().any(|(n, resumes)| *n > attempt && !resumes) {
+        let found: Vec<((AttemptNo, u32), Option<f64>, Source<'a>)> = stored.chain(rest).collect();
+        let kept = |told: (AttemptNo, u32)| {
+            if self.attempts.iter().any(|(n, resumes)| *n > told.0 && !resumes) {
                 return Kept::Nothing;
             }
-            let firsts = found.iter().filter(|(n, ..)| *n > attempt).filter_map(|(_, first, _)| *first);
+            let firsts = found.iter().filter(|(later, ..)| *later > told).filter_map(|(_, first, _)| *first);
             firsts.reduce(f64::min).map_or(Kept::All, Kept::Before)
         };
-        let pieces = found.iter().map(|(attempt, _, source)| Piece { attempt: *attempt, source: *source, kept: kept(*attempt) }).collect();
+        let pieces = found.iter().map(|(told, _, source)| Piece { attempt: told.0, source: *source, kept: kept(*told) }).collect();
         Series { file: self.file, pieces }
     }
 }
@@ -168,7 +168,7 @@ impl<B: Bytes + ?Sized> Series<'_, B> {
         self.chosen(true, each)
     }
 
-    /// Those that later attempts went back behind.
+    /// Those that later attempts, or the same when it began again, went back behind.
     pub fn superseded(&self, each: impl FnMut(Point)) -> Result<(), Damaged> {
         self.chosen(false, each)
     }

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use std::ops::Range;
 
 /// The last byte is the format's version: another one is made anew.
-const MARK: &[u8; 8] = b"NRSERIE\x01";
+const MARK: &[u8; 8] = b"NRSERIE\x02";
 const PREFIX: usize = 24;
 /// A head may not be longer; a length beyond it is damage.
 const LONGEST: usize = 1 << 30;
@@ -41,6 +41,7 @@ impl Bytes for [u8] {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Head {
     pub attempt: AttemptNo,
+    pub(crate) section: u32,
     /// How far the spool is read with this block.
     pub position: Position,
     /// Lines and bytes that were passed over since the block before, as nobody can read them.
@@ -99,6 +100,7 @@ impl Block {
         let chunks = self.metrics.iter().filter_map(|metric| self.chunk(metric, &mut body)).collect();
         let head = Head {
             attempt: self.attempt,
+            section: self.section,
             position,
             lost,
             steps: self.steps.clone(),

@@ -17,8 +17,9 @@ pub type Firsts = BTreeMap<String, Option<f64>>;
 pub struct Earlier {
     pub history: History,
     pub steps: Steps,
-    /// Those that are gone on from, in order: after the last that began from scratch.
-    attempts: Vec<(PathBuf, Firsts)>,
+    /// Those that are gone on from, in order: after the last that began from scratch. Of each what it told first, and what it told
+    /// first whenever the training began again within it.
+    attempts: Vec<(PathBuf, Vec<Firsts>)>,
 }
 
 impl Earlier {
@@ -31,15 +32,34 @@ impl Earlier {
             earlier.begin(attempt.resumes);
             let begun = attempt.begun.unwrap_or(UnixMs(0));
             let mut firsts = Firsts::new();
+            let mut is_first = true;
             spool::rows(&folder, |row| {
+                if row.again && !is_first {
+                    earlier.again(&folder, std::mem::take(&mut firsts));
+                }
+                is_first = false;
                 let step = earlier.steps.of(&row);
                 earlier.history.add(&row, step, begun.plus(row.t));
                 note_firsts(&mut firsts, &row, given(&row, step));
             })?;
-            earlier.attempts.push((folder, firsts));
+            earlier.again(&folder, firsts);
         }
         earlier.begin(resumes);
         Ok(earlier)
+    }
+
+    /// What was told in this attempt, first of each metric so, is gone on from: the training begins again, in it or in another.
+    pub fn again(&mut self, folder: &Path, firsts: Firsts) {
+        self.history.begin(true);
+        match self.attempts.last_mut().filter(|(known, _)| known == folder) {
+            Some((_, sections)) => sections.push(firsts),
+            None => self.attempts.push((folder.to_path_buf(), vec![firsts])),
+        }
+    }
+
+    /// The last attempt alone, of which the rows since the training began again in it do not count.
+    pub fn of_last(&self) -> Earlier {
+        Earlier { attempts: self.attempts.last().cloned().into_iter().collect(), ..Earlier::default() }
     }
 
     fn begin(&mut self, resumes: bool) {
@@ -54,10 +74,17 @@ impl Earlier {
     pub fn summary(&self, firsts: &Firsts) -> Result<Summary, StoreError> {
         let mut summary = Summary::default();
         let mut steps = Steps::default();
-        for (i, (folder, _)) in self.attempts.iter().enumerate() {
-            let later = || self.attempts[i + 1..].iter().map(|(_, firsts)| firsts).chain([firsts]);
-            let superseded = |name: &str, at: f64| later().filter_map(|firsts| *firsts.get(name)?).any(|first| at >= first);
+        for (i, (folder, sections)) in self.attempts.iter().enumerate() {
+            let behind = || self.attempts.iter().skip(i + 1).flat_map(|(_, sections)| sections).chain([firsts]);
+            let (mut section, mut is_first) = (0, true);
             spool::rows(folder, |mut row| {
+                section += usize::from(row.again && !is_first);
+                is_first = false;
+                if section >= sections.len() {
+                    return;
+                }
+                let later = || sections.iter().skip(section + 1).chain(behind());
+                let superseded = |name: &str, at: f64| later().filter_map(|firsts| *firsts.get(name)?).any(|first| at >= first);
                 let step = steps.of(&row);
                 let at = given(&row, step);
                 let values = std::mem::take(&mut row.m.0).into_iter();
@@ -93,11 +120,12 @@ mod tests {
     use proptest::prelude::*;
     use std::collections::BTreeSet;
 
-    /// Whether it resumes; of each row how it says where it stands, where that is, and whether it is told twice.
-    type Told = (bool, Vec<(u8, i64, bool)>);
+    /// Whether it resumes; of each row how it says where it stands, where that is, whether it is told twice, and whether the training
+    /// begins again before it.
+    type Told = (bool, Vec<(u8, i64, bool, bool)>);
 
     fn attempts() -> impl Strategy<Value = Vec<Told>> {
-        let row = (0..5u8, 0..6i64, proptest::bool::weighted(0.2));
+        let row = (0..5u8, 0..6i64, proptest::bool::weighted(0.2), proptest::bool::weighted(0.1));
         proptest::collection::vec((proptest::bool::weighted(0.8), proptest::collection::vec(row, 0..12)), 1..5)
     }
 
@@ -154,7 +182,12 @@ mod tests {
         for (n, (resumes, rows)) in (1..).map(AttemptNo).zip(told) {
             attempts.push((n, *resumes));
             fold.begin(n, *resumes, UnixMs(0));
-            rows.iter().for_each(|row| fold.add(row));
+            for row in rows {
+                if fold.is_over_before(row) {
+                    rest.push(fold.cut());
+                }
+                fold.add(row);
+            }
             rest.push(fold.cut());
         }
         let recorded = Recorded { attempts: &attempts, file: &[][..], heads: &[], rest: &rest };
@@ -176,14 +209,20 @@ mod tests {
             let resumes = *resumes && n.0 > 1;
             let attempt = folder.path().join("attempts").join(n.to_string());
             std::fs::create_dir_all(&attempt).expect("made");
-            let earlier = Earlier::read(folder.path(), n, resumes).expect("reads");
+            let mut earlier = Earlier::read(folder.path(), n, resumes).expect("reads");
             told.push((resumes, Vec::new()));
             let (mut steps, mut summary, mut firsts) = (earlier.steps.clone(), Summary::default(), Firsts::new());
             let mut lines = String::new();
-            for (kind, at, twice) in rows {
+            for (kind, at, twice, again) in rows {
                 count += 1;
-                let row = row(*kind, *at, count);
-                for _ in 0..=u8::from(*twice) {
+                let mut row = row(*kind, *at, count);
+                for second in 0..=u8::from(*twice) {
+                    row.again = *again && second == 0;
+                    if row.again && !lines.is_empty() {
+                        earlier.again(&attempt, std::mem::take(&mut firsts));
+                        summary = Summary::default();
+                        std::fs::write(attempt.join("metrics.1.jsonl"), &lines).expect("written");
+                    }
                     told.last_mut().expect("begun").1.push(row.clone());
                     let step = steps.of(&row);
                     let given = given(&row, step);

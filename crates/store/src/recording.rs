@@ -175,12 +175,12 @@ impl Recording {
                 let mut behind = from;
                 let (to, found) = lines::placed(path, from, |line, at| {
                     // Between lines alone: what a damaged one holds may be several rows.
-                    if fold.is_full() && at > behind {
+                    let known = row.read(line);
+                    if at > behind && (if known { fold.is_over_before(&row) } else { fold.is_full() }) {
                         let until = Until { segment: segment.clone(), to: behind, length: behind };
                         self.keep(fold.cut(), position.iter().cloned().chain([until]).collect(), (0, 0), &mut writer);
                     }
                     behind = at;
-                    let known = row.read(line);
                     if known {
                         fold.add(&row);
                     }

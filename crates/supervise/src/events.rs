@@ -4,7 +4,7 @@
 //! Every generation reads a file from its beginning, as what the values of a tag are is said with its first alone. Rows on record are
 //! passed over; one is known by the byte behind its record.
 
-use crate::files::{begins_so, modified, name_of};
+use crate::files::{Written, begins_so, modified, name_of};
 use crate::globs::expand;
 use neronet_foreign::tensorboard::{EventReader, is_event_file};
 use neronet_foreign::{Artifact, Metric, Output, Refusal, Row, Run, Sink, Text, Wanted};
@@ -24,9 +24,11 @@ const AT_ONCE: u64 = 512 << 10;
 /// The journal keeps texts and configuration with the end.
 const MOST_TEXTS: usize = 200;
 const MOST_PARAMS: usize = 2_000;
+/// So often a training begins again within an attempt.
+const MOST_AGAIN: usize = 100;
 
-/// Takes what a record says: its source, the byte behind it, its time, and what it is.
-type Each<'e> = dyn FnMut(&str, u64, Option<UnixMs>, &mut Found) + 'e;
+/// Takes what a record says: its source, the byte behind it, when it was written, and what it is.
+type Each<'e> = dyn FnMut(&str, u64, Written, &mut Found) + 'e;
 
 pub(crate) struct EventFiles {
     directory: PathBuf,
@@ -58,8 +60,10 @@ struct Followed {
 struct Told {
     /// The names of texts.
     texts: BTreeSet<String>,
-    /// The last step of each folder, and whether it was said that the training began again there.
+    /// The last step of each folder, and whether the training begins again there with the next row.
     steps: BTreeMap<PathBuf, (i64, bool)>,
+    /// How often it did.
+    again: usize,
     notices: Vec<String>,
 }
 
@@ -187,7 +191,7 @@ impl Followed {
             let mut found = Found::default();
             found.config.extend(params.iter().take(MOST_PARAMS).map(|(name, value)| (name.to_string(), value.to_string())));
             // Behind every row: who goes on after us tells them again, which changes nothing.
-            each(src, u64::MAX, None, &mut found);
+            each(src, u64::MAX, Written::default(), &mut found);
         }
         Ok(more)
     }
@@ -207,8 +211,8 @@ struct Taking<'t> {
 }
 
 impl Taking<'_> {
-    fn tell(&mut self, at: Option<UnixMs>) {
-        (self.each)(self.src, self.end, at, &mut self.found);
+    fn tell(&mut self, when: Option<UnixMs>, again: bool) {
+        (self.each)(self.src, self.end, Written { when, again }, &mut self.found);
         self.found.clear();
     }
 }
@@ -231,9 +235,13 @@ impl Sink for Taking<'_> {
         if self.end <= self.earlier {
             return Ok(());
         }
+        let mut again = false;
         if let Some(step) = row.step {
             match self.told.steps.get_mut(self.folder) {
-                Some((last, _)) => *last = step.max(*last),
+                Some((last, begins)) => {
+                    again = std::mem::take(begins);
+                    *last = if again { step } else { step.max(*last) };
+                }
                 None => drop(self.told.steps.insert(self.folder.to_path_buf(), (step, false))),
             }
         }
@@ -241,19 +249,24 @@ impl Sink for Taking<'_> {
         self.found.time = row.at.map(UnixMs::seconds);
         let named = |(metric, value): &(Metric, f64)| Some((format!("{}{}", self.prefix, self.names.get(metric.index())?), *value));
         self.found.values.extend(row.values.iter().filter_map(named));
-        self.tell(row.at);
+        self.tell(row.at, again);
         Ok(())
     }
 
     fn restarted(&mut self, step: i64) -> Result<(), Refusal> {
-        // What an earlier attempt told, this one supersedes. Within an attempt points stand as they came, as in every file.
+        // Behind an earlier attempt alone, where nothing was told in this one, there is nothing to go back behind.
         if self.end > self.earlier
-            && let Some((last, said)) = self.told.steps.get_mut(self.folder)
+            && let Some((last, begins)) = self.told.steps.get_mut(self.folder)
             && *last >= step
-            && !std::mem::replace(said, true)
+            && !*begins
         {
-            let folder = self.folder.display();
-            self.told.notices.push(format!("{folder}: the training began again at step {step}: earlier points stand beside the new ones"));
+            self.told.again += 1;
+            *begins = self.told.again <= MOST_AGAIN;
+            if self.told.again == MOST_AGAIN + 1 {
+                let what =
+                    format!("the training began again more than {MOST_AGAIN} times: later points stand beside those that they replace");
+                self.told.notices.push(what);
+            }
         }
         Ok(())
     }
@@ -273,7 +286,7 @@ impl Sink for Taking<'_> {
             self.told.texts.insert(name.clone());
         }
         self.found.tags.push((name, text.text.to_string()));
-        self.tell(text.at);
+        self.tell(text.at, false);
         Ok(())
     }
 

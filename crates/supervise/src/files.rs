@@ -35,6 +35,15 @@ enum Reader {
     Document,
 }
 
+/// What else a file says of a row.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Written {
+    /// When it was written, where that is told reliably.
+    pub(crate) when: Option<UnixMs>,
+    /// Before it the training began again.
+    pub(crate) again: bool,
+}
+
 struct Followed {
     src: String,
     reader: Reader,
@@ -151,17 +160,17 @@ impl Files {
     }
 
     /// Reads what is new; documents, which are read whole, only with `documents`. `complete`: what stands at the end without a
-    /// newline is a row. `each` gets the source, what the row is known by there (`Row::at`), when it was written where the file says
-    /// so reliably, and the row. True when more is there.
-    pub(crate) fn read(&mut self, complete: bool, documents: bool, mut each: impl FnMut(&str, u64, Option<UnixMs>, &mut Found)) -> bool {
+    /// newline is a row. `each` gets the source, what the row is known by there (`Row::at`), what else the file says of it, and
+    /// the row. True when more is there.
+    pub(crate) fn read(&mut self, complete: bool, documents: bool, mut each: impl FnMut(&str, u64, Written, &mut Found)) -> bool {
         let mut more = false;
         let ignore = &self.ignore;
-        let mut dated = |src: &str, at: u64, when: Option<UnixMs>, found: &mut Found| {
+        let mut all = |src: &str, at: u64, written: Written, found: &mut Found| {
             ignore.filter(found);
-            each(src, at, when, found);
+            each(src, at, written, found);
         };
-        more |= self.events.read(&mut dated, &mut self.notices);
-        let mut kept = |src: &str, at: u64, found: &mut Found| dated(src, at, None, found);
+        more |= self.events.read(&mut all, &mut self.notices);
+        let mut kept = |src: &str, at: u64, found: &mut Found| all(src, at, Written::default(), found);
         for (path, followed) in &mut self.followed {
             if matches!(followed.reader, Reader::Document) && !documents {
                 continue;

@@ -10,7 +10,7 @@ use neronet_model::{Millis, Row, UnixMs};
 use neronet_store::StoreError;
 use neronet_store::earlier::{self, Earlier, Firsts};
 use neronet_store::spool::{self, Segments};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -19,8 +19,11 @@ pub(crate) struct Metrics {
     writer: Writer,
     /// The last byte of each source that a row was made of, by this and earlier generations.
     recorded: BTreeMap<String, u64>,
-    /// Every name, with where it began.
+    /// Every name since the training began (again), with where it began.
     firsts: Firsts,
+    /// Those before that.
+    names_before: BTreeSet<String>,
+    folder: PathBuf,
     most_names: usize,
     said_names: bool,
     most_bytes: u64,
@@ -28,8 +31,8 @@ pub(crate) struct Metrics {
     /// One row in 4^level is kept.
     level: u32,
     rows: u64,
-    /// Of this attempt alone.
-    pub(crate) summary: Summary,
+    /// Of this attempt alone, since the training began again in it.
+    summary: Summary,
     pub(crate) marks: Marks,
     /// What is gone on from, and what has been added to its history and its steps.
     earlier: Earlier,
@@ -59,6 +62,8 @@ impl Metrics {
             writer: Writer::new(folder, format!("metrics.{generation}.jsonl")),
             recorded: BTreeMap::new(),
             firsts: Firsts::new(),
+            names_before: BTreeSet::new(),
+            folder: folder.to_path_buf(),
             most_names: usize::try_from(launch.limits.metric_names).unwrap_or(usize::MAX),
             said_names: false,
             most_bytes: launch.limits.metrics_bytes,
@@ -93,6 +98,9 @@ impl Metrics {
             Some(recorded) => *recorded = row.at.max(*recorded),
             None => drop(self.recorded.insert(row.src.clone(), row.at)),
         }
+        if row.again && self.rows > 0 {
+            self.begin_again();
+        }
         let step = self.earlier.steps.of(row);
         let given = earlier::given(row, step);
         earlier::note_firsts(&mut self.firsts, row, given);
@@ -105,6 +113,15 @@ impl Metrics {
         self.rows += 1;
     }
 
+    /// What was told until now joins what comes as an earlier attempt would.
+    fn begin_again(&mut self) {
+        let firsts = std::mem::take(&mut self.firsts);
+        self.names_before.extend(firsts.keys().cloned());
+        self.earlier.again(&self.folder, firsts);
+        self.summary = Summary::default();
+        (self.before, self.before_at) = ((0, Summary::default()), None);
+    }
+
     /// Whether a row from these bytes is on record already.
     pub(crate) fn has(&self, src: &str, at: u64) -> bool {
         self.recorded.get(src).is_some_and(|recorded| *recorded >= at)
@@ -114,18 +131,20 @@ impl Metrics {
         if self.has(&row.src, row.at) {
             return;
         }
-        if self.firsts.len() >= self.most_names {
+        if self.firsts.len() + self.names_before.len() >= self.most_names {
             let before = row.m.0.len();
-            row.m = Values(row.m.0.into_iter().filter(|(name, _)| self.firsts.contains_key(name)).collect());
+            row.m = Values(
+                row.m.0.into_iter().filter(|(name, _)| self.firsts.contains_key(name) || self.names_before.contains(name)).collect(),
+            );
             if row.m.0.len() < before && !std::mem::replace(&mut self.said_names, true) {
                 self.notices.push(format!("more than {} metric names: further names are not recorded", self.most_names));
             }
-            if row.m.0.is_empty() {
+            if row.m.0.is_empty() && !row.again {
                 return;
             }
         }
         self.fold(&row);
-        if self.rows.is_multiple_of(1 << (2 * self.level)) {
+        if row.again || self.rows.is_multiple_of(1 << (2 * self.level)) {
             self.writer.push(&row);
         }
         // Half of what is left for each level: however many rows come, they fit.
@@ -157,10 +176,19 @@ impl Metrics {
         self.writer.sealed()
     }
 
+    /// What this attempt has come to.
+    pub(crate) fn of_attempt(&self) -> Summary {
+        if self.names_before.is_empty() {
+            return self.summary.clone();
+        }
+        let before = self.earlier.of_last().summary(&self.firsts).unwrap_or_default();
+        self.summary.clone().after(&before, |name| self.firsts.get(name) == Some(&None))
+    }
+
     /// What the run has come to, earlier attempts included where this one goes on from them. Reading them again, when further
     /// metrics join, may take a hundredth of the time.
     pub(crate) fn of_run(&mut self, last: bool) -> Summary {
-        if !self.launch.resumes {
+        if !self.launch.resumes && self.names_before.is_empty() {
             return self.summary.clone();
         }
         let due = last || self.before_at.is_none_or(|at| at.elapsed() >= self.before_cost * 100);

@@ -53,8 +53,9 @@ impl Spooler {
         self.events.push(&Stamped { t, event });
     }
 
-    /// Takes what one piece of a source says. The values are taken out of `found`; `at` is the byte behind the piece.
-    pub(crate) fn found(&mut self, found: &mut Found, src: &str, at: u64, t: Millis) {
+    /// Takes what one piece of a source says. The values are taken out of `found`; `at` is the byte behind the piece; `again`: before
+    /// it the training began again.
+    pub(crate) fn found(&mut self, found: &mut Found, src: &str, at: u64, (t, again): (Millis, bool)) {
         if found.is_empty() || self.metrics.has(src, at) {
             return;
         }
@@ -87,7 +88,7 @@ impl Spooler {
         }
         let Found { step, steps, epoch, epochs, time, .. } = *found;
         if !values.is_empty() || step.is_some() || epoch.is_some() {
-            self.metrics.add(Row { t, src: src.to_string(), at, step, steps, epoch, epochs, time, m: Values(values) });
+            self.metrics.add(Row { t, src: src.to_string(), at, step, steps, epoch, epochs, time, again, m: Values(values) });
         }
     }
 

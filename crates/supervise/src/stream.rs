@@ -231,7 +231,7 @@ impl Reader {
 
     fn scrape(&mut self, text: &str, end: u64, t: Millis, spool: &mut Spooler) {
         self.scraper.line(text, &mut self.found);
-        spool.found(&mut self.found, self.src, end, t);
+        spool.found(&mut self.found, self.src, end, (t, false));
     }
 }
 

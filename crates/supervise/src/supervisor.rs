@@ -390,8 +390,8 @@ impl<'a> Supervisor<'a> {
             }
             let discovered = Millis(clock::boot_now().0 - began.0);
             let spool = &mut self.spool;
-            while self.files.read(end == End::Complete, search, |src, at, when, found| {
-                spool.found(found, src, at, spool.metrics.since(when, t));
+            while self.files.read(end == End::Complete, search, |src, at, written, found| {
+                spool.found(found, src, at, (spool.metrics.since(written.when, t), written.again));
             }) {
                 more = true;
                 if !last || spool.flush().is_err() {

@@ -29,6 +29,10 @@ impl Row {
         self.epoch = optional(&mut rest, b",\"epoch\":", float)?;
         self.epochs = optional(&mut rest, b",\"epochs\":", float)?;
         self.time = optional(&mut rest, b",\"time\":", float)?;
+        self.again = false;
+        if let Some(behind) = rest.strip_prefix(b",\"again\":true") {
+            (self.again, rest) = (true, behind);
+        }
         rest = rest.strip_prefix(b",\"m\":{")?;
         self.m.read_ours(&mut rest)?;
         (rest == b"}").then_some(())
@@ -149,8 +153,9 @@ mod tests {
         let name = prop_oneof![4 => "[a-z/_]{1,8}", 1 => any::<String>()];
         let finite = prop::option::of(prop_oneof![Just(3.0), -1e300..1e300f64]);
         let numbers = (prop::option::of(any::<i64>()), prop::option::of(0..100i64), finite.clone(), finite.clone(), finite);
-        (any::<u64>(), "[oem]|f:[a-z ./]{1,9}", any::<u64>(), numbers, prop::collection::vec((name, value), 0..6)).prop_map(
-            |(t, src, at, (step, steps, epoch, epochs, time), m)| Row {
+        let again = prop::bool::weighted(0.2);
+        (any::<u64>(), "[oem]|f:[a-z ./]{1,9}", any::<u64>(), numbers, again, prop::collection::vec((name, value), 0..6)).prop_map(
+            |(t, src, at, (step, steps, epoch, epochs, time), again, m)| Row {
                 t: Millis(t),
                 src,
                 at,
@@ -159,6 +164,7 @@ mod tests {
                 epoch,
                 epochs,
                 time,
+                again,
                 m: Values(m),
             },
         )

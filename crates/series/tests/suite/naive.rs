@@ -31,9 +31,10 @@ fn row() -> impl Strategy<Value = (Row, Then)> {
     let epoch = prop_oneof![2 => Just(None), 1 => (0..5u8).prop_map(|epoch| Some(f64::from(epoch)))];
     let values = prop::collection::vec((0..NAMES.len(), value()), 0..5);
     let then = prop_oneof![6 => Just(Then::GoOn), 1 => Just(Then::Store)];
-    (step, epoch, 0..50u64, values, then).prop_map(|(step, epoch, t, values, then)| {
+    let again = prop::bool::weighted(0.05);
+    (step, epoch, 0..50u64, again, values, then).prop_map(|(step, epoch, t, again, values, then)| {
         let m = Values(values.into_iter().map(|(name, value)| (NAMES[name].to_string(), value)).collect());
-        (Row { t: Millis(t), step, epoch, m, ..Row::default() }, then)
+        (Row { t: Millis(t), step, epoch, again, m, ..Row::default() }, then)
     })
 }
 
@@ -53,6 +54,9 @@ pub(crate) fn joined(attempts: &Attempts, name: &str) -> (Vec<Point>, Vec<Point>
         }
         let (mut told, mut last) = (false, None);
         for (row, _) in rows {
+            if row.again {
+                (told, last) = (false, None);
+            }
             let step = steps.of(row);
             passed = step.map(|step| step as f64).or(passed);
             let given = step.map(|step| step as f64).or(row.epoch);
@@ -97,24 +101,12 @@ impl Folded {
             let begun = UnixMs(1_000 * n.0 as i64);
             fold.begin(n, *resumes, begun);
             for (row, then) in rows {
+                if fold.is_over_before(row) {
+                    folded.cut(&mut fold, begun);
+                }
                 fold.add(row);
-                match then {
-                    Then::Store if folded.rest.is_empty() => {
-                        let read = folded.heads.len() as u64;
-                        let position = vec![Until { segment: "metrics.1.jsonl".into(), to: read, length: read + 7 }];
-                        let (frame, head) = fold.cut().encode(position, (0, 0), folded.file.len() as u64).expect("it has a row");
-                        folded.file.extend(frame);
-                        folded.heads.push(head);
-                        let (heads, end) = Head::all(&folded.file[..], folded.file.len() as u64);
-                        assert_eq!(end, folded.file.len() as u64, "every byte belongs to a frame");
-                        assert_eq!(format!("{heads:?}"), format!("{:?}", folded.heads));
-                        fold = Fold::default();
-                        for (known, resumes) in &folded.attempts {
-                            fold.begin(*known, *resumes, begun);
-                            folded.heads.iter().filter(|head| head.attempt == *known).for_each(|head| fold.go_on(head));
-                        }
-                    }
-                    _ => {}
+                if *then == Then::Store && folded.rest.is_empty() {
+                    folded.cut(&mut fold, begun);
                 }
             }
             if !fold.is_empty() {
@@ -122,6 +114,27 @@ impl Folded {
             }
         }
         folded
+    }
+
+    /// Cuts a block off, stores it where none was left in memory, and begins the fold anew behind it.
+    fn cut(&mut self, fold: &mut Fold, begun: UnixMs) {
+        if !self.rest.is_empty() {
+            self.rest.push(fold.cut());
+            return;
+        }
+        let read = self.heads.len() as u64;
+        let position = vec![Until { segment: "metrics.1.jsonl".into(), to: read, length: read + 7 }];
+        let (frame, head) = fold.cut().encode(position, (0, 0), self.file.len() as u64).expect("it has a row");
+        self.file.extend(frame);
+        self.heads.push(head);
+        let (heads, end) = Head::all(&self.file[..], self.file.len() as u64);
+        assert_eq!(end, self.file.len() as u64, "every byte belongs to a frame");
+        assert_eq!(format!("{heads:?}"), format!("{:?}", self.heads));
+        *fold = Fold::default();
+        for (known, resumes) in &self.attempts {
+            fold.begin(*known, *resumes, begun);
+            self.heads.iter().filter(|head| head.attempt == *known).for_each(|head| fold.go_on(head));
+        }
     }
 
     pub(crate) fn recorded(&self) -> Recorded<'_, [u8]> {

@@ -60,7 +60,7 @@ impl Supervisor<'_> {
         segments.extend(sealed_files(there.of_kind("events").filter(|path| !path.ends_with(&own)), None)?);
         segments.extend(self.outputs(&attempt, &there)?);
         self.spool.metrics.write_history(true);
-        let summary = self.spool.metrics.summary.clone();
+        let summary = self.spool.metrics.of_attempt();
         let last_lines = if outcome == Outcome::Finished { Vec::new() } else { self.last_lines() };
         let at = attempt.begun.unwrap_or(UnixMs(0)).plus(attempt.lasted.unwrap_or_else(|| self.t()));
         self.event(Event::Ended { outcome, cause, at, last_lines, segments, summary });
