@@ -9,7 +9,7 @@ pub(crate) const MANNERS: [&str; 3] = ["kill", "torn", "full"];
 /// From so many rounds on all points are tried.
 pub(crate) const ALL_FROM: u64 = 100;
 
-/// Two checkpoints, of which the first is superfluous when one is to be kept.
+/// Three checkpoints, of which one is superfluous when two are to be kept.
 const KEPT: &str = "name = 'kept'\ncommand = '''
 mkdir ckpt
 for n in 1 2 3; do echo $n > new.tmp; mv new.tmp ckpt/$n.bin; echo \"epoch $n/3 loss 0.$n\"; sleep 0.3; done'''
