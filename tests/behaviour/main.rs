@@ -4,6 +4,7 @@
 mod adversity;
 mod api;
 mod building;
+mod bundles;
 mod capture;
 mod curves;
 mod daemon;

@@ -132,9 +132,7 @@ fn write_spec(context: &Context, view: &View<'_>, cloned: &mut Cloned) -> Result
     let experiment = plan.as_ref().and_then(|plan| plan.experiments.first());
     set(view, experiment, cloned);
     if experiment.is_some_and(|experiment| experiment.settings != *view.sweep.settings) {
-        cloned
-            .notes
-            .push(format!("run {} was submitted with --set of more than parameters, which is not in its specification", view.id));
+        cloned.notes.push(format!("run {} was submitted with --set of more than parameters, which is not in its specification", view.id));
     }
     Ok(())
 }

@@ -133,8 +133,7 @@ pub const FIELDS: [&str; 18] = [
 
 /// Refuses fields that none of the runs has.
 pub fn check_fields(views: &[&View<'_>], fields: &[String]) -> Result<(), HomeError> {
-    let known =
-        |name: &str| FIELDS.contains(&name) || views.iter().any(|view| view.known.has_param(name) || view.extent(name).is_some());
+    let known = |name: &str| FIELDS.contains(&name) || views.iter().any(|view| view.known.has_param(name) || view.extent(name).is_some());
     match fields.iter().find(|field| !known(field)) {
         Some(field) if !views.is_empty() => Err(unknown(views, "no field", field, &FIELDS)),
         _ => Ok(()),

@@ -34,10 +34,7 @@ pub fn each(context: &Context, view: &View<'_>, mut each: impl FnMut(Told<'_>) -
     }
     if again {
         // What was written cannot be taken back; by now the projection is a new one.
-        return Err(HomeError::Failed(format!(
-            "what was stored of the curves of run {} was damaged and is made anew: try again",
-            view.id
-        )));
+        return Err(HomeError::Failed(format!("what was stored of the curves of run {} was damaged and is made anew: try again", view.id)));
     }
     Ok(damage.notice(&format!("the metrics of run {}", view.id)).into_iter().collect())
 }

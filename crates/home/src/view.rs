@@ -48,7 +48,7 @@ pub struct View<'a> {
     odd: Option<String>,
     /// Its parameters, where there may be secrets in them.
     masked: OnceCell<Option<Box<Params>>>,
-    metrics: OnceCell<Box<BTreeMap<String, Extent>>>,
+    metrics: OnceCell<BTreeMap<String, Extent>>,
     snapshot: &'a Snapshot,
 }
 
@@ -174,8 +174,7 @@ impl Snapshot {
         match &brief.ending {
             Some(ending) => view.ended_as(ending),
             None => {
-                view.driverless =
-                    !self.queue.is_detached(id) && self.state.driver(view.run()).is_none_or(|driver| !self.is_alive(driver));
+                view.driverless = !self.queue.is_detached(id) && self.state.driver(view.run()).is_none_or(|driver| !self.is_alive(driver));
                 look(context, self, &mut view);
             }
         }
@@ -285,10 +284,10 @@ impl<'a> View<'a> {
         self.metrics.get_or_init(|| {
             let snapshot = self.snapshot;
             if let Some(fresh) = snapshot.metrics.fresh(self.id) {
-                return Box::new(fresh.clone());
+                return fresh.clone();
             }
             // What cannot be read now could be when the journal was replayed: damage to it is told where it is read next.
-            Box::new(snapshot.context.home.end_of(self.run()).ok().flatten().map(|end| end.metrics).unwrap_or_default())
+            snapshot.context.home.end_of(self.run()).ok().flatten().map(|end| end.metrics).unwrap_or_default()
         })
     }
 
@@ -333,7 +332,7 @@ impl<'a> View<'a> {
 
 /// Reads the last attempt's spool.
 fn look(context: &Context, snapshot: &Snapshot, view: &mut View<'_>) {
-    view.metrics = Box::new(BTreeMap::new()).into();
+    view.metrics = BTreeMap::new().into();
     let stand = snapshot.queue.stand(view.id);
     let n = AttemptNo(view.brief().attempts);
     // A start is on record before there is a folder.
@@ -360,7 +359,7 @@ fn look(context: &Context, snapshot: &Snapshot, view: &mut View<'_>) {
         // It is not in the journal yet.
         view.ended_as(&Ending::of(&end, u64::MAX).brief());
         view.odd = end.attempt.reason();
-        view.metrics = Box::new(end.metrics).into();
+        view.metrics = end.metrics.into();
         view.attempt = Some(Box::new(end.attempt));
         return;
     }
@@ -381,7 +380,7 @@ fn look(context: &Context, snapshot: &Snapshot, view: &mut View<'_>) {
         view.odd = Some(format!("step {}", step.name));
     }
     let summary: Option<Summary> = files::read_json(&context.home.run(view.id).join("summary.json")).ok().flatten();
-    view.metrics = Box::new(summary.unwrap_or_default().metrics).into();
+    view.metrics = summary.unwrap_or_default().metrics.into();
     (view.begun, view.lasted) = (attempt.begun, attempt.lasted);
     view.attempt = Some(Box::new(attempt));
 }

@@ -48,14 +48,7 @@ pub struct BriefEnding {
 impl Ending {
     pub fn brief(&self) -> BriefEnding {
         let Ending { outcome, reason, started, begun, ended, lasted, at: _ } = self;
-        BriefEnding {
-            outcome: *outcome,
-            has_reason: reason.is_some(),
-            started: *started,
-            begun: *begun,
-            ended: *ended,
-            lasted: *lasted,
-        }
+        BriefEnding { outcome: *outcome, has_reason: reason.is_some(), started: *started, begun: *begun, ended: *ended, lasted: *lasted }
     }
 }
 

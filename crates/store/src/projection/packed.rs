@@ -2,8 +2,8 @@
 //! that many sweeps have in common stand in it once; the runs are read in place (`shelf`), and the queue when somebody asks for it.
 
 use super::{shelf, unstorable};
-use crate::queued::Queued;
 use crate::error::StoreError;
+use crate::queued::Queued;
 use neronet_model::journal::{Code, HomeState, SpecSource, Sweep};
 use neronet_model::keyed::Keys;
 use neronet_model::queue::Wishes;

@@ -109,7 +109,14 @@ pub(super) fn pack<'a>(
 #[derive(Default)]
 struct Names {
     places: HashMap<String, u32>,
-    all: Vec<(String, HashMap<Vec<u8>, u32>, Vec<Vec<u8>>)>,
+    all: Vec<OneName>,
+}
+
+#[derive(Default)]
+struct OneName {
+    name: String,
+    codes: HashMap<Vec<u8>, u32>,
+    values: Vec<Vec<u8>>,
 }
 
 impl Names {
@@ -119,13 +126,13 @@ impl Names {
             None => {
                 let place = self.all.len() as u32;
                 self.places.insert(name.to_string(), place);
-                self.all.push((name.to_string(), HashMap::new(), Vec::new()));
+                self.all.push(OneName { name: name.to_string(), ..OneName::default() });
                 place
             }
         };
         let bytes = postcard::to_allocvec(&pack_value(value)).map_err(unstorable)?;
-        let Some((_, known, values)) = self.all.get_mut(place as usize) else { return Ok((place, 0)) };
-        let code = *known.entry(bytes).or_insert_with_key(|bytes| {
+        let Some(OneName { codes, values, .. }) = self.all.get_mut(place as usize) else { return Ok((place, 0)) };
+        let code = *codes.entry(bytes).or_insert_with_key(|bytes| {
             values.push(bytes.clone());
             values.len() as u32 - 1
         });
@@ -135,12 +142,12 @@ impl Names {
     /// Names with their counts, where each value begins and the last one ends, the values.
     fn packed(self) -> (Vec<(String, u32)>, Vec<u8>, Vec<u8>) {
         let (mut starts, mut values) = (Vec::new(), Vec::new());
-        for value in self.all.iter().flat_map(|(.., values)| values) {
+        for value in self.all.iter().flat_map(|one| &one.values) {
             starts.extend_from_slice(&(values.len() as u64).to_le_bytes());
             values.extend_from_slice(value);
         }
         starts.extend_from_slice(&(values.len() as u64).to_le_bytes());
-        (self.all.into_iter().map(|(name, _, values)| (name, values.len() as u32)).collect(), starts, values)
+        (self.all.into_iter().map(|one| (one.name, one.values.len() as u32)).collect(), starts, values)
     }
 }
 
@@ -300,9 +307,7 @@ impl Packed {
     fn unpack(&self, at: usize) -> Option<Run> {
         self.uid(at)?;
         let (_, shape, row) = self.shape(at)?;
-        let param = |(place, name): (usize, &Arc<str>)| {
-            Some((Arc::clone(name), self.value(name, self.code_at(shape, place, row)?)?))
-        };
+        let param = |(place, name): (usize, &Arc<str>)| Some((Arc::clone(name), self.value(name, self.code_at(shape, place, row)?)?));
         let params: Params = shape.names.iter().enumerate().map(param).collect::<Option<_>>()?;
         let rest: Option<Rest<'_>> = match self.word(at, 13) {
             0 => None,

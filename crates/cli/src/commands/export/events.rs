@@ -45,7 +45,7 @@ fn run(session: &Session, view: &View<'_>, folder: &Path, to: &To, tick: &mut dy
     let file = fs::create_dir(&folder).and_then(|()| File::create_new(&path)).map_err(failed)?;
     let mut writer = EventWriter::new(BufWriter::with_capacity(256 << 10, file), started).map_err(failed)?;
     if !view.params().is_empty() {
-        writer.params(started, &view.params()).map_err(failed)?;
+        writer.params(started, view.params()).map_err(failed)?;
     }
     let mut told = 0_u64;
     let notices = points::each(&session.context, view, |point| {
