@@ -150,17 +150,27 @@ fn param(views: &[&View<'_>], name: &str) -> (Vec<u32>, Vec<Value>) {
             u32::try_from(entries.len() - 1).unwrap_or(MISSING)
         })
     };
-    // A sweep has its own secrets, and what varies in it.
-    let mut of_sweep: (Option<SweepId>, HashMap<u32, u32>) = (None, HashMap::new());
+    // By code, for which sweep: each has its own secrets, and what varies in it.
+    let mut known_of: Vec<(Option<SweepId>, u32)> = Vec::new();
     let mut code = |view: &&View<'_>| match view.known {
         Known::Whole(_) => view.params().get(name).map_or(MISSING, |value| code_of(value.clone())),
         Known::Shelved(shelf, at) => {
-            if of_sweep.0 != Some(view.sweep.id) {
-                of_sweep = (Some(view.sweep.id), HashMap::new());
-            }
             let Some(packed) = shelf.code(at, name) else { return MISSING };
-            let mut shown = || Some(code_of(view.snapshot().shown(view.sweep, name, shelf.value(name, packed)?)));
-            *of_sweep.1.entry(packed).or_insert_with(|| shown().unwrap_or(MISSING))
+            if let Some((Some(sweep), code)) = known_of.get(packed as usize)
+                && *sweep == view.sweep.id
+            {
+                return *code;
+            }
+            let Some(value) = shelf.value(name, packed) else { return MISSING };
+            let code = code_of(view.snapshot().shown(view.sweep, name, value));
+            // There are as many codes as values.
+            if known_of.len() <= packed as usize {
+                known_of.resize(packed as usize + 1, (None, MISSING));
+            }
+            if let Some(known) = known_of.get_mut(packed as usize) {
+                *known = (Some(view.sweep.id), code);
+            }
+            code
         }
     };
     let codes = views.iter().map(&mut code).collect();

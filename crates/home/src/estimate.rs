@@ -2,6 +2,7 @@
 
 use crate::context::Context;
 use crate::length::{self, Lengths};
+use neronet_model::runs::Known;
 use neronet_model::{Millis, Outcome, Run, RunId};
 use neronet_spec::Experiment;
 use std::collections::{BTreeMap, BTreeSet};
@@ -54,8 +55,8 @@ pub fn of(context: &Context, project: &str, experiment: &Experiment, bounds: Bou
             && run.ending.as_ref().is_some_and(|end| end.outcome == Outcome::Finished)
             && state.sweeps.get(&run.sweep).is_some_and(|sweep| sweep.project == project && sweep.imported.is_none())
     };
-    let earlier: Vec<(&Run, Lengths)> =
-        state.runs.values().rev().take(PASSED).filter(same).map(|run| (run, length::all(&run.params))).collect();
+    let newest = state.runs.all().skip(state.runs.len().saturating_sub(PASSED)).collect::<Vec<_>>().into_iter().rev();
+    let earlier: Vec<(&Run, Lengths)> = newest.map(Known::whole).filter(same).map(|run| (run, length::all(&run.params))).collect();
     let mut all = Estimate::default();
     let (mut used, mut millis, mut runs) = (BTreeMap::new(), Some(0.0), 0_u64);
     for (lengths, count) in &planned {

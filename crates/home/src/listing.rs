@@ -27,7 +27,7 @@ pub fn project_of(folder: &Path) -> String {
 
 /// The runs in the trash.
 pub fn trashed<'a>(context: &Context, snapshot: &'a Snapshot) -> Vec<View<'a>> {
-    let runs = snapshot.state.runs.all().into_iter().filter(|run| run.brief().trashed.is_some());
+    let runs = snapshot.state.runs.all().filter(|run| run.brief().trashed.is_some());
     snapshot.views_of(context, runs)
 }
 

@@ -97,7 +97,7 @@ fn finished(state: &HomeState, project: &str, stage: &Stage, plan: &Plan) -> Res
         |run: &neronet_model::Run| state.sweeps.get(&run.sweep).is_some_and(|sweep| sweep.project == project && sweep.imported.is_none());
     let has_finished = |run: &neronet_model::Run| run.ending.as_ref().is_some_and(|end| end.outcome == Outcome::Finished);
     let is_of = |sweep: SweepId| state.sweeps.get(&sweep).is_some_and(|sweep| sweep.experiment == stage.after);
-    let runs = state.runs.all().into_iter().filter(|run| is_of(run.brief().sweep)).map(Known::whole).filter(|run| run.trashed.is_none());
+    let runs = state.runs.all().filter(|run| is_of(run.brief().sweep)).map(Known::whole).filter(|run| run.trashed.is_none());
     let mut newest: BTreeMap<String, (RunId, Params)> = BTreeMap::new();
     for run in runs.filter(|run| of_project(run) && has_finished(run)) {
         newest.insert(Keys::default().key(&run.params, None).text().to_string(), (run.id, run.params.clone()));

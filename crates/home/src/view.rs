@@ -97,7 +97,7 @@ impl Snapshot {
     /// read, and the reason comes with it.
     pub fn current(context: &Context) -> Result<(Snapshot, Option<HomeError>), HomeError> {
         let snapshot = Snapshot::read(context)?;
-        if snapshot.state.runs.all().into_iter().all(|run| run.brief().ending.is_some()) {
+        if snapshot.state.runs.all().all(|run| run.brief().ending.is_some()) {
             return Ok((snapshot, None));
         }
         match reconcile(context) {
@@ -115,7 +115,7 @@ impl Snapshot {
 
     /// Every run that is not in the trash, by id.
     pub fn runs(&self) -> impl Iterator<Item = Known<'_>> {
-        self.state.runs.all().into_iter().filter(|run| run.brief().trashed.is_none())
+        self.state.runs.all().filter(|run| run.brief().trashed.is_none())
     }
 
     pub fn sweep_of(&self, run: Known<'_>) -> Option<&Sweep> {

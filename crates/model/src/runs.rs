@@ -6,8 +6,10 @@ use crate::outcome::Outcome;
 use crate::run::{Ending, Run};
 use crate::time::{Millis, UnixMs};
 use crate::value::Value;
+use std::collections::btree_map::Values;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::iter::Peekable;
 use std::sync::Arc;
 
 /// Runs as they are stored, in the order of their numbers. `at`: its place among them.
@@ -166,34 +168,53 @@ impl Runs {
     }
 
     /// All of them in the order of their numbers, none unpacked.
-    pub fn all(&self) -> Vec<Known<'_>> {
-        let mut all = Vec::with_capacity(self.len());
-        let mut own = self.own.values().peekable();
-        if let Some(shelf) = self.shelf.as_deref() {
-            let mut gone = self.gone.iter().peekable();
-            for (at, id) in shelf.ids().iter().enumerate() {
-                while let Some(run) = own.next_if(|run| run.id < *id) {
-                    all.push(Known::Whole(run));
-                }
-                if gone.next_if_eq(&id).is_none() {
-                    all.push(Known::Shelved(shelf, at));
-                }
-            }
-        }
-        all.extend(own.map(Known::Whole));
-        all
+    pub fn all(&self) -> All<'_> {
+        All { own: self.own.values().peekable(), shelf: self.shelf.as_deref(), next: 0, gone: &self.gone, left: self.len() }
     }
 
     /// What can be said of each in brief, in the order of their numbers.
     pub fn briefs(&self) -> impl Iterator<Item = (RunId, Brief)> {
-        self.all().into_iter().map(|run| (run.id(), run.brief()))
+        self.all().map(|run| (run.id(), run.brief()))
     }
 
     /// All of them in the order of their numbers, each unpacked as it comes.
-    pub fn values(&self) -> impl DoubleEndedIterator<Item = &Run> {
-        self.all().into_iter().map(Known::whole)
+    pub fn values(&self) -> impl Iterator<Item = &Run> {
+        self.all().map(Known::whole)
     }
 }
+
+/// Goes through those of the shelf and the others, which have no number in common.
+pub struct All<'a> {
+    own: Peekable<Values<'a, RunId, Run>>,
+    shelf: Option<&'a dyn Shelf>,
+    next: usize,
+    gone: &'a BTreeSet<RunId>,
+    left: usize,
+}
+
+impl<'a> Iterator for All<'a> {
+    type Item = Known<'a>;
+
+    fn next(&mut self) -> Option<Known<'a>> {
+        self.left = self.left.saturating_sub(1);
+        let Some((shelf, ids)) = self.shelf.map(|shelf| (shelf, shelf.ids())) else { return self.own.next().map(Known::Whole) };
+        while ids.get(self.next).is_some_and(|id| !self.gone.is_empty() && self.gone.contains(id)) {
+            self.next += 1;
+        }
+        let Some(id) = ids.get(self.next) else { return self.own.next().map(Known::Whole) };
+        if let Some(run) = self.own.next_if(|run| run.id < *id) {
+            return Some(Known::Whole(run));
+        }
+        self.next += 1;
+        Some(Known::Shelved(shelf, self.next - 1))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.left, Some(self.left))
+    }
+}
+
+impl ExactSizeIterator for All<'_> {}
 
 impl PartialEq for Runs {
     fn eq(&self, other: &Runs) -> bool {

@@ -71,7 +71,8 @@ impl Metrics {
     }
 
     fn column_of(&self, name: &str) -> Result<Column, Damaged> {
-        let mut parts: Vec<Column> = Vec::new();
+        // From the last run to the first, as chunks are read.
+        let mut column: Column = self.fresh.iter().rev().filter_map(|(run, metrics)| Some((*run, metrics.get(name)?.clone()))).collect();
         // A run that ended again has its end in a later chunk, perhaps without the metric.
         let mut again = Seen::of(self.fresh.keys().copied());
         for reader in self.chunks().rev() {
@@ -80,15 +81,12 @@ impl Metrics {
             if let Ok(at) = head.columns.binary_search_by(|column| column.name.cmp(name))
                 && let Some(found) = head.columns.get(at)
             {
-                let mut cells = reader.cells(&head, found)?;
-                cells.retain(|(run, _)| !again.has(*run));
-                parts.push(cells);
+                let cells = reader.cells(&head, found)?;
+                column.extend(cells.into_iter().rev().filter(|(run, _)| !again.has(*run)));
             }
             head.runs.iter().for_each(|run| again.add(RunId(*run)));
         }
-        parts.reverse();
-        parts.push(self.fresh.iter().filter_map(|(run, metrics)| Some((*run, metrics.get(name)?.clone()))).collect());
-        let mut column = parts.concat();
+        column.reverse();
         // Mostly runs end in the order of their numbers.
         if !column.is_sorted_by_key(|(run, _)| *run) {
             column.sort_unstable_by_key(|(run, _)| *run);

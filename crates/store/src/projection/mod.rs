@@ -214,7 +214,7 @@ fn compared(before: &Replayed, now: &Replayed) -> Was {
     if before.state != now.state || before.queue != now.queue || before.damage != now.damage {
         return Was::Wrong("it did not say what the journal says");
     }
-    let ended: BTreeSet<RunId> = now.state.runs.all().into_iter().filter(|run| run.brief().ending.is_some()).map(Known::id).collect();
+    let ended: BTreeSet<RunId> = now.state.runs.all().filter(|run| run.brief().ending.is_some()).map(Known::id).collect();
     let (before, now) = (before.metrics(), now.metrics());
     let shown = |metrics: &Metrics, name: &str| {
         let column = metrics.column(name).ok()?;

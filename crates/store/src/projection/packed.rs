@@ -87,9 +87,8 @@ pub(super) fn pack(state: &HomeState, queue: &Queue, damage: &[String]) -> Resul
         };
         packed_sweeps.push(pack_sweep(sweep, settings, &mut texts)?);
     }
-    let all = runs.all();
-    let is_idle = all.iter().all(|run| run.brief().ending.is_some());
-    let (head, mut parts) = shelf::pack(all.into_iter().map(Known::whole), sweeps)?;
+    let is_idle = runs.briefs().all(|(_, run)| run.ending.is_some());
+    let (head, mut parts) = shelf::pack(runs.all().map(Known::whole), sweeps)?;
     let decisions = decisions.values().map(|decision| texts.json(decision)).collect::<Result<_, _>>()?;
     let packed = Packed {
         sweeps: packed_sweeps,
