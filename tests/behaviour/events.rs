@@ -1,5 +1,6 @@
 //! Event files of TensorBoard, read while the run that writes them goes on.
 
+use crate::metrics::SEEN;
 use crate::world::{World, end_of, signal, text, wait_for};
 use neronet_foreign::tensorboard::EventWriter;
 use neronet_model::{UnixMs, Value as Param};
@@ -9,27 +10,19 @@ use serde_json::{Value, json};
 const BEGUN: UnixMs = UnixMs(1_700_000_000_000);
 const NAME: &str = "events.out.tfevents.1700000000.lab1.1.0";
 
-/// `put(path, FROM, TO)` appends these bytes of a file that the test made; `seen(name, points)` waits until so many points of a metric
-/// are on record, `told(word)` until the test says so.
+/// Behind `SEEN`: `put(path, FROM, TO)` appends these bytes of a file that the test made; `told(word)` waits until the test says so.
 const HEAD: &str = r#"
-import json, os, sys, time
 world = os.environ["WORLD"]
 def put(path, made, start=0, end=None):
     os.makedirs(os.path.dirname(path), exist_ok=True)
     with open(path, "ab") as file: file.write(open(f"{world}/{made}", "rb").read()[start:end])
-def seen(name, points):
-    while True:
-        try:
-            if json.load(open(os.environ["NERONET_RUN_DIR"] + "/summary.json"))["metrics"][name]["points"] >= points: return
-        except (OSError, KeyError, ValueError): pass
-        time.sleep(0.02)
 def told(word):
     while not os.path.exists(f"{world}/{word}"): time.sleep(0.02)
 "#;
 const SPEC: &str = "command = ['python3', 'train.py']\n[metrics]\ntensorboard = 'runs/'\n[resume]\nautomatic = true\n";
 
 fn script(world: &World, script: &str) {
-    world.write("train.py", format!("{HEAD}{script}")).write("neronet.toml", SPEC);
+    world.write("train.py", format!("{SEEN}{HEAD}{script}")).write("neronet.toml", SPEC);
 }
 
 /// An event file, and where each of its records ends.

@@ -99,7 +99,7 @@ fn a_table_that_is_written_anew_each_epoch_is_not_read_twice() {
 }
 
 /// `seen(name, points)` waits until so many points of a metric are on record.
-const SEEN: &str = r#"
+pub(crate) const SEEN: &str = r#"
 import csv, json, os, sys, time
 def seen(name, points):
     while True:
