@@ -49,6 +49,7 @@ targets! {
     sheets: tables::sheets, quick 4, 64 MiB, and ["crates/sheet/tests/data"];
     packages: tables::packages, quick 2, 64 MiB, and [];
     points: tables::points, quick 1, 64 MiB, and [];
+    parquet: tables::parquet, quick 10, 320 MiB, and [];
     tensorboard: trackers::tensorboard, quick 10, 64 MiB, and ["crates/foreign/tests/samples/tensorboard"];
     wandb: trackers::wandb, quick 10, 64 MiB, and ["crates/foreign/tests/samples/wandb"];
     folders: trackers::folders, quick 1, 64 MiB, and [];

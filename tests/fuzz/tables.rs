@@ -64,6 +64,18 @@ fn crc32(bytes: &[u8]) -> u32 {
     })
 }
 
+/// Bytes as a table of Parquet. Few of them may tell of very many rows.
+pub(crate) fn parquet(bytes: &[u8], _: &Path) {
+    let Ok(mut reader) = neronet_parquet::Reader::open(std::io::Cursor::new(bytes)) else { return };
+    let wanted: Vec<usize> = (0..reader.columns().len()).collect();
+    for _ in 0..10_000 {
+        match reader.row(&wanted) {
+            Ok(Some(cells)) => assert_eq!(cells.len(), wanted.len()),
+            Ok(None) | Err(_) => return,
+        }
+    }
+}
+
 /// Bytes as a file of points: all of it is imported, or nothing.
 pub(crate) fn points(bytes: &[u8], folder: &Path) {
     let context = records::context(folder);
