@@ -33,7 +33,7 @@ pub(crate) fn repository() -> PathBuf {
 }
 
 pub(crate) fn stress(target: &Target<'_>) {
-    let (cases, seed) = (number("PROPTEST_CASES", CASES) * target.quick, number("FAULT_SEED", 1));
+    let (cases, seed) = (number("FUZZ_CASES", CASES) * target.quick, number("FAULT_SEED", 1));
     let seeds = corpus(target);
     assert!(!seeds.is_empty(), "{} has no corpus", target.name);
     let mut random = Random::of(target.name, seed);

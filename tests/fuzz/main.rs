@@ -1,11 +1,12 @@
 //! Every reader with bytes that nobody should have written: the seeds of its corpus as they are, then mutated. None may panic, hang, take
 //! memory without bound or write outside of its folder; where what is read can be written again, it reads back the same.
 //!
-//! A target is a function over bytes and an empty folder (`records`, `words`, `tables`, `trackers`, `requests`), its corpus is a folder of
-//! `testdata/corpora/` and whatever samples of the repository suit it. `PROPTEST_CASES` says how many mutations are tried of the slowest
+//! A target is a function over bytes and an empty folder (`records`, `beside`, `words`, `tables`, `trackers`, `requests`), its corpus is a folder of
+//! `testdata/corpora/` and whatever samples of the repository suit it. `FUZZ_CASES` says how many mutations are tried of the slowest
 //! reader, of others a multiple; `FAULT_SEED` says which. An input that fails is kept, and said where: mended, it is a seed.
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
+mod beside;
 mod engine;
 mod memory;
 mod mutate;
@@ -41,6 +42,8 @@ targets! {
     containers: records::containers, quick 10, 160 MiB, and [];
     bundles: records::bundles, quick 1, 160 MiB, and [];
     snapshots: records::snapshots, quick 4, 64 MiB, and [];
+    settings: beside::settings, quick 4, 64 MiB, and ["testdata/formats/1/home.json"];
+    positions: beside::positions, quick 10, 64 MiB, and [];
     queries: words::queries, quick 20, 64 MiB, and [];
     specifications: words::specifications, quick 2, 64 MiB, and ["testdata/formats/1-language/runs/2/work/neronet.toml"];
     edits: words::edits, quick 10, 64 MiB, and [];

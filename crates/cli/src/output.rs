@@ -1,5 +1,6 @@
 //! Printing. A closed pipe ends us quietly; everything else that people should read goes to standard error.
 
+use serde::Serializer;
 use std::io::{self, Write};
 
 /// Prints to standard output. `neronet ls | head` closes it early: then there is nothing more to say.
@@ -26,6 +27,15 @@ pub(crate) fn print_line(text: &str) {
 /// Pretty JSON and a newline.
 pub(crate) fn json(value: &serde_json::Value) {
     print_line(&serde_json::to_string_pretty(value).unwrap_or_default());
+}
+
+/// Pretty JSON and a newline, one value after the other as they come: of many runs it would be gigabytes.
+pub(crate) fn json_array(values: impl Iterator<Item = serde_json::Value>) {
+    let mut out = io::BufWriter::with_capacity(1 << 16, io::stdout().lock());
+    let written = serde_json::Serializer::pretty(&mut out).collect_seq(values).map_err(io::Error::from);
+    if let Err(e) = written.and_then(|()| out.write_all(b"\n")).and_then(|()| out.flush()) {
+        give_up(&e);
+    }
 }
 
 pub(crate) fn error(text: &str) {

@@ -36,7 +36,7 @@ pub struct Begun {
 pub fn begin(context: &Context, chosen: &[&View<'_>], wanted: Wanted, here: bool) -> Result<Begun, HomeError> {
     // Of one that is named alone it is meant, of many it would be a surprise.
     let (finished, again): (Vec<&View<'_>>, Vec<_>) =
-        chosen.iter().copied().partition(|view| chosen.len() > 1 && view.outcome == Some(Outcome::Finished));
+        chosen.iter().copied().partition(|view| chosen.len() > 1 && view.outcome() == Some(Outcome::Finished));
     let mut notes = Vec::new();
     if let Some(first) = finished.first() {
         let runs = if finished.len() == 1 { "1 finished run".to_string() } else { format!("{} finished runs", finished.len()) };
@@ -69,10 +69,10 @@ fn may_begin_again(view: &View<'_>) -> Result<(), HomeError> {
             imported.from
         )));
     }
-    if view.state == State::Ended || never_started(view) {
+    if view.state() == State::Ended || never_started(view) {
         return Ok(());
     }
-    let asked = view.attempt.as_ref().is_some_and(|attempt| attempt.asked.is_some());
+    let asked = view.attempt().as_ref().is_some_and(|attempt| attempt.asked.is_some());
     Err(HomeError::Failed(match asked {
         true => format!("run {id} was asked to stop and has not ended yet: `neronet logs -f {id}` waits for its end"),
         false => format!("run {id} is {}: `neronet stop {id}` first", view.status()),

@@ -191,20 +191,20 @@ fn field(views: &[&View<'_>], name: &str, now: UnixMs) -> Option<Kept> {
     Some(match name {
         "id" => whole(&|view| Some(view.id.0)),
         "sweep" => whole(&|view| Some(view.sweep.id.0)),
-        "after" => whole(&|view| view.after.map(|run| run.0)),
+        "after" => whole(&|view| view.after().map(|run| run.0)),
         "attempts" => whole(&|view| Some(view.brief().attempts)),
         "uid" => texts(coded(views, |view| Some(view.run().uid.as_str().to_string()), |view| view.run().uid.to_string())),
         "experiment" => texts(coded(views, |view| Some(&view.sweep.experiment), |view| view.sweep.experiment.clone())),
         "project" => texts(coded(views, |view| Some(&view.sweep.project), |view| view.sweep.project.clone())),
         "reason" => texts(coded(views, |view| view.reason().map(str::to_string), |view| view.reason().unwrap_or_default().to_string())),
         "outcome" => {
-            let word = |view: &View<'_>| view.outcome.map(|outcome| outcome.to_string()).unwrap_or_default();
-            Kept { only: &OUTCOMES, ..texts(coded(views, |view| view.outcome.map(|outcome| outcome as u8), word)) }
+            let word = |view: &View<'_>| view.outcome().map(|outcome| outcome.to_string()).unwrap_or_default();
+            Kept { only: &OUTCOMES, ..texts(coded(views, |view| view.outcome().map(|outcome| outcome as u8), word)) }
         }
         // `state == failed` is what people type, `ended` what --json says.
         "state" => {
-            let key = |view: &View<'_>| Some((view.outcome.map(|outcome| outcome as u8), view.state as u8));
-            let words = |view: &View<'_>| vec![Value::Str(view.status()), Value::Str(view.state.to_string())];
+            let key = |view: &View<'_>| Some((view.outcome().map(|outcome| outcome as u8), view.state() as u8));
+            let words = |view: &View<'_>| vec![Value::Str(view.status()), Value::Str(view.state().to_string())];
             let (codes, sets) = coded(views, key, words);
             Kept { cells: OwnCells::Sets(codes, sets), only: &STATES }
         }
@@ -214,8 +214,8 @@ fn field(views: &[&View<'_>], name: &str, now: UnixMs) -> Option<Kept> {
             OwnCells::Sets(codes, sets).into()
         }
         "created" => times(&|view| Some(view.brief().created)),
-        "started" => times(&|view| view.started),
-        "ended" => times(&|view| view.ended),
+        "started" => times(&|view| view.started()),
+        "ended" => times(&|view| view.ended()),
         "duration" => numbers(views.iter().map(|view| duration(view, now).map(Millis::seconds)), Unit::Seconds),
         _ => return None,
     })

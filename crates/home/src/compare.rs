@@ -90,12 +90,12 @@ pub fn world(context: &Context, view: &View<'_>) -> World {
 fn params_before(context: &Context, snapshot: &Snapshot, views: &[&View<'_>]) -> Vec<Row> {
     let each = views.iter().map(|view| {
         let mut pairs = Vec::new();
-        let mut next = view.after;
+        let mut next = view.after();
         while let Some(before) = next.and_then(|run| snapshot.view_of(context, run)) {
             let named = |(name, value): (&str, &neronet_model::Value)| (format!("{}.{name}", before.sweep.experiment), value.to_string());
             pairs.extend(before.params().iter().map(named));
             // What a run goes on from has a smaller number.
-            next = before.after.filter(|run| *run < before.id);
+            next = before.after().filter(|run| *run < before.id);
         }
         pairs
     });
@@ -129,7 +129,7 @@ fn facts(context: &Context, view: &View<'_>, world: &World) -> Vec<(String, Stri
     let mut facts = vec![
         ("experiment", view.run().experiment.to_string()),
         ("project", view.sweep.project.clone()),
-        ("goes on from", view.after.map(|run| format!("run {run}")).unwrap_or_default()),
+        ("goes on from", view.after().map(|run| format!("run {run}")).unwrap_or_default()),
         ("state", view.status()),
         ("reason", view.reason().unwrap_or_default().to_string()),
         ("attempts", view.run().attempts.to_string()),

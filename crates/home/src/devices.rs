@@ -83,7 +83,7 @@ pub fn compare(context: &Context, views: &[&View<'_>], first: Option<&Telling>, 
     groups
         .into_iter()
         .map(|(name, group)| {
-            let finished = || group.iter().filter(|view| view.outcome == Some(Outcome::Finished));
+            let finished = || group.iter().filter(|view| view.outcome() == Some(Outcome::Finished));
             let durations: Vec<f64> = finished().filter_map(|view| Some(duration(view, now)?.seconds())).collect();
             let steps = finished().filter_map(|view| {
                 let steps = view.metrics().values().map(|extent| extent.step).fold(0.0, f64::max);

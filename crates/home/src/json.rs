@@ -42,34 +42,43 @@ pub fn bucket(bucket: &Bucket) -> Value {
 
 /// One run of `ls --json`.
 pub fn listed(view: &View<'_>) -> Value {
-    let metrics: Map<String, Value> = view.metrics().iter().map(|(name, found)| (name.clone(), extent(found))).collect();
+    listed_with(view, view.metrics().iter().map(|(name, found)| (name.clone(), extent(found))).collect())
+}
+
+fn listed_with(view: &View<'_>, metrics: Map<String, Value>) -> Value {
     json!({
         "id": view.id,
         "uid": view.run().uid,
         "project": view.sweep.project,
         "experiment": &*view.run().experiment,
         "sweep": view.run().sweep,
-        "after": view.after,
-        "state": view.state,
-        "outcome": view.outcome,
+        "after": view.after(),
+        "state": view.state(),
+        "outcome": view.outcome(),
         "reason": view.reason(),
         "params": view.params(),
         "tags": view.run().tags,
         "target": "local",
         "created": time(Some(view.run().created)),
-        "started": time(view.started),
-        "ended": time(view.ended),
+        "started": time(view.started()),
+        "ended": time(view.ended()),
         "attempts": view.run().attempts,
         "metrics": metrics,
     })
 }
 
-/// The same limited to some keys. Names of parameters and metrics limit `params` and `metrics` to themselves.
-pub fn limited(listed: Value, fields: &[String]) -> Value {
-    let Value::Object(all) = listed else { return listed };
+/// The same limited to some keys, if there are any. Names of parameters and metrics limit `params` and `metrics` to themselves.
+pub fn limited(view: &View<'_>, fields: &[String]) -> Value {
     if fields.is_empty() {
-        return Value::Object(all);
+        return listed(view);
     }
+    let is_asked_for = |field: &str| fields.iter().any(|known| known == field);
+    let all = if is_asked_for("metrics") {
+        listed(view)
+    } else {
+        // Of many runs a few metrics are far cheaper than all.
+        listed_with(view, fields.iter().filter_map(|name| Some((name.clone(), extent(&*view.extent(name)?)))).collect())
+    };
     let mut kept = Map::new();
     for field in fields {
         if let Some(value) = all.get(field) {
@@ -78,7 +87,7 @@ pub fn limited(listed: Value, fields: &[String]) -> Value {
         }
         for group in ["params", "metrics"] {
             if let Some(value) = all.get(group).and_then(|group| group.get(field))
-                && !fields.iter().any(|field| field == group)
+                && !is_asked_for(group)
             {
                 let group = kept.entry(group).or_insert_with(|| Value::Object(Map::new()));
                 group[field] = value.clone();

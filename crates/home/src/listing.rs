@@ -40,10 +40,10 @@ pub fn assignment(view: &View<'_>, names: &[String]) -> String {
 /// How long its attempts ran together, not the time between them; of one that runs, since it began.
 pub fn duration(view: &View<'_>, now: UnixMs) -> Option<Millis> {
     let running = || {
-        let until = view.ended.unwrap_or(now);
-        view.begun.map(|begun| Millis(until.0.saturating_sub(begun.0).max(0) as u64))
+        let until = view.ended().unwrap_or(now);
+        view.begun().map(|begun| Millis(until.0.saturating_sub(begun.0).max(0) as u64))
     };
-    let last = view.lasted.or_else(running);
+    let last = view.lasted().or_else(running);
     let all = Millis(view.brief().earlier.0.saturating_add(last.unwrap_or_default().0));
     (last.is_some() || all > Millis(0)).then_some(all)
 }

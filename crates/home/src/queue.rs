@@ -59,7 +59,7 @@ pub fn limit(context: &Context, project: &str, quota: Option<Quota>) -> Result<(
 }
 
 fn queued(views: &[&View<'_>], what: &str) -> Result<Vec<RunId>, HomeError> {
-    let others: Vec<&&View<'_>> = views.iter().filter(|view| view.state != State::Queued).collect();
+    let others: Vec<&&View<'_>> = views.iter().filter(|view| view.state() != State::Queued).collect();
     match others.first() {
         None => Ok(views.iter().map(|view| view.id).collect()),
         Some(first) if others.len() == 1 => Err(HomeError::Failed(format!("run {} is {}: {what}", first.id, first.status()))),

@@ -226,7 +226,7 @@ impl Standing {
     fn of(context: &Context, snapshot: &Snapshot, runs: &BTreeSet<RunId>) -> Standing {
         let mut standing = Standing::default();
         for view in runs.iter().filter_map(|run| snapshot.view_of(context, *run)) {
-            let list = match (view.state, view.outcome) {
+            let list = match (view.state(), view.outcome()) {
                 _ if view.is_stranded() => &mut standing.stranded,
                 (State::Queued, _) => &mut standing.queued,
                 (State::Starting | State::Running, _) => &mut standing.running,

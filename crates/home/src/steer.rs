@@ -25,7 +25,7 @@ pub fn ask(context: &Context, views: &[&View<'_>], how: How) -> Result<Vec<(RunI
     let mut never_start = Vec::new();
     for view in views {
         let n = AttemptNo(view.run().attempts);
-        match view.state {
+        match view.state() {
             State::Ended => not_asked.push((view.id, format!("it has ended ({})", view.status()))),
             State::Queued => never_start.push(view.id),
             State::Starting if never_started(view) => {
@@ -113,7 +113,7 @@ pub(crate) fn step_left(context: &Context, run: &Run, sweep: &Sweep) -> Result<O
 
 /// Queued, with nobody left to start it; or its start was cut short.
 pub(crate) fn never_started(view: &View<'_>) -> bool {
-    view.driverless && view.attempt.as_ref().is_none_or(|attempt| attempt.keeper.is_none())
+    view.is_driverless() && view.attempt().as_ref().is_none_or(|attempt| attempt.keeper.is_none())
 }
 
 pub fn tag(context: &Context, runs: &[RunId], add: Vec<String>, remove: Vec<String>) -> Result<(), HomeError> {
@@ -138,7 +138,7 @@ pub fn trash(context: &Context, views: &[&View<'_>]) -> Result<(), HomeError> {
     may_be_removed(context, views)?;
     let mut home = context.lock()?;
     // Whoever is to start a queued run may not have said so yet: it must find that the run has ended.
-    for view in views.iter().filter(|view| view.state == State::Queued) {
+    for view in views.iter().filter(|view| view.state() == State::Queued) {
         if !end_before_start(context, &mut home, view.id)? {
             return Err(in_the_way(view));
         }
@@ -150,12 +150,12 @@ pub fn trash(context: &Context, views: &[&View<'_>]) -> Result<(), HomeError> {
 /// Refuses runs that run or are about to.
 pub fn may_be_removed(context: &Context, views: &[&View<'_>]) -> Result<(), HomeError> {
     let stranded = |view: &View<'_>| never_started(view) && !just_claimed(context, view);
-    views.iter().find(|view| view.state != State::Ended && !stranded(view)).map_or(Ok(()), |view| Err(in_the_way(view)))
+    views.iter().find(|view| view.state() != State::Ended && !stranded(view)).map_or(Ok(()), |view| Err(in_the_way(view)))
 }
 
 fn in_the_way(view: &View<'_>) -> HomeError {
     let id = view.id;
-    HomeError::Failed(format!("run {id} is {}: nothing was removed; `neronet stop {id}` first", view.state))
+    HomeError::Failed(format!("run {id} is {}: nothing was removed; `neronet stop {id}` first", view.state()))
 }
 
 /// Its folder is so new that a keeper is probably about to begin in it, whoever started that.

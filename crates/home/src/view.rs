@@ -23,6 +23,7 @@ use neronet_supervise::start::{self, Watch};
 use std::borrow::Cow;
 use std::cell::{OnceCell, RefCell};
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -31,25 +32,28 @@ pub struct View<'a> {
     pub id: RunId,
     pub known: Known<'a>,
     pub sweep: &'a Sweep,
-    /// The run that it goes on from, where that is known by now.
-    pub after: Option<RunId>,
-    /// It has not ended, and whoever was to start it is gone.
-    pub driverless: bool,
-    pub state: State,
-    pub outcome: Option<Outcome>,
-    /// The last attempt, as far as it is known, of a run of which the journal knows no end.
-    pub attempt: Option<Box<Attempt>>,
-    pub started: Option<UnixMs>,
-    /// When the last attempt began, and how long it took.
-    pub begun: Option<UnixMs>,
-    pub lasted: Option<Millis>,
-    pub ended: Option<UnixMs>,
-    /// What was found out of it just now.
-    odd: Option<String>,
+    /// Of a run of which the journal knows no end.
+    found: Option<Box<Found>>,
     /// Its parameters, where there may be secrets in them.
     masked: OnceCell<Option<Box<Params>>>,
     metrics: OnceCell<BTreeMap<String, Extent>>,
     snapshot: &'a Snapshot,
+}
+
+/// What was found out of a run just now.
+#[derive(Clone)]
+struct Found {
+    /// It has not ended, and whoever was to start it is gone.
+    driverless: bool,
+    state: State,
+    /// It is not in the journal yet.
+    ending: Option<BriefEnding>,
+    /// The last attempt, as far as it is known.
+    attempt: Option<Attempt>,
+    started: Option<UnixMs>,
+    begun: Option<UnixMs>,
+    lasted: Option<Millis>,
+    odd: Option<String>,
 }
 
 /// Everything that home knows, read at one moment.
@@ -97,7 +101,7 @@ impl Snapshot {
     /// read, and the reason comes with it.
     pub fn current(context: &Context) -> Result<(Snapshot, Option<HomeError>), HomeError> {
         let snapshot = Snapshot::read(context)?;
-        if snapshot.state.runs.all().all(|run| run.brief().ending.is_some()) {
+        if snapshot.state.runs.all().all(Known::has_ended) {
             return Ok((snapshot, None));
         }
         match reconcile(context) {
@@ -131,6 +135,18 @@ impl Snapshot {
         self.views_of(context, self.runs())
     }
 
+    /// Those that the words can mean: of numbers these alone.
+    pub fn views_meant<'a>(&'a self, context: &Context, words: &[String]) -> Vec<View<'a>> {
+        let spans: Option<Vec<_>> = words.iter().map(|word| select::ids(word)).collect();
+        match spans.map(|spans| spans.concat()) {
+            Some(spans) if !spans.is_empty() => {
+                let is_meant = |run: &Known<'_>| spans.iter().any(|(from, to)| (*from..=*to).contains(&run.id().0));
+                self.views_of(context, self.runs().filter(is_meant))
+            }
+            _ => self.views(context),
+        }
+    }
+
     /// These runs, in this order.
     pub fn views_of<'a>(&'a self, context: &Context, runs: impl Iterator<Item = Known<'a>>) -> Vec<View<'a>> {
         let mut views: Vec<View<'_>> = Vec::with_capacity(runs.size_hint().1.unwrap_or(0));
@@ -139,8 +155,11 @@ impl Snapshot {
         for view in views.iter().filter(|view| view.is_stranded()) {
             stranded.entry(view.sweep.id).or_default().push(view.id);
         }
-        for view in views.iter_mut().filter(|view| view.is_stranded()) {
-            view.odd = stranded.get(&view.sweep.id).map(|runs| nobody_starts(runs));
+        for view in &mut views {
+            let runs = if view.is_stranded() { stranded.get(&view.sweep.id) } else { None };
+            if let (Some(runs), Some(found)) = (runs, &mut view.found) {
+                found.odd = Some(nobody_starts(runs));
+            }
         }
         views
     }
@@ -150,33 +169,12 @@ impl Snapshot {
     }
 
     fn view<'a>(&'a self, context: &Context, known: Known<'a>) -> Option<View<'a>> {
-        let (id, brief) = (known.id(), known.brief());
+        let brief = known.brief();
         let sweep = self.state.sweeps.get(&brief.sweep)?;
-        let mut view = View {
-            id,
-            known,
-            sweep,
-            // Which of several is the best is known when it starts.
-            after: brief.after.or_else(|| (!sweep.best_of.is_empty()).then(|| stages::chosen(context, id)).flatten()),
-            driverless: false,
-            state: State::Queued,
-            outcome: None,
-            attempt: None,
-            started: None,
-            begun: None,
-            lasted: None,
-            ended: None,
-            odd: None,
-            masked: OnceCell::new(),
-            metrics: OnceCell::new(),
-            snapshot: self,
-        };
-        match &brief.ending {
-            Some(ending) => view.ended_as(ending),
-            None => {
-                view.driverless = !self.queue.is_detached(id) && self.state.driver(view.run()).is_none_or(|driver| !self.is_alive(driver));
-                look(context, self, &mut view);
-            }
+        let mut view =
+            View { id: known.id(), known, sweep, found: None, masked: OnceCell::new(), metrics: OnceCell::new(), snapshot: self };
+        if brief.ending.is_none() {
+            view.look(context);
         }
         Some(view)
     }
@@ -221,7 +219,7 @@ pub fn of_extents<'a, T>(views: &[&View<'a>], name: &str, of: impl Fn(&View<'a>,
             // Mostly they are in the order of the column.
             let found = column.get(next).filter(|(run, _)| *run == view.id).map(|(_, extent)| extent);
             next += 1;
-            found.or_else(|| view.at(column)).and_then(|extent| of(view, extent))
+            found.or_else(|| column.of(view.id)).and_then(|extent| of(view, &extent))
         }
         _ => view.metrics().get(name).and_then(|extent| of(view, extent)),
     };
@@ -269,10 +267,61 @@ impl<'a> View<'a> {
         self.masked.get_or_init(masked).as_deref().unwrap_or(params)
     }
 
+    pub fn state(&self) -> State {
+        self.found.as_ref().map_or(State::Ended, |found| found.state)
+    }
+
+    fn ending(&self) -> Option<BriefEnding> {
+        self.found.as_ref().map_or_else(|| self.brief().ending, |found| found.ending)
+    }
+
+    fn either<T>(&self, ended: impl FnOnce(&BriefEnding) -> Option<T>, found: impl FnOnce(&Found) -> Option<T>) -> Option<T> {
+        self.ending().map_or_else(|| self.found.as_deref().and_then(found), |ending| ended(&ending))
+    }
+
+    pub fn outcome(&self) -> Option<Outcome> {
+        self.ending().map(|ending| ending.outcome)
+    }
+
+    pub fn started(&self) -> Option<UnixMs> {
+        self.either(|ending| ending.started, |found| found.started)
+    }
+
+    /// When the last attempt began.
+    pub fn begun(&self) -> Option<UnixMs> {
+        self.either(|ending| ending.begun, |found| found.begun)
+    }
+
+    /// How long the last attempt took.
+    pub fn lasted(&self) -> Option<Millis> {
+        self.either(|ending| ending.lasted, |found| found.lasted)
+    }
+
+    pub fn ended(&self) -> Option<UnixMs> {
+        self.ending().and_then(|ending| ending.ended)
+    }
+
+    /// The run that it goes on from, where that is known by now: which of several is the best is known when it starts.
+    pub fn after(&self) -> Option<RunId> {
+        let of_several = || (!self.sweep.best_of.is_empty()).then(|| stages::chosen(&self.snapshot.context, self.id)).flatten();
+        self.brief().after.or_else(of_several)
+    }
+
+    /// The last attempt, as far as it is known, of a run of which the journal knows no end.
+    pub fn attempt(&self) -> Option<&Attempt> {
+        self.found.as_ref()?.attempt.as_ref()
+    }
+
+    /// It has not ended, and whoever was to start it is gone.
+    pub fn is_driverless(&self) -> bool {
+        self.found.as_ref().is_some_and(|found| found.driverless)
+    }
+
     /// Of a queued run: what it waits for. Of an ended one: why it ended so. Of a running one: what is odd about it.
     pub fn reason(&self) -> Option<&str> {
+        let odd = self.found.as_ref().and_then(|found| found.odd.as_deref());
         let recorded = || self.brief().ending.filter(|ending| ending.has_reason);
-        self.odd.as_deref().or_else(|| recorded().and_then(|_| self.run().ending.as_ref()?.reason.as_deref()))
+        odd.or_else(|| recorded().and_then(|_| self.run().ending.as_ref()?.reason.as_deref()))
     }
 
     pub(crate) fn snapshot(&self) -> &'a Snapshot {
@@ -296,14 +345,9 @@ impl<'a> View<'a> {
         if self.is_in_columns()
             && let Some(column) = self.snapshot.column(name)
         {
-            return self.at(&column).cloned().map(Cow::Owned);
+            return column.of(self.id).map(Cow::Owned);
         }
         self.metrics().get(name).map(Cow::Borrowed)
-    }
-
-    fn at<'c>(&self, column: &'c Column) -> Option<&'c Extent> {
-        let at = column.binary_search_by_key(&self.id, |(run, _)| *run).ok()?;
-        column.get(at).map(|(_, extent)| extent)
     }
 
     fn is_in_columns(&self) -> bool {
@@ -312,89 +356,95 @@ impl<'a> View<'a> {
 
     /// Queued, and nobody is left to start it.
     pub(crate) fn is_stranded(&self) -> bool {
-        self.state == State::Queued && self.driverless
-    }
-
-    fn ended_as(&mut self, ending: &BriefEnding) {
-        self.state = State::Ended;
-        self.outcome = Some(ending.outcome);
-        self.started = ending.started;
-        self.begun = ending.begun;
-        self.lasted = ending.lasted;
-        self.ended = ending.ended;
+        self.is_driverless() && self.state() == State::Queued
     }
 
     /// What a listing calls it: the outcome of an ended run, else the state.
     pub fn status(&self) -> String {
-        self.outcome.map_or_else(|| self.state.to_string(), |outcome| outcome.to_string())
+        self.outcome().map_or_else(|| self.state().to_string(), |outcome| outcome.to_string())
     }
-}
 
-/// Reads the last attempt's spool.
-fn look(context: &Context, snapshot: &Snapshot, view: &mut View<'_>) {
-    view.metrics = BTreeMap::new().into();
-    let stand = snapshot.queue.stand(view.id);
-    let n = AttemptNo(view.brief().attempts);
-    // A start is on record before there is a folder.
-    let folder = (stand != Some(Stand::Queued)).then(|| context.home.attempt(view.id, n)).filter(|folder| folder.exists());
-    let Some(folder) = folder else {
-        if stand == Some(Stand::Granted) && !view.driverless {
-            view.state = State::Starting;
-        } else {
-            view.odd = Some(if view.driverless { nobody_starts(&[view.id]) } else { waiting::reason(context, snapshot, view) });
-        }
-        return;
-    };
-    let attempt = match spool::attempt(&folder, n) {
-        Ok(attempt) => attempt,
-        Err(e) => {
-            view.state = State::Starting;
-            view.odd = Some(e.to_string());
-            return;
-        }
-    };
-    view.started = first_begun(context, view.id, &attempt);
-    if attempt.end.is_some() {
-        let end = known_end(context, view.run(), attempt);
-        // It is not in the journal yet.
-        view.ended_as(&Ending::of(&end, u64::MAX).brief());
-        view.odd = end.attempt.reason();
-        view.metrics = end.metrics.into();
-        view.attempt = Some(Box::new(end.attempt));
-        return;
+    /// Finds out what the journal does not know.
+    fn look(&mut self, context: &Context) {
+        let snapshot = self.snapshot;
+        let driverless =
+            !snapshot.queue.is_detached(self.id) && snapshot.state.driver(self.run()).is_none_or(|driver| !snapshot.is_alive(driver));
+        let mut found =
+            Found { driverless, state: State::Queued, ending: None, attempt: None, started: None, begun: None, lasted: None, odd: None };
+        self.metrics = OnceCell::from(self.find(context, &mut found));
+        self.found = Some(Box::new(found));
     }
-    view.state = if attempt.command.is_some() { State::Running } else { State::Starting };
-    if attempt.keeper.is_none() {
-        view.odd = not_begun(&folder, view);
-    } else if attempt.keeper_lost || start::watch(&folder, &attempt) == Watch::Abandoned {
-        view.odd = Some("its keeper was killed".into());
-    } else if start::watch(&folder, &attempt) == Watch::Elsewhere {
-        let host = attempt.keeper.as_ref().map(|keeper| keeper.host.clone()).unwrap_or_default();
-        view.odd = Some(format!("it runs on {host}, or in a container there: only that place can say more"));
-    } else if let Some(asked) = &attempt.asked {
-        view.odd = Some(match asked {
-            Cause::Asked(who) => format!("asked to stop by {who}"),
-            other => other.to_string(),
-        });
-    } else if let Some(step) = attempt.step() {
-        view.odd = Some(format!("step {}", step.name));
+
+    /// Reads the last attempt's spool. Gives the metrics so far.
+    fn find(&self, context: &Context, found: &mut Found) -> BTreeMap<String, Extent> {
+        let stand = self.snapshot.queue.stand(self.id);
+        let n = AttemptNo(self.brief().attempts);
+        // A start is on record before there is a folder.
+        let folder = (stand != Some(Stand::Queued)).then(|| context.home.attempt(self.id, n)).filter(|folder| folder.exists());
+        let Some(folder) = folder else {
+            if stand == Some(Stand::Granted) && !found.driverless {
+                found.state = State::Starting;
+            } else {
+                let waits = || waiting::reason(context, self.snapshot, self);
+                found.odd = Some(if found.driverless { nobody_starts(&[self.id]) } else { waits() });
+            }
+            return BTreeMap::new();
+        };
+        let attempt = match spool::attempt(&folder, n) {
+            Ok(attempt) => attempt,
+            Err(e) => {
+                found.state = State::Starting;
+                found.odd = Some(e.to_string());
+                return BTreeMap::new();
+            }
+        };
+        found.started = first_begun(context, self.id, &attempt);
+        if attempt.end.is_some() {
+            let end = known_end(context, self.run(), attempt);
+            found.state = State::Ended;
+            found.ending = Some(Ending::of(&end, u64::MAX).brief());
+            found.odd = end.attempt.reason();
+            found.attempt = Some(end.attempt);
+            return end.metrics;
+        }
+        found.state = if attempt.command.is_some() { State::Running } else { State::Starting };
+        found.odd = self.odd_of(&folder, &attempt, found.driverless);
+        (found.begun, found.lasted) = (attempt.begun, attempt.lasted);
+        found.attempt = Some(attempt);
+        let summary: Option<Summary> = files::read_json(&context.home.run(self.id).join("summary.json")).ok().flatten();
+        summary.unwrap_or_default().metrics
     }
-    let summary: Option<Summary> = files::read_json(&context.home.run(view.id).join("summary.json")).ok().flatten();
-    view.metrics = summary.unwrap_or_default().metrics.into();
-    (view.begun, view.lasted) = (attempt.begun, attempt.lasted);
-    view.attempt = Some(Box::new(attempt));
+
+    fn odd_of(&self, folder: &Path, attempt: &Attempt, driverless: bool) -> Option<String> {
+        if attempt.keeper.is_none() {
+            return self.not_begun(folder, driverless);
+        }
+        let watch = start::watch(folder, attempt);
+        if attempt.keeper_lost || watch == Watch::Abandoned {
+            return Some("its keeper was killed".into());
+        }
+        if watch == Watch::Elsewhere {
+            let host = attempt.keeper.as_ref().map(|keeper| keeper.host.clone()).unwrap_or_default();
+            return Some(format!("it runs on {host}, or in a container there: only that place can say more"));
+        }
+        match &attempt.asked {
+            Some(Cause::Asked(who)) => Some(format!("asked to stop by {who}")),
+            Some(other) => Some(other.to_string()),
+            None => attempt.step().map(|step| format!("step {}", step.name)),
+        }
+    }
+
+    fn not_begun(&self, folder: &Path, driverless: bool) -> Option<String> {
+        if let Ok(why) = std::fs::read_to_string(folder.join("keeper-failed")) {
+            return Some(format!("its keeper could not begin: {why}"));
+        }
+        driverless.then(|| format!("its start was cut short; `neronet retry {}` starts it", self.id))
+    }
 }
 
 pub(crate) fn nobody_starts(runs: &[RunId]) -> String {
     let them = if runs.len() == 1 { "it" } else { "them" };
     format!("the neronet that was to start {them} is gone; `neronet retry {}` starts {them}", select::spans(runs))
-}
-
-fn not_begun(folder: &std::path::Path, view: &View<'_>) -> Option<String> {
-    if let Ok(why) = std::fs::read_to_string(folder.join("keeper-failed")) {
-        return Some(format!("its keeper could not begin: {why}"));
-    }
-    view.driverless.then(|| format!("its start was cut short; `neronet retry {}` starts it", view.id))
 }
 
 /// When it began, or the first of the attempts that it went on from. One from scratch has nothing to do with those before.

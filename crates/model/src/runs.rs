@@ -17,6 +17,7 @@ pub trait Shelf: fmt::Debug + Send + Sync {
     fn ids(&self) -> &[RunId];
     fn run(&self, at: usize) -> &Run;
     fn brief(&self, at: usize) -> Brief;
+    fn has_ended(&self, at: usize) -> bool;
     /// The names of its parameters, in their order, and a number that is the same wherever these are.
     fn names(&self, at: usize) -> (usize, &[Arc<str>]);
     /// What stands for the value of a parameter: the same for the same value of the same name.
@@ -95,6 +96,13 @@ impl<'a> Known<'a> {
         match self {
             Known::Whole(run) => run.brief(),
             Known::Shelved(shelf, at) => shelf.brief(at),
+        }
+    }
+
+    pub fn has_ended(self) -> bool {
+        match self {
+            Known::Whole(run) => run.ending.is_some(),
+            Known::Shelved(shelf, at) => shelf.has_ended(at),
         }
     }
 

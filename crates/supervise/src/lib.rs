@@ -22,7 +22,7 @@ mod nursery;
 pub mod os;
 mod output;
 mod outputs;
-mod position;
+pub mod position;
 mod record;
 pub mod retold;
 mod saves;

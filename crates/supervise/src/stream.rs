@@ -70,7 +70,7 @@ pub(crate) fn open(folder: &Path, launch: &Launch, before: &Segments, position: 
     for (src, name) in ["o", "e"].into_iter().zip(spool::STREAMS) {
         let path = spool::raw(folder, name);
         let mut scraper = Scraper::new(&launch.metrics.patterns, &launch.metrics.ignore).map_err(io::Error::other)?;
-        let lines = match position.and_then(|position| position.get(src)) {
+        let lines = match position.and_then(|position| position.get(src)).filter(|known| known.is_of(&path)) {
             Some(known) => {
                 scraper.restore(known.scraper.clone());
                 Lines::from(known.at, known.skipping, limit)

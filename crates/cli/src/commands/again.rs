@@ -10,7 +10,7 @@ use std::process::ExitCode;
 
 pub(crate) fn again(session: &Session, words: &Words, wanted: Wanted) -> Result<ExitCode, HomeError> {
     let snapshot = read::snapshot(session)?;
-    let views = snapshot.views(&session.context);
+    let views = snapshot.views_meant(&session.context, &words.which);
     let chosen = read::chosen(session, &snapshot, &views, &words.which, &words.reach)?;
     let Begun { runs, notes } = again::begin(&session.context, &chosen, wanted, !words.detach)?;
     notes.iter().for_each(|note| output::notice(note));

@@ -10,7 +10,7 @@ use std::process::ExitCode;
 
 pub(crate) fn clone(session: &Session, words: &Words) -> Result<ExitCode, HomeError> {
     let snapshot = read::snapshot(session)?;
-    let views = snapshot.views(&session.context);
+    let views = snapshot.views_meant(&session.context, std::slice::from_ref(&words.run));
     let view = read::one(session, &snapshot, &views, &words.run, &words.reach)?;
     let cloned = copy(&session.context, view, &session.context.folder.join(&words.folder))?;
     let place = cloned.folder.strip_prefix(&session.context.folder).unwrap_or(&cloned.folder);

@@ -22,7 +22,7 @@ const LINES: usize = 200;
 
 pub(crate) fn compare(session: &Session, words: &Compare) -> Result<ExitCode, HomeError> {
     let snapshot = read::snapshot(session)?;
-    let views = snapshot.views(&session.context);
+    let views = snapshot.views_meant(&session.context, &words.which);
     let chosen = read::chosen(session, &snapshot, &views, &words.which, &words.reach)?;
     if let [only] = chosen[..] {
         return Err(HomeError::Words(format!("'{}' is run {} alone; compare takes two runs or more", words.which.join(" "), only.id)));

@@ -20,7 +20,7 @@ const LOOK: u32 = 5;
 
 pub(crate) fn logs(session: &Session, words: &Logs) -> Result<ExitCode, HomeError> {
     let snapshot = read::snapshot(session)?;
-    let views = snapshot.views(&session.context);
+    let views = snapshot.views_meant(&session.context, std::slice::from_ref(&words.run));
     let view = read::one(session, &snapshot, &views, &words.run, &words.reach)?;
     let run = view.id;
     let folder = session.context.home.run(run);
@@ -42,14 +42,14 @@ pub(crate) fn logs(session: &Session, words: &Logs) -> Result<ExitCode, HomeErro
     };
     printer.print_new()?;
     printer.print_tail();
-    if words.follow && view.state != State::Ended {
-        if view.state == State::Queued {
+    if words.follow && view.state() != State::Ended {
+        if view.state() == State::Queued {
             output::notice(&format!("run {run} is queued: {}", view.reason().unwrap_or("it waits for its turn")));
         }
         follow(session, &mut printer)?;
     }
     let mut damage = Damage::default();
-    printer.damaged.values().for_each(|found| damage += if view.state == State::Ended { found.of_ended() } else { *found });
+    printer.damaged.values().for_each(|found| damage += if view.state() == State::Ended { found.of_ended() } else { *found });
     damage.notice("the output").iter().for_each(|notice| output::notice(notice));
     if !printer.any {
         let status = page::with_reason(&view.status(), view.reason());
@@ -69,7 +69,7 @@ fn follow(session: &Session, printer: &mut Printer<'_>) -> Result<(), HomeError>
         if ended || poll.is_multiple_of(LOOK) {
             let snapshot = read::snapshot(session)?;
             let view = snapshot.view_of(&session.context, printer.run);
-            if view.is_none_or(|view| view.state == State::Ended) {
+            if view.is_none_or(|view| view.state() == State::Ended) {
                 printer.print_new()?;
                 return Ok(());
             }

@@ -18,7 +18,6 @@ use neronet_model::size::grouped;
 use neronet_model::{Outcome, State, UnixMs};
 use neronet_query::sort_keys;
 use neronet_report::{Align, Cell, Column, Style, Table, words};
-use serde_json::Value;
 use std::collections::BTreeSet;
 use std::process::ExitCode;
 
@@ -37,8 +36,7 @@ pub(crate) fn ls(session: &Session, words: Ls) -> Result<ExitCode, HomeError> {
             return Ok(ExitCode::SUCCESS);
         }
         let found = Found::by(session, &snapshot, &words, words.limit)?;
-        let listed = found.views.iter().map(|view| json::limited(json::listed(view), &words.fields)).collect();
-        output::json(&Value::Array(listed));
+        output::json_array(found.views.into_iter().map(|view| json::limited(&view, &words.fields)));
     } else {
         Wanted::Ls(words).listing(session)?.print(session);
     }
@@ -205,7 +203,7 @@ fn best(first: &Telling, views: &[&View<'_>], varying: &[String]) -> Option<Stri
 
 /// ` (failed)`: a best run that did not get to its end is no whole result.
 pub(crate) fn state_unless_finished(view: &View<'_>) -> String {
-    if view.outcome == Some(Outcome::Finished) { String::new() } else { format!(" ({})", view.status()) }
+    if view.outcome() == Some(Outcome::Finished) { String::new() } else { format!(" ({})", view.status()) }
 }
 
 /// What goes first where the terminal has no room: metrics but the first, then parameters, then the first metric and what the
@@ -257,7 +255,7 @@ fn usual(session: &Session, views: &[&View<'_>], told: &[Telling], varying: &[St
     } else {
         add(Column::left("age").whole(), &|view| Cell::plain(age(view.run().created, session)));
     }
-    if views.iter().any(|view| view.outcome != Some(Outcome::Finished) && view.reason().is_some()) {
+    if views.iter().any(|view| view.outcome() != Some(Outcome::Finished) && view.reason().is_some()) {
         add(Column::left("why"), &|view| Cell::plain(words::one_line(view.reason().unwrap_or_default(), LONG * 2)));
     }
     if views.iter().any(|view| !view.run().tags.is_empty()) {
@@ -280,7 +278,7 @@ pub(crate) fn state(view: &View<'_>) -> Cell {
 }
 
 pub(crate) fn state_style(view: &View<'_>) -> Style {
-    match (view.state, view.outcome) {
+    match (view.state(), view.outcome()) {
         (State::Running | State::Starting, _) => Style::Strong,
         (_, Some(Outcome::Failed | Outcome::Lost | Outcome::Unknown)) => Style::Bad,
         (_, Some(Outcome::Finished)) => Style::Good,
@@ -328,16 +326,16 @@ fn field(session: &Session, views: &[&View<'_>], view: &View<'_>, name: &str) ->
         "project" => text(view.sweep.project.clone()),
         "experiment" => text(view.run().experiment.to_string()),
         "sweep" => (view.run().sweep.to_string(), true),
-        "after" => (view.after.map(|run| run.to_string()).unwrap_or_default(), true),
+        "after" => (view.after().map(|run| run.to_string()).unwrap_or_default(), true),
         "state" => text(view.status()),
-        "outcome" => text(view.outcome.map(|outcome| outcome.to_string()).unwrap_or_default()),
+        "outcome" => text(view.outcome().map(|outcome| outcome.to_string()).unwrap_or_default()),
         "reason" => text(view.reason().unwrap_or_default().to_string()),
         "params" => text(assignment(view, &view.params().iter().map(|(name, _)| name.to_string()).collect::<Vec<_>>())),
         "tags" => text(tags(view)),
         "target" => text("local".into()),
         "created" => time(Some(view.run().created)),
-        "started" => time(view.started),
-        "ended" => time(view.ended),
+        "started" => time(view.started()),
+        "ended" => time(view.ended()),
         "attempts" => (view.run().attempts.to_string(), true),
         "duration" => (duration(view, session.now()).map(words::duration).unwrap_or_default(), true),
         "metrics" => {

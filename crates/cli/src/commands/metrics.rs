@@ -18,7 +18,7 @@ use std::process::ExitCode;
 
 pub(crate) fn metrics(session: &Session, words: &Metrics) -> Result<ExitCode, HomeError> {
     let snapshot = read::snapshot(session)?;
-    let views = snapshot.views(&session.context);
+    let views = snapshot.views_meant(&session.context, std::slice::from_ref(&words.run));
     let view = read::one(session, &snapshot, &views, &words.run, &words.reach)?;
     match &words.name {
         None => list(session, view, words.json),
@@ -118,7 +118,7 @@ fn none(view: &View<'_>) -> String {
     format!(
         "run {0} has no metrics{1}; `neronet logs {0} | neronet check --learn -` shows what can be read from its output",
         view.id,
-        if view.outcome.is_none() { " yet" } else { "" }
+        if view.outcome().is_none() { " yet" } else { "" }
     )
 }
 

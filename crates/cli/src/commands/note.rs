@@ -9,7 +9,7 @@ use std::process::ExitCode;
 
 pub(crate) fn note(session: &Session, words: &Note) -> Result<ExitCode, HomeError> {
     let snapshot = read::snapshot(session)?;
-    let views = snapshot.views(&session.context);
+    let views = snapshot.views_meant(&session.context, std::slice::from_ref(&words.run));
     let view = read::one(session, &snapshot, &views, &words.run, &words.reach)?;
     let id = view.id;
     match (&words.text, &view.run().note) {

@@ -33,7 +33,7 @@ pub(crate) fn plot(session: &Session, words: &Plot) -> Result<ExitCode, HomeErro
     let size = words.size.as_deref().map(parse_size).transpose()?;
     let kind = words.output.as_deref().map(ending).transpose()?;
     let snapshot = read::snapshot(session)?;
-    let views = snapshot.views(&session.context);
+    let views = snapshot.views_meant(&session.context, &words.which);
     let chosen = read::chosen(session, &snapshot, &views, &words.which, &words.reach)?;
     let metrics = metrics(&chosen, &words.metric)?;
     let chart = chart(session, &chosen, &metrics, words)?;
@@ -138,7 +138,7 @@ pub(crate) fn curve(session: &Session, view: &View<'_>, metric: &str, x: &str, e
     let (mut all, damage) = series::with_damage(&context.home.run(view.id), context.stored_series(view.run()).as_deref(), Some(metric))?;
     damage.notice(&format!("the metrics of run {}", view.id)).iter().for_each(|notice| output::notice(notice));
     let found = all.remove(metric).unwrap_or_default();
-    let began = view.started.map_or(0, |at| at.0);
+    let began = view.started().map_or(0, |at| at.0);
     let place = |point: &Point| match x {
         "epoch" => point.epoch,
         "time" => Some((point.at.0 - began) as f64 / 1000.0),
@@ -167,7 +167,7 @@ fn seen(session: &Session, view: &View<'_>, metric: &str, x: &str) -> Result<Opt
     let context = &session.context;
     let drawn = series::draw(&context.home.run(view.id), context.stored_series(view.run()).as_deref(), metric, window, BUCKETS)?;
     let Some(buckets) = drawn.filter(|buckets| buckets.iter().all(|bucket| bucket.others == 0)) else { return Ok(None) };
-    let began = view.started.map_or(0, |at| at.0);
+    let began = view.started().map_or(0, |at| at.0);
     let points = buckets.iter().flat_map(|bucket| {
         let [from, to] = match x {
             "time" => bucket.t.map(|t| (t as i64 - began) as f64 / 1000.0),

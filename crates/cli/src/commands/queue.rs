@@ -135,7 +135,7 @@ fn steer(
     done: &str,
 ) -> Result<ExitCode, HomeError> {
     let snapshot = read::snapshot(session)?;
-    let views = snapshot.views(&session.context);
+    let views = snapshot.views_meant(&session.context, &words.which);
     let chosen = read::chosen(session, &snapshot, &views, &words.which, &words.reach)?;
     act(&chosen)?;
     let runs: Vec<RunId> = chosen.iter().map(|view| view.id).collect();

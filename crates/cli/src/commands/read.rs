@@ -44,7 +44,7 @@ pub(crate) fn ids(session: &Session, snapshot: &Snapshot, words: &[String], reac
     if words.is_empty() {
         return Ok(None);
     }
-    let views = snapshot.views(&session.context);
+    let views = snapshot.views_meant(&session.context, words);
     Ok(Some(chosen(session, snapshot, &views, words, reach)?.iter().map(|view| view.id).collect()))
 }
 

@@ -27,7 +27,7 @@ pub(crate) fn report(session: &Session, words: &Words) -> Result<ExitCode, HomeE
         return Err(HomeError::Words(format!("-o {}: a report is a page, so the name must end in .html", words.output.display())));
     }
     let snapshot = read::snapshot(session)?;
-    let views = snapshot.views(&session.context);
+    let views = snapshot.views_meant(&session.context, &words.which);
     let mut chosen = read::chosen(session, &snapshot, &views, &words.which, &words.reach)?;
     let told = telling(&chosen);
     if let Some(first) = told.first() {
@@ -194,7 +194,7 @@ fn one(session: &Session, view: &View<'_>) -> Section {
     let mut facts: Vec<(String, String)> = view.params().iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
     let mut add = |name: &str, value: String| facts.extend((!value.is_empty()).then(|| (name.to_string(), value)));
     add("state", with_reason(&view.status(), view.reason()));
-    add("started", view.started.map(words::local_time).unwrap_or_default());
+    add("started", view.started().map(words::local_time).unwrap_or_default());
     add("took", duration(view, session.now()).map(words::duration).unwrap_or_default());
     add("attempts", view.run().attempts.to_string());
     add("host", view.sweep.host.clone());

@@ -18,7 +18,7 @@ pub(crate) fn rm(session: &Session, words: &Rm) -> Result<ExitCode, HomeError> {
     if words.purge {
         return purge(session, &snapshot, words);
     }
-    let views = snapshot.views(&session.context);
+    let views = snapshot.views_meant(&session.context, &words.which);
     let chosen = read::chosen(session, &snapshot, &views, &words.which, &words.reach)?;
     steer::may_be_removed(&session.context, &chosen)?;
     let ids = ids(&chosen);

@@ -29,7 +29,7 @@ const SOME: usize = 12;
 
 pub(crate) fn show(session: &Session, words: &Show) -> Result<ExitCode, HomeError> {
     let snapshot = read::snapshot(session)?;
-    let mut views = snapshot.views(&session.context);
+    let mut views = snapshot.views_meant(&session.context, std::slice::from_ref(&words.run));
     // What is in the trash can still be looked at.
     views.extend(neronet_home::listing::trashed(&session.context, &snapshot).into_iter().filter(|_| words.run != "last"));
     let view = read::one(session, &snapshot, &views, &words.run, &words.reach)?;
@@ -110,7 +110,7 @@ fn imported(session: &Session, view: &View<'_>) -> String {
 fn after(view: &View<'_>) -> String {
     let best_of = &view.sweep.best_of;
     let named = |run: RunId, of: &str| format!("run {run}{of} (`neronet show {run}`)");
-    match (view.after, best_of.is_empty()) {
+    match (view.after(), best_of.is_empty()) {
         (Some(run), true) => named(run, ""),
         (Some(run), false) => named(run, &format!(", the best of {}", spans(best_of))),
         (None, true) => String::new(),
@@ -122,12 +122,12 @@ fn state_of(session: &Session, page: &mut Page<'_>, view: &View<'_>, attempts: &
     page.heading("State");
     page.line(&with_reason(&view.status(), view.reason()), state_style(view));
     page.facts(&[
-        ("started", when(session, view.started)),
-        ("ended", when(session, view.ended)),
+        ("started", when(session, view.started())),
+        ("ended", when(session, view.ended())),
         ("took", duration(view, session.now()).map(words::duration).unwrap_or_default()),
     ]);
     let last_lines = attempts.last().and_then(|attempt| attempt.end.as_ref()).map(|end| end.last_lines.as_slice()).unwrap_or_default();
-    if view.outcome.is_some_and(|outcome| outcome != Outcome::Finished) && !last_lines.is_empty() {
+    if view.outcome().is_some_and(|outcome| outcome != Outcome::Finished) && !last_lines.is_empty() {
         page.line("its last lines:", Style::Plain);
         page.block(&last_lines[last_lines.len().saturating_sub(SOME)..].iter().map(|line| format!("| {line}\n")).collect::<String>());
     }
@@ -147,7 +147,7 @@ fn hints(session: &Session, view: &View<'_>, step_left: bool) -> Vec<(&'static s
         false => "goes on from its latest checkpoint",
     };
     let retry = if step_left { "goes on with the step that is left" } else { "starts it from scratch" };
-    match (view.state, view.outcome) {
+    match (view.state(), view.outcome()) {
         (State::Running | State::Starting, _) => vec![("logs -f", "follows it"), ("stop", "asks it to stop")],
         (State::Ended, Some(Outcome::Finished) | None) | (State::Queued, _) => Vec::new(),
         (State::Ended, _) if view.sweep.imported.is_some() => vec![("logs", "prints all of its output")],

@@ -12,7 +12,7 @@ use std::process::ExitCode;
 
 pub(crate) fn ask(session: &Session, words: &Which, how: How) -> Result<ExitCode, HomeError> {
     let snapshot = Snapshot::read(&session.context)?;
-    let views = snapshot.views(&session.context);
+    let views = snapshot.views_meant(&session.context, &words.which);
     let chosen = read::chosen(session, &snapshot, &views, &words.which, &words.reach)?;
     let not_asked = steer::ask(&session.context, &chosen, how)?;
     for view in chosen.iter().filter(|view| not_asked.iter().all(|(id, _)| *id != view.id)) {

@@ -11,7 +11,7 @@ use std::process::ExitCode;
 
 pub(crate) fn tag(session: &Session, words: &Tag) -> Result<ExitCode, HomeError> {
     let snapshot = read::snapshot(session)?;
-    let views = snapshot.views(&session.context);
+    let views = snapshot.views_meant(&session.context, std::slice::from_ref(&words.which));
     let chosen = read::chosen(session, &snapshot, &views, std::slice::from_ref(&words.which), &words.reach)?;
     let runs: Vec<RunId> = chosen.iter().map(|view| view.id).collect();
     // `@keep` selects, so people write it here too.

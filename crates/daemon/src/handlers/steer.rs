@@ -60,7 +60,7 @@ pub(crate) fn with<T>(
     act: impl FnOnce(&[&View<'_>]) -> Result<T, HomeError>,
 ) -> Result<T, Refusal> {
     let (snapshot, _) = Snapshot::current(context)?;
-    let views = snapshot.views(context);
+    let views = snapshot.views_meant(context, words);
     Ok(act(&chosen(context, &snapshot, &views, words, project)?)?)
 }
 

@@ -65,7 +65,7 @@ pub fn pack(
     out: &mut dyn Write,
     tick: &mut dyn FnMut(u64, u64),
 ) -> Result<Packed, HomeError> {
-    if let Some(view) = views.iter().find(|view| view.state != State::Ended) {
+    if let Some(view) = views.iter().find(|view| view.state() != State::Ended) {
         return Err(HomeError::Failed(format!("run {} is {}: only runs that have ended go into a bundle", view.id, view.status())));
     }
     let mut packing = Packing { context, wanted, files: Vec::new(), contents: Vec::new(), packed: Packed::default() };
@@ -81,7 +81,7 @@ pub fn pack(
             world: files::read_json(&world_file(context, view.sweep.id)).ok().flatten(),
             runs: Vec::new(),
         };
-        let after = view.after.map(uid_of).transpose()?.flatten();
+        let after = view.after().map(uid_of).transpose()?.flatten();
         let changes = masked::params(&view.run().changes, &view.sweep.varying, || known.clone()).into_owned();
         let member = Member {
             id: view.id,
@@ -105,7 +105,7 @@ pub fn pack(
 
 /// What home knows of its end, or would learn of it now.
 fn end_of(context: &Context, view: &View<'_>) -> Option<KnownEnd> {
-    context.home.end_of(view.run()).ok().flatten().or_else(|| Some(known_end(context, view.run(), *view.attempt.clone()?)))
+    context.home.end_of(view.run()).ok().flatten().or_else(|| Some(known_end(context, view.run(), view.attempt()?.clone())))
 }
 
 impl Packing<'_> {

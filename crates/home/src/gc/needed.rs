@@ -14,7 +14,7 @@ pub(super) fn by_others(context: &Context, state: &HomeState) -> BTreeSet<RunId>
     let mut needed = BTreeSet::new();
     let mut named: BTreeMap<SweepId, BTreeSet<RunId>> = BTreeMap::new();
     let runs = context.home.runs();
-    for run in state.runs.all().filter(|run| run.brief().ending.is_none()).map(Known::whole) {
+    for run in state.runs.all().filter(|run| !run.has_ended()).map(Known::whole) {
         needed.extend(run.after);
         let Some(sweep) = state.sweeps.get(&run.sweep) else { continue };
         if !sweep.best_of.is_empty() {

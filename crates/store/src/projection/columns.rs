@@ -29,8 +29,50 @@ pub(crate) struct Chunk {
 /// Metrics that are not stored yet.
 pub type Fresh = BTreeMap<RunId, BTreeMap<String, Extent>>;
 
-/// One metric of many runs, in the order of runs.
-pub type Column = Vec<(RunId, Extent)>;
+/// One metric of many runs, in the order of runs. Its cells stay as they are stored until somebody looks at one.
+#[derive(Debug, Default)]
+pub struct Column {
+    runs: Vec<RunId>,
+    cells: Vec<[u8; CELL]>,
+}
+
+impl Column {
+    pub fn iter(&self) -> impl Iterator<Item = (RunId, Extent)> {
+        self.runs.iter().copied().zip(self.cells.iter().map(extent))
+    }
+
+    pub fn get(&self, at: usize) -> Option<(RunId, Extent)> {
+        Some((*self.runs.get(at)?, extent(self.cells.get(at)?)))
+    }
+
+    pub fn of(&self, run: RunId) -> Option<Extent> {
+        self.cells.get(self.runs.binary_search(&run).ok()?).map(extent)
+    }
+
+    /// Behind the others, but those of `again`, which is in order.
+    fn append(&mut self, part: &Column, again: &[RunId]) {
+        if again.is_empty() {
+            self.runs.extend_from_slice(&part.runs);
+            self.cells.extend_from_slice(&part.cells);
+            return;
+        }
+        for (run, cell) in part.runs.iter().zip(&part.cells).filter(|(run, _)| again.binary_search(run).is_err()) {
+            self.runs.push(*run);
+            self.cells.push(*cell);
+        }
+    }
+
+    fn sorted(self) -> Column {
+        // Mostly runs end in the order of their numbers.
+        if self.runs.is_sorted() {
+            return self;
+        }
+        let mut rows: Vec<(RunId, [u8; CELL])> = self.runs.into_iter().zip(self.cells).collect();
+        rows.sort_unstable_by_key(|(run, _)| *run);
+        let (runs, cells) = rows.into_iter().unzip();
+        Column { runs, cells }
+    }
+}
 
 #[derive(Serialize, Deserialize)]
 struct ChunkHead<'a> {
@@ -71,27 +113,28 @@ impl Metrics {
     }
 
     fn column_of(&self, name: &str) -> Result<Column, Damaged> {
-        // From the last run to the first, as chunks are read.
-        let mut column: Column = self.fresh.iter().rev().filter_map(|(run, metrics)| Some((*run, metrics.get(name)?.clone()))).collect();
+        let readers = self.chunks().collect::<Result<Vec<_>, _>>()?;
+        let heads = readers.iter().map(Reader::head).collect::<Result<Vec<_>, _>>()?;
         // A run that ended again has its end in a later chunk, perhaps without the metric.
-        let mut again = Seen::of(self.fresh.keys().copied());
-        for reader in self.chunks().rev() {
-            let reader = reader?;
-            let head = reader.head()?;
-            if let Ok(at) = head.columns.binary_search_by(|column| column.name.cmp(name))
-                && let Some(found) = head.columns.get(at)
-            {
-                let cells = reader.cells(&head, found)?;
-                column.extend(cells.into_iter().rev().filter(|(run, _)| !again.has(*run)));
+        let mut later = Seen::of(self.fresh.keys().copied());
+        let mut parts = Vec::new();
+        for (reader, head) in readers.iter().zip(&heads).rev() {
+            if let Ok(at) = head.columns.binary_search_by(|column| column.name.cmp(name)) {
+                let again: Vec<RunId> = head.runs.iter().copied().map(RunId).filter(|run| later.has(*run)).collect();
+                parts.extend(head.columns.get(at).map(|found| (reader, head, found, again)));
             }
-            head.runs.iter().for_each(|run| again.add(RunId(*run)));
+            head.runs.iter().for_each(|run| later.add(RunId(*run)));
         }
-        column.reverse();
-        // Mostly runs end in the order of their numbers.
-        if !column.is_sorted_by_key(|(run, _)| *run) {
-            column.sort_unstable_by_key(|(run, _)| *run);
+        let count = parts.iter().map(|(_, head, found, _)| head.runs.len().min(found.cells as usize)).sum();
+        let mut column = Column { runs: Vec::with_capacity(count), cells: Vec::with_capacity(count) };
+        for (reader, head, found, again) in parts.iter().rev() {
+            column.append(&reader.cells(head, found)?, again);
         }
-        Ok(column)
+        for (run, found) in self.fresh.iter().filter_map(|(run, metrics)| Some((*run, metrics.get(name)?))) {
+            column.runs.push(run);
+            column.cells.push(cell(found));
+        }
+        Ok(column.sorted())
     }
 
     /// Every metric of these runs: how many of them have it, and whether it is a curve in any.
@@ -233,15 +276,17 @@ impl<'f> Reader<'f> {
         if cells > rows || at.checked_add(length as u64).is_none_or(|end| end > self.chunk.length) {
             return Err(Damaged);
         }
-        let bytes = read(self.file, self.chunk.at + at, length)?;
-        if crc32c::crc32c(&bytes) != column.checksum {
+        let numbers = read(self.file, self.chunk.at + at, length - cells * CELL)?;
+        let mut found = vec![[0; CELL]; cells];
+        let bytes = found.as_flattened_mut();
+        self.file.read_exact_at(bytes, self.chunk.at + at + numbers.len() as u64).map_err(|_| Damaged)?;
+        if crc32c::crc32c_append(crc32c::crc32c(&numbers), bytes) != column.checksum {
             return Err(Damaged);
         }
-        let (numbers, cells) = bytes.split_at(if is_dense { 0 } else { cells * 4 });
+        let run = |row: usize| head.runs.get(row).copied().map(RunId).ok_or(Damaged);
         let of_rows = numbers.as_chunks::<4>().0.iter().map(|number| u32::from_le_bytes(*number) as usize);
-        let rows: Box<dyn Iterator<Item = usize>> = if is_dense { Box::new(0..rows) } else { Box::new(of_rows) };
-        let cells = cells.as_chunks::<CELL>().0.iter();
-        rows.zip(cells).map(|(row, cell)| Ok((RunId(*head.runs.get(row).ok_or(Damaged)?), extent(cell)))).collect()
+        let runs = if is_dense { (0..rows).map(run).collect() } else { of_rows.map(run).collect::<Result<Vec<_>, _>>() };
+        Ok(Column { runs: runs?, cells: found })
     }
 }
 

@@ -214,12 +214,12 @@ fn compared(before: &Replayed, now: &Replayed) -> Was {
     if before.state != now.state || before.queue != now.queue || before.damage != now.damage {
         return Was::Wrong("it did not say what the journal says");
     }
-    let ended: BTreeSet<RunId> = now.state.runs.all().filter(|run| run.brief().ending.is_some()).map(Known::id).collect();
+    let ended: BTreeSet<RunId> = now.state.runs.all().filter(|run| run.has_ended()).map(Known::id).collect();
     let (before, now) = (before.metrics(), now.metrics());
     let shown = |metrics: &Metrics, name: &str| {
         let column = metrics.column(name).ok()?;
         // As text, in which NaN equals NaN.
-        Some(column.into_iter().filter(|(run, _)| ended.contains(run)).map(|cell| format!("{cell:?}")).collect::<Vec<_>>())
+        Some(column.iter().filter(|(run, _)| ended.contains(run)).map(|cell| format!("{cell:?}")).collect::<Vec<_>>())
     };
     let (Ok(names), Ok(expected)) = (before.names(&ended), now.names(&ended)) else { return Was::Wrong("its metrics were damaged") };
     let right = names == expected && expected.keys().all(|name| shown(&before, name) == shown(&now, name));

@@ -87,7 +87,7 @@ pub(super) fn pack(state: &HomeState, queue: &Queue, damage: &[String]) -> Resul
         };
         packed_sweeps.push(pack_sweep(sweep, settings, &mut texts)?);
     }
-    let is_idle = runs.briefs().all(|(_, run)| run.ending.is_some());
+    let is_idle = runs.all().all(Known::has_ended);
     let (head, mut parts) = shelf::pack(runs.all().map(Known::whole), sweeps)?;
     let decisions = decisions.values().map(|decision| texts.json(decision)).collect::<Result<_, _>>()?;
     let packed = Packed {

@@ -44,6 +44,7 @@ const WORDS: usize = 18;
 const RECORD: usize = WORDS * 8;
 const NO_TIME: i64 = i64::MIN;
 const OUTCOMES: [Outcome; 5] = [Outcome::Finished, Outcome::Failed, Outcome::Stopped, Outcome::Lost, Outcome::Unknown];
+const FLAGS: usize = 11;
 const TAGGED: u64 = 1 << 8;
 const HAS_REASON: u64 = 1 << 9;
 
@@ -273,7 +274,7 @@ impl Packed {
     /// Whether all of it can be read where somebody will act by it: what has not ended.
     pub(super) fn is_sound(&self) -> bool {
         let is_of_order = self.ids.is_sorted_by(|a, b| a < b);
-        is_of_order && (0..self.ids.len()).all(|at| self.brief(at).ending.is_some() || self.unpack(at).is_some())
+        is_of_order && (0..self.ids.len()).all(|at| self.has_ended(at) || self.unpack(at).is_some())
     }
 
     fn number(&self, at: usize) -> u64 {
@@ -286,6 +287,10 @@ impl Packed {
 
     fn time(&self, at: usize, word: usize) -> Option<UnixMs> {
         Some(UnixMs(self.word(at, word) as i64)).filter(|time| time.0 != NO_TIME)
+    }
+
+    fn outcome(&self, at: usize) -> Option<Outcome> {
+        OUTCOMES.get((self.word(at, FLAGS) as u8 as usize).wrapping_sub(1)).copied()
     }
 
     fn uid(&self, at: usize) -> Option<Uid> {
@@ -371,11 +376,14 @@ impl Shelf for Packed {
         }
     }
 
+    fn has_ended(&self, at: usize) -> bool {
+        self.outcome(at).is_some()
+    }
+
     fn brief(&self, at: usize) -> Brief {
-        let flags = self.word(at, 11);
-        let outcome = OUTCOMES.get((flags as u8 as usize).wrapping_sub(1));
-        let ending = outcome.map(|outcome| BriefEnding {
-            outcome: *outcome,
+        let flags = self.word(at, FLAGS);
+        let ending = self.outcome(at).map(|outcome| BriefEnding {
+            outcome,
             has_reason: flags & HAS_REASON != 0,
             started: self.time(at, 7),
             begun: self.time(at, 8),

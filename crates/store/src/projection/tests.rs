@@ -1,16 +1,19 @@
 //! What is stored says what the journal says, whenever it was stored, and whatever happened to it since.
 
-use super::columns::{Column, Metrics};
+use super::columns::Metrics;
 use super::{FORMAT, packed, state_file};
 use crate::error::StoreError;
 use crate::journal::tests::{entry, submission};
 use crate::journal::{Journal, Replayed, end_at};
 use neronet_model::RunId;
+use neronet_model::event::Extent;
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+type Cells = Vec<(RunId, Extent)>;
 
 const NAMES: [&str; 4] = ["w", "x", "y", "z"];
 
@@ -22,15 +25,15 @@ fn replay(journal: &Path, projection: Option<&Path>) -> Replayed {
 }
 
 /// The metrics of runs whose end counts.
-fn columns(replayed: &Replayed, metrics: &Metrics) -> Option<Vec<Column>> {
+fn columns(replayed: &Replayed, metrics: &Metrics) -> Option<Vec<Cells>> {
     let has_ended = |run: &RunId| replayed.state.runs.get(run).is_some_and(|run| run.ending.is_some());
-    let column = |name: &&str| Some(metrics.column(name).ok()?.into_iter().filter(|(run, _)| has_ended(run)).collect());
+    let column = |name: &&str| Some(metrics.column(name).ok()?.iter().filter(|(run, _)| has_ended(run)).collect());
     NAMES.iter().map(column).collect()
 }
 
 /// The same from the journal's records, one by one.
-fn recorded(journal: &Path, replayed: &Replayed) -> Result<Vec<Column>, StoreError> {
-    let mut columns = vec![Column::new(); NAMES.len()];
+fn recorded(journal: &Path, replayed: &Replayed) -> Result<Vec<Cells>, StoreError> {
+    let mut columns = vec![Cells::new(); NAMES.len()];
     for run in replayed.state.runs.values() {
         let Some(ending) = &run.ending else { continue };
         let end = end_at(journal, ending.at, run.id)?;

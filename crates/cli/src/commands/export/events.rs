@@ -40,7 +40,7 @@ fn run(session: &Session, view: &View<'_>, folder: &Path, to: &To, tick: &mut dy
         view.run().experiment.chars().map(|c| if c.is_alphanumeric() || "-_".contains(c) { c } else { '-' }).take(100).collect();
     let folder = folder.join(format!("{experiment}-{}", view.id));
     let failed = |e: io::Error| HomeError::unwritable(&to.name, &e);
-    let started = view.started.unwrap_or(view.run().created);
+    let started = view.started().unwrap_or(view.run().created);
     let path = folder.join(file_name(started, &view.sweep.host, 0, 0));
     let file = fs::create_dir(&folder).and_then(|()| File::create_new(&path)).map_err(failed)?;
     let mut writer = EventWriter::new(BufWriter::with_capacity(256 << 10, file), started).map_err(failed)?;
@@ -64,8 +64,8 @@ fn run(session: &Session, view: &View<'_>, folder: &Path, to: &To, tick: &mut dy
     if let Some(note) = &view.run().note {
         writer.text(started, 0, "note", note).map_err(failed)?;
     }
-    if let Some(outcome) = view.outcome {
-        writer.ended(view.ended.unwrap_or(UnixMs(started.0)), outcome).map_err(failed)?;
+    if let Some(outcome) = view.outcome() {
+        writer.ended(view.ended().unwrap_or(UnixMs(started.0)), outcome).map_err(failed)?;
     }
     let synced = writer.into_inner().into_inner().map_err(io::IntoInnerError::into_error).and_then(|file| file.sync_data());
     synced.map_err(failed)?;
