@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 # As in ARCHITECTURE.md. A crate may use any before it, none after it.
-ORDER = ["model", "schedule", "query", "sheet", "parquet", "foreign", "edit", "spec", "draft", "scrape", "capture", "machine", "series", "store", "supervise", "report", "home", "daemon", "cli"]
+ORDER = ["model", "schedule", "query", "sheet", "parquet", "foreign", "edit", "spec", "draft", "scrape", "capture", "machine", "series", "store", "supervise", "target", "report", "home", "daemon", "cli"]
 
 # Dependency: the only crates that may name it, and why.
 ONLY_IN = {

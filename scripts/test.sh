@@ -53,7 +53,11 @@ failed=()
 for name in "$@"; do
     case $name in
         unit) timed "unit and simulation" unit || failed+=("$name") ;;
-        faults | clusters | browser) part "$name" || failed+=("$name") ;;
+        faults | browser) part "$name" || failed+=("$name") ;;
+        clusters)
+            part "$name" || failed+=("$name")
+            HOSTS_DIR=/var/tmp/neronet-hosts tests/clusters/hosts.sh down
+            ;;
         examples) timed "examples" "$CACHE/venv/bin/python" -m unittest discover -s examples/lenet || failed+=("$name") ;;
         recipes) recipes || failed+=("$name") ;;
         *) die "test.sh $name: it is one of unit, examples, $PARTS" ;;

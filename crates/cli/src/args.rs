@@ -3,10 +3,12 @@
 mod exchange;
 mod ls;
 mod room;
+mod target;
 
 pub(crate) use exchange::{Export, ExportFormat, Import, Packed};
 pub(crate) use ls::Ls;
 pub(crate) use room::{Du, Gc, Rm};
+pub(crate) use target::{Target, TargetAdd, TargetCheck, TargetCommand, TargetLs, TargetName};
 
 use clap::{Args as Words, Parser, Subcommand, ValueEnum, value_parser};
 use neronet_model::Millis;
@@ -157,6 +159,8 @@ pub(crate) enum Command {
     /// Nothing that was recorded is changed: what is stored beside it, in the cache, so that lists and curves come at once, is made from
     /// the records again.
     Repair(Repair),
+    /// Name, list and check the machines that runs may execute on
+    Target(Target),
     /// Serve home: keep the queue, and answer on a socket
     ///
     /// Commands that need a daemon start one by themselves, which leaves when there has been nothing to do for ten minutes. This one

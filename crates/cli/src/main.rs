@@ -90,6 +90,7 @@ fn run(args: Args) -> Result<ExitCode, HomeError> {
         Command::Schema => commands::schema::schema(),
         Command::Serve(words) => commands::serve::serve(&session, &words),
         Command::Down => commands::serve::down(&session),
+        Command::Target(words) => commands::target::target(&session, &words),
         Command::Token(words) => commands::token::token(&session, &words),
         Command::Openapi => commands::serve::openapi(),
         Command::Reference => commands::reference::reference(),

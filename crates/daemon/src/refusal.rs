@@ -41,7 +41,7 @@ impl From<HomeError> for Refusal {
                 507
             }
             HomeError::Snapshots(e) if e.full => 507,
-            HomeError::Home(_) | HomeError::Snapshots(_) | HomeError::Daemon(_) => 503,
+            HomeError::Home(_) | HomeError::Snapshots(_) | HomeError::Daemon(_) | HomeError::Target(_) => 503,
         };
         let text = e.to_string();
         // Messages say what to do behind what was wrong.

@@ -21,12 +21,18 @@ pub enum HomeError {
     Snapshots(CaptureError),
     /// Nor could the daemon: exit code 3.
     Daemon(String),
+    /// Nor could a target: exit code 3.
+    Target(String),
 }
 
 impl fmt::Display for HomeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            HomeError::Words(text) | HomeError::Absent(text) | HomeError::Failed(text) | HomeError::Daemon(text) => f.write_str(text),
+            HomeError::Words(text)
+            | HomeError::Absent(text)
+            | HomeError::Failed(text)
+            | HomeError::Daemon(text)
+            | HomeError::Target(text) => f.write_str(text),
             HomeError::Spec(problems) => problems.fmt(f),
             HomeError::Home(error) => error.fmt(f),
             HomeError::Snapshots(error) => error.fmt(f),
@@ -68,7 +74,7 @@ impl HomeError {
         match self {
             HomeError::Words(_) | HomeError::Absent(_) | HomeError::Spec(_) => 2,
             HomeError::Failed(_) => 1,
-            HomeError::Home(_) | HomeError::Snapshots(_) | HomeError::Daemon(_) => 3,
+            HomeError::Home(_) | HomeError::Snapshots(_) | HomeError::Daemon(_) | HomeError::Target(_) => 3,
         }
     }
 }

@@ -1,43 +1,133 @@
-//! `targets.toml` in home, as far as it says something of this machine: `[targets.local]`, its `vars` for `{target.NAME}` among it.
+//! `targets.toml` in home: the machines that runs may execute on, this one (`[targets.local]`) among them.
 
 use crate::context::Context;
 use crate::error::HomeError;
-use toml::{Table, Value};
+use crate::nearest::{did_you_mean, some_of};
+use crate::{runtime, target_file};
+use neronet_model::target::{Address, LOCAL, Target, Targets, refused_name};
+use neronet_store::files::{self, Durability};
+use neronet_target::Trouble;
+use neronet_target::probe::{self, Found};
+use neronet_target::ssh::Ssh;
+use sha2::{Digest, Sha256};
+use std::path::PathBuf;
 
 pub const FILE: &str = "targets.toml";
-/// The machine itself.
-const LOCAL: &str = "local";
+/// A target's name with what is behind it, and what ssh adds while it opens a socket.
+const LONGEST_SOCKET: usize = 1 + 64 + 4 + 20;
+const LONGEST_PATH: usize = 107;
 
-/// What it says of this machine; nothing without the file.
-pub(crate) fn local(context: &Context) -> Result<Table, HomeError> {
+/// Nothing without the file.
+///
+/// # Errors
+/// The file cannot be read, or says what nobody can do.
+pub fn all(context: &Context) -> Result<Targets, HomeError> {
     let path = context.home.root().join(FILE);
-    let text = match std::fs::read_to_string(&path) {
-        Ok(text) => text,
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Table::new()),
-        Err(e) => return Err(wrong(context, format!("it cannot be read: {e}"))),
-    };
-    let mut table: Table = text.parse().map_err(|e: toml::de::Error| wrong(context, format!("this is no TOML: {}", e.message())))?;
-    match table.get_mut("targets").and_then(|targets| targets.as_table_mut()?.remove(LOCAL)) {
-        None => Ok(Table::new()),
-        Some(Value::Table(local)) => Ok(local),
-        Some(_) => Err(wrong(context, format!("[targets.{LOCAL}] is a table"))),
+    match std::fs::read_to_string(&path) {
+        Ok(text) => Ok(neronet_spec::targets(&text, &path.display().to_string())?),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(Targets::default()),
+        Err(e) => Err(HomeError::Words(format!("{}: it cannot be read: {e}", path.display()))),
     }
 }
 
-pub(crate) fn wrong(context: &Context, what: String) -> HomeError {
-    HomeError::Words(format!("{}: {what}", context.home.root().join(FILE).display()))
+/// What it says of this machine.
+pub(crate) fn local(context: &Context) -> Result<Option<Target>, HomeError> {
+    Ok(all(context)?.targets.into_iter().find(|(name, _)| name == LOCAL).map(|(_, target)| target))
 }
 
 /// The variables of this machine as a target. Without the file there are none.
 pub fn variables(context: &Context) -> Result<Vec<(String, String)>, HomeError> {
-    let wrong = |what| wrong(context, what);
-    let mut local = local(context)?;
-    let Some(vars) = local.remove("vars") else { return Ok(Vec::new()) };
-    let Value::Table(vars) = vars else { return Err(wrong(format!("[targets.{LOCAL}] vars is a table, as {{ data = \"/data\" }}"))) };
-    let text = |(name, value): (&String, &Value)| match value {
-        Value::String(text) => Ok((name.clone(), text.clone())),
-        Value::Integer(number) => Ok((name.clone(), number.to_string())),
-        _ => Err(wrong(format!("the variable '{name}' of [targets.{LOCAL}] is no text"))),
+    Ok(local(context)?.map(|local| local.vars).unwrap_or_default())
+}
+
+/// The user's ssh, as it is called for targets of this home.
+///
+/// # Errors
+/// There is no folder for the sockets of its master connections.
+pub fn ssh(context: &Context) -> Result<Ssh, HomeError> {
+    let home = context.home.root().to_string_lossy().into_owned();
+    let own: String = Sha256::digest(home.as_bytes()).iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+    let sockets = runtime::folder(context, own.len() + LONGEST_SOCKET, LONGEST_PATH).map_err(HomeError::Failed)?;
+    let config = context.variable("NERONET_SSH_CONFIG").filter(|config| !config.is_empty()).map(PathBuf::from);
+    Ok(Ssh { config, sockets, home: own })
+}
+
+/// What a target says of itself.
+///
+/// # Errors
+/// It was not reached, or did not answer.
+pub fn probe(context: &Context, ssh: &Ssh, name: &str, target: &Target) -> Result<Found, Trouble> {
+    probe::probe(ssh.shell(name, &target.address), || context.now())
+}
+
+/// Writes a target into the file.
+///
+/// # Errors
+/// The name or the file cannot be used; nothing is written then.
+pub fn add(context: &Context, name: &str, address: &Address, folder: Option<&str>) -> Result<(), HomeError> {
+    if let Some(why) = refused_name(name) {
+        return Err(HomeError::Words(format!("'{}' cannot be the name of a target: {why}", name.escape_debug())));
+    }
+    change(context, |text, targets| {
+        if targets.get(name).is_some() {
+            return Err(HomeError::Words(format!("there is a target {name}; `neronet target rm {name}` takes it out")));
+        }
+        Ok(target_file::with(text, name, &address.to_string(), folder))
+    })
+}
+
+/// Writes down where everything is on a target that has no folder yet.
+///
+/// # Errors
+/// The file cannot be used, or has the target in a form that is left to people.
+pub fn place(context: &Context, name: &str, folder: &str) -> Result<(), HomeError> {
+    let by_hand = || HomeError::Words(format!("[targets.{name}] has no folder; write folder = \"{folder}\" there"));
+    change(context, |text, _| target_file::with_folder(text, name, folder).ok_or_else(by_hand))
+}
+
+/// Takes a target out of the file.
+///
+/// # Errors
+/// It is not there, or something else in the file names it.
+pub fn remove(context: &Context, name: &str) -> Result<(), HomeError> {
+    change(context, |text, targets| {
+        if targets.get(name).is_none() {
+            return Err(unknown(targets, name));
+        }
+        if let Some(place) = target_file::still_named(targets, name) {
+            return Err(HomeError::Words(format!("{place} still means {name}: take it out of {FILE} there first")));
+        }
+        let left = target_file::without(text, name);
+        match neronet_spec::targets(&left, FILE) {
+            Ok(known) if known.get(name).is_none() => Ok(left),
+            _ => Err(HomeError::Words(format!("{name} is no table [targets.{name}] of its own: take it out of {FILE} by hand"))),
+        }
+    })
+}
+
+/// That there is no target of this name, and which there are.
+pub fn unknown(targets: &Targets, name: &str) -> HomeError {
+    let names = || targets.targets.iter().map(|(name, _)| name.as_str());
+    let guess = did_you_mean(name, names());
+    let known = match targets.targets.len() {
+        0 => "there are none yet: neronet target add NAME ssh://HOST".to_string(),
+        _ => format!("there is {}", some_of(names(), 12)),
     };
-    vars.iter().map(text).collect()
+    HomeError::Absent(format!("there is no target '{}'{guess}; {known}", name.escape_debug()))
+}
+
+/// Replaces the file's text by what `change` makes of it, if that can be read again.
+fn change(context: &Context, change: impl FnOnce(&str, &Targets) -> Result<String, HomeError>) -> Result<(), HomeError> {
+    // Whoever holds home's lock is the only one who changes what is in it.
+    let _home = context.lock()?;
+    let path = context.home.root().join(FILE);
+    let targets = all(context)?;
+    let text = match std::fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => String::new(),
+        Err(e) => return Err(HomeError::Words(format!("{}: it cannot be read: {e}", path.display()))),
+    };
+    let text = change(&text, &targets)?;
+    neronet_spec::targets(&text, &path.display().to_string())?;
+    Ok(files::replace(&path, text.as_bytes(), Durability::Synced)?)
 }

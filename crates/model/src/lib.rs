@@ -21,6 +21,7 @@ pub mod runs;
 pub mod settings;
 pub mod size;
 pub mod step;
+pub mod target;
 pub mod time;
 pub mod value;
 

@@ -42,4 +42,5 @@ pub(crate) mod smoke;
 pub(crate) mod stop;
 pub(crate) mod stream;
 pub(crate) mod tag;
+pub(crate) mod target;
 pub(crate) mod token;

@@ -86,6 +86,36 @@ pub(crate) static TOP: Section = section("", &[
     key("match", Kind::WordOrTexts(MATCHES), "Which runs of the experiment that `after` names: those with the same values of these parameters, the best one, or all").of_experiment(),
 ]);
 
+/// `targets.toml`.
+#[rustfmt::skip]
+pub(crate) static TARGETS: Section = section("targets.toml", &[
+    key("default", Kind::Text, "The target or group where runs go that name none. Default: local, this machine"),
+    key("groups", Kind::Values, "Names for several targets: gpu = [\"gpu1\", \"gpu2\"]"),
+    key("targets", Kind::Named(&TARGET), "The targets by their names"),
+]);
+
+#[rustfmt::skip]
+static TARGET: Section = section("[targets.NAME]", &[
+    key("address", Kind::Text, "How it is reached: ssh://user@host, with ?scheduler=slurm or ?scheduler=gridengine behind it where runs are handed to one. Of [targets.local], which is this machine, local://"),
+    key("folder", Kind::Path, "Where everything of neronet is there: an absolute path with room"),
+    key("max_runs", Kind::Whole(1), "So many runs at a time at most"),
+    key("leave_cores", Kind::Whole(0), "So many processors are left to others. Default: one of a laptop's"),
+    key("leave_memory", Kind::Size, "So much memory is left to others, as \"4 GB\". Default: an eighth of a laptop's"),
+    key("leave_gpus", Kind::Whole(0), "So many GPUs are left to others"),
+    key("named", Kind::Amounts, "How many there are of what [resources.named] asks for: matlab = 2"),
+    key("nice", Kind::Whole(0), "Added to the niceness of what runs there, up to 19: more yields more. Default: 10 on a laptop"),
+    key("idle_disk", Kind::Flag, "Whether runs use the disk only when nobody else does. Default: false"),
+    key("pause_on_battery", Kind::Flag, "Whether nothing starts while the machine runs on its battery. Default: false"),
+    key("vars", Kind::Scalars, "What {target.NAME} stands for there"),
+    key("account", Kind::Text, "The scheduler's account"),
+    key("partition", Kind::Text, "The scheduler's partition"),
+    key("queue", Kind::Text, "The scheduler's queue"),
+    key("options", Kind::Texts, "Further options for the scheduler: [\"--constraint=a100\"]"),
+    key("setup", Kind::Lines, "Lines of shell before each command there, as \"module load cuda\""),
+    key("python", Kind::Path, "The virtual or conda environment there"),
+    key("shell", Kind::Text, "A shell of the Bourne family. Default: bash where there is one, else sh"),
+]);
+
 #[rustfmt::skip]
 static SWEEP: Section = section("[sweep]", &[
     key("zip", Kind::Groups, "Parameters that vary together: a list of names, or one for each group"),

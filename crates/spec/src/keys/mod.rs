@@ -5,7 +5,7 @@
 mod language;
 
 pub(crate) use language::{
-    BOOL_STYLES, FETCHED, FILE_FORMATS, FINGERPRINTS, LIST_STYLES, MATCHES, NOTIFY_ON, PATH, RETRY_ON, RULE_ACTIONS, TOP,
+    BOOL_STYLES, FETCHED, FILE_FORMATS, FINGERPRINTS, LIST_STYLES, MATCHES, NOTIFY_ON, PATH, RETRY_ON, RULE_ACTIONS, TARGETS, TOP,
 };
 
 use crate::problem::quoted;
@@ -234,6 +234,11 @@ pub(crate) fn check(table: &Table, found: &mut Found<'_>) {
     level(table, false, found);
 }
 
+/// Checks every key of `targets.toml`.
+pub(crate) fn check_targets(table: &Table, found: &mut Found<'_>) {
+    section(&TARGETS, table, Level::Top, found);
+}
+
 /// Checks the keys of the top of the file, or of an `[[experiment]]`, with all tables in it.
 pub(crate) fn level(table: &Table, in_experiment: bool, found: &mut Found<'_>) {
     section(&TOP, table, if in_experiment { Level::Experiment } else { Level::Top }, found);
@@ -349,10 +354,11 @@ fn unknown(section: &'static Section, name: &str, node: &Node, level: Level, yam
         return Some(guess);
     }
     let is_top = section.header.is_empty();
-    if !is_top && TOP.key(name).is_some() {
+    let is_of_targets = TARGETS.all().into_iter().any(|known| known.header == section.header);
+    if !is_top && !is_of_targets && TOP.key(name).is_some() {
         return Some(format!("'{name}' belongs above the first [table], or in an [[experiment]]"));
     }
-    let others = TOP.all().into_iter().filter(|other| other.header != section.header);
+    let others = if is_of_targets { TARGETS.all() } else { TOP.all() }.into_iter().filter(|other| other.header != section.header);
     if let Some(home) = others.into_iter().find(|other| other.key(name).is_some()) {
         return Some(format!("'{name}' is a key of {}", home.header));
     }

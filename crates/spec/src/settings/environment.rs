@@ -17,25 +17,31 @@ pub(super) fn environment(table: &Table, reader: &mut Reader<'_, '_>, wanted: &m
     let Some(section) = reader.section(table, "environment") else {
         return Default::default();
     };
+    lines(section, "environment", reader, wanted)
+}
+
+/// The same of a table that has these keys among others; `of` is what it is called.
+pub(super) fn lines(section: &Table, of: &str, reader: &mut Reader<'_, '_>, wanted: &mut Vec<Wanted>) -> (Environment, Vec<Span>) {
+    let (of_shell, of_setup, of_python) = (format!("{of}.shell"), format!("{of}.setup"), format!("{of}.python"));
     let shell = section.get("shell").and_then(|node| {
-        let shell = reader.filled(node, "environment.shell")?;
+        let shell = reader.filled(node, &of_shell)?;
         if scan::is_known(&shell) {
             wanted.push(Wanted::new(What::Shell(shell.clone()), node.span, reader.found));
             return Some(shell);
         }
         reader.found.error(
             node.span,
-            format!("expected a shell of the Bourne family for 'environment.shell', found {}", quoted(&shell)),
+            format!("expected a shell of the Bourne family for '{of_shell}', found {}", quoted(&shell)),
             "bash, sh, dash, zsh, ksh, by name or by path; any other: write the command as a list, [\"fish\", \"-c\", …]".to_string(),
         );
         None
     });
     let ansi = shell.as_deref().is_none_or(scan::knows_ansi);
-    let setup = section.get("setup").map(|node| reader.texts(node, "environment.setup")).unwrap_or_default();
+    let setup = section.get("setup").map(|node| reader.texts(node, &of_setup)).unwrap_or_default();
     setup.iter().for_each(|(line, span)| check::setup_line(line, *span, ansi, reader.found));
     let (setup, spans) = setup.into_iter().unzip();
     let python = section.get("python").and_then(|node| {
-        let python = reader.path(node, "environment.python")?;
+        let python = reader.path(node, &of_python)?;
         wanted.push(Wanted::new(What::Python(python.clone()), node.span, reader.found));
         Some(python)
     });

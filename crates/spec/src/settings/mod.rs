@@ -21,7 +21,7 @@ use crate::tree::Table;
 use crate::wanted::{self, Wanted};
 use neronet_model::Settings;
 use neronet_model::queue::Wishes;
-use neronet_model::settings::Command;
+use neronet_model::settings::{Command, Environment};
 
 /// An experiment as written: what it says of its runs, without its parameters.
 pub(crate) struct Read {
@@ -86,6 +86,11 @@ pub(crate) fn read(table: &Table, header: Span, reader: &mut Reader<'_, '_>) -> 
     settings.on = on(table, header, reader, &mut written);
     let lacks_files = reader.tables(table, "file").len() > settings.files.len();
     Some(Read { settings, parallel, wishes, not_before, written, wanted, lacks_files })
+}
+
+/// What `[targets.NAME]` says of the environment there, which a specification may say otherwise.
+pub(crate) fn environment_of_target(own: &Table, reader: &mut Reader<'_, '_>) -> Environment {
+    environment::lines(own, "targets", reader, &mut Vec::new()).0
 }
 
 /// Values times targets that have them.

@@ -1,0 +1,15 @@
+//! The way to other machines: the user's own ssh, what a machine says of itself, and what is in the way.
+//!
+//! Whoever wants something of a target goes through here; what is done there is decided elsewhere (`home`).
+
+pub mod binary;
+pub mod channel;
+pub mod folder;
+pub mod frame;
+pub mod probe;
+pub mod shell;
+pub mod ssh;
+mod trouble;
+pub mod wire;
+
+pub use trouble::Trouble;

@@ -1,0 +1,119 @@
+//! The system's ssh as the user would call it: their configuration, keys, agents and jumps. Nobody is asked anything, but by `login`.
+
+use neronet_model::target::{Address, Transport};
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// What is the same for all targets of a home.
+#[derive(Debug, Clone)]
+pub struct Ssh {
+    /// Another configuration than the user's (`NERONET_SSH_CONFIG`).
+    pub config: Option<PathBuf>,
+    /// Where the sockets of master connections are, which `login` opens: a folder of ours alone.
+    pub sockets: PathBuf,
+    /// Sets those of this home apart from another's, which may call another machine the same.
+    pub home: String,
+}
+
+/// Seconds until a host that does not answer counts as unreachable, and between signs of life: three missed ones end a connection.
+const CONNECT: u32 = 15;
+const ALIVE: u32 = 15;
+
+impl Ssh {
+    /// Executes `/bin/sh` on the machine, which reads what it is told from its input: whatever the login shell there is, it can
+    /// start this.
+    pub fn shell(&self, target: &str, address: &Address) -> Command {
+        let Transport::Ssh { user, host, port } = &address.transport else { return Command::new("/bin/sh") };
+        let mut command = self.ssh();
+        let socket = self.socket(target);
+        if socket.exists() {
+            command.args(["-o", "ControlMaster=no", "-o"]).arg(control(&socket));
+        }
+        command.args(["-T", "-o", "BatchMode=yes", "-o", "ClearAllForwardings=yes"]);
+        command.args(["-o", &format!("ConnectTimeout={CONNECT}"), "-o", &format!("ServerAliveInterval={ALIVE}")]);
+        command.args(["-o", "ServerAliveCountMax=3"]);
+        to(&mut command, user.as_deref(), host, *port);
+        command.arg("/bin/sh");
+        command
+    }
+
+    /// Opens a master connection on the user's terminal, which stays when this ends. Passwords and one-time codes are the user's.
+    pub fn login(&self, target: &str, address: &Address) -> Option<Command> {
+        let Transport::Ssh { user, host, port } = &address.transport else { return None };
+        let mut command = self.ssh();
+        command
+            .args(["-M", "-N", "-f", "-o", "ControlPersist=yes", "-o", "ClearAllForwardings=yes", "-o"])
+            .arg(control(&self.socket(target)));
+        command.args(["-o", &format!("ServerAliveInterval={ALIVE}"), "-o", "ServerAliveCountMax=3"]);
+        to(&mut command, user.as_deref(), host, *port);
+        Some(command)
+    }
+
+    /// Ends the master connection of a target, if there is one.
+    pub fn logout(&self, target: &str, address: &Address) -> Option<Command> {
+        let Transport::Ssh { user, host, port } = &address.transport else { return None };
+        let socket = self.socket(target);
+        if !socket.exists() {
+            return None;
+        }
+        let mut command = self.ssh();
+        command.args(["-O", "exit", "-o"]).arg(control(&socket));
+        to(&mut command, user.as_deref(), host, *port);
+        Some(command)
+    }
+
+    pub fn socket(&self, target: &str) -> PathBuf {
+        self.sockets.join(format!("{}-{target}.ssh", self.home))
+    }
+
+    fn ssh(&self) -> Command {
+        let mut command = Command::new("ssh");
+        if let Some(config) = &self.config {
+            command.arg("-F").arg(config);
+        }
+        command
+    }
+}
+
+/// ssh fills in what stands behind a percent sign.
+fn control(socket: &Path) -> OsString {
+    let mut option = OsString::from("ControlPath=");
+    option.push(socket.to_string_lossy().replace('%', "%%"));
+    option
+}
+
+/// What is behind `--` is no option, whatever it begins with.
+fn to(command: &mut Command, user: Option<&str>, host: &str, port: Option<u16>) {
+    if let Some(user) = user {
+        command.args(["-l", user]);
+    }
+    if let Some(port) = port {
+        command.args(["-p", &port.to_string()]);
+    }
+    command.args(["--", host]);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(command: &Command) -> Vec<String> {
+        command.get_args().map(|word| word.to_string_lossy().into_owned()).collect()
+    }
+
+    #[test]
+    fn the_host_comes_behind_all_options() {
+        let ssh = Ssh { config: Some("/etc/my config".into()), sockets: "/nowhere/50%".into(), home: "h".into() };
+        let address = "ssh://me@gpu1:2222".parse().expect("an address");
+        let shell = words(&ssh.shell("gpu1", &address));
+        assert_eq!(shell[..2], ["-F", "/etc/my config"]);
+        assert!(shell.contains(&"BatchMode=yes".to_string()));
+        assert_eq!(shell[shell.len() - 7..], ["-l", "me", "-p", "2222", "--", "gpu1", "/bin/sh"]);
+        let login = words(&ssh.login("gpu1", &address).expect("a command"));
+        assert!(login.contains(&"ControlPath=/nowhere/50%%/h-gpu1.ssh".to_string()) && !login.contains(&"BatchMode=yes".to_string()));
+        assert!(ssh.logout("gpu1", &address).is_none());
+        let local = ssh.shell("local", &"local://".parse().expect("an address"));
+        assert_eq!((local.get_program().to_str(), words(&local)), (Some("/bin/sh"), Vec::new()));
+    }
+}

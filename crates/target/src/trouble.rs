@@ -1,0 +1,112 @@
+//! Why a target did not answer, as far as ssh and the machine said.
+
+use std::fmt;
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Trouble {
+    /// It wants a password, a code or another key: only the user can give that.
+    NeedsLogin(String),
+    /// The key by which the host is known is not known, or another one.
+    HostKey(String),
+    Unreachable(String),
+    /// It was reached and said something else than what was asked.
+    Garbled(String),
+    /// It said nothing for so many seconds.
+    Silent(u64),
+    /// What was asked could not be done there.
+    Failed(String),
+    /// No ssh on this machine.
+    NoSsh(String),
+}
+
+/// What ssh ends with where it was not the command that failed.
+const OWN: i32 = 255;
+
+impl Trouble {
+    /// From the last words on standard error, and how ssh ended.
+    pub(crate) fn of(said: &str, noise: &str, code: Option<i32>) -> Trouble {
+        let lower = said.to_ascii_lowercase();
+        let has = |words: &[&str]| words.iter().any(|word| lower.contains(word));
+        let line = |words: &[&str]| {
+            let telling = |line: &&str| words.iter().any(|word| line.to_ascii_lowercase().contains(word));
+            said.lines().rev().find(telling).or(said.lines().last()).unwrap_or_default().trim().to_string()
+        };
+        let keys = ["host key verification failed", "remote host identification has changed", "no matching host key"];
+        let refused = ["permission denied (", "too many authentication failures", "authentication failed", "no supported authentication"];
+        let away = [
+            "timed out",
+            "could not resolve",
+            "no route to host",
+            "connection refused",
+            "network is unreachable",
+            "connection closed",
+            "connection reset",
+            "not responding",
+            "broken pipe",
+            "kex_exchange_identification",
+            "stdio forwarding failed",
+        ];
+        if code == Some(OWN) || code.is_none() {
+            if has(&keys) {
+                return Trouble::HostKey(line(&keys));
+            }
+            if has(&refused) {
+                return Trouble::NeedsLogin(line(&refused));
+            }
+            if has(&away) || code == Some(OWN) {
+                return Trouble::Unreachable(line(&away));
+            }
+        }
+        let last = said.lines().rev().chain(noise.lines().rev()).map(str::trim).find(|line| !line.is_empty());
+        match (last, code) {
+            (Some(last), _) => Trouble::Garbled(last.to_string()),
+            (None, Some(code)) => Trouble::Garbled(format!("it ended with exit code {code}, and said nothing")),
+            (None, None) => Trouble::Garbled("it ended, and said nothing".to_string()),
+        }
+    }
+
+    /// What to do about it, for the target of this name.
+    pub fn advice(&self, target: &str) -> String {
+        match self {
+            Trouble::NeedsLogin(_) => format!("neronet target login {target}"),
+            Trouble::HostKey(_) => "ssh to it once by hand, and look whether the new key is right before you accept it".into(),
+            Trouble::Unreachable(_) => "is it up, and does ssh reach it by hand?".into(),
+            Trouble::Garbled(_) => "does a file such as .bashrc there end the shell, or start another one?".into(),
+            Trouble::Silent(_) => "it took the connection and did nothing: is it overloaded, or does its home hang?".into(),
+            Trouble::Failed(_) => "see what it said".into(),
+            Trouble::NoSsh(_) => "install OpenSSH's client".into(),
+        }
+    }
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Trouble::NeedsLogin(said) => write!(f, "needs login: {said}"),
+            Trouble::HostKey(said) => write!(f, "its host key is not the known one: {said}"),
+            Trouble::Unreachable(said) => write!(f, "unreachable: {said}"),
+            Trouble::Garbled(said) => write!(f, "it did not answer what was asked: {said}"),
+            Trouble::Silent(seconds) => write!(f, "no answer within {seconds} s"),
+            Trouble::Failed(said) => f.write_str(said),
+            Trouble::NoSsh(said) => write!(f, "ssh cannot be started: {said}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_ssh_says_is_told_apart() {
+        let of = |said: &str| Trouble::of(said, "", Some(255));
+        assert!(matches!(of("me@gpu1: Permission denied (publickey,password)."), Trouble::NeedsLogin(_)));
+        assert!(matches!(of("@@@\nHost key verification failed."), Trouble::HostKey(_)));
+        assert!(matches!(of("ssh: connect to host gpu1 port 22: Connection timed out"), Trouble::Unreachable(_)));
+        assert!(matches!(of("ssh: Could not resolve hostname gpu9: Name or service not known"), Trouble::Unreachable(_)));
+        let garbled = Trouble::of("", "This account is currently not available.\n", Some(1));
+        assert_eq!(garbled, Trouble::Garbled("This account is currently not available.".into()));
+        // What a script there says of permissions is not ssh's word.
+        assert!(matches!(Trouble::of("sh: Permission denied (publickey)", "", Some(1)), Trouble::Garbled(_)));
+    }
+}
