@@ -21,6 +21,9 @@ fn a_target_is_added_and_says_what_it_is_and_goes_again() {
     let found = &checked[0];
     assert_eq!((found["host"].as_str(), found["user"].as_str(), found["os"].as_str()), (Some("alpha"), Some("student"), Some("Linux")));
     assert_eq!((&found["reached"], &found["folder"]), (&Value::Bool(true), &Value::from("/home/student/neronet")));
+    // The agent was brought there, and answered.
+    assert!(found["gpus"].is_array() && found["gpus_in_use"].is_object(), "{found:#}");
+    assert!(found["problems"].as_array().is_some_and(|problems| problems.iter().all(|problem| !problem.to_string().contains("neronet"))));
     assert!(found["clock_ms"].as_i64().is_some_and(|offset| offset.abs() < 5_000), "{found:#}");
     let listed = world.say(&["target", "ls", "--json"]).with_code(0).json();
     assert_eq!((&listed[0]["name"], &listed[0]["address"]), (&Value::from("gpu1"), &Value::from("ssh://alpha")));

@@ -19,6 +19,11 @@ fn main() -> ExitCode {
     neronet_supervise::os::fork::pass_nothing_on();
     let words: Vec<OsString> = std::env::args_os().collect();
     // The roles that neronet gives itself come first: they start a thousand times a day and parse nothing.
+    if let [_, role] = &words[..]
+        && role == "agent"
+    {
+        return exit(neronet_home::agent::serve(env!("CARGO_PKG_VERSION")));
+    }
     if let [_, role, folder] = &words[..] {
         match role.to_str() {
             Some("nursery") => return exit(neronet_supervise::nurse()),

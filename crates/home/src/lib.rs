@@ -2,6 +2,7 @@
 //! A command calls it in its own process; a daemon would serve the same functions.
 
 pub mod again;
+pub mod agent;
 pub mod begin;
 mod build;
 mod bulletin;

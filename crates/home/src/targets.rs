@@ -7,15 +7,20 @@ use crate::{runtime, target_file};
 use neronet_model::target::{Address, LOCAL, Target, Targets, refused_name};
 use neronet_store::files::{self, Durability};
 use neronet_target::Trouble;
+use neronet_target::binary::Binary;
+use neronet_target::channel::{self, Channel};
 use neronet_target::probe::{self, Found};
 use neronet_target::ssh::Ssh;
 use sha2::{Digest, Sha256};
 use std::path::PathBuf;
+use std::time::Duration;
 
 pub const FILE: &str = "targets.toml";
 /// A target's name with what is behind it, and what ssh adds while it opens a socket.
 const LONGEST_SOCKET: usize = 1 + 64 + 4 + 20;
 const LONGEST_PATH: usize = 107;
+/// The first time the binary is brought there, over whatever network.
+const OPENED: Duration = Duration::from_secs(300);
 
 /// Nothing without the file.
 ///
@@ -58,6 +63,16 @@ pub fn ssh(context: &Context) -> Result<Ssh, HomeError> {
 /// It was not reached, or did not answer.
 pub fn probe(context: &Context, ssh: &Ssh, name: &str, target: &Target) -> Result<Found, Trouble> {
     probe::probe(ssh.shell(name, &target.address), || context.now())
+}
+
+/// Opens a channel to the agent of a target, which is brought there where it is not. `copied`: how many bytes of it are there.
+///
+/// # Errors
+/// It was not reached, or the binary cannot run there.
+pub fn open(context: &Context, ssh: &Ssh, (name, target): (&str, &Target), folder: &str, copied: &dyn Fn(u64)) -> Result<Channel, Trouble> {
+    let version = env!("CARGO_PKG_VERSION");
+    let binary = Binary::of(&context.neronet, version).map_err(|e| Trouble::Failed(format!("neronet's own binary cannot be read: {e}")))?;
+    Channel::open(ssh.shell(name, &target.address), &channel::Place { folder, binary: &binary }, OPENED, copied)
 }
 
 /// Writes a target into the file.

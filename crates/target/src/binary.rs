@@ -9,6 +9,8 @@ pub struct Binary {
     /// What it is called on targets: no two builds have one name.
     pub name: String,
     pub size: u64,
+    /// As `cksum` has it.
+    pub sum: u32,
     /// The oldest glibc that it starts with.
     pub needs: (u32, u32),
 }
@@ -18,8 +20,8 @@ impl Binary {
     /// The file cannot be read.
     pub fn of(path: &Path, version: &str) -> io::Result<Binary> {
         let bytes = std::fs::read(path)?;
-        let name = format!("neronet-{version}-{:08x}-{}", checksum(&bytes), bytes.len());
-        Ok(Binary { path: path.to_path_buf(), name, size: bytes.len() as u64, needs: needs(&bytes) })
+        let (sum, size) = (checksum(&bytes), bytes.len() as u64);
+        Ok(Binary { path: path.to_path_buf(), name: format!("neronet-{version}-{sum:08x}-{size}"), size, sum, needs: needs(&bytes) })
     }
 }
 
@@ -36,7 +38,7 @@ fn needs(bytes: &[u8]) -> (u32, u32) {
 }
 
 /// As POSIX's `cksum` has it, which every system has.
-pub fn checksum(bytes: &[u8]) -> u32 {
+fn checksum(bytes: &[u8]) -> u32 {
     let mut length = bytes.len();
     let mut lengths = Vec::new();
     while length > 0 {

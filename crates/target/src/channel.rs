@@ -61,8 +61,8 @@ fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }
 
-fn script(place: &Place<'_>, checksum: u32, mark: &str) -> String {
-    let Binary { name, size, .. } = place.binary;
+fn script(place: &Place<'_>, mark: &str) -> String {
+    let Binary { name, size, sum, .. } = place.binary;
     let (folder, name) = (quoted(place.folder), quoted(name));
     // In braces, so that all of it is read before any of it is carried out: what follows is the binary's, or the agent's.
     format!(
@@ -73,7 +73,7 @@ if [ -x "$b" ]; then printf '\n%s run\n' {mark}; exec "$b" agent; exit 1; fi
 printf '\n%s absent %s %s %s\n' {mark} "$(uname -s)" "$(uname -m)" "$(getconf GNU_LIBC_VERSION 2>/dev/null | sed 's/.* //')"
 IFS= read -r go && [ "$go" = copy ] || exit 0
 t="$b.part.$$"
-if mkdir -p {folder}/bin && head -c {size} >"$t" && [ "$(cksum <"$t")" = '{checksum} {size}' ] && chmod 700 "$t" && mv -f "$t" "$b"; then
+if mkdir -p {folder}/bin && head -c {size} >"$t" && [ "$(cksum <"$t")" = '{sum} {size}' ] && chmod 700 "$t" && mv -f "$t" "$b"; then
   printf '\n%s run\n' {mark}; exec "$b" agent; exit 1
 fi
 rm -f "$t"
@@ -90,15 +90,12 @@ impl Channel {
     /// # Errors
     /// Why there is none: the machine is not reached, the binary would not run there, or has no room.
     pub fn open(shell: Command, place: &Place<'_>, patience: Duration, copied: &dyn Fn(u64)) -> Result<Channel, Trouble> {
-        let failed = |what: &str, e: std::io::Error| Trouble::Failed(format!("{what}: {e}"));
-        let bytes = std::fs::read(&place.binary.path).map_err(|e| failed("neronet's own binary cannot be read", e))?;
         let mut random = [0; 8];
         getrandom::fill(&mut random).map_err(|e| Trouble::Failed(format!("the system gives no random numbers: {e}")))?;
         let mark = format!("neronet-{}", random.iter().map(|byte| format!("{byte:02x}")).collect::<String>());
         let (mut child, input, words, shared) = begin(shell, &mark)?;
         let mut opening = Opening { input, words, until: Instant::now() + patience };
-        let script = script(place, crate::binary::checksum(&bytes), &mark);
-        match opening.greeted(&script, place.binary, &bytes, copied) {
+        match opening.greeted(&script(place, &mark), place.binary, copied) {
             Ok(hello) if hello.common().is_some() => {
                 let Shared { waiting, errors } = shared;
                 Ok(Channel { child, input: Mutex::new(opening.input), waiting, errors, next: Mutex::new(1), hello })
@@ -117,11 +114,17 @@ impl Channel {
                 end(&mut child);
                 Err(Trouble::Silent(patience.as_secs()))
             }
-            Err(Stop::Ended(noise)) => {
+            Err(stop) => {
                 // It has ended, or does so now that its input is closed.
                 drop(opening);
                 let code = ended(&mut child);
-                Err(Trouble::of(&String::from_utf8_lossy(&lock(&shared.errors)), &noise, code))
+                let said = String::from_utf8_lossy(&lock(&shared.errors)).into_owned();
+                let last = || said.lines().rev().map(str::trim).find(|line| !line.is_empty()).unwrap_or("it does not say why").to_string();
+                Err(match stop {
+                    Stop::NotBrought => Trouble::Failed(format!("its binary cannot be put into {}: {}", place.folder, last())),
+                    Stop::Ended(noise) => Trouble::of(&said, &noise, code),
+                    Stop::Trouble(_) | Stop::Silent => Trouble::Silent(patience.as_secs()),
+                })
             }
         }
     }
@@ -285,6 +288,8 @@ fn frames(output: &mut BufReader<ChildStdout>, words: &Sender<Word>, waiting: &M
 enum Stop {
     Trouble(Trouble),
     Silent,
+    /// The binary could not be put there.
+    NotBrought,
     /// With what was said without being asked.
     Ended(String),
 }
@@ -305,7 +310,7 @@ impl Opening {
         }
     }
 
-    fn greeted(&mut self, script: &str, binary: &Binary, bytes: &[u8], copied: &dyn Fn(u64)) -> Result<Hello, Stop> {
+    fn greeted(&mut self, script: &str, binary: &Binary, copied: &dyn Fn(u64)) -> Result<Hello, Stop> {
         self.input.write_all(script.as_bytes()).ok();
         loop {
             match self.next()? {
@@ -314,6 +319,8 @@ impl Opening {
                 Word::Line(line) => match line.strip_prefix("absent ") {
                     Some(machine) => {
                         fits(binary, machine).map_err(Stop::Trouble)?;
+                        let unread = |e| Stop::Trouble(Trouble::Failed(format!("neronet's own binary cannot be read: {e}")));
+                        let bytes = std::fs::read(&binary.path).map_err(unread)?;
                         self.input.write_all(b"copy\n").ok();
                         let mut sent = 0;
                         for chunk in bytes.chunks(CHUNK) {
@@ -325,7 +332,7 @@ impl Opening {
                             copied(sent);
                         }
                     }
-                    None => return Err(Stop::Ended(String::new())),
+                    None => return Err(Stop::NotBrought),
                 },
                 Word::End(noise) => return Err(Stop::Ended(noise)),
             }
@@ -349,5 +356,107 @@ fn fits(binary: &Binary, machine: &str) -> Result<(), Trouble> {
             "it has glibc {has}.{of}, and this binary asks for {major}.{minor}: use the released one, which asks for 2.17 (`make dist`)"
         ))),
         None => Err(Trouble::Failed(format!("it has no glibc, which this binary asks for ({major}.{minor})"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::Cell;
+    use std::path::Path;
+
+    const LONG: Duration = Duration::from_secs(60);
+
+    /// A script that stands in for the binary.
+    fn binary(folder: &Path, script: &str) -> Binary {
+        let path = folder.join("agent.sh");
+        std::fs::write(&path, format!("#!/bin/sh\n{script}\n")).expect("written");
+        Binary::of(&path, "1").expect("a file")
+    }
+
+    /// `printf` of a frame with this head.
+    fn frame_of(head: &str) -> String {
+        let mut bytes = Vec::new();
+        bytes.extend_from_slice(&(head.len() as u32).to_le_bytes());
+        bytes.extend_from_slice(&0u32.to_le_bytes());
+        bytes.extend_from_slice(head.as_bytes());
+        let escaped: String = bytes.iter().map(|byte| format!("\\{byte:03o}")).collect();
+        format!("printf '{escaped}'")
+    }
+
+    fn hello(protocol: u32, oldest: u32) -> String {
+        frame_of(&format!(r#"{{"protocol":{protocol},"oldest":{oldest},"version":"9","host":"h","boot":"b","more":1}}"#))
+    }
+
+    fn open(folder: &Path, binary: &Binary, copied: &dyn Fn(u64)) -> Result<Channel, Trouble> {
+        let place = Place { folder: folder.to_str().expect("text"), binary };
+        Channel::open(Command::new("/bin/sh"), &place, LONG, copied)
+    }
+
+    #[test]
+    fn the_binary_is_brought_once_whatever_the_folder_is_called() {
+        let world = tempfile::tempdir().expect("a folder");
+        let folder = world.path().join("a b'c$(touch pwned)\"d;e");
+        let answers = format!("{}; {}; cat >/dev/null", hello(PROTOCOL, OLDEST), frame_of(r#"{"id":2,"reply":{"refused":"not today"}}"#));
+        let binary = binary(world.path(), &answers);
+        for expected in [binary.size, 0] {
+            let sent = Cell::new(0);
+            let channel = open(&folder, &binary, &|bytes| sent.set(bytes)).expect("a channel");
+            assert_eq!((sent.get(), channel.hello.version.as_str()), (expected, "9"));
+        }
+        let there: Vec<_> =
+            std::fs::read_dir(folder.join("bin")).expect("a folder").map(|entry| entry.expect("an entry").file_name()).collect();
+        assert_eq!(there, [binary.name.as_str()]);
+        assert!(!world.path().join("pwned").exists() && !Path::new("pwned").exists());
+    }
+
+    #[test]
+    fn an_answer_is_given_to_whoever_asked() {
+        let world = tempfile::tempdir().expect("a folder");
+        // It answers when it was asked, and something that nobody asked for before.
+        let refused = |id: u32| frame_of(&format!(r#"{{"id":{id},"reply":{{"refused":"not today"}}}}"#));
+        let binary =
+            binary(world.path(), &format!("{}; head -c 1 >/dev/null; {}; {}; cat >/dev/null", hello(1, 1), refused(77), refused(2)));
+        let channel = open(world.path(), &binary, &|_| {}).expect("a channel");
+        assert_eq!(channel.ask(Ask::Machine, LONG), Err(Trouble::Failed("not today".into())));
+        assert_eq!(channel.ask(Ask::Machine, Duration::from_millis(20)), Err(Trouble::Silent(0)));
+    }
+
+    #[test]
+    fn what_a_hostile_agent_says_is_bounded_and_told() {
+        let world = tempfile::tempdir().expect("a folder");
+        let told = |name: &str, script: &str| {
+            let folder = world.path().join(name);
+            std::fs::create_dir(&folder).expect("made");
+            let binary = binary(&folder, script);
+            let channel = open(&folder, &binary, &|_| {})?;
+            channel.ask(Ask::Machine, LONG).map(|_| ())
+        };
+        let huge = format!("{}; head -c 1 >/dev/null; printf '\\377\\377\\377\\377\\377\\377\\377\\377'; cat >/dev/null", hello(1, 1));
+        let said = told("huge", &huge).expect_err("no answer").to_string();
+        assert!(said.contains("which no neronet sends"), "{said}");
+        let said = told("garbage", &format!("{}; head -c 1 >/dev/null; echo what is this; exec yes", hello(1, 1))).expect_err("no answer");
+        assert!(matches!(said, Trouble::Unreachable(_)), "{said:?}");
+        let said = told("newer", &format!("{}; cat >/dev/null", hello(9, 8))).expect_err("no answer").to_string();
+        assert!(said.contains("neronet 9 there speaks 8 to 9, this one 1 to 1"), "{said}");
+        let said = told("dies", "echo Illegal instruction >&2; exit 132").expect_err("no answer");
+        assert_eq!(said, Trouble::Garbled("Illegal instruction".into()));
+    }
+
+    #[test]
+    fn a_folder_that_takes_nothing_is_told() {
+        let world = tempfile::tempdir().expect("a folder");
+        let binary = binary(world.path(), "exit 1");
+        let file = world.path().join("file");
+        std::fs::write(&file, "").expect("written");
+        let Err(trouble) = open(&file, &binary, &|_| {}) else { panic!("no channel") };
+        assert!(trouble.to_string().starts_with("its binary cannot be put into ") && trouble.to_string().contains("mkdir"), "{trouble}");
+        // What arrives is not what was sent.
+        let other = Binary { sum: binary.sum ^ 1, name: "other".into(), ..binary.clone() };
+        assert!(matches!(open(world.path(), &other, &|_| {}), Err(Trouble::Failed(_))));
+        assert!(std::fs::read_dir(world.path().join("bin")).expect("made").next().is_none());
+        let newer = Binary { needs: (9, 9), name: "newer".into(), ..binary };
+        let Err(trouble) = open(world.path(), &newer, &|_| {}) else { panic!("no channel") };
+        assert!(trouble.to_string().contains("this binary asks for 9.9"), "{trouble}");
     }
 }

@@ -2,7 +2,7 @@
 //! `PROTOCOL`, and still speaks the one before.
 
 use neronet_model::UnixMs;
-use neronet_schedule::Place;
+pub use neronet_schedule::Place;
 use serde::{Deserialize, Serialize};
 
 pub const PROTOCOL: u32 = 1;

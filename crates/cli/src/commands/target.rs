@@ -6,15 +6,21 @@ use crate::commands::progress::Progress;
 use crate::output;
 use crate::session::Session;
 use neronet_home::{HomeError, targets};
+use neronet_model::queue::Gpu;
 use neronet_model::target::{Address, Target, Transport};
 use neronet_report::{Cell, Column, Style, Table, words};
 use neronet_target::probe::Found;
+use neronet_target::ssh::Ssh;
+use neronet_target::wire::{Ask, Place, Reply};
 use neronet_target::{Trouble, folder};
 use serde_json::{Value, json};
 use std::process::{Command, ExitCode};
+use std::time::{Duration, Instant};
 
 /// A clock that is so far off makes times of files misleading.
 const CLOCK_MS: i64 = 5_000;
+/// A driver may have to be woken.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(crate) fn target(session: &Session, words: &Words) -> Result<ExitCode, HomeError> {
     match &words.what {
@@ -98,10 +104,10 @@ fn check(session: &Session, words: &TargetCheck) -> Result<ExitCode, HomeError> 
     }
     let ssh = targets::ssh(context)?;
     let progress = Progress::new();
-    let asked: Vec<(&str, &Target, Result<Found, Trouble>)> = std::thread::scope(|scope| {
+    let asked: Vec<(&str, &Target, Result<Checked, Trouble>)> = std::thread::scope(|scope| {
         let ask = |(name, target)| {
             let ssh = &ssh;
-            (name, target, scope.spawn(move || targets::probe(context, ssh, name, target)))
+            (name, target, scope.spawn(move || Checked::of(session, ssh, name, target)))
         };
         let asked: Vec<_> = chosen.into_iter().map(ask).collect();
         while asked.iter().any(|(.., answer)| !answer.is_finished()) {
@@ -113,22 +119,55 @@ fn check(session: &Session, words: &TargetCheck) -> Result<ExitCode, HomeError> 
         asked.into_iter().map(|(name, target, answer)| (name, target, answer.join().unwrap_or_else(|_| lost()))).collect()
     });
     drop(progress);
-    for (name, target, found) in &asked {
-        if let (None, Ok(found)) = (&target.folder, found)
+    for (name, target, checked) in &asked {
+        if let (None, Ok(Checked { found, .. })) = (&target.folder, checked)
             && let Some((path, _)) = folder::proposed(found)
         {
             targets::place(context, name, &path)?;
         }
     }
-    let unreached = asked.iter().any(|(.., found)| found.is_err());
+    let unreached = asked.iter().any(|(.., checked)| checked.is_err());
     if words.json {
-        output::json(&Value::Array(asked.iter().map(|(name, target, found)| as_json(name, target, found)).collect()));
+        output::json(&Value::Array(asked.iter().map(|(name, target, checked)| as_json(name, target, checked)).collect()));
     } else {
         let mut page = Page::new(session);
-        asked.iter().for_each(|(name, target, found)| told(&mut page, name, target, found));
+        asked.iter().for_each(|(name, target, checked)| told(&mut page, name, target, checked));
         output::print(&page.text);
     }
     Ok(if unreached { ExitCode::from(HomeError::Target(String::new()).exit_code()) } else { ExitCode::SUCCESS })
+}
+
+/// What a target that was reached says of itself.
+struct Checked {
+    found: Found,
+    /// What the agent there says, where there is a place for it.
+    agent: Option<Result<Agent, Trouble>>,
+}
+
+struct Agent {
+    place: Place,
+    /// From a question to its answer.
+    answers: Duration,
+}
+
+impl Checked {
+    fn of(session: &Session, ssh: &Ssh, name: &str, target: &Target) -> Result<Checked, Trouble> {
+        let found = targets::probe(&session.context, ssh, name, target)?;
+        let folder = place(target, &found);
+        let agent = folder.map(|folder| {
+            let channel = targets::open(&session.context, ssh, (name, target), &folder, &|_| {})?;
+            let asked = Instant::now();
+            match channel.ask(Ask::Machine, PATIENCE)? {
+                (Reply::Machine { place, .. }, _) => Ok(Agent { place: *place, answers: asked.elapsed() }),
+                (Reply::Refused(why), _) => Err(Trouble::Failed(why)),
+            }
+        });
+        Ok(Checked { found, agent })
+    }
+
+    fn place(&self) -> Option<&Place> {
+        Some(&self.agent.as_ref()?.as_ref().ok()?.place)
+    }
 }
 
 /// Where everything is, or will be.
@@ -136,13 +175,13 @@ fn place(target: &Target, found: &Found) -> Option<String> {
     target.folder.clone().or_else(|| folder::proposed(found).map(|(path, _)| path))
 }
 
-fn problems(target: &Target, found: &Found) -> Vec<String> {
+fn problems(target: &Target, Checked { found, agent }: &Checked) -> Vec<String> {
     let mut all = Vec::new();
+    if let Some(Err(trouble)) = agent {
+        all.push(format!("neronet does not run there: {trouble}"));
+    }
     if found.os != "Linux" {
         all.push(format!("it runs {}, and neronet executes on Linux alone", found.os));
-    }
-    if found.libc.is_none_or(|version| version < (2, 17)) {
-        all.push("it has no glibc of version 2.17 or later, which neronet's binary asks for".into());
     }
     if let Some(offset) = found.clock_ms.filter(|offset| offset.abs() > CLOCK_MS) {
         let (by, way) = (words::duration(neronet_model::Millis(offset.unsigned_abs())), if offset > 0 { "ahead" } else { "behind" });
@@ -166,27 +205,32 @@ fn problems(target: &Target, found: &Found) -> Vec<String> {
     all
 }
 
-fn told(page: &mut Page<'_>, name: &str, target: &Target, found: &Result<Found, Trouble>) {
+fn told(page: &mut Page<'_>, name: &str, target: &Target, checked: &Result<Checked, Trouble>) {
     page.heading(&format!("{name}  {}", target.address));
-    let found = match found {
-        Ok(found) => found,
+    let checked = match checked {
+        Ok(checked) => checked,
         Err(trouble) => {
             page.line(&trouble.to_string(), Style::Bad);
             return page.line(&trouble.advice(name), Style::Plain);
         }
     };
+    let found = &checked.found;
     let memory = found.memory.map(|bytes| format!("{} of memory", words::bytes(bytes)));
     let cores = found.cores.map(|cores| format!("{cores} cores"));
     let libc = found.libc.map(|(major, minor)| format!("glibc {major}.{minor}"));
     let joined = |parts: Vec<Option<String>>| parts.into_iter().flatten().collect::<Vec<_>>().join(", ");
     let some = |text: &String| Some(text.clone()).filter(|text| !text.is_empty());
-    let gpus = match &found.gpus[..] {
-        [] => "none".to_string(),
-        gpus => gpus.iter().map(|gpu| gpu_words(gpu)).collect::<Vec<_>>().join("; "),
+    let gpus = match checked.place() {
+        Some(place) if place.machine.gpus.is_empty() => "none".to_string(),
+        Some(place) => place.machine.gpus.iter().map(|gpu| gpu_words(gpu, place)).collect::<Vec<_>>().join("; "),
+        None => found.gpus.join("; "),
     };
+    let agent = checked.agent.as_ref().and_then(|agent| agent.as_ref().ok());
+    let agent = agent.map(|agent| format!("is there, and answers after {:.1} ms", agent.answers.as_secs_f64() * 1e3));
     let folders = found.folders.iter().map(|folder| format!("{} ({} free, {})", folder.path, words::bytes(folder.free), folder.kind));
     page.facts(&[
-        ("answered after", format!("{} ms", found.answered.as_millis())),
+        ("reached", format!("after {} ms", found.answered.as_millis())),
+        ("neronet", agent.unwrap_or_default()),
         ("host", joined(vec![some(&found.host), some(&found.system)])),
         ("system", joined(vec![some(&format!("{} {}", found.os, found.arch)), some(&found.kernel), libc])),
         ("machine", joined(vec![cores, memory])),
@@ -197,30 +241,24 @@ fn told(page: &mut Page<'_>, name: &str, target: &Target, found: &Result<Found, 
         ("folder", place(target, found).unwrap_or_default()),
         ("may write to", folders.collect::<Vec<_>>().join(", ")),
     ]);
-    problems(target, found).iter().for_each(|problem| page.line(&format!("warning: {problem}"), Style::Bad));
+    problems(target, checked).iter().for_each(|problem| page.line(&format!("warning: {problem}"), Style::Bad));
 }
 
-/// `A100, 40960, 3` as the driver says it.
-fn gpu_words(gpu: &str) -> String {
-    let parts: Vec<&str> = gpu.split(',').map(str::trim).collect();
-    let megabytes = |text: &str| text.parse::<u64>().ok().map(|mb| words::bytes(mb.saturating_mul(1 << 20)));
-    match parts[..] {
-        [name, all, used] => match (megabytes(all), megabytes(used)) {
-            (Some(all), Some(used)) => format!("{name} ({used} of {all} in use)"),
-            _ => gpu.to_string(),
-        },
-        _ => gpu.to_string(),
-    }
+fn gpu_words(gpu: &Gpu, place: &Place) -> String {
+    let memory = if gpu.memory == 0 { String::new() } else { format!(", {}", words::bytes(gpu.memory)) };
+    let users = place.gpus_elsewhere.get(&gpu.id).map(|who| format!(", in use: {who}")).unwrap_or_default();
+    format!("{}{memory}{users}", gpu.name)
 }
 
-fn as_json(name: &str, target: &Target, found: &Result<Found, Trouble>) -> Value {
-    let found = match found {
-        Ok(found) => found,
+fn as_json(name: &str, target: &Target, checked: &Result<Checked, Trouble>) -> Value {
+    let checked = match checked {
+        Ok(checked) => checked,
         Err(trouble) => {
             let said = trouble.to_string();
             return json!({"name": name, "address": target.address, "reached": false, "trouble": said, "advice": trouble.advice(name)});
         }
     };
+    let found = &checked.found;
     let folders: Vec<Value> = found
         .folders
         .iter()
@@ -232,9 +270,10 @@ fn as_json(name: &str, target: &Target, found: &Result<Found, Trouble>) -> Value
         "name": name, "address": target.address, "reached": true, "answered_ms": found.answered.as_millis() as u64,
         "host": found.host, "os": found.os, "arch": found.arch, "kernel": found.kernel, "system": found.system,
         "glibc": found.libc.map(|(major, minor)| format!("{major}.{minor}")), "clock_ms": found.clock_ms,
-        "cores": found.cores, "memory": found.memory, "gpus": found.gpus, "python": found.python, "schedulers": found.schedulers,
+        "cores": found.cores, "memory": found.memory, "gpus": checked.place().map(|place| &place.machine.gpus),
+        "gpus_in_use": checked.place().map(|place| &place.gpus_elsewhere), "python": found.python, "schedulers": found.schedulers,
         "user": found.user, "home": found.home, "shell": found.shell, "folder": place(target, found), "folders": folders,
-        "quota": found.quota, "problems": problems(target, found),
+        "quota": found.quota, "problems": problems(target, checked),
     })
 }
 
