@@ -46,6 +46,8 @@ targets! {
     positions: beside::positions, quick 10, 64 MiB, and [];
     queries: words::queries, quick 20, 64 MiB, and [];
     specifications: words::specifications, quick 2, 64 MiB, and ["testdata/formats/1-language/runs/2/work/neronet.toml"];
+    targets: words::targets, quick 4, 64 MiB, and [];
+    channels: beside::channels, quick 10, 64 MiB, and [];
     edits: words::edits, quick 10, 64 MiB, and [];
     printed: words::printed, quick 1, 64 MiB, and ["crates/scrape/tests/corpus"];
     drafts: words::drafts, quick 2, 64 MiB, and [];

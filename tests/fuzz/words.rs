@@ -79,6 +79,14 @@ pub(crate) fn printed(bytes: &[u8], _: &Path) {
     learn(bytes, &[], &[]).unwrap();
 }
 
+/// Anything as `targets.toml`.
+pub(crate) fn targets(bytes: &[u8], _: &Path) {
+    let Ok(known) = neronet_spec::targets(&text(bytes), "targets.toml") else { return };
+    for (_, target) in &known.targets {
+        assert_eq!(target.address.to_string().parse().as_ref(), Ok(&target.address));
+    }
+}
+
 /// Anything as each kind of text that a specification is drafted from: the draft can be read, whether or not it can be run.
 pub(crate) fn drafts(bytes: &[u8], _: &Path) {
     let text = text(bytes);

@@ -185,3 +185,68 @@ fn address(key: &Key, own: &Table, reader: &mut Reader<'_, '_>) -> Option<Addres
     }
     Some(address)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ALL: &str = r#"
+default = "gpu"
+[groups]
+gpu = ["gpu1", "local"]
+[targets.gpu1]
+address = "ssh://me@gpu1"
+folder = "/data/me/neronet"
+max_runs = 3
+leave_gpus = 1
+vars = { data = "/data/me/sets", n = 3 }
+[targets.triton]
+address = "ssh://me@triton?scheduler=slurm"
+account = "dl"
+partition = "gpu"
+options = ["--constraint=a100"]
+setup = ["module load mamba"]
+[targets.local]
+leave_memory = "4 GB"
+named = { matlab = 2 }
+nice = 10
+idle_disk = true
+"#;
+
+    #[test]
+    fn all_keys_are_read() {
+        let known = targets(ALL, "targets.toml").expect("right");
+        assert_eq!((known.default.as_deref(), known.groups["gpu"].len(), known.targets.len()), (Some("gpu"), 2, 3));
+        let gpu1 = known.get("gpu1").expect("there");
+        assert_eq!((gpu1.max_runs, gpu1.leave_gpus, gpu1.folder.as_deref()), (Some(3), Some(1), Some("/data/me/neronet")));
+        assert_eq!(gpu1.vars, [("data".to_string(), "/data/me/sets".to_string()), ("n".to_string(), "3".to_string())]);
+        let triton = known.get("triton").expect("there");
+        assert_eq!((triton.address.scheduler, triton.partition.as_deref()), (Scheduler::Slurm, Some("gpu")));
+        assert_eq!((triton.options.len(), triton.environment.setup.len()), (1, 1));
+        let local = known.get("local").expect("there");
+        assert_eq!((local.address.transport.clone(), local.leave_memory, local.nice), (Transport::Local, Some(4_000_000_000), Some(10)));
+        assert_eq!(targets("", "targets.toml"), Ok(Targets::default()));
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_with_its_place() {
+        for (text, said) in [
+            ("[targets.a]\nadress = \"ssh://a\"\n", "targets.toml:2:1: unknown key 'adress' in [targets.NAME]"),
+            ("[targets.a]\n", "targets.toml:1:10: [targets.a] has no address"),
+            ("[targets.a]\naddress = \"ssh://-x\"\n", "targets.toml:2:11: '-x' cannot be the name of a host"),
+            ("[targets.\"a b\"]\naddress = \"ssh://a\"\n", "cannot be the name of a target"),
+            ("default = \"gpu\"\n", "targets.toml:1:11: there is no target 'gpu'"),
+            ("[groups]\nlab = [\"x\"]\n", "targets.toml:2:8: there is no target 'x'"),
+            ("[groups]\na = []\n[targets.a]\naddress = \"ssh://a\"\n", "'a' is a target and a group"),
+            ("[targets.a]\naddress = \"ssh://a\"\nfolder = \"data\"\n", "targets.toml:3:10: expected an absolute path"),
+            ("[targets.a]\naddress = \"ssh://a\"\npartition = \"x\"\n", "is said to a scheduler"),
+            ("[targets.local]\naddress = \"ssh://a\"\n", "[targets.local] is this machine"),
+            ("[targets.local]\nnice = 20\n", "nice = 20 is not between 0 and 19"),
+            ("[targets.local]\nmax_runs = 0\n", "targets.toml:2:12: "),
+            ("targets = 3\n", "expected a table"),
+        ] {
+            let problems = targets(text, "targets.toml").expect_err(text).to_string();
+            assert!(problems.contains(said), "{text}: {problems}");
+        }
+    }
+}
