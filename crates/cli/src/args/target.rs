@@ -40,7 +40,7 @@ pub(crate) struct TargetAdd {
 
 #[derive(Debug, Words)]
 pub(crate) struct TargetLs {
-    /// As JSON
+    /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
 }
@@ -49,12 +49,13 @@ pub(crate) struct TargetLs {
 pub(crate) struct TargetCheck {
     /// Which targets (default: all)
     pub(crate) names: Vec<String>,
-    /// As JSON
+    /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
 }
 
 #[derive(Debug, Words)]
 pub(crate) struct TargetName {
+    /// What it is called in targets.toml
     pub(crate) name: String,
 }

@@ -10,7 +10,7 @@ use std::process::ExitCode;
 const HEAD: &str = "# Commands\n\n\
     Written by `neronet reference`; `neronet COMMAND --help` says the same.\n\n\
     Exit codes: 0 done; 1 the thing asked for failed (a run failed, a check found a problem); 2 the words were wrong; \
-    3 home could not be reached.\n\n";
+    3 home, the daemon or a target could not be reached.\n\n";
 
 pub(crate) fn reference() -> Result<ExitCode, HomeError> {
     let mut root = Args::command();
@@ -26,7 +26,7 @@ pub(crate) fn reference() -> Result<ExitCode, HomeError> {
     }
     write!(text, "\nWith every command: {}", options(&root, true).trim_start_matches("- ")).ok();
     for command in shown {
-        section(command, &mut text);
+        section(command, ("##", "neronet"), &mut text);
     }
     output::print(&text);
     Ok(ExitCode::SUCCESS)
@@ -36,11 +36,11 @@ fn about(command: &Command) -> String {
     command.get_about().map(ToString::to_string).unwrap_or_default()
 }
 
-fn section(command: &Command, text: &mut String) {
-    let name = command.get_name();
+fn section(command: &Command, (heading, before): (&str, &str), text: &mut String) {
+    let name = format!("{before} {}", command.get_name());
     let usage = command.clone().render_usage().to_string();
     let usage = usage.trim_start_matches("Usage: ").trim().replace("\n       ", "\n");
-    write!(text, "\n## neronet {name}\n\n{}.\n\n```\n{usage}\n```\n", about(command)).ok();
+    write!(text, "\n{heading} {name}\n\n{}.\n\n```\n{usage}\n```\n", about(command)).ok();
     if let Some(long) = command.get_long_about() {
         let short = about(command);
         let rest = long.to_string();
@@ -52,6 +52,9 @@ fn section(command: &Command, text: &mut String) {
     let options = options(command, false);
     if !options.is_empty() {
         write!(text, "\n{options}").ok();
+    }
+    for below in command.get_subcommands().filter(|below| below.get_name() != "help") {
+        section(below, (&format!("{heading}#"), &name), text);
     }
 }
 
