@@ -12,7 +12,7 @@ generated() { scripts/check_generated.sh; }
 files() { python3 scripts/check_files.py; }
 scripts() {
     local file
-    for file in scripts/*.sh .ci/run; do bash -n "$file" || return 1; done
+    for file in scripts/*.sh tests/*/*.sh .ci/run; do bash -n "$file" || return 1; done
     python3 - scripts/*.py examples/*/*.py <<'PYTHON_END' || return 1
 import ast, sys
 for path in sys.argv[1:]:
@@ -20,7 +20,7 @@ for path in sys.argv[1:]:
         ast.parse(file.read(), path)
 PYTHON_END
     if command -v shellcheck >/dev/null; then
-        shellcheck --external-sources --source-path=SCRIPTDIR scripts/*.sh .ci/run
+        shellcheck --external-sources --source-path=SCRIPTDIR scripts/*.sh tests/*/*.sh .ci/run
     else
         say "note: shellcheck is not installed, so the shell scripts were only parsed ('sudo apt-get install shellcheck')"
     fi
