@@ -39,8 +39,11 @@ tracker() {
     local folder=$PEERS/$1 wanted=${*:2}
     [ "$(cat "$folder/made-for" 2>/dev/null)" = "$wanted" ] && return
     say "$1 into .cache/peers (once)"
-    (make_venv "$folder") && "$folder/bin/python" -m pip install --quiet --disable-pip-version-check "${@:2}" &&
-        printf '%s' "$wanted" >"$folder/made-for" || say "$1 cannot be got here: see above"
+    if (make_venv "$folder") && "$folder/bin/python" -m pip install --quiet --disable-pip-version-check "${@:2}"; then
+        printf '%s' "$wanted" >"$folder/made-for"
+    else
+        say "$1 cannot be got here: see above"
+    fi
 }
 
 # MLflow's smaller package with what it needs for SQLite: the whole one brings a server and 1 GB, and writes no faster.

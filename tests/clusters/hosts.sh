@@ -78,7 +78,7 @@ accounts() {
         esac
         echo "$user:x:$((UID0 + at)):$((UID0 + at))::/home/$user:$shell" >>"$D/passwd"
         local password='*'
-        [ $user != locked ] || password=$(openssl passwd -6 'open sesame')
+        [ "$user" != locked ] || password=$(openssl passwd -6 'open sesame')
         echo "$user:$password:19000:0:99999:7:::" >>"$D/shadow"
         at=$((at + 1))
     done
@@ -130,6 +130,7 @@ EOF
 }
 
 # The first process of a host. What it mounts is seen by its own alone.
+# shellcheck disable=SC2016 # it is filled in there
 BOOT='
 set -e
 hostname "$HOST"
