@@ -72,7 +72,7 @@ fn may_begin_again(view: &View<'_>) -> Result<(), HomeError> {
     if view.state() == State::Ended || never_started(view) {
         return Ok(());
     }
-    let asked = view.attempt().as_ref().is_some_and(|attempt| attempt.asked.is_some());
+    let asked = view.attempt().is_some_and(|attempt| attempt.asked.is_some());
     Err(HomeError::Failed(match asked {
         true => format!("run {id} was asked to stop and has not ended yet: `neronet logs -f {id}` waits for its end"),
         false => format!("run {id} is {}: `neronet stop {id}` first", view.status()),

@@ -2,10 +2,8 @@
 //! folder of this machine. Over a network they would be slower than what they stand for, and two machines would write the same file.
 
 use crate::context::Context;
+use crate::runtime;
 use neronet_capture::network::{self, Network};
-use nix::unistd::getuid;
-use std::io::ErrorKind;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
@@ -27,7 +25,7 @@ impl Projections {
     pub fn folder(&self, cache: &Path) -> Option<&Path> {
         let found = || match self.network(cache) {
             None => Some(cache.to_path_buf()),
-            Some(_) if self.network(&self.local).is_none() && is_ours(&self.local) => Some(self.local.clone()),
+            Some(_) if self.network(&self.local).is_none() && runtime::private(&self.local).is_ok() => Some(self.local.clone()),
             Some(_) => None,
         };
         self.found.get_or_init(found).as_deref()
@@ -35,14 +33,6 @@ impl Projections {
 
     fn network(&self, folder: &Path) -> Option<Network> {
         network::of(folder, &std::fs::read_to_string(&self.mounts).unwrap_or_default())
-    }
-}
-
-/// Makes the folder where needed. Anybody can make one of this name where all may write: only one that is ours and nobody else's counts.
-fn is_ours(folder: &Path) -> bool {
-    match std::fs::DirBuilder::new().mode(0o700).create(folder) {
-        Err(e) if e.kind() != ErrorKind::AlreadyExists => false,
-        _ => folder.symlink_metadata().is_ok_and(|meta| meta.is_dir() && meta.uid() == getuid().as_raw() && meta.mode() & 0o077 == 0),
     }
 }
 
@@ -71,6 +61,7 @@ pub fn notes(context: &Context) -> Vec<String> {
 mod tests {
     use super::*;
     use std::fs::{Permissions, set_permissions};
+    use std::os::unix::fs::MetadataExt;
     use std::os::unix::fs::{PermissionsExt, symlink};
 
     #[test]

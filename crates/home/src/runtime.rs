@@ -25,10 +25,10 @@ pub fn folder(context: &Context, name: usize, longest: usize) -> Result<PathBuf,
     Ok(folder)
 }
 
-/// Makes a folder that nobody else may look into, or finds that it is one.
-fn private(folder: &Path) -> Result<(), String> {
-    let refused =
-        |why: String| Err(format!("sockets cannot be put into {}: {why}; set XDG_RUNTIME_DIR to a folder of your own", folder.display()));
+/// Makes a folder that nobody else may look into, or finds that it is one. Where all may write, anybody can make one of this name: only
+/// one that is ours counts.
+pub(crate) fn private(folder: &Path) -> Result<(), String> {
+    let refused = |why: String| Err(format!("{} cannot be used: {why}; set XDG_RUNTIME_DIR to a folder of your own", folder.display()));
     match std::fs::DirBuilder::new().mode(0o700).create(folder) {
         Err(e) if e.kind() != ErrorKind::AlreadyExists => return refused(e.to_string()),
         _ => {}

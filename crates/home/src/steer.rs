@@ -113,7 +113,7 @@ pub(crate) fn step_left(context: &Context, run: &Run, sweep: &Sweep) -> Result<O
 
 /// Queued, with nobody left to start it; or its start was cut short.
 pub(crate) fn never_started(view: &View<'_>) -> bool {
-    view.is_driverless() && view.attempt().as_ref().is_none_or(|attempt| attempt.keeper.is_none())
+    view.is_driverless() && view.attempt().is_none_or(|attempt| attempt.keeper.is_none())
 }
 
 pub fn tag(context: &Context, runs: &[RunId], add: Vec<String>, remove: Vec<String>) -> Result<(), HomeError> {

@@ -58,3 +58,18 @@ pub fn fuzz(bytes: &[u8], folder: &Path) {
 pub(crate) fn forget(folder: &Path) {
     std::fs::remove_file(folder.join(FILE)).ok();
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_position_beyond_the_end_is_of_another_stream() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let stream = folder.path().join("raw.stdout");
+        let at = |at| StreamPosition { at, skipping: false, scraper: State::default() };
+        assert!(!at(0).is_of(&stream));
+        std::fs::write(&stream, "0123456789").expect("written");
+        assert!(at(10).is_of(&stream) && !at(11).is_of(&stream));
+    }
+}

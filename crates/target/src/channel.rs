@@ -2,6 +2,7 @@
 
 use crate::binary::Binary;
 use crate::frame;
+use crate::shell;
 use crate::trouble::Trouble;
 use crate::wire::{Answer, Ask, Hello, OLDEST, PROTOCOL, Question, Reply};
 use std::collections::BTreeMap;
@@ -85,15 +86,13 @@ exit 1
 }
 
 impl Channel {
-    /// Opens one. `shell` is one that reads from its input; `copied` is told how much of the binary is there where it has to be brought.
+    /// Opens one. `command` is a shell that reads from its input; `copied` is told how much of the binary is there where it has to be brought.
     ///
     /// # Errors
     /// Why there is none: the machine is not reached, the binary would not run there, or has no room.
-    pub fn open(shell: Command, place: &Place<'_>, patience: Duration, copied: &dyn Fn(u64)) -> Result<Channel, Trouble> {
-        let mut random = [0; 8];
-        getrandom::fill(&mut random).map_err(|e| Trouble::Failed(format!("the system gives no random numbers: {e}")))?;
-        let mark = format!("neronet-{}", random.iter().map(|byte| format!("{byte:02x}")).collect::<String>());
-        let (mut child, input, words, shared) = begin(shell, &mark)?;
+    pub fn open(command: Command, place: &Place<'_>, patience: Duration, copied: &dyn Fn(u64)) -> Result<Channel, Trouble> {
+        let mark = shell::mark()?;
+        let (mut child, input, words, shared) = begin(command, &mark)?;
         let mut opening = Opening { input, words, until: Instant::now() + patience };
         match opening.greeted(&script(place, &mark), place.binary, copied) {
             Ok(hello) if hello.common().is_some() => {

@@ -23,20 +23,25 @@ pub struct Said {
     pub at: Instant,
 }
 
+/// What only this connection knows: before it stands what login files print, behind it what a script says.
+pub(crate) fn mark() -> Result<String, Trouble> {
+    let mut random = [0; 8];
+    getrandom::fill(&mut random).map_err(|e| Trouble::Failed(format!("the system gives no random numbers: {e}")))?;
+    Ok(format!("neronet-{:016x}", u64::from_le_bytes(random)))
+}
+
 /// Carries out a script and waits for its end. `command` is a shell that reads from its input.
 ///
 /// # Errors
 /// The machine was not reached, did not answer in time, or answered something else.
 pub fn run(command: Command, script: &str, patience: Duration) -> Result<Said, Trouble> {
-    let mut random = [0; 8];
-    getrandom::fill(&mut random).map_err(|e| Trouble::Failed(format!("the system gives no random numbers: {e}")))?;
-    let mark: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
+    let mark = mark()?;
     // In braces, so that all of it is read before any of it is carried out: what a command in it reads is not the script.
-    let script = format!("{{\nprintf '\\n%s\\n' neronet-{mark}\n{script}\n}}\nexit\n");
+    let script = format!("{{\nprintf '\\n%s\\n' {mark}\n{script}\n}}\nexit\n");
     let mut talk = Talk::begin(command, Instant::now() + patience)?;
     let sent = Instant::now();
     talk.send(script.as_bytes());
-    let mark = format!("\nneronet-{mark}\n");
+    let mark = format!("\n{mark}\n");
     let first = talk.until(|all| find(all, mark.as_bytes()).is_some());
     let at = Instant::now();
     if first {
