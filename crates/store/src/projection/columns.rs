@@ -113,28 +113,27 @@ impl Metrics {
     }
 
     fn column_of(&self, name: &str) -> Result<Column, Damaged> {
-        let readers = self.chunks().collect::<Result<Vec<_>, _>>()?;
-        let heads = readers.iter().map(Reader::head).collect::<Result<Vec<_>, _>>()?;
+        let readers = self.readers()?;
+        self.opened(&readers)?.column(name)
+    }
+
+    pub(crate) fn readers(&self) -> Result<Vec<Reader<'_>>, Damaged> {
+        self.chunks().collect()
+    }
+
+    /// With all heads read, for whoever reads many columns.
+    pub(crate) fn opened<'r>(&'r self, readers: &'r [Reader<'r>]) -> Result<Opened<'r>, Damaged> {
         // A run that ended again has its end in a later chunk, perhaps without the metric.
         let mut later = Seen::of(self.fresh.keys().copied());
-        let mut parts = Vec::new();
-        for (reader, head) in readers.iter().zip(&heads).rev() {
-            if let Ok(at) = head.columns.binary_search_by(|column| column.name.cmp(name)) {
-                let again: Vec<RunId> = head.runs.iter().copied().map(RunId).filter(|run| later.has(*run)).collect();
-                parts.extend(head.columns.get(at).map(|found| (reader, head, found, again)));
-            }
+        let mut chunks = Vec::with_capacity(readers.len());
+        for reader in readers.iter().rev() {
+            let head = reader.head()?;
+            let again: Vec<RunId> = head.runs.iter().copied().map(RunId).filter(|run| later.has(*run)).collect();
             head.runs.iter().for_each(|run| later.add(RunId(*run)));
+            chunks.push((reader, head, again));
         }
-        let count = parts.iter().map(|(_, head, found, _)| head.runs.len().min(found.cells as usize)).sum();
-        let mut column = Column { runs: Vec::with_capacity(count), cells: Vec::with_capacity(count) };
-        for (reader, head, found, again) in parts.iter().rev() {
-            column.append(&reader.cells(head, found)?, again);
-        }
-        for (run, found) in self.fresh.iter().filter_map(|(run, metrics)| Some((*run, metrics.get(name)?))) {
-            column.runs.push(run);
-            column.cells.push(cell(found));
-        }
-        Ok(column.sorted())
+        chunks.reverse();
+        Ok(Opened { chunks, fresh: &self.fresh })
     }
 
     /// Every metric of these runs: how many of them have it, and whether it is a curve in any.
@@ -194,6 +193,33 @@ impl Metrics {
     }
 }
 
+/// Each chunk with its head, and the runs in it whose metrics are no longer those.
+pub(crate) struct Opened<'r> {
+    chunks: Vec<(&'r Reader<'r>, ChunkHead<'r>, Vec<RunId>)>,
+    fresh: &'r Fresh,
+}
+
+impl Opened<'_> {
+    pub(crate) fn column(&self, name: &str) -> Result<Column, Damaged> {
+        let mut parts = Vec::new();
+        for (reader, head, again) in &self.chunks {
+            if let Ok(at) = head.columns.binary_search_by(|column| column.name.cmp(name)) {
+                parts.extend(head.columns.get(at).map(|found| (reader, head, found, again)));
+            }
+        }
+        let count = parts.iter().map(|(_, head, found, _)| head.runs.len().min(found.cells as usize)).sum();
+        let mut column = Column { runs: Vec::with_capacity(count), cells: Vec::with_capacity(count) };
+        for (reader, head, found, again) in &parts {
+            column.append(&reader.cells(head, found)?, again);
+        }
+        for (run, found) in self.fresh.iter().filter_map(|(run, metrics)| Some((*run, metrics.get(name)?))) {
+            column.runs.push(run);
+            column.cells.push(cell(found));
+        }
+        Ok(column.sorted())
+    }
+}
+
 /// Runs, a bit each: their numbers are small. Larger ones are kept one by one.
 #[derive(Default)]
 struct Seen {
@@ -233,7 +259,7 @@ impl Seen {
 }
 
 /// A chunk whose head is in memory.
-struct Reader<'f> {
+pub(crate) struct Reader<'f> {
     file: &'f File,
     chunk: Chunk,
     bytes: Vec<u8>,
