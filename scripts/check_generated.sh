@@ -11,7 +11,7 @@ cargo build --quiet --package neronet
 stale=0
 while read -r file words; do
     # shellcheck disable=SC2086 # the words are several
-    if ! target/debug/neronet $words >"$CACHE/generated" 2>/dev/null; then
+    if ! "${CARGO_TARGET_DIR:-target}/debug/neronet" $words >"$CACHE/generated" 2>/dev/null; then
         [ ! -e "$file" ] || die "$file is there, but 'neronet $words' does not print it any more"
         say "note: there is no 'neronet $words' yet, so there is no $file to check"
         continue

@@ -6,6 +6,8 @@
 
 export FAULT_ROUNDS=${ROUNDS:-${FAULT_ROUNDS:-20}}
 export FAULT_QUEUE_ROUNDS=${FAULT_QUEUE_ROUNDS:-$FAULT_ROUNDS}
+# Each of these takes a quarter of a minute.
+export FAULT_CLUSTER_ROUNDS=${FAULT_CLUSTER_ROUNDS:-${ROUNDS:-10}}
 export FAULT_SEED=${SEED:-${FAULT_SEED:-$(date +%s)}}
 
 # Test targets that are parts of their own (tests/faults and so on); all others are "unit and simulation".
@@ -31,8 +33,8 @@ unit() {
 part() {
     # Read to its end: a pipe that is closed early would look like a failure.
     if [ -n "$(targets | grep -x "$1" || true)" ]; then
-        say "rounds: $FAULT_ROUNDS, of a loaded queue $FAULT_QUEUE_ROUNDS; seed: $FAULT_SEED (the same again:" \
-            "ROUNDS=$FAULT_ROUNDS FAULT_QUEUE_ROUNDS=$FAULT_QUEUE_ROUNDS SEED=$FAULT_SEED scripts/test.sh $1)"
+        say "rounds: $FAULT_ROUNDS, of a loaded queue $FAULT_QUEUE_ROUNDS, of hosts $FAULT_CLUSTER_ROUNDS; seed: $FAULT_SEED (the same again:" \
+            "ROUNDS=$FAULT_ROUNDS FAULT_QUEUE_ROUNDS=$FAULT_QUEUE_ROUNDS FAULT_CLUSTER_ROUNDS=$FAULT_CLUSTER_ROUNDS SEED=$FAULT_SEED scripts/test.sh $1)"
         timed "$1" cargo test --workspace --test "$1"
     elif [ "$1" = faults ]; then
         die "the test target $1 is not to be found"
@@ -55,8 +57,12 @@ for name in "$@"; do
         unit) timed "unit and simulation" unit || failed+=("$name") ;;
         faults | browser) part "$name" || failed+=("$name") ;;
         clusters)
-            part "$name" || failed+=("$name")
+            # Some of these wait for minutes, and keep no processor busy.
+            RUST_TEST_THREADS=${RUST_TEST_THREADS:-$(($(nproc) + 2))} part "$name" || failed+=("$name")
             HOSTS_DIR=/var/tmp/neronet-hosts tests/clusters/hosts.sh down
+            # As tests/clusters/hosts.rs has them.
+            HOSTS_DIR=/var/tmp/neronet-hosts-storm HOSTS="gale squall drift" HOSTS_NET=10.213.77 HOSTS_BRIDGE=nr-storm tests/clusters/hosts.sh down
+            HOSTS_DIR=/var/tmp/neronet-hosts-clocks HOSTS="dawn dusk noon doze ebb" HOSTS_NET=10.213.78 HOSTS_BRIDGE=nr-clocks tests/clusters/hosts.sh down
             ;;
         examples) timed "examples" "$CACHE/venv/bin/python" -m unittest discover -s examples/lenet || failed+=("$name") ;;
         recipes) recipes || failed+=("$name") ;;

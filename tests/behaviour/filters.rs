@@ -113,7 +113,7 @@ fn a_mistake_is_shown_under_its_column() {
                     ^
 parameters: lr, seed
 metrics: val_acc
-others: id, uid, project, experiment, sweep, after, state, outcome, reason, tags, tag, created, started, ended, attempts, duration
+others: id, uid, project, experiment, sweep, after, target, state, outcome, reason, tags, tag, created, started, ended, attempts, duration
 ",
         ),
         (
@@ -147,7 +147,7 @@ There are: lr, val_acc, runs, mean, sd, min, max, median, low, high
      ^
 parameters: lr, seed
 metrics: val_acc
-others: id, uid, project, experiment, sweep, after, state, outcome, reason, tags, tag, created, started, ended, attempts, duration
+others: id, uid, project, experiment, sweep, after, target, state, outcome, reason, tags, tag, created, started, ended, attempts, duration
 ",
         ),
     ] {

@@ -123,6 +123,9 @@ impl World {
         if self.path("libnvidia-ml.so.1").exists() {
             command.env("LD_LIBRARY_PATH", self.folder.path()).env_remove("CUDA_VISIBLE_DEVICES");
         }
+        if self.path("ssh_config").exists() {
+            command.env("NERONET_SSH_CONFIG", self.path("ssh_config")).env_remove("SSH_AUTH_SOCK");
+        }
         command.env("GIT_CONFIG_GLOBAL", "/dev/null").env("GIT_CONFIG_NOSYSTEM", "1");
         command.current_dir(self.project()).stdin(Stdio::null());
     }

@@ -1,49 +1,151 @@
-//! The hosts, started once for all tests.
+//! The hosts, started once for all tests: some that are left in peace, and some to which anything may happen.
 
 use crate::world::{Said, World};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::OnceLock;
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
-/// Where everybody may read: sshd looks for keys as the user who comes.
-const FOLDER: &str = "/var/tmp/neronet-hosts";
+/// A group of hosts with a network of its own. Its folder is where everybody may read: sshd looks for keys as the user who comes.
+pub(crate) struct Hosts {
+    folder: &'static str,
+    names: &'static str,
+    net: &'static str,
+    bridge: &'static str,
+    /// Each has a clock of its own.
+    clocks: bool,
+    started: OnceLock<bool>,
+}
 
-pub(crate) struct Hosts;
+static CALM: Hosts = Hosts {
+    folder: "/var/tmp/neronet-hosts",
+    names: "alpha beta",
+    net: "10.213.9",
+    bridge: "nr-br",
+    clocks: false,
+    started: OnceLock::new(),
+};
+static HARMED: Hosts = Hosts {
+    folder: "/var/tmp/neronet-hosts-storm",
+    names: "gale squall drift",
+    net: "10.213.77",
+    bridge: "nr-storm",
+    clocks: false,
+    started: OnceLock::new(),
+};
+static CLOCKS: Hosts = Hosts {
+    folder: "/var/tmp/neronet-hosts-clocks",
+    names: "dawn dusk noon doze ebb",
+    net: "10.213.78",
+    bridge: "nr-clocks",
+    clocks: true,
+    started: OnceLock::new(),
+};
 
-/// Nothing where they cannot be started here, which is said; with `CLUSTERS=all` that is a failure.
+/// `alpha` and `beta`, to which nothing happens. Nothing where they cannot be started here, which is said; with `CLUSTERS=all` that is
+/// a failure.
 pub(crate) fn hosts() -> Option<&'static Hosts> {
-    static STARTED: OnceLock<Option<Hosts>> = OnceLock::new();
-    STARTED
-        .get_or_init(|| {
-            let up = call(&["up"]);
+    CALM.up()
+}
+
+/// `gale` and `squall`, for random faults.
+pub(crate) fn harmed() -> Option<&'static Hosts> {
+    HARMED.up()
+}
+
+/// Hosts with clocks of their own, each for one test: `dawn`, `dusk` and `noon` for the clock that people read, `doze` for that which
+/// counts from its start, `ebb` to be cut off.
+pub(crate) fn clocks() -> Option<&'static Hosts> {
+    CLOCKS.up()
+}
+
+/// `drift`, for whoever has the guard.
+pub(crate) fn drift() -> Option<(&'static Hosts, MutexGuard<'static, ()>)> {
+    static ONE: Mutex<()> = Mutex::new(());
+    let hosts = HARMED.up()?;
+    Some((hosts, ONE.lock().unwrap_or_else(PoisonError::into_inner)))
+}
+
+impl Hosts {
+    fn up(&'static self) -> Option<&'static Hosts> {
+        let started = self.started.get_or_init(|| {
+            let up = self.call(&["up"]);
             if up.code == Some(0) {
-                return Some(Hosts);
+                self.remove_what_was_left();
+                return true;
             }
             let said = format!("NOT TESTED: targets over SSH: tests/clusters/hosts.sh says: {}", up.err.trim());
             assert!(std::env::var("CLUSTERS").as_deref() != Ok("all"), "{said}");
             // Past the test's own standard error, which is shown of failures alone.
             let mut terminal = std::fs::OpenOptions::new().append(true).open("/dev/stderr").expect("standard error");
             writeln!(terminal, "{said}").ok();
-            None
-        })
-        .as_ref()
-}
+            false
+        });
+        started.then_some(self)
+    }
 
-fn call(words: &[&str]) -> Said {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/clusters/hosts.sh");
-    Command::new(script).args(words).env("HOSTS_DIR", FOLDER).output().expect("bash").into()
-}
+    fn call(&self, words: &[&str]) -> Said {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/clusters/hosts.sh");
+        let mut command = Command::new(script);
+        command.env("HOSTS_DIR", self.folder).env("HOSTS", self.names).env("HOSTS_NET", self.net).env("HOSTS_BRIDGE", self.bridge);
+        if self.clocks {
+            command.env("HOSTS_CLOCKS", "1");
+        }
+        command.args(words).output().expect("bash").into()
+    }
 
-impl Hosts {
     pub(crate) fn config(&self) -> PathBuf {
-        Path::new(FOLDER).join("config")
+        Path::new(self.folder).join("config")
     }
 
     /// `cut`, `mend` and so on.
     pub(crate) fn tell(&self, verb: &str, host: &str) {
-        call(&[verb, host]).with_code(0);
+        self.call(&[verb, host]).with_code(0);
     }
+
+    /// Its clock is so many seconds ahead of ours, and it is so much later since its start.
+    pub(crate) fn clock(&self, host: &str, ahead: i64, later: i64) {
+        self.call(&["clock", host, &ahead.to_string(), &later.to_string()]).with_code(0);
+    }
+
+    /// As root in a host.
+    pub(crate) fn exec(&self, host: &str, words: &[&str]) -> Said {
+        self.call(&[&["exec", host], words].concat())
+    }
+
+    /// Of the processes of a host.
+    pub(crate) fn namespace(&self, host: &str) -> Option<PathBuf> {
+        let outer = std::fs::read_to_string(Path::new(self.folder).join(format!("{host}.pid"))).ok()?;
+        let outer = outer.split(' ').next()?;
+        let inner = std::fs::read_to_string(format!("/proc/{outer}/task/{outer}/children")).ok()?;
+        std::fs::read_link(format!("/proc/{}/ns/pid", inner.split_whitespace().next()?)).ok()
+    }
+
+    /// A path below `/home` of a host, as it is seen from here.
+    pub(crate) fn outside(&self, host: &str, path: &str) -> PathBuf {
+        Path::new(self.folder).join(host).join(path.trim_start_matches('/'))
+    }
+
+    /// Folders of test processes that are gone.
+    fn remove_what_was_left(&self) {
+        for (host, user) in self.names.split(' ').flat_map(|host| ["student", "fish"].map(|user| (host, user))) {
+            let entries = std::fs::read_dir(self.outside(host, &format!("/home/{user}"))).into_iter().flatten().flatten();
+            for entry in entries {
+                let name = entry.file_name().to_string_lossy().into_owned();
+                let gone = |pid: &str| !Path::new("/proc").join(pid).exists();
+                if name.strip_prefix(FOLDER).is_some_and(gone) {
+                    std::fs::remove_dir_all(entry.path()).ok();
+                }
+            }
+        }
+    }
+}
+
+const FOLDER: &str = "neronet-tests.";
+
+/// Where everything of this process is on each host: the binary is brought there once.
+pub(crate) fn folder() -> String {
+    format!("/home/student/{FOLDER}{}", std::process::id())
 }
 
 impl World {

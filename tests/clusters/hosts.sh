@@ -4,8 +4,10 @@
 #   hosts.sh down             ends them and takes the network away
 #   hosts.sh cut|mend HOST    the wire: packets vanish, nobody is told
 #   hosts.sh freeze|thaw HOST sshd and all below it stand still: TCP accepts, nobody answers
-#   hosts.sh reboot HOST      everything that the host runs is killed, sshd starts again; files stay
+#   hosts.sh reboot HOST      everything that the host runs is killed, sshd starts again, as after another start of the kernel; files stay
 #   hosts.sh exec HOST CMD…   as root in that host
+#   hosts.sh clock HOST S [S] its clock is so many seconds ahead; so much later since its start ($HOSTS_CLOCKS must be set when it starts)
+# Another group of hosts beside these has $HOSTS, $HOSTS_NET, $HOSTS_BRIDGE and $HOSTS_DIR of its own.
 # Everything is below $HOSTS_DIR. `ssh -F $HOSTS_DIR/config alpha` works afterwards; a user of another name than `student` is
 # a case of its own:
 #   tcsh, fish   login shells that are none of Bourne's       noisy    prints and asks in its .bashrc
@@ -15,9 +17,11 @@
 set -eu
 D=${HOSTS_DIR:?a folder for what belongs to the hosts}
 NET=${HOSTS_NET:-10.213.9}
+BRIDGE=${HOSTS_BRIDGE:-nr-br}
 read -r -a HOSTS <<<"${HOSTS:-alpha beta}"
 USERS=(student tcsh fish noisy closed locked full fixed)
 UID0=26001
+HERE=$(cd "$(dirname "$0")" && pwd)
 
 say() { printf '%s\n' "$*" >&2; }
 die() { say "hosts.sh: $*"; exit 1; }
@@ -126,8 +130,12 @@ MaxStartups 100
 PrintMotd no
 PrintLastLog no
 EOF
+        [ -z "${HOSTS_CLOCKS:-}" ] || echo "SetEnv LD_PRELOAD=$D/clock.so HOST_CLOCK=$D/$host/clock" >>"$D/$host/sshd_config"
     done
 }
+
+# Read at each look, so that it is changed at once.
+set_clock() { printf '%s %s\n' "$2" "$3" >"$D/$1/clock.new" && mv "$D/$1/clock.new" "$D/$1/clock"; }
 
 # The first process of a host. What it mounts is seen by its own alone.
 # shellcheck disable=SC2016 # it is filled in there
@@ -136,6 +144,8 @@ set -e
 hostname "$HOST"
 mount --make-rprivate /
 mount -t proc proc /proc
+cat /proc/sys/kernel/random/uuid >"$DIR/boot_id"
+mount --bind "$DIR/boot_id" /proc/sys/kernel/random/boot_id
 mkdir -p /run/sshd "$DIR"/{home,tmp}
 chmod 1777 "$DIR/tmp"
 mount --bind "$DIR/home" /home
@@ -186,15 +196,19 @@ case ${1:-} in
         mkdir -p /run/sshd
         accounts
         settings
+        if [ -n "${HOSTS_CLOCKS:-}" ]; then
+            cc -shared -fPIC -O1 -o "$D/clock.so.new" "$HERE/clock.c" && mv "$D/clock.so.new" "$D/clock.so"
+            for host in "${HOSTS[@]}"; do set_clock "$host" 0 0; done
+        fi
         # Without the bridge these addresses must not leave by the default route.
         ip route replace unreachable "$NET.0/24" metric 4000
-        ip link show nr-br >/dev/null 2>&1 || { ip link add nr-br type bridge; ip addr add "$NET.1/24" dev nr-br; ip link set nr-br up; }
+        ip link show "$BRIDGE" >/dev/null 2>&1 || { ip link add "$BRIDGE" type bridge; ip addr add "$NET.1/24" dev "$BRIDGE"; ip link set "$BRIDGE" up; }
         for host in "${HOSTS[@]}"; do
             name=$(space "$host")
             ip netns list | grep -qw "$name" && continue
             ip netns add "$name"
             ip link add "nv-$host" type veth peer name eth0 netns "$name"
-            ip link set "nv-$host" master nr-br up
+            ip link set "nv-$host" master "$BRIDGE" up
             ip -n "$name" link set lo up
             ip -n "$name" addr add "$(address "$host")/24" dev eth0
             ip -n "$name" link set eth0 up
@@ -207,18 +221,20 @@ case ${1:-} in
             ip netns del "$(space "$host")" 2>/dev/null || true
             ip link del "nv-$host" 2>/dev/null || true
         done
-        ip link del nr-br 2>/dev/null || true
+        ip link del "$BRIDGE" 2>/dev/null || true
         ip route del unreachable "$NET.0/24" metric 4000 2>/dev/null || true
         ;;
     cut) ip link set "nv-$2" down ;;
     mend) ip link set "nv-$2" up ;;
-    freeze) for pid in $(tree "$(inner "$2")"); do kill -STOP "$pid"; done ;;
-    thaw) for pid in $(tree "$(inner "$2")"); do kill -CONT "$pid"; done ;;
+    # Some may have ended since they were listed.
+    freeze) for pid in $(tree "$(inner "$2")"); do kill -STOP "$pid" 2>/dev/null || true; done ;;
+    thaw) for pid in $(tree "$(inner "$2")"); do kill -CONT "$pid" 2>/dev/null || true; done ;;
+    clock) set_clock "$2" "$3" "${4:-0}" ;;
     reboot) stop "$D/$2.pid"; start "$2" ;;
     exec)
         host=$2
         shift 2
         exec nsenter -t "$(inner "$host")" -a -- "$@"
         ;;
-    *) die "up, down, or cut, mend, freeze, thaw, reboot, exec of a host" ;;
+    *) die "up, down, or cut, mend, freeze, thaw, reboot, clock, exec of a host" ;;
 esac

@@ -1,8 +1,11 @@
 //! How a target is reached, what is said of it, and what is said where it is not.
 
-use crate::hosts::hosts;
-use crate::world::World;
-use serde_json::Value;
+use crate::hosts::{drift, hosts};
+use crate::lab::Lab;
+use crate::world::{World, text};
+use serde_json::{Value, json};
+use std::os::unix::fs::{MetadataExt, chown};
+use std::process::Command;
 
 const UNREACHED: i32 = 3;
 
@@ -50,19 +53,80 @@ fn any_login_shell_will_do_and_what_login_files_print_is_passed_over() {
 fn who_is_refused_needs_login_and_login_opens_it_for_all_that_follows() {
     let Some(hosts) = hosts() else { return };
     let world = World::new();
-    let refused = world.say_with(hosts, &["target", "add", "gpu1", "ssh://locked@alpha"]).with_code(UNREACHED);
-    assert!(refused.out.contains("needs login: ") && refused.out.contains("neronet target login gpu1"), "{refused:#?}");
+    let refused = world.say_with(hosts, &["target", "add", "asks", "ssh://locked@alpha"]).with_code(UNREACHED);
+    assert!(refused.out.contains("needs login: ") && refused.out.contains("neronet target login asks"), "{refused:#?}");
     world.script("password", "#!/bin/sh\necho open sesame\n");
-    let mut login = world.with(hosts, &["target", "login", "gpu1"]);
-    login.env("SSH_ASKPASS", world.project().join("password")).env("SSH_ASKPASS_REQUIRE", "force");
-    // What stays of it must not keep a pipe open.
-    let log = || std::fs::File::create(world.path("login")).expect("a file");
-    let status = login.stdout(log()).stderr(log()).status().expect("neronet starts");
-    assert!(status.success(), "{}", world.told("login").unwrap_or_default());
-    let checked = world.say_with(hosts, &["target", "check", "gpu1"]).with_code(0);
-    assert!(checked.out.contains("/home/locked"), "{checked:#?}");
-    world.say_with(hosts, &["target", "logout", "gpu1"]).with_code(0);
-    world.say_with(hosts, &["target", "check", "gpu1"]).with_code(UNREACHED);
+    let log_in = || {
+        let mut login = world.with(hosts, &["target", "login", "asks"]);
+        login.env("SSH_ASKPASS", world.project().join("password")).env("SSH_ASKPASS_REQUIRE", "force");
+        // What stays of it must not keep a pipe open.
+        let log = || std::fs::File::create(world.path("login")).expect("a file");
+        let status = login.stdout(log()).stderr(log()).status().expect("neronet starts");
+        assert!(status.success(), "{}", world.told("login").unwrap_or_default());
+        let checked = world.say_with(hosts, &["target", "check", "asks"]).with_code(0);
+        assert!(checked.out.contains("/home/locked"), "{checked:#?}");
+    };
+    log_in();
+    // One that was killed leaves its socket, which is in nobody's way.
+    assert!(Command::new("pkill").args(["-KILL", "-f", "--", "-asks.ssh"]).status().expect("pkill").success());
+    world.say_with(hosts, &["target", "check", "asks"]).with_code(UNREACHED);
+    log_in();
+    world.say_with(hosts, &["target", "logout", "asks"]).with_code(0);
+    world.say_with(hosts, &["target", "check", "asks"]).with_code(UNREACHED);
+}
+
+/// The lines of what is said that tell of a target.
+fn lines_of(said: &str, target: &str) -> Vec<String> {
+    said.lines().filter(|line| line.starts_with(target)).map(str::to_string).collect()
+}
+
+#[test]
+fn a_refused_login_is_told_once_and_left_to_the_user_whatever_waits_for_it() {
+    let Some(hosts) = hosts() else { return };
+    let lab = Lab::new(hosts, &[]);
+    // Whoever is called counts.
+    let calls = lab.path("calls");
+    let config = std::fs::read_to_string(lab.path("ssh_config")).expect("a configuration");
+    std::fs::write(lab.path("ssh_config"), format!("{config}Match exec \"echo x >> {}\"\n", calls.display())).expect("written");
+    let called = || std::fs::read_to_string(&calls).unwrap_or_default().len();
+    let toml = format!("[targets.gpu1]\naddress = \"ssh://locked@alpha\"\nfolder = \"/home/locked/n.{}\"\n", std::process::id());
+    std::fs::create_dir_all(lab.home()).expect("made");
+    std::fs::write(lab.home().join("targets.toml"), toml).expect("written");
+    lab.say(&["submit", "--target", "gpu1", "--", "true"]).with_code(0);
+    let waits = |run: &Value| text(&run["reason"]).contains("needs login (`neronet target login gpu1`)");
+    lab.wait_listed(1, "refused", waits);
+    let (calls, notice) = (called(), "gpu1 needs login (`neronet target login gpu1`); 1 run waits for it");
+    for words in [&["ls"][..], &["queue"]] {
+        assert_eq!(lines_of(&lab.say(words).with_code(0).out, "gpu1"), [notice], "{words:?}");
+    }
+    let second = lab.say(&["submit", "--target", "gpu1", "--", "true", "2"]).with_code(0);
+    assert_eq!(lines_of(&second.err, "gpu1"), ["gpu1 needs login (`neronet target login gpu1`); 2 runs wait for it"]);
+    // Nor does another daemon ask.
+    lab.down();
+    lab.say(&["serve", "--background"]).with_code(0);
+    lab.wait_listed(2, "refused", waits);
+    lab.down();
+    assert_eq!(called(), calls, "nobody asked again");
+    let logged = std::fs::read_to_string(lab.home().join("daemon.log")).expect("a log");
+    assert_eq!(logged.matches("gpu1 needs login").count(), 1, "{logged}");
+    let shown = lab.say(&["target", "show", "gpu1", "--json"]).with_code(0).json();
+    assert_eq!((&shown["reached"], &shown["queued"]), (&Value::Bool(false), &json!([1, 2])), "{shown:#}");
+    let listed = lab.say(&["target", "ls"]).with_code(0).out;
+    assert!(listed.contains("needs login"), "{listed}");
+
+    lab.script("password", "#!/bin/sh\necho open sesame\n");
+    let mut login = lab.neronet(&["target", "login", "gpu1"]);
+    login.env("SSH_ASKPASS", lab.project().join("password")).env("SSH_ASKPASS_REQUIRE", "force");
+    let log = || std::fs::File::create(lab.path("login")).expect("a file");
+    assert!(login.stdout(log()).stderr(log()).status().expect("neronet starts").success(), "{}", lab.told("login").unwrap_or_default());
+    lab.say(&["serve", "--background"]).with_code(0);
+    lab.all_ended();
+    assert_eq!(lines_of(&lab.say(&["ls"]).with_code(0).out, "gpu1"), Vec::<String>::new());
+    let shown = lab.say(&["target", "show", "gpu1", "--json"]).with_code(0).json();
+    assert_eq!((&shown["reached"], &shown["running"], &shown["queued"]), (&Value::Bool(true), &json!([]), &json!([])), "{shown:#}");
+    assert!(shown["machine"]["cores"].as_u64().is_some_and(|cores| cores > 0) && shown["machine"]["seen"].is_string(), "{shown:#}");
+    lab.say(&["target", "logout", "gpu1"]).with_code(0);
+    std::fs::remove_dir_all(hosts.outside("alpha", &format!("/home/locked/n.{}", std::process::id()))).ok();
 }
 
 #[test]
@@ -78,12 +142,12 @@ fn a_home_without_room_or_without_right_is_told() {
 
 #[test]
 fn a_host_with_another_key_or_without_a_wire_or_frozen_is_told() {
-    let Some(hosts) = hosts() else { return };
+    let Some((hosts, _alone)) = drift() else { return };
     let world = World::new();
-    world.say_with(hosts, &["target", "add", "gpu1", "ssh://beta", "--folder", "/home/student/n"]).with_code(0);
+    world.say_with(hosts, &["target", "add", "gpu1", "ssh://drift", "--folder", "/home/student/n"]).with_code(0);
     let config = std::fs::read_to_string(hosts.config()).expect("a configuration");
     let known = world.path("known_hosts");
-    std::fs::write(&known, "10.213.9.11 ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGM6hEKcbSGCGJfUhHmO4DyRXCKIGE0+XVXpYdWeVYUF\n")
+    std::fs::write(&known, "10.213.77.13 ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGM6hEKcbSGCGJfUhHmO4DyRXCKIGE0+XVXpYdWeVYUF\n")
         .expect("written");
     let config: String = config
         .lines()
@@ -96,14 +160,65 @@ fn a_host_with_another_key_or_without_a_wire_or_frozen_is_told() {
     let mut check = world.with(hosts, &["target", "check"]);
     let strange: crate::world::Said = check.env("NERONET_SSH_CONFIG", world.path("config")).output().expect("neronet starts").into();
     assert!(strange.with_code(UNREACHED).out.contains("its host key is not the known one"));
+    let is_told =
+        || world.say(&["target", "ls"]).with_code(0).out.contains("has another host key than it had (`neronet target check gpu1`)");
+    assert!(is_told());
+    world.say_with(hosts, &["target", "check"]).with_code(0);
+    assert!(!is_told(), "it was reached");
     for (harm, mend) in [("cut", "mend"), ("freeze", "thaw")] {
-        hosts.tell(harm, "beta");
+        hosts.tell(harm, "drift");
         let away = world.say_with(hosts, &["target", "check", "gpu1", "--json"]);
-        hosts.tell(mend, "beta");
+        hosts.tell(mend, "drift");
         let away = away.with_code(UNREACHED).json();
         assert!(away[0]["trouble"].as_str().is_some_and(|said| said.starts_with("unreachable: ")), "{harm}: {away:#}");
         world.say_with(hosts, &["target", "check", "gpu1"]).with_code(0);
     }
+}
+
+#[test]
+fn one_machine_under_two_names_and_a_folder_that_this_one_sees_too_are_told() {
+    let Some(hosts) = hosts() else { return };
+    let world = World::new();
+    let top = format!("/home/student/shared.{}", std::process::id());
+    let seen = hosts.outside("alpha", &top);
+    std::fs::create_dir_all(&seen).expect("made");
+    let owner = hosts.outside("alpha", "/home/student").metadata().expect("there").uid();
+    chown(&seen, Some(owner), Some(owner)).expect("given");
+    let folder = format!("{top}/n");
+    let other = format!("{}/n", crate::hosts::folder());
+    for (name, address, folder) in
+        [("gpu1", "ssh://alpha", &folder), ("gpu2", "ssh://student@alpha", &folder), ("gpu3", "ssh://beta", &other)]
+    {
+        world.say_with(hosts, &["target", "add", name, address, "--folder", folder]).with_code(0);
+    }
+    let mut check = world.with(hosts, &["target", "check", "--json"]);
+    let said: crate::world::Said = check.env("SCRATCH", seen.join("n")).output().expect("neronet starts").into();
+    let checked = said.with_code(0).json();
+    assert_eq!((&checked[0]["same_machine_as"], &checked[2]["same_machine_as"]), (&json!(["gpu2"]), &json!([])), "{checked:#}");
+    let of = |n: usize| checked[n]["folders"].as_array().expect("folders").iter().find(|known| known["path"] == folder.as_str()).cloned();
+    let with = format!("this machine ({} here)", seen.join("n").display());
+    assert_eq!(of(0).expect("it was looked at")["shared_with"], json!([with]), "{checked:#}");
+    assert!(checked[2]["folders"].as_array().expect("folders").iter().all(|folder| folder["shared_with"].is_null()), "{checked:#}");
+    assert!(checked[0]["problems"].to_string().contains("it is the machine of gpu2") && checked[0]["disk"]["free"].is_u64(), "{checked:#}");
+    std::fs::remove_dir_all(seen).ok();
+}
+
+#[test]
+fn a_folder_in_a_home_of_neronet_is_refused_and_nothing_is_put_there() {
+    let Some(hosts) = hosts() else { return };
+    let world = World::new();
+    let home = format!("/home/student/home.{}", std::process::id());
+    let seen = hosts.outside("alpha", &home);
+    std::fs::create_dir_all(seen.join("journal")).expect("made");
+    std::fs::write(seen.join("home.json"), "{}").expect("written");
+    for folder in [home.clone(), format!("{home}/runs/3")] {
+        let said = world.say_with(hosts, &["target", "add", "gpu1", "ssh://alpha", "--folder", &folder]).with_code(2);
+        assert!(said.err.contains(&format!("gpu1 was not added: its folder lies in {home}, which is a home of neronet")), "{said:#?}");
+        assert_eq!(targets_of(&world), "");
+    }
+    let names: Vec<_> = std::fs::read_dir(&seen).expect("there").flatten().map(|entry| entry.file_name()).collect();
+    assert_eq!(names.len(), 2, "{names:?}");
+    std::fs::remove_dir_all(seen).ok();
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! Planned failures of what the daemon does by itself, sealing and emptying the trash: it is cut short, and another one goes on.
 
+use crate::chance::Random;
 use crate::number;
 use crate::planned::{ALL_FROM, MANNERS, Planned, Tried};
-use crate::world::Random;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 

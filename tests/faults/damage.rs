@@ -3,8 +3,9 @@
 //!
 //! `FAULT_ROUNDS` bounds how many places are tried (all, from 100 on); `FAULT_SEED` says which.
 
+use crate::chance::Random;
 use crate::number;
-use crate::world::{Random, World};
+use crate::world::World;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -1,9 +1,10 @@
 //! Planned failures of a run that is being recorded: its supervisor or its keeper finds the disk full at one of its calls, or the supervisor
 //! dies there. When there is room again the record is complete: no line lost, none doubled, and it says how the run ended.
 
+use crate::chance::Random;
 use crate::number;
 use crate::planned::{ALL_FROM, shim};
-use crate::world::{Manner, Random, World};
+use crate::world::{Manner, World};
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 

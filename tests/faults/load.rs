@@ -1,6 +1,7 @@
 //! The load of the queue: sweeps of small runs of which each writes a diary, and what was done to them.
 
-use crate::world::{Process, Random, Role, World};
+use crate::chance::Random;
+use crate::world::{Process, Role, World};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::OpenOptions;

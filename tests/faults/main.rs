@@ -3,6 +3,8 @@
 //! `FAULT_ROUNDS` says how many rounds (default 12), `FAULT_SEED` repeats a sequence; both are printed.
 
 mod beside;
+#[path = "../chance.rs"]
+mod chance;
 mod damage;
 mod diary;
 mod ingest;
@@ -13,11 +15,12 @@ mod queue;
 mod record;
 mod world;
 
+use chance::Random;
 use record::Record;
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
-use world::{Manner, Random, Role, World};
+use world::{Manner, Role, World};
 
 /// Steps that the training prints, one every few milliseconds.
 const STEPS: u64 = 120;

@@ -4,9 +4,9 @@
 //!
 //! `FAULT_ROUNDS` bounds how many points are tried (all, from 100 on); `FAULT_SEED` says which, `FAULT_ONLY` of which commands.
 
+use crate::chance::Random;
 use crate::number;
 use crate::planned::{ALL_FROM, MANNERS, Planned, Tried, unfinished};
-use crate::world::Random;
 
 /// What a command does to home.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -4,10 +4,11 @@
 //!
 //! `FAULT_QUEUE_ROUNDS` says how many rounds (default: `FAULT_ROUNDS`), `FAULT_SEED` repeats what is done; both are printed.
 
+use crate::chance::Random;
 use crate::diary;
 use crate::load::{Load, is_held_by_a_failure, reason};
 use crate::number;
-use crate::world::{Process, Random, Role};
+use crate::world::{Process, Role};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::process::Stdio;
@@ -153,7 +154,7 @@ fn kill_some(load: &mut Load, roles: &[Role], random: &mut Random) {
     if random.below(2) == 0 {
         all.retain(|_| random.below(2) == 0);
     } else if !all.is_empty() {
-        all = vec![all[random.below(all.len() as u64) as usize]];
+        all = vec![random.of(&all)];
     }
     load.kill(|process| all.contains(&process.pid));
 }

@@ -42,6 +42,7 @@ targets! {
     containers: records::containers, quick 10, 160 MiB, and [];
     bundles: records::bundles, quick 1, 160 MiB, and [];
     snapshots: records::snapshots, quick 4, 64 MiB, and [];
+    parcels: records::parcels, quick 2, 160 MiB, and ["testdata/corpora/containers"];
     settings: beside::settings, quick 4, 64 MiB, and ["testdata/formats/1/home.json"];
     positions: beside::positions, quick 10, 64 MiB, and [];
     queries: words::queries, quick 20, 64 MiB, and [];

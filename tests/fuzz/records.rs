@@ -5,7 +5,7 @@ use neronet_capture::code;
 use neronet_home::import::{self, Words};
 use neronet_home::projections::Projections;
 use neronet_home::view::Snapshot;
-use neronet_home::{Context, listing};
+use neronet_home::{Context, listing, parcel};
 use neronet_model::journal::Entry;
 use neronet_model::{AttemptNo, Row, RunId, UnixMs};
 use neronet_series::{Head, Recorded, Window};
@@ -15,6 +15,7 @@ use neronet_store::journal::{Journal, Replayed};
 use neronet_store::lines::{self, Damage};
 use neronet_store::recording::Recording;
 use neronet_store::{Home, frame, sealed, series as curves, spool};
+use neronet_target::parcel::Hash;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -31,6 +32,8 @@ pub(crate) fn context(folder: &Path) -> Context {
         user: "somebody".into(),
         passing: false,
         key: None,
+        given: None,
+        project: None,
         say: |_| {},
     }
 }
@@ -265,6 +268,47 @@ pub(crate) fn bundles(bytes: &[u8], folder: &Path) {
         let run = context.home.run(view.id);
         curves::of_run(&run, None, None).ok();
     }
+}
+
+/// Files as a snapshot that travels: the head, whose list of files is made from those that follow, and they. Else bytes as the stream.
+/// It is there in whole or not at all, and nothing beside it.
+pub(crate) fn parcels(bytes: &[u8], folder: &Path) {
+    let mut files = sections::sections(bytes);
+    let manifest = files.iter().find(|(path, _)| path == "manifest.json");
+    let name = Hash::try_from(neronet_capture::hash(manifest.map_or(bytes, |(_, content)| content))).unwrap();
+    let stream = if files.is_empty() {
+        bytes.to_vec()
+    } else {
+        let (_, head) = files.remove(0);
+        let head = match serde_json::from_slice::<serde_json::Value>(&head) {
+            Ok(serde_json::Value::Object(mut head)) => {
+                let told = files.iter().map(|(path, content)| serde_json::json!({"path": path, "bytes": content.len()}));
+                head.insert("files".into(), told.collect());
+                head.insert("snapshot".into(), name.as_str().into());
+                serde_json::to_vec(&head).unwrap()
+            }
+            _ => head,
+        };
+        let mut writer = Writer::new(Vec::new(), &head).unwrap();
+        files.iter().for_each(|(_, content)| writer.member(content.len() as u64, &content[..]).unwrap());
+        writer.finish().unwrap()
+    };
+    let (snapshots, work) = (folder.join("snapshots"), folder.join("runs/1/work"));
+    fs::create_dir_all(folder.join("runs/1")).unwrap();
+    fs::create_dir_all(&snapshots).unwrap();
+    let taken = parcel::fuzz(&stream, &name, &snapshots);
+    let there: Vec<_> = fs::read_dir(&snapshots).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    match taken {
+        Ok(()) => {
+            assert!(there == [name.as_str()]);
+            let copied = code::materialise(&snapshots, name.as_str(), &work, &[], Path::new("/nowhere"));
+            assert!(copied.is_ok() == work.exists());
+        }
+        Err(e) => assert!(there.is_empty(), "{e}: {there:?}"),
+    }
+    let mut beside: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    beside.retain(|name| !["runs", "snapshots"].iter().any(|known| name == known));
+    assert!(beside.is_empty() && fs::read_dir(folder.join("runs")).unwrap().count() == 1, "{beside:?}");
 }
 
 /// A manifest as that of a snapshot, whose copy leads nowhere else.

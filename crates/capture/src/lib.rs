@@ -19,5 +19,5 @@ pub mod space;
 mod system;
 
 pub use error::CaptureError;
-pub use sign::{hash, hex};
+pub use sign::{hash, hex, unique};
 pub use system::System;

@@ -71,7 +71,7 @@ impl Draft {
 }
 
 /// What no other process and no other thread calls its own temporary files.
-pub(crate) fn unique() -> String {
+pub fn unique() -> String {
     use std::hash::{BuildHasher, Hasher};
     let random = std::collections::hash_map::RandomState::new().build_hasher().finish();
     format!("{}-{random:016x}", std::process::id())

@@ -8,7 +8,7 @@ mod target;
 pub(crate) use exchange::{Export, ExportFormat, Import, Packed};
 pub(crate) use ls::Ls;
 pub(crate) use room::{Du, Gc, Rm};
-pub(crate) use target::{Target, TargetAdd, TargetCheck, TargetCommand, TargetLs, TargetName};
+pub(crate) use target::{Fetch, Push, Shell, Target, TargetAdd, TargetCheck, TargetCommand, TargetLs, TargetName, TargetShow, There};
 
 use clap::{Args as Words, Parser, Subcommand, ValueEnum, value_parser};
 use neronet_model::Millis;
@@ -26,7 +26,7 @@ use std::path::PathBuf;
 pub(crate) struct Args {
     #[command(subcommand)]
     pub(crate) command: Command,
-    /// Keep everything in this folder instead of $NERONET_HOME
+    /// Keep everything in this folder instead of $NERONET_HOME; ssh://HOST works through the home there
     #[arg(long, global = true, value_name = "FOLDER")]
     pub(crate) home: Option<PathBuf>,
 }
@@ -161,6 +161,8 @@ pub(crate) enum Command {
     Repair(Repair),
     /// Name, list and check the machines that runs may execute on
     Target(Target),
+    #[command(flatten)]
+    There(There),
     /// Serve home: keep the queue, and answer on a socket
     ///
     /// Commands that need a daemon start one by themselves, which leaves when there has been nothing to do for ten minutes. This one
@@ -262,6 +264,9 @@ pub(crate) struct Run {
 pub(crate) struct Submit {
     #[command(flatten)]
     pub(crate) what: What,
+    /// Where the runs execute: targets or groups of them, the first that has room; local is this machine (default: what the specification says)
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub(crate) target: Vec<String>,
     /// Start runs anew that are there already: all, or those that did not finish
     #[arg(long, value_name = "WHICH", num_args = 0..=1, require_equals = true, default_missing_value = "all")]
     pub(crate) again: Option<AgainWhich>,

@@ -6,10 +6,11 @@ mod output;
 mod session;
 mod slips;
 
-use args::{Args, Command};
+use args::{Args, Command, There};
 use clap::Parser;
 use neronet_home::HomeError;
 use neronet_home::again::Wanted;
+use neronet_home::remote::Project;
 use session::Session;
 use std::ffi::OsString;
 use std::path::Path;
@@ -17,19 +18,30 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     neronet_supervise::os::fork::pass_nothing_on();
-    let words: Vec<OsString> = std::env::args_os().collect();
+    let mut words: Vec<OsString> = std::env::args_os().collect();
     // The roles that neronet gives itself come first: they start a thousand times a day and parse nothing.
     if let [_, role] = &words[..]
         && role == "agent"
     {
-        return exit(neronet_home::agent::serve(env!("CARGO_PKG_VERSION")));
+        return exit(neronet_home::agent::serve(env!("CARGO_PKG_VERSION"), &session::of_target));
     }
     if let [_, role, folder] = &words[..] {
         match role.to_str() {
             Some("nursery") => return exit(neronet_supervise::nurse()),
+            Some("within") => return commands::shell::within(&folder.to_string_lossy()),
+            Some("environment") => return exit(neronet_home::remote::say_environment(&folder.to_string_lossy())),
+            Some("runner") => return commands::target::runner(Path::new(folder)),
             Some("supervisor") => return exit(neronet_supervise::adopt(Path::new(folder))),
             _ => {}
         }
+    }
+    // Whoever has their home here typed the rest elsewhere.
+    let project = match &words[..] {
+        [_, role, word, ..] if role == "from" => Project::of(&word.to_string_lossy()),
+        _ => None,
+    };
+    if project.is_some() {
+        words.drain(1..3);
     }
     let args = match Args::try_parse_from(&words) {
         Ok(args) => args,
@@ -44,7 +56,7 @@ fn main() -> ExitCode {
             return ExitCode::from(u8::try_from(e.exit_code()).unwrap_or(2));
         }
     };
-    match run(args) {
+    match run(args, &words, project) {
         Ok(code) => code,
         Err(e) => {
             output::error(&e.to_string());
@@ -57,9 +69,14 @@ fn exit(code: i32) -> ExitCode {
     ExitCode::from(u8::try_from(code).unwrap_or(1))
 }
 
-fn run(args: Args) -> Result<ExitCode, HomeError> {
+fn run(args: Args, words: &[OsString], project: Option<Project>) -> Result<ExitCode, HomeError> {
     // The process ends with it: to give back what it knows of a hundred thousand runs would take longer than some commands.
-    let session = std::mem::ManuallyDrop::new(Session::new(&args)?);
+    let session = std::mem::ManuallyDrop::new(Session::new(&args, project)?);
+    if let Some(home) = &session.remote
+        && commands::remote::is_there(&args.command)
+    {
+        return commands::remote::carry_out(&session, home, &args.command, words);
+    }
     match args.command {
         Command::Run(words) => commands::run::run(&session, &words),
         Command::Submit(words) => commands::run::submit(&session, &words),
@@ -91,6 +108,9 @@ fn run(args: Args) -> Result<ExitCode, HomeError> {
         Command::Repair(words) => commands::repair::repair(&session, &words),
         Command::Du(words) => commands::du::du(&session, &words),
         Command::Gc(words) => commands::gc::gc(&session, &words),
+        Command::There(There::Shell(words)) => commands::shell::shell(&session, &words),
+        Command::There(There::Fetch(words)) => commands::fetch::fetch(&session, &words),
+        Command::There(There::Push(words)) => commands::push::push(&session, &words),
         Command::Clone(words) => commands::clone::clone(&session, &words),
         Command::Schema => commands::schema::schema(),
         Command::Serve(words) => commands::serve::serve(&session, &words),

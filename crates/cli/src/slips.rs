@@ -14,8 +14,9 @@ pub(crate) fn explained(mut error: Error, words: &[String]) -> Error {
     match error.kind() {
         ErrorKind::UnknownArgument => {
             let after_run = words.iter().position(|word| matches!(word.as_str(), "run" | "submit")).map(|at| &words[at + 1..]);
-            if let Some(tip) = after_run.and_then(|words| tip_for_run(&error, words)) {
-                let tip = ContextValue::StyledStrs(vec![StyledStr::from(format!("to run a command: {tip}"))]);
+            let tip = after_run.and_then(|words| tip_for_run(&error, words)).map(|tip| format!("to run a command: {tip}"));
+            if let Some(tip) = tip.or_else(|| tip_for_target(&error, words)) {
+                let tip = ContextValue::StyledStrs(vec![StyledStr::from(tip)]);
                 error.insert(ContextKind::Suggested, tip);
             }
         }
@@ -43,6 +44,13 @@ fn tip_for_run(error: &Error, words: &[String]) -> Option<String> {
         first if is_specification(first) => None,
         _ => Some(as_command(words)),
     }
+}
+
+/// `run` means here.
+fn tip_for_target(error: &Error, words: &[String]) -> Option<String> {
+    let is_target = matches!(error.get(ContextKind::InvalidArg), Some(ContextValue::String(unknown)) if unknown == "--target");
+    let is_run = words.iter().any(|word| word == "run");
+    (is_target && is_run).then(|| "to run on another machine: neronet submit --target NAME --wait".to_string())
 }
 
 fn is_specification(word: &str) -> bool {

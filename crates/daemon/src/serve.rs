@@ -14,7 +14,7 @@ use neronet_model::launch::{Courtesy, DiskTurn};
 use neronet_store::files;
 use neronet_store::follow::Watch;
 use neronet_store::{Home, StoreError};
-use neronet_supervise::os::courtesy;
+use neronet_supervise::os::{courtesy, memory};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SigSet, Signal};
@@ -70,6 +70,7 @@ pub fn serve<K>(context: Context, wanted: Wanted, keep: K, ready: impl FnOnce(&N
 where
     K: Fn(&Context, &Control) -> Result<(), HomeError> + Send + 'static,
 {
+    memory::shared_by_threads();
     let seat = match take(&context.home, wanted.until_idle.is_none())? {
         Ok(seat) => seat,
         Err(there) => return Ok(Ended::There(there)),

@@ -4,6 +4,7 @@
 use crate::context::Context;
 use crate::error::HomeError;
 use crate::steer::{checkpoints_of, find_checkpoints, handed_over, never_started, step_left};
+use crate::travel::needed;
 use crate::view::{Snapshot, View};
 use neronet_model::journal::{Entry, Sweep};
 use neronet_model::run::{Again, Decision};
@@ -58,6 +59,15 @@ pub fn begin(context: &Context, chosen: &[&View<'_>], wanted: Wanted, here: bool
     let runs = decided.iter().map(|(run, _)| *run).collect();
     decide(context, decided, here, &notes)?;
     Ok(Begun { runs, notes })
+}
+
+/// Whether what it would go on from lies on a target alone: whoever keeps the queue has it brought.
+///
+/// # Errors
+/// Its record cannot be read.
+pub fn is_from_elsewhere(context: &Context, snapshot: &Snapshot, view: &View<'_>, wanted: Wanted) -> Result<bool, HomeError> {
+    let resumed = wanted == Wanted::Resume && !find_checkpoints(context, view)?.away.is_empty();
+    Ok(resumed || needed::elsewhere(context, &snapshot.state, view.id)?.is_some())
 }
 
 /// Refuses a run that runs or is about to.
@@ -145,13 +155,16 @@ fn decide(context: &Context, runs: Vec<(RunId, Again)>, here: bool, notes: &[Str
     for (run, again) in runs {
         let view = snapshot.view_of(context, run).ok_or_else(|| HomeError::Words(format!("there is no run {run}")))?;
         may_begin_again(&view)?;
-        // Since it was looked up, `gc` may have taken it.
+        // Since it was looked up, `gc` may have taken it. What is on a target is not taken by ours.
         if let Again::Resume { checkpoint: Some(path), .. } = &again
             && !Path::new(path).exists()
+            && !find_checkpoints(context, &view)?.away.iter().any(|away| away == Path::new(path))
         {
             return Err(HomeError::Failed(format!("run {run}: {path} was deleted just now; ask once more")));
         }
-        let started = context.home.attempt(run, AttemptNo(view.run().attempts)).exists();
+        // What a target did of an attempt that it never began is not seen here.
+        let there = snapshot.queue.away(run).is_some();
+        let started = there || context.home.attempt(run, AttemptNo(view.run().attempts)).exists();
         let attempt = AttemptNo(if started { view.run().attempts + 1 } else { view.run().attempts });
         let decision = Decision::new(run, attempt, again, here.then(process::myself));
         entries.push(Entry::Decided { at: context.now(), decision });

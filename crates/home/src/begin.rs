@@ -1,5 +1,6 @@
 //! Begins one attempt of a run: its work folder, its command filled in, its launch, its keeper.
 
+use crate::brought;
 use crate::build;
 use crate::configure;
 use crate::context::Context;
@@ -11,14 +12,16 @@ use crate::masked;
 use crate::port;
 use crate::preflight;
 use crate::secrets::is_kept_out;
+use crate::steer;
 use crate::submit::environment_of;
+use crate::travel::needed::Staged;
 use neronet_capture::code;
 use neronet_capture::secrets::mask_text;
 use neronet_model::journal::{Code, Sweep};
 use neronet_model::launch::{self, Awaited, Courtesy, Launch, Limits};
 use neronet_model::queue::Grant;
 use neronet_model::run::Again;
-use neronet_model::settings::Step;
+use neronet_model::settings::{Resume, Step};
 use neronet_model::{AttemptNo, FORMAT, Params, Run, RunId, SweepId, Uid, UnixMs};
 use neronet_spec::plain;
 use neronet_spec::render::{self, Mode, Rendered};
@@ -96,7 +99,18 @@ pub(crate) fn begin(
         Some(Again::Resume { checkpoint, best, .. }) => (checkpoint.clone(), best.clone().or_else(|| checkpoint.clone())),
         _ => (None, None),
     };
-    let stage = after.map(|after| checkpoints_of(context, after)).transpose()?.unwrap_or_default();
+    let gone = checkpoint.as_deref().map(Path::new).filter(|path| path.starts_with(&folder) && !path.exists());
+    if let Some(gone) = gone.filter(|_| sweep.settings.resume != Some(Resume::Automatic)) {
+        let (what, id) = (gone.strip_prefix(&folder).unwrap_or(gone).display(), run.id);
+        return Err(HomeError::Failed(format!(
+            "run {id} is to go on from {what}, which is not here; if it is on a target, `neronet fetch {id}` brings it"
+        )));
+    }
+    let (after, stage) = match after {
+        Some(after) => (Some(after), checkpoints_of(context, after)?),
+        // Nobody here knows that run, whose checkpoints were sent.
+        None => Staged::of(context, run.id)?.map_or_else(Default::default, |(after, stage)| (Some(after), stage)),
+    };
     if let Some(after) = after.filter(|_| stage.latest.is_none() && filling::names_stage(&sweep.settings)) {
         return Err(HomeError::Failed(format!("run {after}, which it goes on from, has no complete checkpoint")));
     }
@@ -190,7 +204,8 @@ fn work_folder(context: &Context, sweep: &Sweep, run: RunId, n: AttemptNo) -> Re
     let work = context.home.work(run);
     let below = Path::new(&code.below);
     let links: Vec<String> = sweep.settings.code.link.iter().map(|link| below.join(link).display().to_string()).collect();
-    if work.exists() {
+    let brought = brought::before(context, run, n);
+    if work.exists() && !brought {
         if n.0 > 1 && interrupted(context, run, AttemptNo(n.0 - 1)) {
             match build::place(context, sweep) {
                 Some(built) => code::mend_built(&built, &work)?,
@@ -213,7 +228,9 @@ fn work_folder(context: &Context, sweep: &Sweep, run: RunId, n: AttemptNo) -> Re
             files::remove_folder(&unfinished).ok();
         }
         made?;
-        std::fs::rename(&unfinished, &work).map_err(neronet_store::StoreError::io("make the work folder", &work))?;
+        let placed = if brought { brought::kept(&work, &unfinished) } else { Ok(()) };
+        let placed = placed.and_then(|()| std::fs::rename(&unfinished, &work));
+        placed.map_err(neronet_store::StoreError::io("make the work folder", &work))?;
     }
     Ok(if code.below.is_empty() { work } else { work.join(&code.below) })
 }
@@ -244,12 +261,22 @@ fn filled(context: &Context, sweep: &Sweep, run: &Run, n: AttemptNo, code: &[&Pa
 /// The latest checkpoint of a run that another one goes on from, and the best by its own objective.
 fn checkpoints_of(context: &Context, run: RunId) -> Result<Stage, HomeError> {
     let state = context.home.read()?.state;
-    let Some(before) = state.runs.get(&run) else { return Ok(Stage::default()) };
-    let goal = state.sweeps.get(&before.sweep).and_then(|sweep| Some(sweep.settings.objectives.first()?.goal));
-    let folder = context.home.run(run);
-    let found = found::checkpoints(&folder, &found::joined(&folder, AttemptNo(before.attempts))?, goal)?;
+    let Some((before, sweep)) = state.runs.get(&run).and_then(|run| Some((run, state.sweeps.get(&run.sweep)?))) else {
+        return Ok(Stage::default());
+    };
+    let joined = found::joined(&context.home.run(run), AttemptNo(before.attempts))?;
+    let found = steer::checkpoints_among(context, run, sweep, &joined)?;
     let text = |path: &Path| path.display().to_string();
-    Ok(Stage { best: found.best_or_latest().map(text), latest: found.latest.as_deref().map(text) })
+    // What is on a target alone comes with `neronet fetch`.
+    let here = |path: &&Path| found.is_here(path);
+    let (latest, best) = (found.latest.as_deref().filter(here), found.best.as_deref().filter(here));
+    if let (None, None, Some(away)) = (latest, best, &found.latest) {
+        let what = away.strip_prefix(context.home.run(run)).unwrap_or(away).display();
+        return Err(HomeError::Failed(format!(
+            "{what} of run {run}, which it goes on from, is on a target: `neronet fetch {run}` brings it"
+        )));
+    }
+    Ok(Stage { best: best.or(latest).map(text), latest: latest.or(best).map(text) })
 }
 
 /// Makes the configuration files of a run from the code as it was frozen, writes them into the run's copy of it, `start`, and keeps

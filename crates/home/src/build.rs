@@ -6,6 +6,7 @@ use crate::error::HomeError;
 use crate::masked;
 use crate::preflight::{activated, default_shell, virtual_environment};
 use crate::submit::environment_of;
+use crate::there;
 use neronet_capture::code;
 use neronet_capture::secrets::mask_text;
 use neronet_model::journal::{HomeState, Sweep};
@@ -98,6 +99,7 @@ fn end(place: &Path, shell: Option<i32>) {
 
 /// Where the built copy of a sweep's code is, or will be; none where nothing is built or runs execute in place.
 pub(crate) fn place(context: &Context, sweep: &Sweep) -> Option<PathBuf> {
+    let sweep = &*there::here(sweep);
     let (snapshot, _) = sweep.code.snapshot.as_ref().zip(sweep.settings.code.build.as_ref())?;
     let given = environment(context, sweep);
     let argv = argv(sweep, &given)?;

@@ -2,6 +2,7 @@
 
 use crate::context::Context;
 use crate::error::HomeError;
+use crate::remote;
 use globset::{GlobBuilder, GlobMatcher};
 use neronet_capture::code::{self, Caps, Large, Survey};
 use neronet_capture::space;
@@ -54,7 +55,23 @@ pub fn survey(context: &Context, plan: &Plan, start: &Path) -> Result<Survey, Ho
             }
         });
     }
-    let mut survey = code::survey(start, context.user_home.as_deref(), &Caps::default(), &context.cache)?;
+    let of = |start: &Path| code::survey(start, context.user_home.as_deref(), &Caps::default(), &context.cache);
+    let mut survey = match came_with(context, start) {
+        // What git says of it was found out where it came from.
+        Some((code, place, below)) => {
+            let diff = code::diff_text(&place.snapshots, &code.snapshot).unwrap_or_default();
+            Survey { below, git: code.git.clone(), diff, ..of(&place.top)? }
+        }
+        None => of(start)?,
+    };
+    if let Some(experiment) = plan.experiments.iter().find(|experiment| experiment.settings.code.in_place)
+        && context.project.as_ref().is_some_and(|project| project.place.is_some())
+    {
+        return Err(HomeError::Words(format!(
+            "{}: [code] in_place means the folder that the code lies in, and where home is there is only a copy of it: submit it on that machine",
+            experiment.name
+        )));
+    }
     let in_place = survey.in_place_because.is_some() || plan.experiments.iter().all(|experiment| experiment.settings.code.in_place);
     if in_place || survey.large.is_empty() {
         return Ok(survey);
@@ -63,6 +80,14 @@ pub fn survey(context: &Context, plan: &Plan, start: &Path) -> Result<Survey, Ho
     survey.leave_out_saved(|path| is_saved(path, &saved));
     survey.notes.extend(linked(&survey));
     Ok(survey)
+}
+
+/// The code that a command brought along which came from elsewhere, where it is meant, and where in it.
+fn came_with<'c>(context: &'c Context, start: &Path) -> Option<(&'c remote::Code, &'c remote::Place, String)> {
+    let project = context.project.as_ref()?;
+    let (code, place) = (project.code.as_ref()?, project.place.as_ref()?);
+    let below = start.canonicalize().ok()?.strip_prefix(&place.top).ok()?.to_str()?.to_string();
+    Some((code, place, below))
 }
 
 /// Whether a run saves this file, or a folder that it lies in.

@@ -18,13 +18,14 @@ const STATES: [&str; 8] = ["queued", "starting", "running", "ended", "finished",
 const OUTCOMES: [&str; 4] = ["finished", "failed", "stopped", "lost"];
 
 /// What can be asked of every run, beside its parameters and metrics.
-pub const FIELDS: [&str; 16] = [
+pub const FIELDS: [&str; 17] = [
     "id",
     "uid",
     "project",
     "experiment",
     "sweep",
     "after",
+    "target",
     "state",
     "outcome",
     "reason",
@@ -196,6 +197,7 @@ fn field(views: &[&View<'_>], name: &str, now: UnixMs) -> Option<Kept> {
         "uid" => texts(coded(views, |view| Some(view.run().uid.as_str().to_string()), |view| view.run().uid.to_string())),
         "experiment" => texts(coded(views, |view| Some(&view.sweep.experiment), |view| view.sweep.experiment.clone())),
         "project" => texts(coded(views, |view| Some(&view.sweep.project), |view| view.sweep.project.clone())),
+        "target" => texts(coded(views, |view| Some(view.target()), |view| view.target().to_string())),
         "reason" => texts(coded(views, |view| view.reason().map(str::to_string), |view| view.reason().unwrap_or_default().to_string())),
         "outcome" => {
             let word = |view: &View<'_>| view.outcome().map(|outcome| outcome.to_string()).unwrap_or_default();

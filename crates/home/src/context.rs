@@ -1,7 +1,9 @@
 //! Where a command works: its home, its folder, its environment. Filled in by the binary; nothing below it asks the system.
 
 use crate::error::HomeError;
+use crate::given::Given;
 use crate::projections::Projections;
+use crate::remote::Project;
 use neronet_model::journal::Entry;
 use neronet_model::keyed::Key;
 use neronet_model::{Run, Uid, UnixMs};
@@ -29,6 +31,10 @@ pub struct Context {
     pub passing: bool,
     /// What is decided is asked for under this key, and must not be decided twice.
     pub key: Option<Key>,
+    /// On a target: secrets that home has sent. They are looked for nowhere else there.
+    pub given: Option<Given>,
+    /// A command that came from elsewhere brought its project along.
+    pub project: Option<Project>,
     /// For whoever waits for another process.
     pub say: fn(&str),
 }

@@ -2,14 +2,17 @@
 
 use crate::context::Context;
 use crate::error::HomeError;
-use crate::targets;
+use crate::{hours, targets};
+use jiff::tz::TimeZone;
 use neronet_model::launch::{Courtesy, DiskTurn};
-use neronet_schedule::Limits;
+use neronet_schedule::{Limits, Shut};
 
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Left {
     pub limits: Limits,
     pub courtesy: Courtesy,
+    /// When nothing starts here.
+    pub shut: Vec<Shut>,
     /// Nothing starts while the machine runs on its battery.
     pub pause_on_battery: bool,
 }
@@ -26,9 +29,11 @@ pub(crate) fn left(context: &Context, laptop: bool, cores: usize, memory: u64) -
     };
     let Some(local) = targets::local(context)? else {
         let limits = Limits { leave_cores: cores_left, leave_memory: memory_left, ..Limits::default() };
-        return Ok(Left { limits, courtesy: Courtesy { nice, disk: None }, pause_on_battery: false });
+        return Ok(Left { limits, courtesy: Courtesy { nice, disk: None }, ..Left::default() });
     };
+    let shut = hours::shut(&local, &TimeZone::system(), context.now());
     Ok(Left {
+        shut,
         limits: Limits {
             leave_cores: local.leave_cores.unwrap_or(cores_left),
             leave_memory: local.leave_memory.unwrap_or(memory_left),

@@ -6,8 +6,10 @@ mod decide;
 mod learn;
 
 use crate::bulletin::{self, Bulletin};
+use crate::contact::Contacts;
 use crate::context::Context;
 use crate::error::HomeError;
+use crate::given::Given;
 use crate::live::Live;
 use crate::queue;
 use crate::reconcile::reconcile;
@@ -18,11 +20,12 @@ use neronet_model::event::Process;
 use neronet_model::outcome::Cause;
 use neronet_model::run::KnownEnd;
 use neronet_model::settings::Resources;
-use neronet_model::{AttemptNo, Outcome, RunId, SweepId, UnixMs};
+use neronet_model::{AttemptNo, Millis, Outcome, RunId, SweepId, UnixMs};
 use neronet_schedule::{Decided, Mine, World};
 use neronet_store::follow;
+use neronet_store::journal::Replayed;
 use neronet_supervise::Nursery;
-use neronet_supervise::os::process;
+use neronet_supervise::os::{clock, process};
 use neronet_supervise::start::{self, How};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::collections::{BTreeMap, BTreeSet};
@@ -74,6 +77,8 @@ pub struct Drive<'a> {
     /// Of those that somebody waits for.
     ended: BTreeMap<RunId, KnownEnd>,
     queued: usize,
+    /// What targets have started.
+    elsewhere: usize,
     decided: Decided,
     /// Where anything of the machine is asked for.
     eyes: Option<Eyes>,
@@ -90,13 +95,19 @@ pub struct Drive<'a> {
     /// Runs that nobody starts and that others wait for, which was said.
     stranded: BTreeSet<RunId>,
     journal: Option<follow::Watch>,
+    /// Of the targets, where runs may execute on others.
+    contacts: Option<Contacts>,
     looked: Instant,
     at_work: bool,
+    /// On a target, where nothing waits for a moment that people name: both clocks when this began.
+    began: Option<(UnixMs, Millis)>,
 }
 
 /// For whoever shows progress.
 pub struct Progress<'a> {
     pub queued: usize,
+    /// Started by targets, and not heard to have ended.
+    pub elsewhere: usize,
     pub running: Vec<(RunId, AttemptNo)>,
     pub ended: &'a BTreeMap<RunId, KnownEnd>,
     /// When all will probably have ended, where that can be said. To find out takes longer than to count.
@@ -129,6 +140,7 @@ impl<'a> Drive<'a> {
             unlearned: Vec::new(),
             ended: BTreeMap::new(),
             queued: 0,
+            elsewhere: 0,
             decided: Decided::default(),
             world,
             eyes,
@@ -138,9 +150,21 @@ impl<'a> Drive<'a> {
             tried_again: BTreeSet::new(),
             stranded: BTreeSet::new(),
             journal: None,
+            contacts: None,
             looked: Instant::now(),
             at_work: true,
+            began: context.given.is_some().then(|| (context.now(), clock::boot_now())),
         })
+    }
+
+    /// For what is waited for. On a target whoever sets its clock makes nothing wait for hours.
+    fn now(&self) -> UnixMs {
+        self.began.map_or_else(|| self.context.now(), |(then, since)| then.plus(Millis(clock::boot_now().0.saturating_sub(since.0))))
+    }
+
+    /// With other machines among those where runs may execute.
+    pub fn with(self, contacts: Contacts) -> Drive<'a> {
+        Drive { contacts: Some(contacts), ..self }
     }
 
     /// Until all runs have ended that somebody waits for, or `watch` wishes to leave. `wake` becomes readable when `watch` should
@@ -153,7 +177,8 @@ impl<'a> Drive<'a> {
         loop {
             let acted = self.act();
             let running = self.running.iter().map(|live| (live.run.id, live.attempt)).collect();
-            let wish = watch(&Progress { queued: self.queued, running, ended: &self.ended, done: &|| self.done() });
+            let wish =
+                watch(&Progress { queued: self.queued, elsewhere: self.elsewhere, running, ended: &self.ended, done: &|| self.done() });
             if wish == Wish::Leave {
                 self.learn_all()?;
                 return Ok(self.ended);
@@ -186,7 +211,9 @@ impl<'a> Drive<'a> {
         loop {
             let acted = self.act();
             let running = self.running.iter().map(|live| (live.run.id, live.attempt)).collect();
-            if wish(&Progress { queued: self.queued, running, ended: &self.ended, done: &|| self.done() }) != Wish::GoOn {
+            if wish(&Progress { queued: self.queued, elsewhere: self.elsewhere, running, ended: &self.ended, done: &|| self.done() })
+                != Wish::GoOn
+            {
                 return self.learn_all();
             }
             if self.looked.elapsed() >= self.look_every() {
@@ -216,11 +243,23 @@ impl<'a> Drive<'a> {
     fn see(&mut self) {
         let Some(eyes) = &mut self.eyes else { return };
         let not_yet = std::mem::take(&mut self.world.not_yet);
-        if let Ok(known) = self.context.home.read() {
+        let known = self.context.home.read();
+        if let Ok(known) = &known {
             self.world = World { not_yet, ..eyes.look(self.context, &known.queue) };
         }
         if let Some(trouble) = eyes.trouble.take() {
             (self.context.say)(&format!("warning: {trouble}"));
+        }
+        if let Ok(known) = &known {
+            self.see_targets(known);
+        }
+    }
+
+    /// What the targets say of themselves.
+    fn see_targets(&mut self, known: &Replayed) {
+        if let Some(contacts) = &self.contacts {
+            contacts.look(known);
+            contacts.see(&mut self.world);
         }
     }
 
@@ -244,7 +283,7 @@ impl<'a> Drive<'a> {
         if self.at_work || !self.unlearned.is_empty() {
             return Some(self.pause.map_or(Duration::ZERO, |until| until.saturating_duration_since(Instant::now())));
         }
-        let now = self.context.now();
+        let now = self.now();
         let due = self.decided.look_again.map(|at| Duration::from_millis(u64::try_from(at.0 - now.0).unwrap_or(0)));
         let live = self.running.iter().filter_map(|live| live.look_at).map(|at| at.saturating_duration_since(Instant::now())).min();
         let build = self.starter.is_building().then_some(TICK);
@@ -302,13 +341,16 @@ impl<'a> Drive<'a> {
     fn wait(&mut self, wake: Option<BorrowedFd<'_>>, patience: Option<Duration>) {
         let patience = if self.watch_journal() { Some(Duration::ZERO) } else { patience };
         let lives = self.running.iter().filter(|live| live.look_at.is_none()).map(|live| live.started.gone.as_fd());
-        let fds = lives.chain(wake).chain(self.journal.as_ref().map(AsFd::as_fd));
+        let targets = self.contacts.as_ref().map(Contacts::changed);
+        let given = self.context.given.as_ref();
+        let fds = lives.chain(wake).chain(self.journal.as_ref().map(AsFd::as_fd)).chain(targets).chain(given.map(Given::changed));
         let mut fds: Vec<PollFd<'_>> = fds.map(|fd| PollFd::new(fd, PollFlags::POLLIN)).collect();
         let patience = patience.map_or(PollTimeout::NONE, |patience| {
             // Rounded up: what is due in half a millisecond is not due now.
             PollTimeout::try_from(patience + Duration::from_micros(999)).unwrap_or(PollTimeout::MAX)
         });
         poll(&mut fds, patience).ok();
+        given.iter().for_each(|given| given.heard());
         // What it says is found out by reading the journal.
         if let Some(journal) = &self.journal {
             journal.drain();

@@ -3,6 +3,7 @@
 use neronet_capture::CaptureError;
 use neronet_spec::Problems;
 use neronet_store::StoreError;
+use neronet_target::Trouble;
 use std::{fmt, io};
 
 #[derive(Debug)]
@@ -61,6 +62,11 @@ impl From<CaptureError> for HomeError {
 }
 
 impl HomeError {
+    /// Of a target that was not reached, or could not do what was asked, with what to do about it.
+    pub fn of_target(name: &str, trouble: &Trouble) -> HomeError {
+        HomeError::Target(format!("{name}: {trouble}\n{}", trouble.advice(name)))
+    }
+
     /// Of a file outside home, by the name that its reader knows.
     pub fn unwritable(name: &str, error: &io::Error) -> HomeError {
         let advice = match error.kind() {

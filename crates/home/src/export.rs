@@ -154,7 +154,7 @@ fn value(view: &View<'_>, source: &Source<'_>, now: UnixMs) -> Option<Value> {
         "reason" => text(view.reason().unwrap_or_default().to_string()),
         "tags" => text(view.run().tags.iter().cloned().collect::<Vec<_>>().join(" ")),
         "note" => text(view.run().note.clone().unwrap_or_default()),
-        "target" => text("local".to_string()),
+        "target" => text(view.target().to_string()),
         COMMIT => text(commit(view, false).unwrap_or_default().to_string()),
         DIRTY => text(commit(view, true).unwrap_or_default().to_string()),
         "created" => time(Some(view.run().created)),

@@ -3,8 +3,10 @@
 
 use crate::configure;
 use crate::context::Context;
+use crate::error::HomeError;
 use crate::targets;
 use neronet_model::settings::FileEdit;
+use neronet_model::target::LOCAL;
 use neronet_model::{Params, RunId, Settings, Value};
 use neronet_spec::{plain, render};
 use std::path::Path;
@@ -66,7 +68,7 @@ impl Filling {
     ) -> Result<Filling, String> {
         let seed = params.get("seed").and_then(Value::int);
         let run_directory = context.home.run(run).display().to_string();
-        let target = if names_target(settings) { targets::variables(context).map_err(|e| e.to_string())? } else { Vec::new() };
+        let target = if names_target(settings) { variables(context, settings).map_err(|e| e.to_string())? } else { Vec::new() };
         let stage = settings.stage.as_ref().map(|stage| Stage::named(&stage.after)).unwrap_or_default();
         let mut filling =
             Filling { run, run_directory, seed, inputs: Vec::new(), target, port: None, gpus: None, in_files: Vec::new(), stage };
@@ -103,6 +105,11 @@ impl Filling {
             ..render::Context::of(self.run, &self.run_directory)
         }
     }
+}
+
+/// Those of the machine where the run executes, or would execute first.
+fn variables(context: &Context, settings: &Settings) -> Result<Vec<(String, String)>, HomeError> {
+    targets::variables(context, settings.target.first().map_or(LOCAL, String::as_str))
 }
 
 /// Most experiments never name the target: then its file need not be read.

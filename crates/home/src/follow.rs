@@ -54,7 +54,7 @@ pub fn follow(
         drop(known);
         // In the world as whoever keeps the queue told of it.
         let done = || queue::done(context, &context.home.read().ok()?, &bulletin::read(context)?.world, Mine::Detached, runs);
-        let wish = watch(&Progress { queued, running, ended: &ended, done: &done });
+        let wish = watch(&Progress { queued, elsewhere: 0, running, ended: &ended, done: &done });
         if wish == Wish::Leave || ended.len() + gone == runs.len() {
             return Ok(ended);
         }

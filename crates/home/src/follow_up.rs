@@ -52,7 +52,9 @@ pub(crate) fn entries(
                     // As small as it can be: another attempt would end the same way.
                     Some(Err(_)) => continue,
                 };
-                let started = context.home.attempt(run.id, end.attempt.n).exists();
+                // A target may have begun it without having said so.
+                let there = queue.away(run.id).is_some();
+                let started = there || context.home.attempt(run.id, end.attempt.n).exists();
                 let attempt = AttemptNo(if started { end.attempt.n.0 + 1 } else { end.attempt.n.0 });
                 let again = again::by_itself(context, run, sweep, attempt, !changes.is_empty())?;
                 let decision =

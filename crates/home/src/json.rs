@@ -11,6 +11,7 @@ use neronet_model::event::Extent;
 use neronet_model::left::{Artifact, Left};
 use neronet_model::queue::Wishes;
 use neronet_model::step::Step;
+use neronet_model::target::LOCAL;
 use neronet_model::{Attempt, AttemptNo, Millis, UnixMs, number};
 use neronet_store::series::Bucket;
 use neronet_store::{files, spool};
@@ -58,7 +59,7 @@ fn listed_with(view: &View<'_>, metrics: Map<String, Value>) -> Value {
         "reason": view.reason(),
         "params": view.params(),
         "tags": view.run().tags,
-        "target": "local",
+        "target": view.target(),
         "created": time(Some(view.run().created)),
         "started": time(view.started()),
         "ended": time(view.ended()),
@@ -212,12 +213,30 @@ pub fn attempts(context: &Context, view: &View<'_>) -> Vec<Attempt> {
     let read = |n: u64| spool::attempt(&context.home.attempt(view.id, AttemptNo(n)), AttemptNo(n)).ok();
     let begun = (1..=view.run().attempts).filter(|n| context.home.attempt(view.id, AttemptNo(*n)).exists());
     let mut attempts: Vec<Attempt> = begun.filter_map(read).collect();
+    if view.target() != LOCAL {
+        by_our_clock(view, &mut attempts);
+    }
     // One that was never begun is known to the journal alone.
     if attempts.is_empty() {
         attempts.extend(context.home.end_of(view.run()).ok().flatten().map(|end| end.attempt));
     }
     attempts.iter_mut().for_each(masked::attempt);
     attempts
+}
+
+/// Attempts on a target are by its clock; when the last began is known by ours. Somebody may have set theirs between two of them: one
+/// follows the other, and none was before the submission.
+fn by_our_clock(view: &View<'_>, attempts: &mut [Attempt]) {
+    let less = |one: Option<UnixMs>, other: Option<UnixMs>| one.zip(other).map_or(0, |(one, other)| one.0.saturating_sub(other.0));
+    let last = attempts.last().filter(|last| last.n.0 == view.run().attempts);
+    let off = last.map_or(0, |last| less(view.begun(), last.begun));
+    let mut next = None;
+    for attempt in attempts.iter_mut().rev() {
+        attempt.shift(off);
+        attempt.shift(less(next, attempt.end.as_ref().map(|end| end.at)).min(0));
+        attempt.shift(less(Some(view.run().created), attempt.begun).max(0));
+        next = attempt.begun.or(next);
+    }
 }
 
 /// The same, with a word on what of their rows and output cannot be read; of very much only what is known without reading it.

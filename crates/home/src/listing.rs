@@ -25,6 +25,11 @@ pub fn project_of(folder: &Path) -> String {
     top.file_name().map_or_else(|| "default".to_string(), |name| name.to_string_lossy().into_owned())
 }
 
+/// The project that a command is typed in.
+pub fn current_project(context: &Context) -> String {
+    context.project.as_ref().map_or_else(|| project_of(&context.folder), |project| project.name.clone())
+}
+
 /// The runs in the trash.
 pub fn trashed<'a>(context: &Context, snapshot: &'a Snapshot) -> Vec<View<'a>> {
     let runs = snapshot.state.runs.all().filter(|run| run.brief().trashed.is_some());

@@ -22,7 +22,9 @@ pub(crate) enum Found {
 pub(crate) fn look(context: &Context, known: &Replayed, ours: &BTreeSet<RunId>) -> Vec<(RunId, Found)> {
     let of_nobody = |run: &RunId| {
         let starter = known.queue.starter(*run);
-        !ours.contains(run) && starter.is_none_or(|starter| *starter == process::myself() || process::alive(starter) == Alive::No)
+        !ours.contains(run)
+            && known.queue.away(*run).is_none()
+            && starter.is_none_or(|starter| *starter == process::myself() || process::alive(starter) == Alive::No)
     };
     let left = known.queue.granted().filter(|(run, _)| of_nobody(run));
     left.filter_map(|(id, n)| Some((id, one(context, known.state.runs.get(&id)?, n)?))).collect()

@@ -14,8 +14,10 @@ use crate::drive::{Drive, Whose, Wish};
 use crate::error::HomeError;
 use crate::same::Repeats;
 use crate::submit::{self, Request};
+use crate::there::is_elsewhere;
 use neronet_model::outcome::Cause;
 use neronet_model::settings::Retry;
+use neronet_model::target::LOCAL;
 use neronet_model::{AttemptNo, Millis, Outcome, Params, Value};
 use neronet_spec::{Experiment, Plan};
 use neronet_store::spool;
@@ -184,6 +186,12 @@ struct Compared<'a> {
 
 impl Test<'_> {
     fn experiment(&mut self, experiment: &Experiment) -> Result<Smoke, HomeError> {
+        let targets = &experiment.settings.target;
+        if let (true, Some(params)) = (is_elsewhere(&experiment.settings), experiment.runs().next()) {
+            return Ok(not_run(experiment, params, format!("it executes on {}, and a smoke test on this machine", targets.join(", "))));
+        }
+        let here = (!targets.is_empty()).then(|| experiment.on(LOCAL));
+        let experiment = here.as_ref().unwrap_or(experiment);
         let Some(params) = experiment.runs().next() else {
             return Ok(not_run(experiment, Params::new(), "it has no runs".into()));
         };

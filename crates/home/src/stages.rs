@@ -1,13 +1,17 @@
 //! Whether a run may start that goes on from a run of another experiment.
 
 use crate::begin::Frozen;
+use crate::contact::is_coming;
 use crate::context::Context;
 use crate::error::HomeError;
+use crate::filling::names_stage;
 use crate::objective::{self, Telling};
 use crate::select::spans;
+use crate::steer::checkpoints_of;
+use crate::there;
 use crate::view::{Snapshot, View};
 use neronet_model::journal::{HomeState, Sweep};
-use neronet_model::{Outcome, Run, RunId};
+use neronet_model::{AttemptNo, Outcome, Run, RunId};
 
 /// What a run is started from.
 pub(crate) enum From {
@@ -34,6 +38,35 @@ pub(crate) fn goes_on_from(context: &Context, run: &Run, sweep: &Sweep) -> Resul
     let finished: Vec<RunId> = sweep.best_of.iter().copied().filter(|run| outcome(run) == Some(Outcome::Finished)).collect();
     drop(state);
     best(context, run.id, &finished, &sweep.best_of)
+}
+
+/// What a run waits for that may start otherwise: the checkpoint that it goes on from is still on its way home.
+pub(crate) fn awaits(context: &Context, state: &HomeState, run: &Run) -> Option<String> {
+    let sweep = state.sweeps.get(&run.sweep)?;
+    let upstream: Vec<RunId> = run.after.into_iter().chain(sweep.best_of.iter().copied()).collect();
+    if upstream.is_empty() || !names_stage(&there::here(sweep).settings) {
+        return None;
+    }
+    let is_away = |run: &RunId| {
+        let found = state.runs.get(run).and_then(|run| {
+            let sweep = state.sweeps.get(&run.sweep)?;
+            checkpoints_of(context, run.id, sweep, AttemptNo(run.attempts)).ok()
+        });
+        found.is_some_and(|found| !found.away.is_empty()) && is_coming(context, *run)
+    };
+    let from = upstream.iter().find(|run| is_away(run))?;
+    Some(format!("waits for the checkpoint of run {from} to come home"))
+}
+
+/// Whether another run goes on from the checkpoints of this one.
+pub(crate) fn is_gone_on_from(state: &HomeState, run: RunId) -> bool {
+    let named = |sweep: &Sweep| names_stage(&there::here(sweep).settings);
+    let best_of = state.sweeps.values().any(|sweep| sweep.best_of.contains(&run) && named(sweep));
+    best_of
+        || state
+            .runs
+            .briefs()
+            .any(|(_, brief)| brief.after == Some(run) && state.sweeps.get(&brief.sweep).is_some_and(|sweep| named(sweep)))
 }
 
 /// Why a run will never start whose upstream ended so.

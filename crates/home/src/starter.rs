@@ -6,6 +6,7 @@ use crate::context::Context;
 use crate::error::HomeError;
 use crate::secrets::{self, Place};
 use crate::submit::environment_of;
+use crate::there;
 use neronet_model::SweepId;
 use neronet_model::journal::Sweep;
 use neronet_store::StoreError;
@@ -26,6 +27,8 @@ pub(crate) struct Starter<'a> {
     /// What is built now. One at a time: each takes all cores that it can get.
     building: Option<(SweepId, Box<Running>)>,
 }
+
+const WITHOUT_SECRETS: &str = "waits for home, which has its secrets";
 
 /// What the system may be short of for a while.
 const SHORTAGES: [Errno; 4] = [Errno::EMFILE, Errno::ENFILE, Errno::EAGAIN, Errno::ENOMEM];
@@ -48,7 +51,21 @@ impl<'a> Starter<'a> {
     }
 
     pub(crate) fn needs_build(&self, sweep: &Sweep) -> bool {
-        sweep.settings.code.build.is_some() && !self.built.contains(&sweep.id)
+        !self.built.contains(&sweep.id) && there::here(sweep).settings.code.build.is_some()
+    }
+
+    /// On a target: whether home has not sent its secrets yet.
+    pub(crate) fn lacks_secrets(&self, sweep: &Sweep) -> bool {
+        let given = self.context.given.as_ref().filter(|_| !sweep.settings.secrets.is_empty());
+        given.is_some_and(|given| given.of(sweep.id).is_none())
+    }
+
+    /// Why nothing of a sweep can start yet.
+    pub(crate) fn waits(&self, sweep: &Sweep) -> Option<&'static str> {
+        match self.lacks_secrets(sweep) {
+            true => Some(WITHOUT_SECRETS),
+            false => self.needs_build(sweep).then_some("waits for its code to be built"),
+        }
     }
 
     pub(crate) fn is_building(&self) -> bool {
@@ -63,7 +80,7 @@ impl<'a> Starter<'a> {
         let build = match self.building.take_if(|(whose, _)| *whose == sweep.id) {
             Some((_, running)) => running.look(self.context)?,
             None if self.building.is_some() => return Ok(false),
-            None => build::begin(self.context, sweep)?,
+            None => build::begin(self.context, &there::here(sweep))?,
         };
         match build {
             Build::Ready => Ok(self.built.insert(sweep.id)),
@@ -76,6 +93,7 @@ impl<'a> Starter<'a> {
     }
 
     pub(crate) fn start(&mut self, sweep: &Sweep, wanted: &Wanted) -> Result<Started, HomeError> {
+        let sweep = &*there::here(sweep);
         let started = self.begin(sweep, wanted);
         if started.as_ref().is_err_and(|e| errno_of(e) == Some(Errno::EPIPE)) {
             // The nursery was killed; it is replaced as a supervisor is.
@@ -86,7 +104,10 @@ impl<'a> Starter<'a> {
     }
 
     fn begin(&mut self, sweep: &Sweep, wanted: &Wanted) -> Result<Started, HomeError> {
-        let secrets = self.secrets.entry(sweep.id).or_insert_with(|| secrets::resolve(self.context, sweep));
+        let secrets = self.secrets.entry(sweep.id).or_insert_with(|| match &self.context.given {
+            Some(given) if !sweep.settings.secrets.is_empty() => given.of(sweep.id).ok_or_else(|| WITHOUT_SECRETS.to_string()),
+            _ => secrets::resolve(self.context, sweep),
+        });
         let secrets = secrets.as_ref().map_err(|why| HomeError::Failed(why.clone()))?;
         let nursery = match self.nurseries.entry(sweep.id) {
             Entry::Occupied(known) => known.into_mut(),

@@ -5,8 +5,10 @@ use crate::context::Context;
 use crate::error::HomeError;
 use crate::live;
 use crate::stages;
+use crate::travel::left;
 use crate::view::View;
 use neronet_model::journal::{Entry, HomeState, Sweep};
+use neronet_model::launch::Launch;
 use neronet_model::run::Again;
 use neronet_model::settings::{Command, Resume};
 use neronet_model::{AttemptNo, Run, RunId, State, SweepId};
@@ -23,9 +25,11 @@ use std::time::Duration;
 pub fn ask(context: &Context, views: &[&View<'_>], how: How) -> Result<Vec<(RunId, String)>, HomeError> {
     let mut not_asked = Vec::new();
     let mut never_start = Vec::new();
+    let mut elsewhere = Vec::new();
     for view in views {
         let n = AttemptNo(view.run().attempts);
         match view.state() {
+            State::Queued | State::Starting | State::Running if view.is_elsewhere() => elsewhere.push(view.id),
             State::Ended => not_asked.push((view.id, format!("it has ended ({})", view.status()))),
             State::Queued => never_start.push(view.id),
             State::Starting if never_started(view) => {
@@ -38,8 +42,14 @@ pub fn ask(context: &Context, views: &[&View<'_>], how: How) -> Result<Vec<(RunI
             }
         }
     }
-    if !never_start.is_empty() {
+    if !never_start.is_empty() || !elsewhere.is_empty() {
         let mut home = context.lock()?;
+        // Some may have been given to a target just now.
+        elsewhere.extend(never_start.extract_if(.., |run| home.queue().away(*run).is_some()));
+        if !elsewhere.is_empty() {
+            let (by, kill) = (context.user.clone(), how == How::Kill);
+            home.decide(Entry::Asked { at: context.now(), runs: elsewhere, by, kill })?;
+        }
         for run in never_start {
             if !end_before_start(context, &mut home, run)? {
                 // It was started just now, and is asked like any other.
@@ -86,15 +96,22 @@ pub fn names_the_best_alone(resume: &Resume) -> bool {
     text.contains("{checkpoint.best}") && !text.contains("{checkpoint}")
 }
 
-/// The complete checkpoints of a run: what its attempts recorded, looked at again as it is now.
+/// The complete checkpoints of a run: what its attempts recorded, looked at again as it is now. What is on a target alone has the place
+/// in home where it would come to.
 pub fn find_checkpoints(context: &Context, view: &View<'_>) -> Result<Found, HomeError> {
     checkpoints_of(context, view.id, view.sweep, AttemptNo(view.run().attempts))
 }
 
 pub(crate) fn checkpoints_of(context: &Context, run: RunId, sweep: &Sweep, last: AttemptNo) -> Result<Found, HomeError> {
-    let attempts: Vec<AttemptNo> = (1..=last.0).map(AttemptNo).collect();
+    checkpoints_among(context, run, sweep, &(1..=last.0).map(AttemptNo).collect::<Vec<_>>())
+}
+
+/// The same, of some of its attempts.
+pub(crate) fn checkpoints_among(context: &Context, run: RunId, sweep: &Sweep, attempts: &[AttemptNo]) -> Result<Found, HomeError> {
     let goal = sweep.settings.objectives.first().map(|objective| objective.goal);
-    Ok(found::checkpoints(&context.home.run(run), &attempts, goal)?)
+    let home = context.home.uid()?;
+    let elsewhere = |launch: &Launch| home.is_some_and(|home| left::target_of(home, run, launch).is_some());
+    Ok(found::checkpoints_of(&context.home.run(run), attempts, goal, &elsewhere)?)
 }
 
 /// The step that a run is left with, where all before it ended well. Attempts that were decided on and never begun changed nothing.
@@ -137,6 +154,9 @@ pub fn note(context: &Context, run: RunId, note: Option<String>) -> Result<(), H
 pub fn trash(context: &Context, views: &[&View<'_>]) -> Result<(), HomeError> {
     may_be_removed(context, views)?;
     let mut home = context.lock()?;
+    if let Some(view) = views.iter().find(|view| view.state() != State::Ended && home.queue().away(view.id).is_some()) {
+        return Err(in_the_way(view));
+    }
     // Whoever is to start a queued run may not have said so yet: it must find that the run has ended.
     for view in views.iter().filter(|view| view.state() == State::Queued) {
         if !end_before_start(context, &mut home, view.id)? {

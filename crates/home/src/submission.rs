@@ -2,8 +2,9 @@
 
 use crate::clone::in_shell;
 use crate::context::Context;
+use crate::destinations::{self, Named};
 use crate::error::HomeError;
-use crate::listing::project_of;
+use crate::listing::current_project;
 use crate::same::Repeats;
 use crate::select;
 use crate::submit::Request;
@@ -27,6 +28,7 @@ pub struct Words {
     pub set: Vec<String>,
     pub project: Option<String>,
     pub parallel: Option<u64>,
+    pub targets: Named,
     pub priority: Option<i64>,
     pub not_before: Option<Moment>,
     /// Runs that must have ended, and finished.
@@ -52,7 +54,7 @@ impl Words {
         if self.spec.is_some() && !self.command.is_empty() {
             return Err(HomeError::Words("give a specification or a command after --, not both".into()));
         }
-        let (plan, start) = match self.command.is_empty() {
+        let (mut plan, start) = match self.command.is_empty() {
             true => read_spec(context, place, self.spec.as_deref(), &self.set)?,
             false => (neronet_spec::of_command(&self.command, &self.set)?, context.folder.clone()),
         };
@@ -63,8 +65,9 @@ impl Words {
                 grouped(count)
             )));
         }
+        destinations::settle(context, &mut plan, &self.targets)?;
         // A bare command belongs where `ls` looks for it.
-        let here = || (!self.command.is_empty()).then(|| project_of(&context.folder));
+        let here = || (!self.command.is_empty()).then(|| current_project(context));
         let wishes = Asked { priority: self.priority, not_before: self.not_before.clone(), after: self.dependencies(context)? };
         Ok(Meant { plan, start, project: self.project.clone().or_else(here), wishes })
     }
@@ -77,7 +80,7 @@ impl Words {
         let (snapshot, old) = Snapshot::current(context)?;
         snapshot.warnings(old).iter().for_each(|warning| (context.say)(warning));
         let views = snapshot.views(context);
-        let project = project_of(&context.folder);
+        let project = current_project(context);
         let named = |words: &[String], ok: bool| -> Result<Vec<Dependency>, HomeError> {
             select::refuse_absent(&snapshot, &views, words)?;
             let chosen = select::select(&views, words, Some(&project), context.now())?;

@@ -1,14 +1,13 @@
 //! From a plan to runs in the journal: the code frozen, the environment described, ids given. Nothing is started here.
 
 use crate::code::Part;
-use crate::configure;
 use crate::context::Context;
 use crate::error::HomeError;
-use crate::inputs::{self, Seen};
+use crate::inputs::Seen;
 use crate::masked;
 use crate::planned::{self, Before, Planned, Runs};
-use crate::preflight;
 use crate::preflight::outside::{self, Depth, Report};
+use crate::preflight::{self, Looked};
 use crate::same::{self, Repeats, There};
 use crate::secrets::{Place, is_kept_out};
 use crate::select::spans;
@@ -30,6 +29,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub struct Request<'a> {
+    /// Where its runs may execute is settled.
     pub plan: &'a Plan,
     /// The spec's folder, or where the command was typed.
     pub start: &'a Path,
@@ -187,11 +187,7 @@ fn survey(context: &Context, request: &Request<'_>, parts: &[Part<'_>]) -> Resul
     for part in parts {
         let plan: &Plan = &part.plan;
         let survey = crate::code::survey(context, plan, request.start)?;
-        let mut warnings = preflight::check(plan, &survey, &context.environment)?;
-        warnings.extend(configure::check(context, plan, &survey).map_err(|unfit| HomeError::Spec(Problems(unfit)))?);
-        let project = project(request, &survey);
-        let inputs = inputs::look(context, plan, &survey, &project)?;
-        warnings.extend(inputs.warnings);
+        let Looked { warnings, inputs } = preflight::look(context, plan, &survey, &project(request, &survey))?;
         let code = Code {
             snapshot: None,
             in_place_because: survey.in_place_because.clone(),
@@ -200,7 +196,7 @@ fn survey(context: &Context, request: &Request<'_>, parts: &[Part<'_>]) -> Resul
             git: survey.git.clone(),
         };
         let report = Report { warnings, ..Report::default() };
-        codes.push(Frozen { code, survey, inputs: inputs.seen, there: There::default(), report, places: part.places.clone() });
+        codes.push(Frozen { code, survey, inputs, there: There::default(), report, places: part.places.clone() });
     }
     let project = codes.first().map(|code| project(request, &code.survey)).unwrap_or_default();
     let git_of = |at: usize| codes.iter().find(|code| code.places.contains(&at)).and_then(|code| code.code.git.as_ref());
@@ -373,6 +369,7 @@ fn record(context: &Context, request: &Request<'_>, surveyed: &Surveyed, mut wor
             spec: experiment.source.clone().or_else(|| request.plan.source.clone()),
             best_of,
             wishes: request.wishes.over(experiment, at),
+            targets: experiment.settings.target.clone(),
             imported: None,
         };
         let submitted = Submitted { members, sweep };

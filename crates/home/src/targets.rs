@@ -3,7 +3,10 @@
 use crate::context::Context;
 use crate::error::HomeError;
 use crate::nearest::{did_you_mean, some_of};
-use crate::{runtime, target_file};
+use crate::select::spans;
+use crate::{refused, runtime, target_file};
+use neronet_capture::hash;
+use neronet_model::RunId;
 use neronet_model::target::{Address, LOCAL, Target, Targets, refused_name};
 use neronet_store::files::{self, Durability};
 use neronet_target::Trouble;
@@ -11,7 +14,8 @@ use neronet_target::binary::Binary;
 use neronet_target::channel::{self, Channel};
 use neronet_target::probe::{self, Found};
 use neronet_target::ssh::Ssh;
-use sha2::{Digest, Sha256};
+use serde::{Deserialize, Serialize};
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -35,14 +39,28 @@ pub fn all(context: &Context) -> Result<Targets, HomeError> {
     }
 }
 
+/// Whether it is named there now.
+pub(crate) fn has(context: &Context, name: &str) -> bool {
+    all(context).is_ok_and(|all| all.get(name).is_some())
+}
+
+/// By what it is told that the file is another one.
+pub(crate) fn stamp(context: &Context) -> Option<(i64, i64, u64)> {
+    let meta = std::fs::metadata(context.home.root().join(FILE)).ok()?;
+    Some((meta.mtime(), meta.mtime_nsec(), meta.ino()))
+}
+
 /// What it says of this machine.
 pub(crate) fn local(context: &Context) -> Result<Option<Target>, HomeError> {
     Ok(all(context)?.targets.into_iter().find(|(name, _)| name == LOCAL).map(|(_, target)| target))
 }
 
-/// The variables of this machine as a target. Without the file there are none.
-pub fn variables(context: &Context) -> Result<Vec<(String, String)>, HomeError> {
-    Ok(local(context)?.map(|local| local.vars).unwrap_or_default())
+/// The variables of a target. Without the file there are none.
+///
+/// # Errors
+/// As `all`.
+pub fn variables(context: &Context, name: &str) -> Result<Vec<(String, String)>, HomeError> {
+    Ok(all(context)?.get(name).map(|target| target.vars.clone()).unwrap_or_default())
 }
 
 /// The user's ssh, as it is called for targets of this home.
@@ -51,7 +69,7 @@ pub fn variables(context: &Context) -> Result<Vec<(String, String)>, HomeError> 
 /// There is no folder for the sockets of its master connections.
 pub fn ssh(context: &Context) -> Result<Ssh, HomeError> {
     let home = context.home.root().to_string_lossy().into_owned();
-    let own: String = Sha256::digest(home.as_bytes()).iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+    let own: String = hash(home.as_bytes()).chars().take(8).collect();
     let sockets = runtime::folder(context, own.len() + LONGEST_SOCKET, LONGEST_PATH).map_err(HomeError::Failed)?;
     let config = context.variable("NERONET_SSH_CONFIG").filter(|config| !config.is_empty()).map(PathBuf::from);
     Ok(Ssh { config, sockets, home: own })
@@ -62,17 +80,82 @@ pub fn ssh(context: &Context) -> Result<Ssh, HomeError> {
 /// # Errors
 /// It was not reached, or did not answer.
 pub fn probe(context: &Context, ssh: &Ssh, name: &str, target: &Target) -> Result<Found, Trouble> {
-    probe::probe(ssh.shell(name, &target.address), || context.now())
+    let found = probe::probe(ssh.shell(name, &target.address), target.folder.as_deref(), || context.now());
+    refused::heard(context, ssh, (name, target), &found);
+    found
 }
 
-/// Opens a channel to the agent of a target, which is brought there where it is not. `copied`: how many bytes of it are there.
+/// Opens a channel to the agent of a target, which is brought there where it is not. `copied`: how many bytes of it are
+/// there, and of how many.
 ///
 /// # Errors
 /// It was not reached, or the binary cannot run there.
-pub fn open(context: &Context, ssh: &Ssh, (name, target): (&str, &Target), folder: &str, copied: &dyn Fn(u64)) -> Result<Channel, Trouble> {
-    let version = env!("CARGO_PKG_VERSION");
-    let binary = Binary::of(&context.neronet, version).map_err(|e| Trouble::Failed(format!("neronet's own binary cannot be read: {e}")))?;
-    Channel::open(ssh.shell(name, &target.address), &channel::Place { folder, binary: &binary }, OPENED, copied)
+pub fn open(
+    context: &Context,
+    ssh: &Ssh,
+    (name, target): (&str, &Target),
+    folder: &str,
+    copied: &dyn Fn(u64, u64),
+) -> Result<Channel, Trouble> {
+    let binary = own_binary(context).map_err(|e| Trouble::Failed(format!("neronet's own binary cannot be read: {e}")))?;
+    let channel = Channel::open(ssh.shell(name, &target.address), &channel::Place { folder, binary: &binary }, OPENED, &|there| {
+        copied(there, binary.size);
+    });
+    refused::heard(context, ssh, (name, target), &channel);
+    let channel = channel?;
+    if brought(context, name).as_deref() != Some(&binary.name) {
+        // Best effort: else it is looked for there the next time.
+        let path = folder_of(context, name).join(BROUGHT);
+        files::make_folder(path.parent().unwrap_or(&path))
+            .and_then(|()| files::replace(&path, binary.name.as_bytes(), Durability::Renamed))
+            .ok();
+    }
+    Ok(channel)
+}
+
+/// A binary that was looked at, and the file that it was then.
+#[derive(Serialize, Deserialize)]
+struct Seen {
+    file: (PathBuf, u64, u64, i64, i64),
+    binary: Binary,
+}
+
+/// Our own, as targets are to have it. To sum it up takes longer than to reach some targets, so that is kept in the cache.
+///
+/// # Errors
+/// It cannot be read.
+pub(crate) fn own_binary(context: &Context) -> std::io::Result<Binary> {
+    let meta = context.neronet.metadata()?;
+    let file = (context.neronet.clone(), meta.ino(), meta.len(), meta.mtime(), meta.mtime_nsec());
+    let path = context.cache.join("binary.json");
+    let seen: Option<Seen> = files::read_json(&path).ok().flatten();
+    if let Some(seen) = seen.filter(|seen| seen.file == file) {
+        return Ok(seen.binary);
+    }
+    let binary = Binary::of(&context.neronet, env!("CARGO_PKG_VERSION"))?;
+    let seen = Seen { file, binary };
+    files::make_folder(&context.cache).and_then(|()| files::replace_json(&path, &seen, Durability::Renamed)).ok();
+    Ok(seen.binary)
+}
+
+const BROUGHT: &str = "binary";
+
+/// The binary that a target is known to have.
+pub(crate) fn brought(context: &Context, name: &str) -> Option<String> {
+    std::fs::read_to_string(folder_of(context, name).join(BROUGHT)).ok()
+}
+
+/// Where everything is on a target.
+///
+/// # Errors
+/// Nobody has said so yet.
+pub(crate) fn place_there<'t>(name: &str, target: &'t Target) -> Result<&'t str, HomeError> {
+    target.folder.as_deref().ok_or_else(|| HomeError::Words(format!("{name} has no folder yet: neronet target check {name}")))
+}
+
+/// What home keeps of a target.
+pub(crate) fn folder_of(context: &Context, target: &str) -> PathBuf {
+    context.home.root().join("targets").join(target)
 }
 
 /// Writes a target into the file.
@@ -109,6 +192,12 @@ pub fn remove(context: &Context, name: &str) -> Result<(), HomeError> {
         if targets.get(name).is_none() {
             return Err(unknown(targets, name));
         }
+        let known = context.home.read()?;
+        let there: Vec<RunId> = known.queue.away_at(name).map(|(run, ..)| run).collect();
+        if !there.is_empty() {
+            let runs = spans(&there);
+            return Err(HomeError::Failed(format!("{name} has {runs}, which have not ended: `neronet stop {runs}` first")));
+        }
         if let Some(place) = target_file::still_named(targets, name) {
             return Err(HomeError::Words(format!("{place} still means {name}: take it out of {FILE} there first")));
         }
@@ -117,7 +206,9 @@ pub fn remove(context: &Context, name: &str) -> Result<(), HomeError> {
             Ok(known) if known.get(name).is_none() => Ok(left),
             _ => Err(HomeError::Words(format!("{name} is no table [targets.{name}] of its own: take it out of {FILE} by hand"))),
         }
-    })
+    })?;
+    refused::forget(context, name);
+    Ok(())
 }
 
 /// That there is no target of this name, and which there are.

@@ -12,8 +12,9 @@ use neronet_model::journal::{HomeState, Sweep};
 use neronet_model::outcome::Cause;
 use neronet_model::run::{Ending, KnownEnd, run_outcome};
 use neronet_model::runs::{Brief, BriefEnding, Known};
+use neronet_model::target::LOCAL;
 use neronet_model::{Attempt, AttemptNo, Millis, Outcome, Params, Run, RunId, State, SweepId, UnixMs, Value};
-use neronet_schedule::{Decided, Stand};
+use neronet_schedule::{Away, Decided, FollowUp, Policy, Stand, World};
 use neronet_store::journal::Replayed;
 use neronet_store::projection::columns::{Column, Metrics};
 use neronet_store::queued::Queued;
@@ -39,6 +40,9 @@ pub struct View<'a> {
     metrics: OnceCell<BTreeMap<String, Extent>>,
     snapshot: &'a Snapshot,
 }
+
+/// Less than this is no other clock, in milliseconds: to begin takes time.
+const OFF: u64 = 5_000;
 
 /// What was found out of a run just now.
 #[derive(Clone)]
@@ -71,6 +75,8 @@ pub struct Snapshot {
     columns: RefCell<BTreeMap<String, Option<Rc<Column>>>>,
     /// What would be started now, once somebody asked.
     decided: RefCell<Option<Rc<Decided>>>,
+    /// The machines as whoever keeps the queue saw them last, once somebody asked.
+    world: OnceCell<Option<World>>,
 }
 
 impl Snapshot {
@@ -94,6 +100,7 @@ impl Snapshot {
             alive: RefCell::default(),
             columns: RefCell::default(),
             decided: RefCell::default(),
+            world: OnceCell::new(),
         }
     }
 
@@ -181,6 +188,10 @@ impl Snapshot {
 
     pub(crate) fn decided(&self, decide: impl FnOnce() -> Decided) -> Rc<Decided> {
         Rc::clone(self.decided.borrow_mut().get_or_insert_with(|| Rc::new(decide())))
+    }
+
+    pub(crate) fn world(&self, read: impl FnOnce() -> Option<World>) -> Option<&World> {
+        self.world.get_or_init(read).as_ref()
     }
 
     fn is_alive(&self, driver: &Process) -> bool {
@@ -354,9 +365,21 @@ impl<'a> View<'a> {
         self.metrics.get().is_none() && self.snapshot.metrics.fresh(self.id).is_none()
     }
 
+    /// A target has it, and has not said that it ended.
+    pub(crate) fn is_elsewhere(&self) -> bool {
+        self.state() != State::Ended && self.snapshot.queue.away(self.id).is_some()
+    }
+
     /// Queued, and nobody is left to start it.
     pub(crate) fn is_stranded(&self) -> bool {
         self.is_driverless() && self.state() == State::Queued
+    }
+
+    /// Where it executes, or did last.
+    pub fn target(&self) -> &'a str {
+        // Of most homes the queue need not be read for this.
+        let away = || self.snapshot.queue.away(self.id).map(|away| away.target.as_str());
+        if self.sweep.targets.is_empty() { LOCAL } else { away().unwrap_or(LOCAL) }
     }
 
     /// What a listing calls it: the outcome of an ended run, else the state.
@@ -378,12 +401,19 @@ impl<'a> View<'a> {
     /// Reads the last attempt's spool. Gives the metrics so far.
     fn find(&self, context: &Context, found: &mut Found) -> BTreeMap<String, Extent> {
         let stand = self.snapshot.queue.stand(self.id);
+        let away = self.snapshot.queue.away(self.id);
+        if self.snapshot.queue.waits_at(self.id).is_some() {
+            let asked = away.and_then(|away| away.asked.as_ref()).map(|(by, _)| format!("; asked to stop by {by}"));
+            found.odd = Some(format!("{}{}", waiting::reason(context, self.snapshot, self), asked.unwrap_or_default()));
+            return BTreeMap::new();
+        }
         let n = AttemptNo(self.brief().attempts);
         // A start is on record before there is a folder.
         let folder = (stand != Some(Stand::Queued)).then(|| context.home.attempt(self.id, n)).filter(|folder| folder.exists());
         let Some(folder) = folder else {
             if stand == Some(Stand::Granted) && !found.driverless {
                 found.state = State::Starting;
+                found.odd = away.and_then(|away| waiting::absent(context, self.snapshot, &away.target));
             } else {
                 let waits = || waiting::reason(context, self.snapshot, self);
                 found.odd = Some(if found.driverless { nobody_starts(&[self.id]) } else { waits() });
@@ -391,7 +421,12 @@ impl<'a> View<'a> {
             return BTreeMap::new();
         };
         let attempt = match spool::attempt(&folder, n) {
-            Ok(attempt) => attempt,
+            Ok(mut attempt) => {
+                if away.is_some() {
+                    by_our_clock(&mut attempt, self.snapshot.queue.granted_at(self.id));
+                }
+                attempt
+            }
             Err(e) => {
                 found.state = State::Starting;
                 found.odd = Some(e.to_string());
@@ -401,6 +436,13 @@ impl<'a> View<'a> {
         found.started = first_begun(context, self.id, &attempt);
         if attempt.end.is_some() {
             let end = known_end(context, self.run(), attempt);
+            if away.is_some_and(|away| self.goes_on_there(&end, away)) {
+                // As its target said nothing of that yet.
+                found.state = State::Running;
+                found.odd = end.attempt.reason().map(|why| format!("attempt {n}: {why}; it is tried again"));
+                found.attempt = Some(end.attempt);
+                return end.metrics;
+            }
             found.state = State::Ended;
             found.ending = Some(Ending::of(&end, u64::MAX).brief());
             found.odd = end.attempt.reason();
@@ -408,11 +450,31 @@ impl<'a> View<'a> {
             return end.metrics;
         }
         found.state = if attempt.command.is_some() { State::Running } else { State::Starting };
-        found.odd = self.odd_of(&folder, &attempt, found.driverless);
+        found.odd = match away {
+            Some(away) => self.odd_there(context, &attempt, away),
+            None => self.odd_of(&folder, &attempt, found.driverless),
+        };
         (found.begun, found.lasted) = (attempt.begun, attempt.lasted);
         found.attempt = Some(attempt);
         let summary: Option<Summary> = files::read_json(&context.home.run(self.id).join("summary.json")).ok().flatten();
         summary.unwrap_or_default().metrics
+    }
+
+    /// Its target tries it again by itself.
+    fn goes_on_there(&self, end: &KnownEnd, away: &Away) -> bool {
+        let policy = Policy { retry: &self.sweep.settings.retry, hold_after: None };
+        let follow_ups = || self.snapshot.queue.follow_up(self.id, end, policy);
+        away.asked.is_none() && follow_ups().iter().any(|follow_up| matches!(follow_up, FollowUp::Again { .. }))
+    }
+
+    /// Of what executes elsewhere only the target can tell more than was heard of it last.
+    fn odd_there(&self, context: &Context, attempt: &Attempt, away: &Away) -> Option<String> {
+        let asked = away.asked.as_ref().map(|(by, _)| format!("asked to stop by {by}"));
+        let asked = asked.or_else(|| attempt.asked.as_ref().map(ToString::to_string));
+        let step = || attempt.step().map(|step| format!("step {}", step.name));
+        let said: Vec<String> =
+            [waiting::absent(context, self.snapshot, &away.target), asked.or_else(step)].into_iter().flatten().collect();
+        (!said.is_empty()).then(|| said.join("; "))
     }
 
     fn odd_of(&self, folder: &Path, attempt: &Attempt, driverless: bool) -> Option<String> {
@@ -445,6 +507,12 @@ impl<'a> View<'a> {
 pub(crate) fn nobody_starts(runs: &[RunId]) -> String {
     let them = if runs.len() == 1 { "it" } else { "them" };
     format!("the neronet that was to start {them} is gone; `neronet retry {}` starts {them}", select::spans(runs))
+}
+
+/// An attempt on a target as home's clock has it, which says when it was given what it has.
+pub(crate) fn by_our_clock(attempt: &mut Attempt, granted: Option<UnixMs>) {
+    let off = granted.zip(attempt.begun).map(|(ours, theirs)| ours.0.saturating_sub(theirs.0));
+    attempt.shift(off.filter(|off| off.unsigned_abs() >= OFF).unwrap_or_default());
 }
 
 /// When it began, or the first of the attempts that it went on from. One from scratch has nothing to do with those before.

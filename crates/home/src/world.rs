@@ -2,6 +2,7 @@
 
 use crate::context::Context;
 use crate::courtesy::{self, Left};
+use crate::lease;
 use neronet_capture::space;
 use neronet_machine::{Looked, Watch, elsewhere};
 use neronet_model::RunId;
@@ -50,9 +51,12 @@ impl Eyes {
             memory_elsewhere: used.saturating_sub(queue.memory_granted(&machine.name)),
             gpus_elsewhere: elsewhere(&looked, &ours(context, &looked, queue), &queue.gpus_granted(&machine.name)),
             closed: (self.left.pause_on_battery && looked.on_battery == Some(true))
-                .then(|| "the machine runs on its battery (targets.toml: pause_on_battery)".to_string()),
+                .then(|| "the machine runs on its battery (targets.toml: pause_on_battery)".to_string())
+                .or_else(|| lease::is_over(context)),
+            shut: self.left.shut.clone(),
             limits: self.left.limits.clone(),
             machine: machine.clone(),
+            ahead: None,
         };
         self.machine = Some(machine);
         World { places: vec![place], ..World::default() }

@@ -88,6 +88,12 @@ impl Attempt {
         }
     }
 
+    /// Its moments by a clock that is so many milliseconds ahead of the one that they were written by.
+    pub fn shift(&mut self, ahead: i64) {
+        let moments = self.begun.iter_mut().chain(self.end.iter_mut().map(|end| &mut end.at));
+        moments.for_each(|at| at.0 = at.0.saturating_add(ahead));
+    }
+
     pub fn apply(&mut self, stamped: Stamped) {
         match stamped.event {
             Event::Begun { keeper, at, steps, .. } => {

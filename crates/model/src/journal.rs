@@ -69,6 +69,29 @@ pub enum Entry {
         run: RunId,
         attempt: AttemptNo,
     },
+    /// Queued runs belong to a target from now on, which starts them as it has room, whether home is there or not. Durable before the
+    /// target hears of it.
+    Handed {
+        at: UnixMs,
+        target: String,
+        /// Of each handing over another one, so that the target knows an old one from a new one.
+        epoch: u64,
+        runs: Vec<Handed>,
+    },
+    /// The target said that it has not started them, and will not.
+    HandedBack {
+        target: String,
+        runs: Vec<RunId>,
+    },
+    /// Runs that belong to a target are to end there; it is told when it is reached.
+    Asked {
+        at: UnixMs,
+        runs: Vec<RunId>,
+        by: String,
+        /// At once, not after the stop signal.
+        #[serde(default)]
+        kill: bool,
+    },
     /// Not to be started until they are released.
     Held {
         at: UnixMs,
@@ -125,7 +148,10 @@ impl Entry {
             | Entry::Held { runs, .. }
             | Entry::Released { runs }
             | Entry::Prioritised { runs, .. }
+            | Entry::HandedBack { runs, .. }
+            | Entry::Asked { runs, .. }
             | Entry::Moved { runs, .. } => runs.clone(),
+            Entry::Handed { runs, .. } => runs.iter().map(|handed| handed.run).collect(),
             Entry::Driven { .. } | Entry::Limited { .. } => Vec::new(),
             Entry::Together(all) => all.iter().flat_map(Entry::runs).collect(),
             Entry::Keyed { entry, .. } => entry.runs(),
@@ -155,6 +181,9 @@ impl Entry {
             Entry::Driven { .. } => "driven",
             Entry::Started { .. } => "started",
             Entry::Returned { .. } => "returned",
+            Entry::Handed { .. } => "handed",
+            Entry::HandedBack { .. } => "handed-back",
+            Entry::Asked { .. } => "asked",
             Entry::Held { .. } => "held",
             Entry::Released { .. } => "released",
             Entry::Prioritised { .. } => "prioritised",
@@ -164,6 +193,16 @@ impl Entry {
             Entry::Keyed { .. } => "keyed",
         }
     }
+}
+
+/// A run that a target is to start.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Handed {
+    pub run: RunId,
+    pub attempt: AttemptNo,
+    /// What it will probably have there at once; without it, it waits there for its turn.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grant: Option<Box<Grant>>,
 }
 
 /// One experiment's part of a submission.
@@ -199,6 +238,9 @@ pub struct Sweep {
     pub best_of: Vec<RunId>,
     #[serde(default, skip_serializing_if = "Wishes::is_default")]
     pub wishes: Wishes,
+    /// Where its runs may execute, the first that has room; none: on this machine.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub targets: Vec<String>,
     /// Its runs were brought here when they had ended: nothing of them can be started.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub imported: Option<Imported>,
@@ -339,6 +381,9 @@ impl HomeState {
             // What the queue makes of these is in `schedule`.
             Entry::Started { .. }
             | Entry::Returned { .. }
+            | Entry::Handed { .. }
+            | Entry::HandedBack { .. }
+            | Entry::Asked { .. }
             | Entry::Held { .. }
             | Entry::Released { .. }
             | Entry::Prioritised { .. }
@@ -380,6 +425,7 @@ impl HomeState {
                 ending: None,
             };
             self.runs.insert(id, run);
+            self.purged.remove(&id);
         }
         self.sweeps.insert(sweep.id, Arc::new(sweep));
     }

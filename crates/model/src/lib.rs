@@ -6,6 +6,7 @@
 pub mod as_json;
 pub mod attempt;
 pub mod event;
+pub mod hours;
 pub mod id;
 pub mod journal;
 pub mod keyed;

@@ -66,6 +66,8 @@ pub enum Cause {
     MachineRestarted,
     /// What is on record cannot be read, for this reason.
     RecordUnreadable(String),
+    /// The target it was given to knows nothing of it any more, for this reason.
+    Forgotten(String),
 }
 
 impl fmt::Display for State {
@@ -112,6 +114,7 @@ impl fmt::Display for Cause {
             Cause::KeeperLost => f.write_str("status unknown: the keeper was killed"),
             Cause::MachineRestarted => f.write_str("status unknown: the machine went down"),
             Cause::RecordUnreadable(why) => write!(f, "status unknown: its record cannot be read: {why}"),
+            Cause::Forgotten(why) => write!(f, "status unknown: {why}"),
         }
     }
 }

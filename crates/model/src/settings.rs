@@ -84,6 +84,17 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// Those of a run on a target: all that `[on.TARGET]` says where there is one. It names no targets any more.
+    #[must_use]
+    pub fn there(&self, target: &str) -> Settings {
+        Settings { target: Vec::new(), on: Vec::new(), ..self.on_target(target).clone() }
+    }
+
+    /// Those that hold on a target, as they are.
+    pub fn on_target(&self, target: &str) -> &Settings {
+        self.on.iter().find(|(name, _)| name == target).map_or(self, |(_, settings)| settings)
+    }
+
     /// The settings of a command alone, everything else by default.
     pub fn of(command: Command) -> Settings {
         Settings {
@@ -219,6 +230,9 @@ pub struct Input {
     pub files: Vec<String>,
     #[serde(default)]
     pub fingerprint: Fingerprint,
+    /// It is brought from here to other machines before runs start there.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub push: bool,
 }
 
 /// How much must be there at least.

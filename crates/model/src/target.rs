@@ -1,5 +1,6 @@
 //! A target as `targets.toml` names it: where it is, which scheduler it has, what runs may have of it.
 
+use crate::hours::{Hours, Maintenance};
 use crate::settings::Environment;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -178,6 +179,9 @@ pub struct Target {
     /// Runs use the disk when nobody else does.
     pub idle_disk: Option<bool>,
     pub pause_on_battery: Option<bool>,
+    /// When it takes runs; none: always.
+    pub hours: Vec<Hours>,
+    pub maintenance: Vec<Maintenance>,
     /// What `{target.NAME}` stands for.
     pub vars: Vec<(String, String)>,
     /// The scheduler's: account, partition or queue, further options.
@@ -185,6 +189,31 @@ pub struct Target {
     pub partition: Option<String>,
     pub options: Vec<String>,
     pub environment: Environment,
+}
+
+impl Target {
+    /// This machine, where `targets.toml` says nothing of it.
+    pub fn this_machine() -> Target {
+        Target {
+            address: Address { transport: Transport::Local, scheduler: Scheduler::Direct },
+            folder: None,
+            max_runs: None,
+            leave_cores: None,
+            leave_memory: None,
+            leave_gpus: None,
+            hours: Vec::new(),
+            maintenance: Vec::new(),
+            named: BTreeMap::new(),
+            nice: None,
+            idle_disk: None,
+            pause_on_battery: None,
+            vars: Vec::new(),
+            account: None,
+            partition: None,
+            options: Vec::new(),
+            environment: Environment::default(),
+        }
+    }
 }
 
 /// `targets.toml`.

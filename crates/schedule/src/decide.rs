@@ -1,11 +1,13 @@
 //! What starts now. In the order of the queue; what comes later may go before only where the first that waits is not delayed by it.
 
-use crate::needs::{Gpus, Needs};
+use crate::ahead::Ahead;
+use crate::handed::Away;
+use crate::needs::{Demand, Needs};
 use crate::queue::{InUse, Key, Lane, Queue, gpus};
 use crate::ready::{Class, Kind};
 use crate::reason::{Lack, Limited, Reason};
 use crate::reserve::{Ending, Reserved};
-use crate::room::{Room, World};
+use crate::room::{Absent, Room, World};
 use neronet_model::queue::Grant;
 use neronet_model::time::Millis;
 use neronet_model::{AttemptNo, RunId, SweepId, UnixMs};
@@ -27,6 +29,12 @@ pub struct Start {
 pub struct Decided {
     /// In this order.
     pub starts: Vec<Start>,
+    /// These are to wait on a target.
+    #[serde(default)]
+    pub ahead: Vec<Ahead>,
+    /// These wait on a target that is to give them back.
+    #[serde(default)]
+    pub back: Vec<RunId>,
     /// When time alone changes the answer.
     pub look_again: Option<UnixMs>,
     /// The first run that waits for room.
@@ -35,12 +43,27 @@ pub struct Decided {
     pub(crate) sweeps: BTreeMap<SweepId, Reason>,
     /// Why nothing more of a kind starts, sorted by kind.
     kinds: Vec<(Kind, Reason)>,
+    /// Targets on which nothing can start now.
+    #[serde(default)]
+    absent: BTreeMap<String, Absent>,
+    #[serde(default)]
+    bringing: BTreeMap<RunId, String>,
 }
 
 impl Decided {
     pub(crate) fn of_kind(&self, kind: &Kind) -> Option<&Reason> {
         let at = self.kinds.binary_search_by(|(known, _)| known.cmp(kind)).ok()?;
         Some(&self.kinds.get(at)?.1)
+    }
+
+    pub(crate) fn brought(&self, run: RunId) -> Option<Reason> {
+        self.bringing.get(&run).map(|what| Reason::NotYet(what.clone()))
+    }
+
+    /// Why a run that belongs to a target does not start there, as far as that is known here.
+    pub(crate) fn there(&self, run: RunId, away: &Away, kind: Option<&Kind>) -> Option<Box<Reason>> {
+        let absent = self.absent.get(&away.target).map(|absent| absent_reason(&away.target, absent));
+        absent.or_else(|| self.brought(run)).or_else(|| self.of_kind(kind?).cloned()).map(Box::new)
     }
 }
 
@@ -62,17 +85,23 @@ pub enum Mine<'r> {
 /// So many kinds of runs that do not fit are looked at; those behind them wait for their turn.
 const KINDS: usize = 1_000;
 
+/// Targets, the one of them that comes first, and what is needed of one of them.
+type Wanted<'q> = (&'q [String], Option<&'q str>, Cow<'q, Demand>);
+
 /// What is known of one decision so far.
-struct Decision<'q> {
-    queue: &'q Queue,
-    now: UnixMs,
-    rooms: Vec<Room<'q>>,
+pub(crate) struct Decision<'q> {
+    pub(crate) queue: &'q Queue,
+    pub(crate) now: UnixMs,
+    pub(crate) rooms: Vec<Room<'q>>,
     decided: Decided,
     begun: BTreeMap<SweepId, u64>,
     in_use: BTreeMap<&'q str, InUse>,
     reserved: Option<Reserved<'q>>,
-    /// Where runs with these needs may fit at the earliest: rooms only become smaller here. Beyond the last: why nowhere.
-    known: BTreeMap<Cow<'q, Needs>, (usize, Option<Reason>)>,
+    pub(crate) not_yet: &'q BTreeMap<SweepId, String>,
+    pub(crate) absent: &'q BTreeMap<String, Absent>,
+    pub(crate) bringing: &'q BTreeMap<RunId, String>,
+    /// Of the targets that they name, the first where runs with these needs may fit: rooms only become smaller here. Or why nowhere.
+    known: BTreeMap<Wanted<'q>, (usize, Option<Reason>)>,
     /// What starts now, and when it will have ended.
     starting: Vec<Ending>,
 }
@@ -90,7 +119,7 @@ struct Candidates<'q> {
 impl Queue {
     /// What is to be started of the runs that are `mine`.
     pub fn decide(&self, world: &World, now: UnixMs, mine: Mine<'_>) -> Decided {
-        let rooms = world.places.iter().map(|place| Room::new(place, self.used.get(&place.machine.name))).collect();
+        let rooms = world.places.iter().map(|place| Room::new(place, self.used.get(&place.machine.name), now)).collect();
         let mut decision = Decision {
             queue: self,
             now,
@@ -99,6 +128,9 @@ impl Queue {
             begun: BTreeMap::new(),
             in_use: BTreeMap::new(),
             reserved: None,
+            not_yet: &world.not_yet,
+            absent: &world.absent,
+            bringing: &world.bringing,
             known: BTreeMap::new(),
             starting: Vec::new(),
         };
@@ -132,12 +164,12 @@ impl Queue {
             }
             let Some(lane) = self.lanes.get(&id) else { continue };
             let next = |behind: Bound<Key>| next_of(self, lane, of.class, mine, behind).map(|key| (Reverse((key, id, at)), false));
-            if next(Bound::Included(key)).is_none_or(|(Reverse((first, ..)), _)| first != key) {
-                // Somebody else's; the next of this sweep may be ours.
+            if next(Bound::Included(key)).is_none_or(|(Reverse((first, ..)), _)| first != key) || world.bringing.contains_key(&key.2) {
+                // Somebody else's, or what it needs is on its way; the next of this sweep may start.
                 heap.extend(next(Bound::Excluded(key)));
                 continue;
             }
-            if let Some(why) = decision.sweep_blocked(id, lane, world) {
+            if let Some(why) = decision.sweep_blocked(id, lane) {
                 decision.decided.sweeps.insert(id, why);
                 continue;
             }
@@ -154,7 +186,18 @@ impl Queue {
                 }
             }
         }
-        let Decision { mut decided, reserved, .. } = decision;
+        let mut decided = std::mem::take(&mut decision.decided);
+        if !decided.kinds.is_empty() {
+            let opens = world.places.iter().flat_map(|place| &place.shut).filter_map(|shut| shut.until).filter(|until| *until > now);
+            decided.look_again = decided.look_again.into_iter().chain(opens).min();
+        }
+        if !matches!(mine, Mine::These { .. }) {
+            decision.hand_ahead(&mut decided);
+            decision.take_back(&mut decided);
+        }
+        let reserved = decision.reserved;
+        decided.absent.clone_from(&world.absent);
+        decided.bringing.clone_from(&world.bringing);
         // A kind is closed once for each moment before which its runs do not start: the first is as good as the last.
         decided.kinds.sort_by(|(a, _), (b, _)| a.cmp(b));
         decided.kinds.dedup_by(|(a, _), (b, _)| a == b);
@@ -178,17 +221,17 @@ impl Queue {
     pub(crate) fn end_of(&self, run: RunId) -> Option<UnixMs> {
         let granted = self.granted.get(&run)?;
         let lane = self.lanes.get(&self.runs.get(&run)?.lane)?;
-        Some(granted.at.plus(self.typical(&lane.kind)?))
+        Some(granted.at.plus(self.typical(&lane.kind, &granted.grant.machine)?))
     }
 
-    pub(crate) fn typical(&self, kind: &Kind) -> Option<Millis> {
+    pub(crate) fn typical(&self, kind: &Kind, machine: &str) -> Option<Millis> {
         let learned = self.learned(&kind.project, &kind.experiment).and_then(|learned| learned.typical());
-        [learned, kind.time_limit].into_iter().flatten().min()
+        [learned, kind.demand.at(machine).time].into_iter().flatten().min()
     }
 
-    fn longest(&self, kind: &Kind) -> Option<Millis> {
+    fn longest(&self, kind: &Kind, machine: &str) -> Option<Millis> {
         let learned = self.learned(&kind.project, &kind.experiment).and_then(|learned| learned.longest());
-        [learned, kind.time_limit].into_iter().flatten().min()
+        [learned, kind.demand.at(machine).time].into_iter().flatten().min()
     }
 
     /// Who has what is lacking, and until when.
@@ -196,6 +239,15 @@ impl Queue {
         let of_it = self.granted.iter().filter(|(_, granted)| granted.grant.machine == machine && has(&granted.grant, lack));
         of_it.map(|(run, _)| (*run, self.end_of(*run))).collect()
     }
+}
+
+fn absent_reason(target: &str, Absent { why, since }: &Absent) -> Reason {
+    Reason::Absent { target: target.to_string(), why: why.clone(), since: *since }
+}
+
+/// As if nobody used the machine.
+fn ever(room: &Room<'_>, demand: &Demand) -> Result<Grant, Lack> {
+    Room::empty(room.place).fit(demand.at(&room.place.machine.name), true)
 }
 
 /// Whether a grant holds some of what is lacking.
@@ -207,7 +259,7 @@ fn has(grant: &Grant, lack: &Lack) -> bool {
         Lack::Disk { .. } => grant.disk > 0,
         Lack::Named { name, .. } => grant.named.contains_key(name),
         Lack::Runs { .. } => true,
-        Lack::Closed(_) => false,
+        Lack::Closed(_) | Lack::Shut { .. } => false,
     }
 }
 
@@ -232,8 +284,8 @@ fn next_of(queue: &Queue, lane: &Lane, class: &Class, mine: Mine<'_>, behind: Bo
 
 impl<'q> Decision<'q> {
     /// What the sweep as a whole waits for.
-    fn sweep_blocked(&self, id: SweepId, lane: &Lane, world: &World) -> Option<Reason> {
-        if let Some(why) = world.not_yet.get(&id) {
+    fn sweep_blocked(&self, id: SweepId, lane: &Lane) -> Option<Reason> {
+        if let Some(why) = self.not_yet.get(&id) {
             return Some(Reason::NotYet(why.clone()));
         }
         let begun = self.begun.get(&id).copied().unwrap_or(0);
@@ -250,11 +302,11 @@ impl<'q> Decision<'q> {
         let (place, grant) = self.first_fit(run, kind, gpus_left)?;
         let attempt = self.queue.runs.get(&run).map_or(AttemptNo(1), |item| item.attempt);
         self.rooms[place].used.take(&grant);
-        let longest = self.queue.longest(kind);
+        let longest = self.queue.longest(kind, &grant.machine);
         if let Some(reserved) = &mut self.reserved {
             reserved.given_away(place, &grant, longest, self.now);
         }
-        let ends = self.queue.typical(kind).map(|typical| self.now.plus(typical));
+        let ends = self.queue.typical(kind, &grant.machine).map(|typical| self.now.plus(typical));
         self.starting.push(Ending { run, at: ends, place, grant: grant.clone() });
         *self.begun.entry(id).or_default() += 1;
         let project = self.in_use.entry(&lane.kind.project).or_default();
@@ -262,6 +314,21 @@ impl<'q> Decision<'q> {
         project.gpus += gpus(&grant);
         self.decided.starts.push(Start { run, attempt, grant });
         Ok(())
+    }
+
+    /// Those where runs of this kind may execute, in the order in which they are tried.
+    pub(crate) fn rooms_of(&self, kind: &Kind) -> Vec<usize> {
+        if kind.targets.is_empty() {
+            return (0..self.rooms.len()).filter(|at| self.rooms[*at].place.ahead.is_none()).collect();
+        }
+        // For one that is just being reached those behind it wait a moment: it comes first.
+        let there = kind.in_order().take_while(|target| !self.is_coming(target));
+        there.filter_map(|target| self.rooms.iter().position(|room| room.place.machine.name == *target)).collect()
+    }
+
+    /// A target of which nobody knows yet whether it is there.
+    pub(crate) fn is_coming(&self, target: &str) -> bool {
+        self.absent.get(target).is_some_and(|absent| absent.since.is_none())
     }
 
     /// How many GPUs its project may still have; nothing where nobody says.
@@ -273,7 +340,7 @@ impl<'q> Decision<'q> {
             return Err(Reason::Quota { project: kind.project.clone(), what: Limited::Runs, most });
         }
         let left = quota.gpus.map(|most| u64::from(most).saturating_sub(known.gpus + begun.gpus));
-        if left.is_some_and(|left| kind.needs.least_gpus() > left) {
+        if left.is_some_and(|left| kind.demand.least_gpus() > left) {
             return Err(self.over_quota(kind));
         }
         Ok(left)
@@ -285,34 +352,34 @@ impl<'q> Decision<'q> {
     }
 
     fn first_fit(&mut self, run: RunId, kind: &'q Kind, gpus_left: Option<u64>) -> Result<(usize, Grant), Reason> {
-        let mut needs = match self.queue.learned(&kind.project, &kind.experiment) {
-            Some(learned) => Cow::Owned(kind.needs.with(learned)),
-            None => Cow::Borrowed(&kind.needs),
+        let mut demand = match self.queue.learned(&kind.project, &kind.experiment) {
+            Some(learned) => Cow::Owned(kind.demand.with(learned)),
+            None => Cow::Borrowed(&kind.demand),
         };
-        if let (Gpus::Count { most, .. }, Some(left)) = (needs.gpus, gpus_left)
-            && u64::from(most) > left
-            && let Gpus::Count { most, .. } = &mut needs.to_mut().gpus
-        {
-            *most = left as u32;
+        if let Some(left) = gpus_left {
+            demand = Demand::at_most(demand, left);
         }
-        let (from, nowhere) = self.known.get(&needs).cloned().unwrap_or_default();
+        let known = (kind.targets.as_slice(), kind.prefers.as_deref(), demand);
+        let (from, nowhere) = self.known.get(&known).cloned().unwrap_or_default();
         if let Some(reason) = nowhere {
             return Err(reason);
         }
         let mut fits_from = None;
         let mut over_quota = false;
         let mut before = None;
-        for (at, room) in self.rooms.iter().enumerate().skip(from) {
-            let Ok(grant) = room.fit(&needs, false) else { continue };
-            fits_from.get_or_insert(at);
+        for (nth, at) in self.rooms_of(kind).into_iter().enumerate().skip(from) {
+            let room = &self.rooms[at];
+            let name = room.place.machine.name.as_str();
+            let Ok(grant) = room.fit(known.2.at(name), false) else { continue };
+            fits_from.get_or_insert(nth);
             if gpus_left.is_some_and(|left| gpus(&grant) > left) {
                 over_quota = true;
             } else if let Some(reserved) =
-                self.reserved.as_ref().filter(|reserved| !reserved.allows(at, &grant, self.queue.longest(kind), self.now))
+                self.reserved.as_ref().filter(|reserved| !reserved.allows(at, &grant, self.queue.longest(kind, name), self.now))
             {
                 before = Some(reserved.run);
             } else {
-                self.known.insert(needs, (fits_from.unwrap_or(at), None));
+                self.known.insert(known, (fits_from.unwrap_or(nth), None));
                 return Ok((at, grant));
             }
         }
@@ -320,22 +387,25 @@ impl<'q> Decision<'q> {
             (Some(run), _) => Err(Reason::Before(run)),
             (None, true) => Err(self.over_quota(kind)),
             (None, false) => {
-                let reason = self.nowhere(run, &needs);
-                self.known.insert(needs, (self.rooms.len(), Some(reason.clone())));
+                let reason = self.nowhere(run, kind, &known.2);
+                self.known.insert(known, (self.rooms.len(), Some(reason.clone())));
                 Err(reason)
             }
         }
     }
 
     /// Why it fits nowhere now. The first of these is given a place as soon as there is one.
-    fn nowhere(&mut self, run: RunId, needs: &Needs) -> Reason {
-        let could = |(room, _): &(&Room<'_>, Lack)| Room::empty(room.place).fit(needs, true).is_ok();
-        let lacks = self.rooms.iter().filter_map(|room| Some((room, room.fit(needs, false).err()?)));
+    fn nowhere(&mut self, run: RunId, kind: &Kind, demand: &Demand) -> Reason {
+        let could = |(room, _): &(&Room<'_>, Lack)| ever(room, demand).is_ok();
+        let rooms: Vec<(usize, &Room<'q>)> = self.rooms_of(kind).into_iter().map(|at| (at, &self.rooms[at])).collect();
+        let lacks = rooms.iter().filter_map(|(_, room)| Some((*room, room.fit(demand.at(&room.place.machine.name), false).err()?)));
         let (able, unable): (Vec<_>, Vec<_>) = lacks.partition(could);
-        let open = able.iter().find(|(_, lack)| !matches!(lack, Lack::Closed(_)));
+        let open = able.iter().find(|(_, lack)| !matches!(lack, Lack::Closed(_) | Lack::Shut { .. }));
         let Some((room, lack)) = open.or(able.first()).cloned() else {
-            let never = unable.first().and_then(|(room, _)| Room::empty(room.place).fit(needs, true).err());
-            return never.map_or(Reason::NoMachine, Reason::Never);
+            // One that is not there now may have what the others never will.
+            let absent = kind.targets.iter().find_map(|target| Some(absent_reason(target, self.absent.get(target)?)));
+            let never = || unable.first().and_then(|(room, _)| ever(room, demand).err()).map(Reason::Never);
+            return absent.or_else(never).unwrap_or(Reason::NoMachine);
         };
         let mut holders = self.queue.holders(&room.place.machine.name, &lack);
         let here = self.starting.iter().filter(|ending| ending.grant.machine == room.place.machine.name && has(&ending.grant, &lack));
@@ -344,7 +414,7 @@ impl<'q> Decision<'q> {
         let mut until = holders.iter().filter_map(|(_, end)| *end).min();
         let held_by = holders.into_iter().map(|(run, _)| run).collect();
         if self.reserved.is_none() {
-            self.reserved = Reserved::find(self.queue, &self.rooms, &self.starting, run, needs);
+            self.reserved = Reserved::find(self.queue, &rooms, &self.starting, run, demand);
             until = self.reserved.as_ref().and_then(|reserved| reserved.at);
         }
         Reason::Lacks { lack, held_by, until: until.filter(|at| *at > self.now) }

@@ -3,8 +3,10 @@
 use crate::learned::Learned;
 use neronet_model::journal::Sweep;
 use neronet_model::queue::WHOLE;
-use neronet_model::settings::{self, Resources};
+use neronet_model::settings::{self, Resources, Settings};
+use neronet_model::time::Millis;
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -18,6 +20,16 @@ pub struct Needs {
     /// Bytes of the disk.
     pub disk: u64,
     pub named: BTreeMap<String, u64>,
+    /// It takes no longer.
+    pub time: Option<Millis>,
+}
+
+/// What runs need, by where they execute.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(crate) struct Demand {
+    anywhere: Needs,
+    /// On targets where it is something else.
+    on: Vec<(String, Needs)>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -61,7 +73,12 @@ pub enum Part {
 impl Needs {
     /// `gpus` is what the run's own parameters make of `[resources] gpus` where that is an expression.
     pub fn of(sweep: &Sweep, gpus: Option<u32>) -> Needs {
-        Needs::asked(&sweep.settings.resources, sweep.detached, sweep.parallel, gpus)
+        Needs::by(&sweep.settings, sweep, gpus)
+    }
+
+    fn by(settings: &Settings, sweep: &Sweep, gpus: Option<u32>) -> Needs {
+        let needs = Needs::asked(&settings.resources, sweep.detached, sweep.parallel, gpus);
+        Needs { time: settings.time_limit, ..needs }
     }
 
     /// `detached`: nobody waits for the run at a terminal. `parallel`: how many of its sweep may run at a time.
@@ -88,7 +105,7 @@ impl Needs {
             None => Cpus::Uncounted,
         };
         let named = named.iter().map(|(name, amount)| (name.clone(), *amount)).collect();
-        Needs { cpus, gpus, memory: memory.unwrap_or(0), usual_memory: 0, disk: disk.unwrap_or(0), named }
+        Needs { cpus, gpus, memory: memory.unwrap_or(0), usual_memory: 0, disk: disk.unwrap_or(0), named, time: None }
     }
 
     /// With what earlier runs took where the experiment does not say what it needs.
@@ -100,14 +117,53 @@ impl Needs {
         if let Gpus::Count { part: Part::Thousandths { usual, .. }, .. } = &mut needs.gpus {
             *usual = learned.gpu_memory().unwrap_or(0);
         }
+        needs.time = needs.time.or(learned.longest());
         needs
     }
 
     /// How many GPUs it cannot do without.
-    pub(crate) fn least_gpus(&self) -> u64 {
+    fn least_gpus(&self) -> u64 {
         match self.gpus {
             Gpus::Inherited | Gpus::Hidden | Gpus::OneIfAny(_) | Gpus::All(_) => 0,
             Gpus::Count { least, .. } => u64::from(least),
         }
+    }
+}
+
+impl Demand {
+    pub(crate) fn of(sweep: &Sweep, gpus: Option<u32>) -> Demand {
+        let anywhere = Needs::of(sweep, gpus);
+        let on = sweep.targets.iter().map(|target| (target.clone(), Needs::by(sweep.settings.on_target(target), sweep, gpus)));
+        let on = on.filter(|(_, needs)| *needs != anywhere).collect();
+        Demand { anywhere, on }
+    }
+
+    pub(crate) fn at(&self, machine: &str) -> &Needs {
+        self.on.iter().find(|(name, _)| name == machine).map_or(&self.anywhere, |(_, needs)| needs)
+    }
+
+    pub(crate) fn with(&self, learned: &Learned) -> Demand {
+        let on = self.on.iter().map(|(name, needs)| (name.clone(), needs.with(learned))).collect();
+        Demand { anywhere: self.anywhere.with(learned), on }
+    }
+
+    /// With no more GPUs than so many, where more would do.
+    pub(crate) fn at_most<'d>(demand: Cow<'d, Demand>, gpus: u64) -> Cow<'d, Demand> {
+        let over = |needs: &Needs| matches!(needs.gpus, Gpus::Count { most, .. } if u64::from(most) > gpus);
+        if !over(&demand.anywhere) && !demand.on.iter().any(|(_, needs)| over(needs)) {
+            return demand;
+        }
+        let mut demand = demand.into_owned();
+        for needs in std::iter::once(&mut demand.anywhere).chain(demand.on.iter_mut().map(|(_, needs)| needs)) {
+            if let Gpus::Count { most, .. } = &mut needs.gpus {
+                *most = (*most).min(u32::try_from(gpus).unwrap_or(u32::MAX));
+            }
+        }
+        Cow::Owned(demand)
+    }
+
+    /// How many GPUs it cannot do without, wherever it is.
+    pub(crate) fn least_gpus(&self) -> u64 {
+        self.on.iter().map(|(_, needs)| needs).chain([&self.anywhere]).map(Needs::least_gpus).min().unwrap_or(0)
     }
 }

@@ -1,15 +1,16 @@
 //! The queue as a fold over the journal. The same `apply` serves live and on replay.
 
 use crate::decide::Mine;
+use crate::handed::Away;
 use crate::learned::Learned;
-use crate::needs::Needs;
+use crate::needs::{Demand, Needs};
 use crate::ready::{Class, Kind};
-use crate::reason::Reason;
 use crate::room::Used;
 use neronet_model::event::Process;
 use neronet_model::journal::{Entry, Member, Submitted, Sweep};
 use neronet_model::queue::{Dependency, Grant, Quota};
-use neronet_model::run::{Decision, KnownEnd};
+use neronet_model::run::{Again, Decision, KnownEnd};
+use neronet_model::target::LOCAL;
 use neronet_model::time::Millis;
 use neronet_model::{AttemptNo, Outcome, RunId, SweepId, UnixMs};
 use serde::{Deserialize, Serialize};
@@ -24,8 +25,11 @@ pub struct Queue {
     /// Everything that has been given something.
     pub(crate) granted: BTreeMap<RunId, Granted>,
     pub(crate) used: BTreeMap<String, Used>,
+    /// Runs that have not ended and that a target was given.
+    pub(crate) at_targets: BTreeMap<String, BTreeSet<RunId>>,
+    pub(crate) last_epoch: u64,
     /// Runs that wait for a run of another experiment.
-    waiting: BTreeMap<RunId, BTreeSet<RunId>>,
+    pub(crate) waiting: BTreeMap<RunId, BTreeSet<RunId>>,
     /// Sweeps that wait for a run.
     waiting_sweeps: BTreeMap<RunId, BTreeSet<SweepId>>,
     #[serde(with = "neronet_model::as_json")]
@@ -58,6 +62,7 @@ pub(crate) struct Item {
     pub(crate) position: i128,
     pub(crate) not_before: Option<UnixMs>,
     pub(crate) held: Option<Box<Held>>,
+    pub(crate) away: Option<Box<Away>>,
     pub(crate) after: Option<RunId>,
     /// Its own, where it is not its sweep's.
     pub(crate) kind: Option<Arc<Kind>>,
@@ -70,8 +75,8 @@ pub(crate) struct Item {
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Held {
-    by: String,
-    why: Option<String>,
+    pub(crate) by: String,
+    pub(crate) why: Option<String>,
 }
 
 /// Who comes first: the higher priority, then the order of the queue.
@@ -82,10 +87,10 @@ pub(crate) type Key = (Reverse<i64>, i128, RunId);
 pub(crate) struct Lane {
     pub(crate) kind: Arc<Kind>,
     pub(crate) parallel: Option<u64>,
-    gpu_hours: Option<Millis>,
+    pub(crate) gpu_hours: Option<Millis>,
     /// Runs that must have ended first; true: and finished.
     after: BTreeMap<RunId, bool>,
-    best_of: BTreeSet<RunId>,
+    pub(crate) best_of: BTreeSet<RunId>,
     /// Those that may start as far as they themselves are concerned.
     pub(crate) ready: BTreeMap<Class, BTreeSet<Key>>,
     /// Runs that must have ended first and have not, or not well.
@@ -139,6 +144,9 @@ impl Queue {
             Entry::Decided { decision, .. } => self.decided(decision),
             Entry::Started { at, run, attempt, grant, driver } => self.started(*at, *run, *attempt, grant, driver),
             Entry::Returned { run, attempt } => self.returned(*run, *attempt),
+            Entry::Handed { at, target, epoch, runs } => self.handed(*at, target, *epoch, runs),
+            Entry::HandedBack { target, runs } => self.handed_back(target, runs),
+            Entry::Asked { runs, by, kill, .. } => self.asked(runs, by, *kill),
             Entry::Ended { run, end } => self.ended(*run, end),
             Entry::Held { runs, by, why, .. } => self.each(runs, |item| {
                 item.held = Some(Box::new(Held { by: by.clone(), why: why.clone() }));
@@ -177,9 +185,24 @@ impl Queue {
         self.runs.get(&run).is_some_and(|item| attempt >= item.attempt && !matches!(item.stand, Stand::Ended(_)))
     }
 
+    /// It has not ended, whatever its attempt.
+    pub fn awaits_end(&self, run: RunId) -> bool {
+        self.runs.get(&run).is_some_and(|item| !matches!(item.stand, Stand::Ended(_)))
+    }
+
     /// What a run has now.
     pub fn grant(&self, run: RunId) -> Option<&Grant> {
         self.granted.get(&run).map(|granted| &granted.grant)
+    }
+
+    /// Whether somebody has to release a run before it starts.
+    pub fn is_held(&self, run: RunId) -> bool {
+        self.runs.get(&run).is_some_and(|item| item.held.is_some())
+    }
+
+    /// When a run was granted what it has.
+    pub fn granted_at(&self, run: RunId) -> Option<UnixMs> {
+        self.granted.get(&run).map(|granted| granted.at)
     }
 
     /// The process that was to start what a run was granted for.
@@ -256,53 +279,6 @@ impl Queue {
         self.quotas.iter().map(|(project, quota)| (project.as_str(), quota))
     }
 
-    /// Why a run cannot start whatever is free.
-    pub fn own_reason_of(&self, run: RunId, now: UnixMs) -> Option<Reason> {
-        let item = self.runs.get(&run)?;
-        self.own_reason(item, self.lanes.get(&item.lane)?, now)
-    }
-
-    /// Why a run does not start whatever is free: what was said of it, and what it waits for.
-    pub(crate) fn own_reason(&self, item: &Item, lane: &Lane, now: UnixMs) -> Option<Reason> {
-        if item.trashed {
-            return Some(Reason::Trashed);
-        }
-        if let Some(held) = &item.held {
-            return Some(Reason::Held { by: held.by.clone(), why: held.why.clone() });
-        }
-        if let Some(after) = item.after {
-            match self.stand(after) {
-                Some(Stand::Ended(Outcome::Finished)) => {}
-                Some(Stand::Ended(outcome)) => return Some(Reason::Upstream { run: after, outcome: Some(outcome) }),
-                Some(_) => return Some(Reason::After { runs: vec![after], best: false }),
-                None => return Some(Reason::Upstream { run: after, outcome: None }),
-            }
-        }
-        if let Some(reason) = self.lane_reason(lane) {
-            return Some(reason);
-        }
-        item.not_before.filter(|at| *at > now).map(Reason::NotBefore)
-    }
-
-    /// What all runs of a sweep wait for.
-    fn lane_reason(&self, lane: &Lane) -> Option<Reason> {
-        let ended = |run: &RunId| match self.stand(*run) {
-            Some(Stand::Ended(outcome)) => Some(Some(outcome)),
-            Some(_) => None,
-            None => Some(None),
-        };
-        if let Some((run, outcome)) = lane.waits.iter().find_map(|run| Some((*run, ended(run)?))) {
-            return Some(Reason::Upstream { run, outcome });
-        }
-        if !lane.waits.is_empty() {
-            let best = lane.best_of.iter().any(|run| lane.waits.contains(run));
-            let runs = if best { lane.best_of.iter().copied().collect() } else { lane.waits.iter().copied().collect() };
-            return Some(Reason::After { runs, best });
-        }
-        let last = lane.best_of.last().copied().filter(|_| lane.upstream_failed)?;
-        Some(Reason::Upstream { run: last, outcome: ended(&last).flatten() })
-    }
-
     fn submitted(&mut self, Submitted { sweep, members }: &Submitted) {
         let mut after = BTreeMap::new();
         for Dependency { run, ok } in &sweep.wishes.after {
@@ -321,7 +297,8 @@ impl Queue {
             gpu_time: GpuTime::default(),
             causes: BTreeMap::new(),
         };
-        self.lanes.insert(sweep.id, lane);
+        // A target is given the runs of a sweep one after the other.
+        self.lanes.entry(sweep.id).or_insert(lane);
         for run in after.into_keys().chain(sweep.best_of.iter().copied()) {
             self.waiting_sweeps.entry(run).or_default().insert(sweep.id);
             self.look_at(sweep.id, run);
@@ -344,6 +321,7 @@ impl Queue {
             position,
             not_before: sweep.wishes.not_before,
             held: None,
+            away: None,
             after: member.after,
             kind,
             failures: 0,
@@ -365,6 +343,15 @@ impl Queue {
             return;
         }
         let by_itself = decision.because.is_some();
+        let last = item.away.as_ref().map_or(LOCAL, |away| &away.target).to_string();
+        // What a target decides by itself it also starts; what somebody asks for starts wherever there is room.
+        let target = item.away.as_ref().filter(|_| by_itself).map(|away| away.target.clone());
+        if target.is_none() {
+            self.come_home(decision.run);
+        }
+        let resumes = matches!(&decision.again, Again::Resume { .. });
+        self.prefer(decision.run, resumes.then_some(last.as_str()));
+        let Some(item) = self.runs.get(&decision.run) else { return };
         // Whoever was in the queue keeps his place; whoever had left it comes last, but a retry that nobody asked for goes first.
         let position = match self.has_place(decision.run, item) {
             true => item.position,
@@ -383,11 +370,33 @@ impl Queue {
                 item.held = None;
             }
             item.kept = decision.driver.is_none();
+            if let Some(away) = &mut item.away {
+                away.started = false;
+            }
         });
+        if let Some(target) = target {
+            self.at_targets.entry(target).or_default().insert(decision.run);
+        }
         self.tell_who_waits_for(decision.run);
     }
 
+    /// What goes on from a checkpoint goes first to where that was written, if it may execute there.
+    fn prefer(&mut self, run: RunId, written: Option<&str>) {
+        let Some((item, lane)) = self.runs.get(&run).and_then(|item| Some((item, self.lanes.get(&item.lane)?))) else { return };
+        let kind = item.kind(lane);
+        let prefers = kind.targets.iter().find(|target| written == Some(target.as_str())).cloned();
+        if kind.prefers != prefers {
+            let kind = Arc::new(Kind { prefers, ..Kind::clone(kind) });
+            self.change(run, |item| item.kind = Some(kind));
+        }
+    }
+
     pub(crate) fn started(&mut self, at: UnixMs, run: RunId, attempt: AttemptNo, grant: &Grant, starter: &Process) {
+        // A target says what it gave a run for which it had room.
+        if self.runs.get(&run).is_some_and(|item| item.awaits_start(attempt)) {
+            self.release(run, Some(Millis(0)));
+            self.change(run, |item| item.stand = Stand::Queued);
+        }
         let Some(item) = self.runs.get(&run).filter(|item| item.stand == Stand::Queued && item.attempt == attempt) else { return };
         let lane = item.lane;
         self.used.entry(grant.machine.clone()).or_default().take(grant);
@@ -402,13 +411,23 @@ impl Queue {
             lane.gpu_time.since += i128::from(at.0) * i128::from(gpus(grant));
         });
         self.granted.insert(run, Granted { at, starter: starter.clone(), grant: grant.clone() });
-        self.change(run, |item| item.stand = Stand::Granted);
+        self.change(run, |item| {
+            item.stand = Stand::Granted;
+            if let Some(away) = &mut item.away {
+                away.started = true;
+            }
+        });
     }
 
-    fn returned(&mut self, run: RunId, attempt: AttemptNo) {
+    pub(crate) fn returned(&mut self, run: RunId, attempt: AttemptNo) {
         if self.runs.get(&run).is_some_and(|item| item.stand == Stand::Granted && item.attempt == attempt) {
             self.release(run, Some(Millis(0)));
-            self.change(run, |item| item.stand = Stand::Queued);
+            self.change(run, |item| {
+                item.stand = Stand::Queued;
+                if let Some(away) = &mut item.away {
+                    away.started = false;
+                }
+            });
         }
     }
 
@@ -438,12 +457,18 @@ impl Queue {
 
     pub(crate) fn end_as(&mut self, run: RunId, attempt: AttemptNo, outcome: Outcome) {
         self.leave_order(run);
+        self.leave_target(run);
         self.change(run, |item| {
             item.attempt = attempt;
             item.stand = Stand::Ended(outcome);
             item.not_before = None;
             item.failures += u32::from(matches!(outcome, Outcome::Failed | Outcome::Lost));
         });
+        if outcome == Outcome::Finished {
+            let written = self.away(run).map_or(LOCAL, |away| &away.target).to_string();
+            let next = self.waiting.get(&run).cloned().unwrap_or_default();
+            next.into_iter().for_each(|next| self.prefer(next, Some(&written)));
+        }
         self.tell_who_waits_for(run);
     }
 
@@ -472,6 +497,7 @@ impl Queue {
     fn purged(&mut self, run: RunId) {
         self.release(run, None);
         self.leave_order(run);
+        self.come_home(run);
         self.unsettle(run);
         let Some(item) = self.runs.remove(&run) else { return };
         if let Some(waiting) = item.after.and_then(|after| self.waiting.get_mut(&after)) {
@@ -523,8 +549,8 @@ pub(crate) fn key(run: RunId, item: &Item) -> Key {
 }
 
 fn kind(sweep: &Sweep, gpus: Option<u32>) -> Kind {
-    let (project, experiment) = (sweep.project.clone(), sweep.experiment.clone());
-    Kind { project, experiment, time_limit: sweep.settings.time_limit, needs: Needs::of(sweep, gpus) }
+    let (project, experiment, targets) = (sweep.project.clone(), sweep.experiment.clone(), sweep.targets.clone());
+    Kind { project, experiment, demand: Demand::of(sweep, gpus), targets, prefers: None }
 }
 
 pub(crate) fn gpus(grant: &Grant) -> u64 {

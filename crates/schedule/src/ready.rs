@@ -1,9 +1,8 @@
 //! The queued runs that could start as far as they themselves are concerned, sorted so that a decision looks at each kind once,
 //! however many they are.
 
-use crate::needs::Needs;
+use crate::needs::Demand;
 use crate::queue::{Item, Key, Lane, Queue, Stand, key};
-use neronet_model::time::Millis;
 use neronet_model::{Outcome, RunId, SweepId, UnixMs};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -14,8 +13,18 @@ use std::sync::Arc;
 pub(crate) struct Kind {
     pub(crate) project: String,
     pub(crate) experiment: String,
-    pub(crate) time_limit: Option<Millis>,
-    pub(crate) needs: Needs,
+    pub(crate) demand: Demand,
+    /// Machines by name, the first that has room; none: those that are not elsewhere.
+    pub(crate) targets: Vec<String>,
+    /// The one of these that comes first, as it has what they go on from.
+    pub(crate) prefers: Option<String>,
+}
+
+impl Kind {
+    /// The targets in the order in which they are tried.
+    pub(crate) fn in_order(&self) -> impl Iterator<Item = &String> {
+        self.prefers.iter().chain(self.targets.iter().filter(|target| self.prefers.as_ref() != Some(*target)))
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -76,7 +85,7 @@ impl Queue {
         let Some(item) = self.runs.get(&run) else { return };
         self.queued += usize::from(item.is_queued());
         let may = item.after.is_none_or(|after| self.stand(after) == Some(Stand::Ended(Outcome::Finished)));
-        if !may || !item.is_queued() || item.held.is_some() {
+        if !may || !item.is_queued() || item.held.is_some() || item.away.is_some() {
             return;
         }
         let Some(lane) = self.lanes.get_mut(&item.lane) else { return };

@@ -1,7 +1,8 @@
 //! Why a queued run waits, in data and in words.
 
 use crate::decide::Decided;
-use crate::queue::{Queue, Stand};
+use crate::hours::{self, Shut};
+use crate::queue::{Item, Lane, Queue, Stand};
 use neronet_model::size::shown;
 use neronet_model::{Outcome, RunId, SweepId, UnixMs};
 use serde::{Deserialize, Serialize};
@@ -44,6 +45,15 @@ pub enum Lack {
         most: u64,
     },
     Closed(String),
+    /// Of its hours, or of times of maintenance.
+    Shut {
+        machine: String,
+        shut: Box<Shut>,
+        /// When it takes the run.
+        opens: Option<UnixMs>,
+        /// It is open still, but not for as long as the run may take.
+        ahead: bool,
+    },
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -93,6 +103,17 @@ pub enum Reason {
     NotYet(String),
     /// There is no machine to start it on.
     NoMachine,
+    /// The machine where it would start is not there now.
+    Absent {
+        target: String,
+        why: String,
+        since: Option<UnixMs>,
+    },
+    /// It belongs to a target, which has not started it yet.
+    Away {
+        target: String,
+        why: Option<Box<Reason>>,
+    },
     /// It fits, and is started at this moment.
     Now,
 }
@@ -120,6 +141,7 @@ impl Lack {
             Lack::Named { name, needs, .. } => format!("{needs} of {name}"),
             Lack::Runs { .. } => "its turn".into(),
             Lack::Closed(why) => why.clone(),
+            Lack::Shut { machine, .. } => format!("{machine} to take runs"),
         }
     }
 
@@ -136,13 +158,14 @@ impl Lack {
             Lack::Named { name, needs, all } => format!("needs {needs} of {name}; targets.toml says that there are {all}"),
             Lack::Runs { .. } => "targets.toml allows no runs on this machine".into(),
             Lack::Closed(why) => why.clone(),
+            Lack::Shut { machine, .. } => format!("needs {machine} to take runs"),
         }
     }
 }
 
 impl Reason {
-    /// A sentence without a full stop. `time` writes a moment as people read it, `ids` several runs.
-    pub fn words(&self, time: impl Fn(UnixMs) -> String, ids: impl Fn(&[RunId]) -> String) -> String {
+    /// A sentence without a full stop. `time` writes a moment as people read it, `lasts` how long ago it was, `ids` several runs.
+    pub fn words(&self, time: &dyn Fn(UnixMs) -> String, lasts: &dyn Fn(UnixMs) -> String, ids: &dyn Fn(&[RunId]) -> String) -> String {
         match self {
             Reason::Held { by, why: None } => format!("held by {by}"),
             Reason::Held { why: Some(why), .. } => format!("held: {why}"),
@@ -170,6 +193,7 @@ impl Reason {
             }
             Reason::GpuTime { sweep } => format!("sweep {sweep} has used up its GPU hours"),
             Reason::Lacks { lack: Lack::Closed(why), .. } => why.clone(),
+            Reason::Lacks { lack: Lack::Shut { machine, shut, opens, ahead }, .. } => hours::words(machine, shut, *opens, *ahead, time),
             Reason::Lacks { lack, held_by, until } => {
                 let others = if let Lack::Gpus { others, .. } = lack { others.as_slice() } else { &[] };
                 let mut who: Vec<String> = others.iter().map(|(_, who)| format!("{who} uses one")).collect();
@@ -189,6 +213,12 @@ impl Reason {
             Reason::Trashed => "in the trash".into(),
             Reason::NotYet(what) => what.clone(),
             Reason::NoMachine => "there is no machine to start it on".into(),
+            Reason::Absent { target, why, since } => {
+                let since = since.map(|since| format!(" for {}", lasts(since))).unwrap_or_default();
+                format!("target {target} {why}{since}")
+            }
+            Reason::Away { target, why: None } => format!("on {target}: waits for its turn"),
+            Reason::Away { target, why: Some(why) } => format!("on {target}: {}", why.words(time, lasts, ids)),
             Reason::Now => "is being started".into(),
         }
     }
@@ -199,15 +229,79 @@ fn counted(n: u64, noun: &str) -> String {
 }
 
 impl Queue {
+    /// Why a run cannot start whatever is free.
+    pub fn own_reason_of(&self, run: RunId, now: UnixMs) -> Option<Reason> {
+        let item = self.runs.get(&run)?;
+        self.own_reason(item, self.lanes.get(&item.lane)?, now)
+    }
+
+    /// Why a run does not start whatever is free: what was said of it, and what it waits for.
+    pub(crate) fn own_reason(&self, item: &Item, lane: &Lane, now: UnixMs) -> Option<Reason> {
+        if item.trashed {
+            return Some(Reason::Trashed);
+        }
+        if let Some(held) = &item.held {
+            return Some(Reason::Held { by: held.by.clone(), why: held.why.clone() });
+        }
+        if let Some(after) = item.after {
+            match self.stand(after) {
+                Some(Stand::Ended(Outcome::Finished)) => {}
+                Some(Stand::Ended(outcome)) => return Some(Reason::Upstream { run: after, outcome: Some(outcome) }),
+                Some(_) => return Some(Reason::After { runs: vec![after], best: false }),
+                None => return Some(Reason::Upstream { run: after, outcome: None }),
+            }
+        }
+        if let Some(reason) = self.lane_reason(lane) {
+            return Some(reason);
+        }
+        item.not_before.filter(|at| *at > now).map(Reason::NotBefore)
+    }
+
+    /// What all runs of a sweep wait for.
+    fn lane_reason(&self, lane: &Lane) -> Option<Reason> {
+        let ended = |run: &RunId| match self.stand(*run) {
+            Some(Stand::Ended(outcome)) => Some(Some(outcome)),
+            Some(_) => None,
+            None => Some(None),
+        };
+        if let Some((run, outcome)) = lane.waits.iter().find_map(|run| Some((*run, ended(run)?))) {
+            return Some(Reason::Upstream { run, outcome });
+        }
+        if !lane.waits.is_empty() {
+            let best = lane.best_of.iter().any(|run| lane.waits.contains(run));
+            let runs = if best { lane.best_of.iter().copied().collect() } else { lane.waits.iter().copied().collect() };
+            return Some(Reason::After { runs, best });
+        }
+        let last = lane.best_of.last().copied().filter(|_| lane.upstream_failed)?;
+        Some(Reason::Upstream { run: last, outcome: ended(&last).flatten() })
+    }
+
     /// Why a run waits, where `decided` is the last decision.
     pub fn reason(&self, run: RunId, decided: &Decided, now: UnixMs) -> Option<Reason> {
-        let item = self.runs.get(&run).filter(|item| item.stand == Stand::Queued)?;
+        let item = self.runs.get(&run).filter(|item| item.stand == Stand::Queued || item.awaits_start(item.attempt))?;
         let lane = self.lanes.get(&item.lane)?;
         if let Some(own) = self.own_reason(item, lane, now) {
-            return Some(own);
+            let there = item.away.as_ref().filter(|_| matches!(own, Reason::After { .. }));
+            return Some(match there {
+                // It waits for that one where it is.
+                Some(away) => {
+                    Reason::Away { target: away.target.clone(), why: Some(decided.there(run, away, None).unwrap_or_else(|| Box::new(own))) }
+                }
+                None => own,
+            });
+        }
+        if let Some(away) = item.away.as_ref().filter(|_| item.stand == Stand::Granted) {
+            let why = decided.there(run, away, None).unwrap_or(Box::new(Reason::Now));
+            return Some(Reason::Away { target: away.target.clone(), why: Some(why) });
+        }
+        if let Some(away) = &item.away {
+            return Some(Reason::Away { target: away.target.clone(), why: decided.there(run, away, Some(item.kind(lane))) });
         }
         if decided.starts.iter().any(|start| start.run == run) {
             return Some(Reason::Now);
+        }
+        if let Some(brought) = decided.brought(run) {
+            return Some(brought);
         }
         if let Some(most) = lane.parallel.filter(|most| lane.running >= *most) {
             return Some(Reason::Parallel { sweep: item.lane, at_a_time: most });

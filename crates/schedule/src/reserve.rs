@@ -1,6 +1,6 @@
 //! A place for the first run that waits, so that what comes behind it takes nothing away from it.
 
-use crate::needs::Needs;
+use crate::needs::{Demand, Needs};
 use crate::queue::Queue;
 use crate::room::Room;
 use neronet_model::queue::Grant;
@@ -30,18 +30,29 @@ pub(crate) struct Reserved<'w> {
 impl<'w> Reserved<'w> {
     /// Where and when a run that finds no room now will find some, once what our runs have was given back. Nothing where that is not
     /// enough: what others use of the machines may be theirs for ever, and so long those behind may have what it cannot use.
-    pub(crate) fn find(queue: &Queue, rooms: &[Room<'w>], starting: &[Ending], run: RunId, needs: &Needs) -> Option<Reserved<'w>> {
+    pub(crate) fn find(
+        queue: &Queue,
+        rooms: &[(usize, &Room<'w>)],
+        starting: &[Ending],
+        run: RunId,
+        demand: &Demand,
+    ) -> Option<Reserved<'w>> {
         let mut best: Option<Reserved<'w>> = None;
-        for (place, room) in rooms.iter().enumerate() {
+        // Nobody takes anything away where nothing starts.
+        for (place, room) in rooms.iter().copied().filter(|(_, room)| room.place.is_shut(room.at, None).is_none()) {
             let name = &room.place.machine.name;
+            let needs = demand.at(name);
             let of_it = queue.granted.iter().filter(|(_, granted)| granted.grant.machine == *name);
             let mut ends: Vec<(Option<UnixMs>, &Grant)> = of_it.map(|(run, granted)| (queue.end_of(*run), &granted.grant)).collect();
             ends.extend(starting.iter().filter(|ending| ending.place == place).map(|ending| (ending.at, &ending.grant)));
             ends.sort_by_key(|(end, _)| (end.is_none(), *end));
             let mut then = room.clone();
+            // Where it is a matter of time alone nothing has to be given back.
+            let ends = std::iter::once((Some(room.at), None)).chain(ends.into_iter().map(|(end, grant)| (end, Some(grant))));
             let found = ends.into_iter().find_map(|(end, grant)| {
-                then.used.give_back(grant);
-                then.fit(needs, false).is_ok().then_some(end)
+                grant.into_iter().for_each(|grant| then.used.give_back(grant));
+                then.at = room.place.opens(end.unwrap_or(room.at).max(room.at), needs.time)?;
+                then.fit(needs, false).is_ok().then_some(end.map(|_| then.at))
             });
             let Some(at) = found else { continue };
             let sooner = |best: &Reserved<'_>| at.is_some_and(|at| best.at.is_none_or(|known| at < known));

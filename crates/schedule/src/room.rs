@@ -1,9 +1,10 @@
 //! What is free on a machine, whether a run fits into it, and what it then has.
 
+use crate::hours::Shut;
 use crate::needs::{Cpus, Gpus, Needs, Part};
 use crate::reason::Lack;
-use neronet_model::SweepId;
 use neronet_model::queue::{Gpu, GpuShare, Grant, Machine, WHOLE};
+use neronet_model::{RunId, SweepId, UnixMs};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,6 +14,21 @@ pub struct World {
     pub places: Vec<Place>,
     /// Sweeps of which nothing can start yet, and why: their code is being built.
     pub not_yet: BTreeMap<SweepId, String>,
+    /// Targets on which nothing can start now.
+    #[serde(default)]
+    pub absent: BTreeMap<String, Absent>,
+    /// Runs for which something is being brought to where they start, and what.
+    #[serde(default)]
+    pub bringing: BTreeMap<RunId, String>,
+}
+
+/// Why a target is not among the places.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Absent {
+    /// `unreachable`, `needs login: neronet target login gpu1`.
+    pub why: String,
+    /// Since when, where that is known.
+    pub since: Option<UnixMs>,
 }
 
 /// One machine, what others use of it, and what is to be left free.
@@ -28,6 +44,12 @@ pub struct Place {
     pub gpus_elsewhere: BTreeMap<String, String>,
     /// Nothing starts there for now, and why.
     pub closed: Option<String>,
+    /// When nothing starts there, as far ahead as is known.
+    #[serde(default)]
+    pub shut: Vec<Shut>,
+    /// Of a machine elsewhere, which starts by itself what it is given: so many may wait there for their turn.
+    #[serde(default)]
+    pub ahead: Option<u64>,
 }
 
 /// Bytes of a disk, as far as the user may have them.
@@ -64,15 +86,17 @@ pub(crate) struct Used {
 impl Used {
     pub(crate) fn take(&mut self, grant: &Grant) {
         self.runs += 1;
-        self.cpus += grant.cpus;
+        self.cpus = self.cpus.saturating_add(grant.cpus);
         self.cores.extend(&grant.cores);
         self.memory = self.memory.saturating_add(grant.memory);
         self.disk = self.disk.saturating_add(grant.disk);
         for share in grant.gpus.iter().flatten() {
-            *self.gpus.entry(share.id.clone()).or_default() += share.share;
+            let used = self.gpus.entry(share.id.clone()).or_default();
+            *used = used.saturating_add(share.share);
         }
         for (name, amount) in &grant.named {
-            *self.named.entry(name.clone()).or_default() += amount;
+            let used = self.named.entry(name.clone()).or_default();
+            *used = used.saturating_add(*amount);
         }
     }
 
@@ -97,21 +121,22 @@ impl Used {
     }
 }
 
-/// A machine with what is used of it.
+/// A machine with what is used of it at one moment.
 #[derive(Debug, Clone)]
 pub(crate) struct Room<'w> {
     pub(crate) place: &'w Place,
     pub(crate) used: Used,
+    pub(crate) at: UnixMs,
 }
 
 impl<'w> Room<'w> {
-    pub(crate) fn new(place: &'w Place, used: Option<&Used>) -> Room<'w> {
-        Room { place, used: used.cloned().unwrap_or_default() }
+    pub(crate) fn new(place: &'w Place, used: Option<&Used>, at: UnixMs) -> Room<'w> {
+        Room { place, used: used.cloned().unwrap_or_default(), at }
     }
 
     /// As if nobody used it: what can ever fit.
     pub(crate) fn empty(place: &'w Place) -> Room<'w> {
-        Room { place, used: Used::default() }
+        Room { place, used: Used::default(), at: UnixMs(0) }
     }
 
     fn cores(&self) -> u32 {
@@ -129,6 +154,9 @@ impl<'w> Room<'w> {
         let Place { machine, limits, closed, .. } = self.place;
         if let Some(why) = closed.as_ref().filter(|_| !ever) {
             return Err(Lack::Closed(why.clone()));
+        }
+        if let Some(lack) = self.place.is_shut(self.at, needs.time).filter(|_| !ever) {
+            return Err(lack);
         }
         if limits.max_runs.is_some_and(|most| self.used.runs >= most) {
             return Err(Lack::Runs { most: limits.max_runs.unwrap_or_default() });
@@ -216,7 +244,7 @@ impl<'w> Room<'w> {
             };
             let used = in_use(gpu);
             untouched += usize::from(used == 0);
-            if let Some(share) = share.filter(|share| used + share <= WHOLE) {
+            if let Some(share) = share.filter(|share| used.saturating_add(*share) <= WHOLE) {
                 fitting.push((used, gpu, share));
             }
         }

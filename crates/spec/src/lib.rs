@@ -13,6 +13,7 @@ mod fill;
 mod flags;
 mod handed;
 mod hidden;
+mod hours;
 mod include;
 mod keys;
 mod launcher;
@@ -111,6 +112,8 @@ pub struct Experiment {
     pub not_before: Option<Moment>,
     /// What must be there before its runs start.
     pub wanted: Vec<Wanted>,
+    /// The same for runs on a target that `settings.on` has an entry of, by those entries.
+    pub wanted_on: Vec<Vec<Wanted>>,
     /// Of a sheet: what each run's row says beside the parameters, in the order of the runs.
     pub rows: Vec<SheetRow>,
     /// Of a sheet: the specification that its rows were written as.
@@ -149,6 +152,13 @@ impl Experiment {
     /// The parameters that are not the same in all runs.
     pub fn varying(&self) -> Vec<String> {
         self.space.varying()
+    }
+
+    /// The same experiment as its runs are on a target, with what `[on.TARGET]` says where it says anything.
+    pub fn on(&self, target: &str) -> Experiment {
+        let entry = self.settings.on.iter().position(|(name, _)| name == target);
+        let wanted = entry.and_then(|at| self.wanted_on.get(at)).unwrap_or(&self.wanted);
+        Experiment { settings: self.settings.there(target), wanted: wanted.clone(), wanted_on: Vec::new(), ..self.clone() }
     }
 
     /// The same experiment with the one run that has these values; those that are derived are worked out anew. Nothing where

@@ -301,10 +301,10 @@ fn carry_out(drafts: &[Draft<'_>], all: &Drafts<'_>, changes: &[Change], adds: b
             let matched = table.get("match").map_or(after, |node| node.span);
             places.push(stages::Place { experiment: name.clone(), after, matched });
         }
-        let settings::Read { settings, parallel, wishes, not_before, wanted, .. } = read;
+        let settings::Read { settings, parallel, wishes, not_before, wanted, wanted_on, .. } = read;
         let count = space.count();
         let (rows, source) = (Vec::new(), None);
-        plan.experiments.push(Experiment { name, settings, parallel, wishes, not_before, wanted, rows, source, space, count });
+        plan.experiments.push(Experiment { name, settings, parallel, wishes, not_before, wanted, wanted_on, rows, source, space, count });
     }
     found.of_experiment(None);
     let whose: Vec<(&str, Vec<Span>)> = drafts.iter().map(|draft| (draft.name.as_deref().unwrap_or_default(), draft.own())).collect();

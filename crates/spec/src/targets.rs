@@ -1,5 +1,6 @@
 //! `targets.toml`: the machines that runs may execute on. Read with the words, places and hints that a specification is read with.
 
+use crate::hours;
 use crate::keys;
 use crate::problem::{Problems, quoted};
 use crate::read::Reader;
@@ -124,6 +125,7 @@ fn target(key: &Key, own: &Table, reader: &mut Reader<'_, '_>) -> Option<Target>
     for (key, node) in reader.section(own, "vars").map(|section| section.entries.as_slice()).unwrap_or_default() {
         vars.extend(reader.written_scalar(node, &path(&format!("vars.{}", key.name))).map(|text| (key.name.clone(), text)));
     }
+    let (hours, maintenance) = (hours::hours(own, name, reader), hours::maintenance(own, name, reader));
     let mut of = Keys { own, name, reader };
     Some(Target {
         folder,
@@ -135,6 +137,8 @@ fn target(key: &Key, own: &Table, reader: &mut Reader<'_, '_>) -> Option<Target>
         nice,
         idle_disk: of.read("idle_disk", Reader::flag),
         pause_on_battery: of.read("pause_on_battery", Reader::flag),
+        hours,
+        maintenance,
         vars,
         account: of.read("account", Reader::text),
         partition: of.read("partition", Reader::text).or_else(|| of.read("queue", Reader::text)),
@@ -211,6 +215,8 @@ leave_memory = "4 GB"
 named = { matlab = 2 }
 nice = 10
 idle_disk = true
+hours = ["mon-fri 18:00-08:00", "sat-sun"]
+maintenance = [{ from = "2026-12-01 08:00", until = 2026-12-01T12:00:00, why = "new disks" }, { from = "2026-12-24" }]
 "#;
 
     #[test]
@@ -225,6 +231,15 @@ idle_disk = true
         assert_eq!((triton.options.len(), triton.environment.setup.len()), (1, 1));
         let local = known.get("local").expect("there");
         assert_eq!((local.address.transport.clone(), local.leave_memory, local.nice), (Transport::Local, Some(4_000_000_000), Some(10)));
+        let hours: Vec<String> = local.hours.iter().map(ToString::to_string).collect();
+        assert_eq!(hours, ["mon-fri 18:00-08:00", "sat-sun"]);
+        let told =
+            |one: &neronet_model::hours::Maintenance| (one.from.to_string(), one.until.map(|until| until.to_string()), one.why.clone());
+        let disks = ("2026-12-01 08:00:00".to_string(), Some("2026-12-01 12:00:00".to_string()), Some("new disks".to_string()));
+        assert_eq!(local.maintenance.iter().map(told).collect::<Vec<_>>(), [disks, ("2026-12-24 00:00:00".into(), None, None)]);
+        let one = targets("[targets.local]\nhours = '22:00-06:00'\n[[targets.local.maintenance]]\nfrom = 2026-12-01\n", "targets.toml");
+        let one = one.expect("right").targets.remove(0).1;
+        assert_eq!((one.hours.len(), one.maintenance.len()), (1, 1));
         assert_eq!(targets("", "targets.toml"), Ok(Targets::default()));
     }
 
@@ -244,6 +259,23 @@ idle_disk = true
             ("[targets.local]\nnice = 20\n", "nice = 20 is not between 0 and 19"),
             ("[targets.local]\nmax_runs = 0\n", "targets.toml:2:12: "),
             ("targets = 3\n", "expected a table"),
+            (
+                "[targets.local]\nhours = [\"mon 18:00-08:00\", \"mon-fir\"]\n",
+                "targets.toml:2:29: expected hours for 'targets.local.hours', found 'mon-fir': 'fir' is no day of the week",
+            ),
+            ("[targets.local]\nhours = []\n", "targets.toml:2:9: 'targets.local.hours' is empty: nothing would ever start there"),
+            ("[targets.local]\nhours = 8\n", "targets.toml:2:9: expected a list of strings"),
+            ("[targets.local]\nmaintenance = [{ why = 'x' }]\n", "targets.toml:2:16: 'targets.local.maintenance.from' is missing"),
+            ("[targets.local]\nmaintenance = [{ from = '22:00' }]\n", "targets.toml:2:25: expected a date with a time"),
+            ("[targets.local]\nmaintenance = [{ from = 'in 2h' }]\n", "found 'in 2h'"),
+            ("[targets.local]\nmaintenance = [{ from = '2026-02-30' }]\n", "expected a time"),
+            (
+                "[targets.local]\nmaintenance = [{ from = '2026-12-02', until = '2026-12-01' }]\n",
+                "targets.toml:2:47: 'targets.local.maintenance.until' is not later than its begin",
+            ),
+            ("[targets.local]\nmaintenance = [{ from = '2026-12-02', why = \"a\\u001b[2J\" }]\n", "has a character that is none"),
+            ("[targets.local]\nmaintenance = [{ from = '2026-12-02', unitl = '2026-12-03' }]\n", "unknown key 'unitl'"),
+            ("[targets.local]\nmaintenance = '2026-12-02'\n", "expected [[maintenance]]"),
         ] {
             let problems = targets(text, "targets.toml").expect_err(text).to_string();
             assert!(problems.contains(said), "{text}: {problems}");

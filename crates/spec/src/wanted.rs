@@ -13,6 +13,10 @@ use std::ops::Range;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum What {
+    /// An entry of `target`: a target, or a group of them.
+    Target(String),
+    /// `[on.NAME]`, of a target or a group.
+    On(String),
     /// `[environment] python`
     Python(String),
     /// `[environment] shell`
@@ -54,6 +58,11 @@ pub struct Wanted {
 impl Wanted {
     pub(crate) fn new(what: What, span: Span, found: &Found<'_>) -> Wanted {
         Wanted { what, place: found.sources.problem(Severity::Error, span, String::new(), None) }
+    }
+
+    /// What no specification says: an option, or another file as a whole.
+    pub fn of_file(what: What, path: &str) -> Wanted {
+        Wanted { what, place: Problem::of_file(path, String::new(), None) }
     }
 
     /// Moves the place where it was named.

@@ -79,6 +79,7 @@ fn submitted(sweep: u64, members: std::ops::RangeInclusive<u64>, at: UnixMs) -> 
         spec: None,
         best_of: Vec::new(),
         wishes: Wishes::default(),
+        targets: Vec::new(),
         imported: None,
     };
     Submitted { sweep, members: members.map(member).collect() }

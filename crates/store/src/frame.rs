@@ -50,7 +50,7 @@ pub fn scan(bytes: &[u8]) -> Scan<'_> {
                 scan.end = next;
                 at = next;
             }
-            None => match bytes[at + 1..].windows(MARK.len()).position(|window| window == MARK) {
+            None => match memchr::memmem::find(&bytes[at + 1..], MARK) {
                 Some(distance) => at += 1 + distance,
                 None => break,
             },

@@ -15,7 +15,8 @@ use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::ThreadId;
 use std::time::{Duration, Instant};
 
 /// How long nobody is told that we wait for home, and how often it is tried meanwhile.
@@ -35,7 +36,38 @@ pub struct Home {
     /// Where what the journal came to is stored, below the cache.
     cache: Option<PathBuf>,
     /// What was read of the journal so far.
-    known: Arc<Mutex<Replayed>>,
+    known: Arc<Shared>,
+}
+
+/// What this process knows of a journal. Whoever writes takes it away, so that it is theirs alone to change, and others wait for that
+/// moment rather than read everything themselves.
+#[derive(Debug, Default)]
+struct Shared {
+    known: Mutex<Slot>,
+    put_back: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Slot {
+    replayed: Replayed,
+    taken_by: Option<ThreadId>,
+}
+
+/// So long somebody who reads waits for somebody who writes.
+const MOMENT: Duration = Duration::from_millis(500);
+
+impl Shared {
+    fn wait(&self) -> MutexGuard<'_, Slot> {
+        let slot = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let me = std::thread::current().id();
+        let is_taken = |slot: &mut Slot| slot.taken_by.is_some_and(|by| by != me);
+        self.put_back.wait_timeout_while(slot, MOMENT, is_taken).unwrap_or_else(PoisonError::into_inner).0
+    }
+
+    fn put(&self, replayed: Replayed) {
+        *self.known.lock().unwrap_or_else(PoisonError::into_inner) = Slot { replayed, taken_by: None };
+        self.put_back.notify_all();
+    }
 }
 
 impl Home {
@@ -90,6 +122,14 @@ impl Home {
     pub fn snapshots(&self) -> PathBuf {
         self.root.join("snapshots")
     }
+    /// Packed for targets.
+    pub fn outgoing(&self) -> PathBuf {
+        self.root.join("outgoing")
+    }
+    /// What is on its way here.
+    pub fn incoming(&self) -> PathBuf {
+        self.root.join("incoming")
+    }
     /// Things for the submitter alone: outside snapshots, spools and exports.
     pub fn private(&self) -> PathBuf {
         self.root.join("private")
@@ -101,18 +141,14 @@ impl Home {
 
     /// What the journal says, read without the lock.
     pub fn read(&self) -> Result<Replayed, StoreError> {
-        let mut known = self.known();
-        known.catch_up(&self.journal(), self.projection().as_deref())?;
-        Ok(known.clone())
+        let mut slot = self.known.wait();
+        slot.replayed.catch_up(&self.journal(), self.projection().as_deref())?;
+        Ok(slot.replayed.clone())
     }
 
     /// All that the journal says of how a run ended, if it has.
     pub fn end_of(&self, run: &Run) -> Result<Option<KnownEnd>, StoreError> {
         run.ending.as_ref().map(|ending| journal::end_at(&self.journal(), ending.at, run.id)).transpose()
-    }
-
-    fn known(&self) -> MutexGuard<'_, Replayed> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Makes the home where needed and becomes its only writer. Waits while another process is; when that lasts,
@@ -138,11 +174,19 @@ impl Home {
             reserve::take(&self.root);
         }
         let folder = self.journal();
-        // Taken, so that it is ours alone to change; who reads meanwhile reads everything.
-        let mut replayed = std::mem::take(&mut *self.known());
-        replayed.catch_up(&folder, self.projection().as_deref())?;
-        let journal = Journal::open(&folder, &replayed)?;
-        Ok(Locked { journal, replayed, known: Arc::clone(&self.known), _lock: lock })
+        let mut replayed = {
+            let mut slot = self.known.wait();
+            slot.taken_by = Some(std::thread::current().id());
+            std::mem::take(&mut slot.replayed)
+        };
+        let opened = replayed.catch_up(&folder, self.projection().as_deref()).and_then(|()| Journal::open(&folder, &replayed));
+        match opened {
+            Ok(journal) => Ok(Locked { journal, replayed, known: Arc::clone(&self.known), _lock: lock }),
+            Err(e) => {
+                self.known.put(replayed);
+                Err(e)
+            }
+        }
     }
 }
 
@@ -168,7 +212,7 @@ fn take(mut file: File, waiting: impl FnOnce(&str)) -> Result<Flock<File>, Errno
 pub struct Locked {
     journal: Journal,
     replayed: Replayed,
-    known: Arc<Mutex<Replayed>>,
+    known: Arc<Shared>,
     _lock: Flock<File>,
 }
 
@@ -213,7 +257,7 @@ impl Locked {
 
 impl Drop for Locked {
     fn drop(&mut self) {
-        *self.known.lock().unwrap_or_else(PoisonError::into_inner) = std::mem::take(&mut self.replayed);
+        self.known.put(std::mem::take(&mut self.replayed));
     }
 }
 

@@ -290,7 +290,7 @@ pub(crate) mod tests {
     use super::*;
     use neronet_model::attempt::End;
     use neronet_model::event::{By, Process, Summary};
-    use neronet_model::journal::{Code, Member, Submitted, Sweep};
+    use neronet_model::journal::{Code, Handed, Member, Submitted, Sweep};
     use neronet_model::queue::{Grant, Quota, Wishes};
     use neronet_model::run::{Again, Decision};
     use neronet_model::settings::{Command, Settings};
@@ -314,6 +314,7 @@ pub(crate) mod tests {
             spec: None,
             best_of: Vec::new(),
             wishes: Wishes::default(),
+            targets: Vec::new(),
             imported: None,
         };
         let member = |id| {
@@ -361,6 +362,14 @@ pub(crate) mod tests {
                 let grant = Grant { machine: "m".into(), memory: 5, gpus: Some(Vec::new()), ..Grant::default() };
                 Entry::Started { at: UnixMs(3), run, attempt: AttemptNo(n), grant: Box::new(grant), driver: driver() }
             }),
+            (run(), 1u64..3, prop::option::of(Just(Box::new(Grant::default())))).prop_map(|(run, n, grant)| Entry::Handed {
+                at: UnixMs(3),
+                target: "m".into(),
+                epoch: n,
+                runs: vec![Handed { run, attempt: AttemptNo(n), grant }],
+            }),
+            runs().prop_map(|runs| Entry::HandedBack { target: "m".into(), runs }),
+            runs().prop_map(|runs| Entry::Asked { at: UnixMs(4), runs, by: "me".into(), kill: true }),
             runs().prop_map(|runs| Entry::Held { at: UnixMs(4), runs, by: "me".into(), why: None }),
             (0u64..4).prop_map(|runs| Entry::Limited { project: "p".into(), quota: Some(Quota { runs: Some(runs), gpus: None }) }),
         ]

@@ -12,13 +12,33 @@ use neronet_model::left::Left;
 use neronet_model::{Attempt, AttemptNo, Row, Stamped};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use std::fs::OpenOptions;
 use std::io::ErrorKind;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Component, Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 pub const LAUNCH: &str = "launch.json";
 pub const KEEPER: &str = "keeper.jsonl";
 /// Kind of the segments that list what an attempt left.
 pub const OUTPUTS: &str = "outputs";
+
+/// Says by its time when somebody last looked at the attempt as it runs; in home's folder, at any of them.
+const WATCHED: &str = "watched";
+/// For so long after that it is recorded and passed on at once.
+const WATCHED_FOR: Duration = Duration::from_secs(10);
+
+/// Somebody looks at an attempt now, and so, to be said too, at one of its home. To be said again every few seconds.
+pub fn watch(folder: &Path) {
+    // Best effort: without it everything comes a little later. The folder itself is the claim of who starts the attempt.
+    let marked = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(folder.join(WATCHED));
+    marked.and_then(|file| file.set_modified(SystemTime::now())).ok();
+}
+
+pub fn is_watched(folder: &Path) -> bool {
+    let looked = folder.join(WATCHED).metadata().and_then(|meta| meta.modified()).ok();
+    looked.and_then(|at| at.elapsed().ok()).is_some_and(|ago| ago < WATCHED_FOR)
+}
 
 /// One line of an `output` segment: text that one stream printed, whole lines as a rule.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -160,6 +160,12 @@ pub fn is_as_recorded(path: &Path, recorded: &Checkpoint) -> bool {
     Version::of(path).is_some_and(|version| version.modified() == recorded.modified && version.bytes == recorded.bytes)
 }
 
+/// The same of a copy on another machine. A folder is as new as what was put into it last, so of that only the size tells.
+pub fn is_copy_of(path: &Path, recorded: &Checkpoint) -> bool {
+    let same_time = |version: Version| path.is_dir() || version.modified() == recorded.modified;
+    Version::of(path).is_some_and(|version| version.bytes == recorded.bytes && same_time(version))
+}
+
 fn version_of(meta: &Metadata) -> Version {
     let ns = |seconds: i64, ns: i64| i128::from(seconds) * 1_000_000_000 + i128::from(ns);
     let (modified_ns, changed_ns) = (ns(meta.mtime(), meta.mtime_nsec()), ns(meta.ctime(), meta.ctime_nsec()));

@@ -3,6 +3,7 @@
 use crate::checkpoints::{self, Seen, Verdict, Writes};
 use neronet_model::AttemptNo;
 use neronet_model::event::Checkpoint;
+use neronet_model::launch::Launch;
 use neronet_model::settings::Goal;
 use neronet_store::{StoreError, spool};
 use std::path::{Path, PathBuf};
@@ -13,6 +14,8 @@ pub struct Found {
     pub latest: Option<PathBuf>,
     /// By the first objective, of those whose value is known.
     pub best: Option<PathBuf>,
+    /// Which of the two are not here, but on the machine where the run executed.
+    pub away: Vec<PathBuf>,
     pub passed_over: Vec<String>,
 }
 
@@ -20,6 +23,10 @@ impl Found {
     /// The best, or the latest where nothing tells which is.
     pub fn best_or_latest(&self) -> Option<&Path> {
         self.best.as_deref().or(self.latest.as_deref())
+    }
+
+    pub fn is_here(&self, path: &Path) -> bool {
+        !self.away.iter().any(|away| away == path)
     }
 }
 
@@ -37,35 +44,54 @@ pub fn joined(run_folder: &Path, last: AttemptNo) -> Result<Vec<AttemptNo>, Stor
     Ok(all)
 }
 
+/// Who can still write to a checkpoint.
+#[derive(Debug, Clone, Copy)]
+enum Written {
+    Here(Writes),
+    /// On another machine; what is here is a copy.
+    Elsewhere,
+}
+
 /// What these attempts of a run recorded, looked at again as it is now. `goal` says which value is the best.
 pub fn checkpoints(run_folder: &Path, attempts: &[AttemptNo], goal: Option<Goal>) -> Result<Found, StoreError> {
-    let mut candidates: Vec<(PathBuf, Checkpoint, Writes)> = Vec::new();
+    checkpoints_of(run_folder, attempts, goal, &|_| false)
+}
+
+/// The same where some attempts executed elsewhere. What those left has its place in the run's folder, whether it has come or not; what
+/// lies outside it there is called as it is there.
+pub fn checkpoints_of(
+    run_folder: &Path,
+    attempts: &[AttemptNo],
+    goal: Option<Goal>,
+    is_elsewhere: &dyn Fn(&Launch) -> bool,
+) -> Result<Found, StoreError> {
+    let mut candidates: Vec<(PathBuf, Checkpoint, Written)> = Vec::new();
     for n in attempts {
         let folder = attempt_folder(run_folder, *n);
         let attempt = spool::attempt(&folder, *n)?;
-        let directory = spool::launch(&folder)?.map(|launch| launch.directory).unwrap_or_default();
-        let writes = Writes::after(&attempt);
+        let launch = spool::launch(&folder)?;
+        let elsewhere = launch.as_ref().filter(|launch| is_elsewhere(launch));
+        let written = if elsewhere.is_some() { Written::Elsewhere } else { Written::Here(Writes::after(&attempt)) };
         for checkpoint in attempt.checkpoints {
-            let path = Path::new(&directory).join(&checkpoint.path);
+            let directory = launch.as_ref().map(|launch| launch.directory.as_str()).unwrap_or_default();
+            let path = elsewhere.and_then(|launch| spool::here(run_folder, launch, &checkpoint.path));
+            let path = path.unwrap_or_else(|| Path::new(directory).join(&checkpoint.path));
             candidates.retain(|(known, _, _)| *known != path);
-            candidates.push((path, checkpoint, writes));
+            candidates.push((path, checkpoint, written));
         }
     }
     candidates.sort_by_key(|(_, checkpoint, _)| std::cmp::Reverse(checkpoint.modified));
     let mut found = Found::default();
     let mut best: Option<f64> = None;
-    for (path, recorded, writes) in candidates {
-        // As it is on record it was complete; if it is other than that, it may have been cut short while it was written anew.
-        match checkpoints::inspect(&path, writes, Seen::Open) {
-            Verdict::Complete { .. } => {}
-            _ if checkpoints::is_as_recorded(&path, &recorded) => {}
-            Verdict::NotYet => {
-                found.passed_over.push(format!("{} may still be being written", path.display()));
-                continue;
-            }
-            Verdict::Unusable(why) => {
-                found.passed_over.push(format!("{}: {why}", path.display()));
-                continue;
+    for (path, recorded, written) in candidates {
+        let mut away = false;
+        match written {
+            Written::Elsewhere => away = !checkpoints::is_copy_of(&path, &recorded),
+            Written::Here(writes) => {
+                if let Err(why) = usable(&path, &recorded, writes) {
+                    found.passed_over.push(why);
+                    continue;
+                }
             }
         }
         let better = match (recorded.value, best, goal) {
@@ -78,9 +104,24 @@ pub fn checkpoints(run_folder: &Path, attempts: &[AttemptNo], goal: Option<Goal>
             best = recorded.value;
             found.best = Some(path.clone());
         }
+        if away {
+            found.away.push(path.clone());
+        }
         found.latest.get_or_insert(path);
     }
+    let Found { latest, best, away, .. } = &mut found;
+    away.retain(|path| latest.as_ref() == Some(path) || best.as_ref() == Some(path));
     Ok(found)
+}
+
+/// As it is on record it was complete; if it is other than that, it may have been cut short while it was written anew.
+fn usable(path: &Path, recorded: &Checkpoint, writes: Writes) -> Result<(), String> {
+    match checkpoints::inspect(path, writes, Seen::Open) {
+        Verdict::Complete { .. } => Ok(()),
+        _ if checkpoints::is_as_recorded(path, recorded) => Ok(()),
+        Verdict::NotYet => Err(format!("{} may still be being written", path.display())),
+        Verdict::Unusable(why) => Err(format!("{}: {why}", path.display())),
+    }
 }
 
 fn attempt_folder(run_folder: &Path, n: AttemptNo) -> PathBuf {

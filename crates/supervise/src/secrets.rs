@@ -61,7 +61,7 @@ impl Secrets {
     }
 
     /// As `NAME=VALUE`, each behind a NUL byte.
-    pub(crate) fn write(&self, message: &mut Vec<u8>) {
+    pub fn write(&self, message: &mut Vec<u8>) {
         for (name, value) in &self.0 {
             message.push(0);
             message.extend(name.as_bytes());
@@ -70,7 +70,8 @@ impl Secrets {
         }
     }
 
-    pub(crate) fn read(message: &[u8]) -> Secrets {
+    /// What `write` made.
+    pub fn read(message: &[u8]) -> Secrets {
         let mut secrets = Secrets::default();
         for (name, value) in message.split(|b| *b == 0).filter_map(pair) {
             // Whoever wrote it saw to its length.

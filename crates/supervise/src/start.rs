@@ -237,6 +237,12 @@ pub fn ask(folder: &Path, n: AttemptNo, who: &str, how: How) -> Result<bool, Sto
     Ok(!all.is_empty())
 }
 
+/// Kills whatever was started in this run's folder, by the variable that each of its processes has.
+pub fn kill_all_below(run: &Path) {
+    let below = format!("{}/", run.join("attempts").display());
+    signal_all(&process::with_variable_below(METRICS_VARIABLE, &below), Signal::SIGKILL);
+}
+
 /// Processes of an attempt, by a variable that no other has.
 pub(crate) fn processes_of(launch: &Launch) -> Vec<i32> {
     let variable = launch.env.iter().find(|(name, _)| name == METRICS_VARIABLE);
@@ -254,14 +260,28 @@ pub(crate) fn signal_all(pids: &[i32], signal: Signal) {
     }
 }
 
+/// Starts the runner of a target's folder by a login shell of this user, so that it has the environment that a login gives; what is
+/// said on the way goes to `log`. Every shell knows how to put a variable in the place of a word.
+pub fn through_login(shell: &Path, neronet: &Path, folder: &Path, log: &Path) -> Result<Child, StoreError> {
+    let name = shell.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let mut command = Command::new(shell);
+    command.arg0(format!("-{name}")).arg("-c").arg(r#"exec "$NERONET_BINARY" runner "$NERONET_RUNNER""#);
+    command.env("NERONET_BINARY", neronet).env("NERONET_RUNNER", folder).current_dir("/");
+    on_its_own(command, shell, log)
+}
+
 /// Starts neronet with these words, detached from us and our terminal; what it says goes to `log`.
 pub fn detached(neronet: &Path, words: &[String], environment: &[(&str, &Path)], log: &Path) -> Result<Child, StoreError> {
-    let said = OpenOptions::new().append(true).create(true).mode(0o600).open(log).map_err(StoreError::io("open", log))?;
-    let also = said.try_clone().map_err(StoreError::io("open", log))?;
     let mut command = Command::new(neronet);
     command.arg0("neronet").args(words).envs(environment.iter().copied());
+    on_its_own(command, neronet, log)
+}
+
+fn on_its_own(mut command: Command, program: &Path, log: &Path) -> Result<Child, StoreError> {
+    let said = OpenOptions::new().append(true).create(true).mode(0o600).open(log).map_err(StoreError::io("open", log))?;
+    let also = said.try_clone().map_err(StoreError::io("open", log))?;
     // Of a run that it is started from within: its processes are known by that.
     command.env_remove(METRICS_VARIABLE).stdin(Stdio::null()).stdout(said).stderr(also);
     detach(&mut command);
-    command.spawn().map_err(|source| StoreError::Io { doing: "start", path: neronet.to_path_buf(), source })
+    command.spawn().map_err(|source| StoreError::Io { doing: "start", path: program.to_path_buf(), source })
 }

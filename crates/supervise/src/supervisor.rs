@@ -40,6 +40,8 @@ use std::time::Instant;
 /// Between two looks, and when nothing has come for `CALM`.
 const BUSY: Millis = Millis(250);
 const IDLE: Millis = Millis(1_000);
+/// While somebody looks on.
+const WATCHED: Millis = Millis(25);
 const CALM: Millis = Millis(10_000);
 /// However much is printed, the training comes first: after each look we rest so many times as long as it took, unless so much
 /// lies there unread.
@@ -268,7 +270,13 @@ impl<'a> Supervisor<'a> {
             if happened {
                 self.heard_at = t;
             }
-            let pause = if t.0 < self.heard_at.0 + CALM.0 || command != Command::Running { BUSY } else { IDLE };
+            let pause = if spool::is_watched(self.folder) {
+                WATCHED
+            } else if t.0 < self.heard_at.0 + CALM.0 || command != Command::Running {
+                BUSY
+            } else {
+                IDLE
+            };
             self.wait(pause, command);
         }
     }

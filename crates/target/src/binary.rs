@@ -1,9 +1,10 @@
 //! The binary that is to run on a target: its own name for each build, what it needs there, and the sum that shows that it arrived.
 
+use serde::{Deserialize, Serialize};
 use std::io;
 use std::path::{Path, PathBuf};
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Binary {
     pub path: PathBuf,
     /// What it is called on targets: no two builds have one name.

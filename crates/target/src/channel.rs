@@ -1,23 +1,28 @@
 //! A connection to the agent of a target: brought there where it is not, greeted, then asked. One channel carries everything.
 
 use crate::binary::Binary;
-use crate::frame;
+use crate::frame::{self, widen};
+use crate::last_words::{LastWords, last_line};
+use crate::opening::{Opening, Stop, script};
 use crate::shell;
 use crate::trouble::Trouble;
 use crate::wire::{Answer, Ask, Hello, OLDEST, PROTOCOL, Question, Reply};
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, Stdio};
+use std::io::{BufRead, BufReader, Read};
+use std::os::fd::{AsFd, OwnedFd};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Kept of what is said on standard error, and passed over of what login files print.
-const MOST_ERRORS: usize = 8 << 10;
+/// Passed over of what login files print.
 const MOST_NOISE: u64 = 256 << 10;
 /// A line of the script is no longer.
 const LONGEST_LINE: u64 = 4 << 10;
-const CHUNK: usize = 256 << 10;
+/// Of what it says about itself for people.
+const LONGEST_WORDS: usize = 500;
+/// Answers that come when nobody waits for them any more.
+const MOST_LATE: usize = 1_000;
 
 /// What a target is to be for a channel to it.
 #[derive(Debug, Clone, Copy)]
@@ -28,12 +33,43 @@ pub struct Place<'a> {
 }
 
 pub struct Channel {
-    child: Child,
+    child: Mutex<Child>,
     input: Mutex<ChildStdin>,
+    output: OwnedFd,
     waiting: Arc<Mutex<Waiting>>,
-    errors: Arc<Mutex<Vec<u8>>>,
+    errors: Arc<LastWords>,
     next: Mutex<u64>,
     pub hello: Hello,
+}
+
+/// A question that is not answered yet.
+pub struct Asked<'c> {
+    channel: &'c Channel,
+    id: u64,
+    answer: Receiver<(Reply, Vec<u8>)>,
+    sent: bool,
+}
+
+impl Asked<'_> {
+    /// # Errors
+    /// The connection ended, the answer does not come in time, or is that it cannot be done.
+    pub fn wait(self, patience: Duration) -> Result<(Reply, Vec<u8>), Trouble> {
+        match self.answer.recv_timeout(if self.sent { patience } else { Duration::from_secs(1) }) {
+            Ok((Reply::Refused(why), _)) => Err(Trouble::Failed(shortened(&why))),
+            Ok(answer) => Ok(answer),
+            Err(RecvTimeoutError::Timeout) => Err(Trouble::Silent(patience.as_secs())),
+            Err(RecvTimeoutError::Disconnected) => {
+                let over = lock(&self.channel.waiting).ended.clone();
+                Err(self.channel.lost(&over.unwrap_or(Over::Closed(String::new()))))
+            }
+        }
+    }
+}
+
+impl Drop for Asked<'_> {
+    fn drop(&mut self) {
+        lock(&self.channel.waiting).askers.remove(&self.id);
+    }
 }
 
 #[derive(Default)]
@@ -41,48 +77,38 @@ struct Waiting {
     /// Who waits for which answer.
     askers: BTreeMap<u64, Sender<(Reply, Vec<u8>)>>,
     /// Why there will be none any more.
-    ended: Option<String>,
+    ended: Option<Over>,
+}
+
+/// How what was said came to its end.
+#[derive(Debug, Clone)]
+pub(crate) enum Over {
+    /// The connection went.
+    Closed(String),
+    /// What came is nothing that an agent says.
+    Broken(String),
 }
 
 /// What the script says, and then the agent.
-enum Word {
+pub(crate) enum Word {
     /// A line behind our mark.
     Line(String),
     Hello(Box<Hello>),
     /// Why nothing more comes.
-    End(String),
+    End(Over),
 }
 
-fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(crate) fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// For `/bin/sh`, which nothing in it means anything to.
-fn quoted(text: &str) -> String {
-    format!("'{}'", text.replace('\'', r"'\''"))
-}
-
-fn script(place: &Place<'_>, mark: &str) -> String {
-    let Binary { name, size, sum, .. } = place.binary;
-    let (folder, name) = (quoted(place.folder), quoted(name));
-    // In braces, so that all of it is read before any of it is carried out: what follows is the binary's, or the agent's.
-    format!(
-        r#"{{
-LC_ALL=C; export LC_ALL; umask 077
-b={folder}/bin/{name}
-if [ -x "$b" ]; then printf '\n%s run\n' {mark}; exec "$b" agent; exit 1; fi
-printf '\n%s absent %s %s %s\n' {mark} "$(uname -s)" "$(uname -m)" "$(getconf GNU_LIBC_VERSION 2>/dev/null | sed 's/.* //')"
-IFS= read -r go && [ "$go" = copy ] || exit 0
-t="$b.part.$$"
-if mkdir -p {folder}/bin && head -c {size} >"$t" && [ "$(cksum <"$t")" = '{sum} {size}' ] && chmod 700 "$t" && mv -f "$t" "$b"; then
-  printf '\n%s run\n' {mark}; exec "$b" agent; exit 1
-fi
-rm -f "$t"
-printf '\n%s failed\n' {mark}
-}}
-exit 1
-"#
-    )
+/// Words of the other end, for one line.
+fn shortened(words: &str) -> String {
+    let mut short: String = words.chars().take(LONGEST_WORDS).collect();
+    if short.len() < words.len() {
+        short.push('…');
+    }
+    short
 }
 
 impl Channel {
@@ -96,13 +122,15 @@ impl Channel {
         let mut opening = Opening { input, words, until: Instant::now() + patience };
         match opening.greeted(&script(place, &mark), place.binary, copied) {
             Ok(hello) if hello.common().is_some() => {
-                let Shared { waiting, errors } = shared;
-                Ok(Channel { child, input: Mutex::new(opening.input), waiting, errors, next: Mutex::new(1), hello })
+                let Shared { waiting, errors, output } = shared;
+                let (child, input) = (Mutex::new(child), Mutex::new(opening.input));
+                Ok(Channel { child, input, output, waiting, errors, next: Mutex::new(1), hello })
             }
             Ok(hello) => {
                 end(&mut child);
                 let Hello { protocol, oldest, version, .. } = hello;
-                let theirs = format!("neronet {version} there speaks {oldest} to {protocol}, this one {OLDEST} to {PROTOCOL}");
+                let theirs =
+                    format!("neronet {} there speaks {oldest} to {protocol}, this one {OLDEST} to {PROTOCOL}", shortened(&version));
                 Err(Trouble::Failed(format!("the two do not understand each other: {theirs}")))
             }
             Err(Stop::Trouble(trouble)) => {
@@ -117,10 +145,12 @@ impl Channel {
                 // It has ended, or does so now that its input is closed.
                 drop(opening);
                 let code = ended(&mut child);
-                let said = String::from_utf8_lossy(&lock(&shared.errors)).into_owned();
-                let last = || said.lines().rev().map(str::trim).find(|line| !line.is_empty()).unwrap_or("it does not say why").to_string();
+                let said = shared.errors.all();
                 Err(match stop {
-                    Stop::NotBrought => Trouble::Failed(format!("its binary cannot be put into {}: {}", place.folder, last())),
+                    Stop::NotBrought => {
+                        let why = last_line(&said).unwrap_or("it does not say why");
+                        Trouble::Failed(format!("its binary cannot be put into {}: {why}", place.folder))
+                    }
                     Stop::Ended(noise) => Trouble::of(&said, &noise, code),
                     Stop::Trouble(_) | Stop::Silent => Trouble::Silent(patience.as_secs()),
                 })
@@ -133,6 +163,22 @@ impl Channel {
     /// # Errors
     /// The connection ended, or the answer does not come in time.
     pub fn ask(&self, ask: Ask, patience: Duration) -> Result<(Reply, Vec<u8>), Trouble> {
+        self.ask_with(ask, &[], patience)
+    }
+
+    /// The same, with bytes that belong to the question.
+    ///
+    /// # Errors
+    /// As `ask`.
+    pub fn ask_with(&self, ask: Ask, body: &[u8], patience: Duration) -> Result<(Reply, Vec<u8>), Trouble> {
+        self.send(ask, body)?.wait(patience)
+    }
+
+    /// Asks without waiting, so that several questions are on their way at once.
+    ///
+    /// # Errors
+    /// The connection ended.
+    pub fn send(&self, ask: Ask, body: &[u8]) -> Result<Asked<'_>, Trouble> {
         let (asker, answer) = channel();
         let id = {
             let mut next = lock(&self.next);
@@ -141,35 +187,39 @@ impl Channel {
         };
         {
             let mut waiting = lock(&self.waiting);
-            if let Some(why) = &waiting.ended {
-                return Err(self.lost(why));
+            if let Some(over) = &waiting.ended {
+                return Err(self.lost(over));
             }
             waiting.askers.insert(id, asker);
         }
-        let sent = frame::write(&mut *lock(&self.input), &Question { id, ask }, &[]);
-        let answer = match sent {
-            Ok(()) => answer.recv_timeout(patience),
-            Err(_) => answer.recv_timeout(Duration::from_secs(1)),
-        };
-        lock(&self.waiting).askers.remove(&id);
-        match answer {
-            Ok((Reply::Refused(why), _)) => Err(Trouble::Failed(why)),
-            Ok(answer) => Ok(answer),
-            Err(RecvTimeoutError::Timeout) => Err(Trouble::Silent(patience.as_secs())),
-            Err(RecvTimeoutError::Disconnected) => Err(self.lost(lock(&self.waiting).ended.as_deref().unwrap_or_default())),
-        }
+        let sent = frame::write(&mut *lock(&self.input), &Question { id, ask }, body).is_ok();
+        Ok(Asked { channel: self, id, answer, sent })
     }
 
-    fn lost(&self, why: &str) -> Trouble {
-        let said = String::from_utf8_lossy(&lock(&self.errors)).into_owned();
-        let last = said.lines().rev().map(str::trim).find(|line| !line.is_empty());
-        Trouble::Unreachable(last.map_or_else(|| why.to_string(), str::to_string))
+    /// For what is long.
+    pub fn widen(&self) {
+        widen(&self.output);
+        widen(&*lock(&self.input));
+    }
+
+    /// Ends the connection: whoever waits for an answer hears so.
+    pub fn close(&self) {
+        end(&mut lock(&self.child));
+    }
+
+    fn lost(&self, over: &Over) -> Trouble {
+        let why = match over {
+            Over::Closed(why) => why,
+            Over::Broken(what) => return Trouble::Garbled(what.clone()),
+        };
+        let said = self.errors.all();
+        Trouble::Unreachable(last_line(&said).unwrap_or(why).to_string())
     }
 }
 
 impl Drop for Channel {
     fn drop(&mut self) {
-        end(&mut self.child);
+        self.close();
     }
 }
 
@@ -193,7 +243,8 @@ fn ended(child: &mut Child) -> Option<i32> {
 
 struct Shared {
     waiting: Arc<Mutex<Waiting>>,
-    errors: Arc<Mutex<Vec<u8>>>,
+    errors: Arc<LastWords>,
+    output: OwnedFd,
 }
 
 fn begin(mut shell: Command, mark: &str) -> Result<(Child, ChildStdin, Receiver<Word>, Shared), Trouble> {
@@ -203,38 +254,35 @@ fn begin(mut shell: Command, mark: &str) -> Result<(Child, ChildStdin, Receiver<
         end(&mut child);
         return Err(Trouble::Failed("a connection without its pipes".into()));
     };
-    let shared = Shared { waiting: Arc::default(), errors: Arc::default() };
+    let output_again = match output.as_fd().try_clone_to_owned() {
+        Ok(again) => again,
+        Err(e) => {
+            end(&mut child);
+            return Err(Trouble::Failed(format!("a pipe cannot be set up: {e}")));
+        }
+    };
+    let shared = Shared { waiting: Arc::default(), errors: Arc::default(), output: output_again };
     let (words, heard) = channel();
     let (waiting, errors, mark) = (Arc::clone(&shared.waiting), Arc::clone(&shared.errors), mark.to_string());
     std::thread::spawn(move || listen(output, &mark, &words, &waiting));
-    std::thread::spawn(move || keep(said, &errors));
+    std::thread::spawn(move || errors.keep(said));
     Ok((child, input, heard, shared))
-}
-
-/// Reads standard error to its end, and keeps the last of it.
-fn keep(mut said: ChildStderr, errors: &Mutex<Vec<u8>>) {
-    let mut buffer = [0; 4 << 10];
-    while let Ok(n @ 1..) = said.read(&mut buffer) {
-        let mut kept = lock(errors);
-        kept.extend_from_slice(&buffer[..n]);
-        let over = kept.len().saturating_sub(MOST_ERRORS);
-        kept.drain(..over);
-    }
 }
 
 /// Reads standard output: what login files print, the script's lines, the agent's frames.
 fn listen(output: ChildStdout, mark: &str, words: &Sender<Word>, waiting: &Mutex<Waiting>) {
     let mut output = BufReader::with_capacity(64 << 10, output);
-    let why = match lines(&mut output, mark, words) {
+    let over = match lines(&mut output, mark, words) {
         Ok(()) => frames(&mut output, words, waiting),
-        Err(noise) => noise,
+        Err(noise) => Over::Closed(noise),
     };
     {
         let mut waiting = lock(waiting);
+        // Whoever waits hears that first.
+        waiting.ended = Some(over.clone());
         waiting.askers.clear();
-        waiting.ended = Some(why.clone());
     }
-    words.send(Word::End(why)).ok();
+    words.send(Word::End(over)).ok();
 }
 
 /// Until the agent begins. Else the last line that was said without being asked.
@@ -263,98 +311,30 @@ fn lines(output: &mut BufReader<ChildStdout>, mark: &str, words: &Sender<Word>) 
 }
 
 /// Until the end, and why that was.
-fn frames(output: &mut BufReader<ChildStdout>, words: &Sender<Word>, waiting: &Mutex<Waiting>) -> String {
+fn frames(output: &mut BufReader<ChildStdout>, words: &Sender<Word>, waiting: &Mutex<Waiting>) -> Over {
+    let broken = |broken| match broken {
+        frame::Broken::Cut(_) => Over::Closed(format!("{broken}")),
+        frame::Broken::TooLong { .. } | frame::Broken::Unknown(_) => Over::Broken(shortened(&broken.to_string())),
+    };
     match frame::read::<Hello>(output) {
         Ok(Some((hello, _))) => words.send(Word::Hello(Box::new(hello))).ok(),
-        Ok(None) => return String::new(),
-        Err(e) => return e.to_string(),
+        Ok(None) => return Over::Closed(String::new()),
+        Err(e) => return broken(e),
     };
+    let mut late = 0;
     loop {
         match frame::read::<Answer>(output) {
             Ok(Some((Answer { id, reply }, body))) => {
-                // Nobody may wait for it any more.
-                if let Some(asker) = lock(waiting).askers.remove(&id) {
-                    asker.send((reply, body)).ok();
+                match lock(waiting).askers.remove(&id) {
+                    Some(asker) => drop(asker.send((reply, body))),
+                    // Whoever asked may wait no more.
+                    None if late < MOST_LATE => late += 1,
+                    None => return Over::Broken("answers that nobody asked for".into()),
                 }
             }
-            Ok(None) => return "the connection was closed".into(),
-            Err(e) => return e.to_string(),
+            Ok(None) => return Over::Closed("the connection was closed".into()),
+            Err(e) => return broken(e),
         }
-    }
-}
-
-/// Why there is no channel.
-enum Stop {
-    Trouble(Trouble),
-    Silent,
-    /// The binary could not be put there.
-    NotBrought,
-    /// With what was said without being asked.
-    Ended(String),
-}
-
-struct Opening {
-    input: ChildStdin,
-    words: Receiver<Word>,
-    until: Instant,
-}
-
-impl Opening {
-    fn next(&self) -> Result<Word, Stop> {
-        match self.words.recv_timeout(self.until.saturating_duration_since(Instant::now())) {
-            Ok(Word::End(noise)) => Err(Stop::Ended(noise)),
-            Ok(word) => Ok(word),
-            Err(RecvTimeoutError::Timeout) => Err(Stop::Silent),
-            Err(RecvTimeoutError::Disconnected) => Err(Stop::Ended(String::new())),
-        }
-    }
-
-    fn greeted(&mut self, script: &str, binary: &Binary, copied: &dyn Fn(u64)) -> Result<Hello, Stop> {
-        self.input.write_all(script.as_bytes()).ok();
-        loop {
-            match self.next()? {
-                Word::Hello(hello) => return Ok(*hello),
-                Word::Line(line) if line == "run" => {}
-                Word::Line(line) => match line.strip_prefix("absent ") {
-                    Some(machine) => {
-                        fits(binary, machine).map_err(Stop::Trouble)?;
-                        let unread = |e| Stop::Trouble(Trouble::Failed(format!("neronet's own binary cannot be read: {e}")));
-                        let bytes = std::fs::read(&binary.path).map_err(unread)?;
-                        self.input.write_all(b"copy\n").ok();
-                        let mut sent = 0;
-                        for chunk in bytes.chunks(CHUNK) {
-                            if self.input.write_all(chunk).is_err() {
-                                // What it said tells why.
-                                break;
-                            }
-                            sent += chunk.len() as u64;
-                            copied(sent);
-                        }
-                    }
-                    None => return Err(Stop::NotBrought),
-                },
-                Word::End(noise) => return Err(Stop::Ended(noise)),
-            }
-        }
-    }
-}
-
-/// Whether the binary starts on a machine that says of itself `Linux x86_64 2.36`.
-fn fits(binary: &Binary, machine: &str) -> Result<(), Trouble> {
-    let mut words = machine.split_whitespace();
-    let (os, arch, libc) = (words.next().unwrap_or_default(), words.next().unwrap_or_default(), words.next());
-    if os != "Linux" || arch != std::env::consts::ARCH {
-        let ours = std::env::consts::ARCH;
-        return Err(Trouble::Failed(format!("it is {os} {arch}, and neronet's binary here is for Linux {ours}")));
-    }
-    let version = libc.and_then(|libc| libc.split_once('.')).and_then(|(major, minor)| Some((major.parse().ok()?, minor.parse().ok()?)));
-    let (major, minor) = binary.needs;
-    match version {
-        Some(version) if version >= binary.needs => Ok(()),
-        Some((has, of)) => Err(Trouble::Failed(format!(
-            "it has glibc {has}.{of}, and this binary asks for {major}.{minor}: use the released one, which asks for 2.17 (`make dist`)"
-        ))),
-        None => Err(Trouble::Failed(format!("it has no glibc, which this binary asks for ({major}.{minor})"))),
     }
 }
 
@@ -410,6 +390,22 @@ mod tests {
     }
 
     #[test]
+    fn nothing_is_put_into_a_home_of_neronet_by_whatever_name() {
+        let world = tempfile::tempdir().expect("a folder");
+        let home = world.path().join("my home");
+        std::fs::create_dir_all(home.join("journal")).expect("made");
+        std::fs::write(home.join("home.json"), "{}").expect("written");
+        std::os::unix::fs::symlink(&home, world.path().join("link")).expect("linked");
+        let binary = binary(world.path(), "exit 1");
+        for folder in ["my home", "my home/a/b", "link/runs/3"] {
+            let Err(trouble) = open(&world.path().join(folder), &binary, &|_| panic!("nothing is brought")) else { panic!("no channel") };
+            let home = home.canonicalize().expect("there").display().to_string();
+            assert_eq!(trouble, Trouble::NoPlace(home), "{folder}");
+        }
+        assert_eq!(std::fs::read_dir(&home).expect("there").count(), 2);
+    }
+
+    #[test]
     fn an_answer_is_given_to_whoever_asked() {
         let world = tempfile::tempdir().expect("a folder");
         // It answers when it was asked, and something that nobody asked for before.
@@ -435,10 +431,16 @@ mod tests {
         let said = told("huge", &huge).expect_err("no answer").to_string();
         assert!(said.contains("which no neronet sends"), "{said}");
         let said = told("garbage", &format!("{}; head -c 1 >/dev/null; echo what is this; exec yes", hello(1, 1))).expect_err("no answer");
-        assert!(matches!(said, Trouble::Unreachable(_)), "{said:?}");
+        assert!(matches!(said, Trouble::Garbled(_)), "{said:?}");
+        let unasked = frame_of(r#"{"id":77,"reply":"done"}"#);
+        let said = told("unasked", &format!("{}; while {unasked}; do :; done", hello(1, 1))).expect_err("no answer").to_string();
+        assert!(said.contains("answers that nobody asked for"), "{said}");
         let said = told("newer", &format!("{}; cat >/dev/null", hello(9, 8))).expect_err("no answer").to_string();
         assert!(said.contains("neronet 9 there speaks 8 to 9, this one 1 to 1"), "{said}");
-        let said = told("dies", "echo Illegal instruction >&2; exit 132").expect_err("no answer");
+        let said =
+            told("hangs up", &format!("{}; head -c 1 >/dev/null; exec >&-; echo Out of memory >&2", hello(1, 1))).expect_err("no answer");
+        assert_eq!(said, Trouble::Unreachable("Out of memory".into()));
+        let said = told("dies", "exec >&-; echo Illegal instruction >&2; exit 132").expect_err("no answer");
         assert_eq!(said, Trouble::Garbled("Illegal instruction".into()));
     }
 

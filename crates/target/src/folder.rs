@@ -14,7 +14,9 @@ pub fn proposed(found: &Found) -> Option<(String, &Folder)> {
     let lasting = || found.folders.iter().filter(|folder| !PASSING.contains(&folder.kind.as_str()));
     let elsewhere = lasting().filter(|folder| folder.path != found.home && folder.free >= LITTLE).max_by_key(|folder| folder.free);
     let folder = elsewhere.or_else(|| lasting().max_by_key(|folder| folder.free))?;
-    Some((format!("{}/neronet", folder.path.trim_end_matches('/')), folder))
+    // Beside a home of neronet, not in it.
+    let name = if folder.has_home { "neronet-target" } else { "neronet" };
+    Some((format!("{}/{name}", folder.path.trim_end_matches('/')), folder))
 }
 
 /// What is to be said of a folder before it is used.
@@ -22,7 +24,8 @@ pub fn warnings(found: &Found, folder: &Folder) -> Vec<String> {
     let mut warnings = Vec::new();
     let gb = |bytes: u64| format!("{:.1} GB", bytes as f64 / 1e9);
     if folder.free < LITTLE {
-        warnings.push(format!("{} has {} free: checkpoints and copies of code may fill it", folder.path, gb(folder.free)));
+        let quota = if folder.by_quota { ", by your quota" } else { "" };
+        warnings.push(format!("{} has {} free{quota}: checkpoints and copies of code may fill it", folder.path, gb(folder.free)));
     }
     if let Some(files) = folder.files.filter(|files| *files < FEW) {
         warnings.push(format!("{} has room for {files} more files", folder.path));
@@ -41,7 +44,17 @@ mod tests {
     use super::*;
 
     fn folder(path: &str, gb: u64, kind: &str) -> Folder {
-        Folder { path: path.into(), all: 1 << 50, free: gb * 1_000_000_000, files: Some(1 << 30), kind: kind.into() }
+        Folder {
+            path: path.into(),
+            all: 1 << 50,
+            free: gb * 1_000_000_000,
+            files: Some(1 << 30),
+            kind: kind.into(),
+            device: String::new(),
+            mark: None,
+            by_quota: false,
+            has_home: false,
+        }
     }
 
     fn found(folders: Vec<Folder>) -> Found {
@@ -59,6 +72,8 @@ mod tests {
         assert_eq!(of(vec![folder("/scratch/me", 1, "lustre"), home()]).as_deref(), Some("/home/me/neronet"));
         assert_eq!(of(vec![folder("/l/me", 400, "tmpfs"), home()]).as_deref(), Some("/home/me/neronet"));
         assert_eq!(of(vec![]), None);
+        let taken = Folder { has_home: true, ..folder("/data/me", 800, "xfs") };
+        assert_eq!(of(vec![taken, home()]).as_deref(), Some("/data/me/neronet-target"));
     }
 
     #[test]

@@ -1,13 +1,17 @@
 //! What a channel carries: frames of a head in JSON and a body of bytes, with their lengths before them. Whatever the other end sends,
 //! no more is taken than these bounds; ssh sees to it that what arrives is what was sent.
 
+use nix::fcntl::{FcntlArg, fcntl};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::fmt;
 use std::io::{self, Read, Write};
+use std::os::fd::AsFd;
 
 pub const MOST_HEAD: usize = 1 << 20;
 pub const MOST_BODY: usize = 1 << 20;
+/// To copy so much costs less than to write twice.
+const COPIED: usize = 16 << 10;
 
 /// What came is no frame.
 #[derive(Debug)]
@@ -30,6 +34,14 @@ impl fmt::Display for Broken {
     }
 }
 
+/// What a pipe of a channel holds on which much travels: in pieces of the usual 64 kB, those at its ends wait for each other all the time.
+const WIDE: i32 = 512 << 10;
+
+/// Best effort: the user may have many pipes, and standard input need be none.
+pub fn widen(pipe: &impl AsFd) {
+    fcntl(pipe, FcntlArg::F_SETPIPE_SZ(WIDE)).ok();
+}
+
 /// # Errors
 /// The other end is gone, or the head or the body is too long, which whoever makes them sees to.
 pub fn write(out: &mut impl Write, head: &impl Serialize, body: &[u8]) -> io::Result<()> {
@@ -37,12 +49,16 @@ pub fn write(out: &mut impl Write, head: &impl Serialize, body: &[u8]) -> io::Re
     if head.len() > MOST_HEAD || body.len() > MOST_BODY {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "a frame that is too long"));
     }
-    let mut bytes = Vec::with_capacity(8 + head.len() + body.len());
+    let together = if body.len() <= COPIED { body } else { &[] };
+    let mut bytes = Vec::with_capacity(8 + head.len() + together.len());
     bytes.extend_from_slice(&(head.len() as u32).to_le_bytes());
     bytes.extend_from_slice(&(body.len() as u32).to_le_bytes());
     bytes.extend_from_slice(&head);
-    bytes.extend_from_slice(body);
+    bytes.extend_from_slice(together);
     out.write_all(&bytes)?;
+    if together.len() < body.len() {
+        out.write_all(body)?;
+    }
     out.flush()
 }
 
@@ -63,10 +79,16 @@ pub fn read<T: DeserializeOwned>(from: &mut impl Read) -> Result<Option<(T, Vec<
     if head as usize > MOST_HEAD || body as usize > MOST_BODY {
         return Err(Broken::TooLong { head: head.into(), body: body.into() });
     }
-    let mut bytes = vec![0; head as usize + body as usize];
-    from.read_exact(&mut bytes).map_err(Broken::Cut)?;
-    let body = bytes.split_off(head as usize);
-    serde_json::from_slice(&bytes).map(|head| Some((head, body))).map_err(|e| Broken::Unknown(e.to_string()))
+    let mut take = |length: u32| {
+        let mut bytes = Vec::with_capacity(length as usize);
+        match from.take(length.into()).read_to_end(&mut bytes) {
+            Ok(read) if read == length as usize => Ok(bytes),
+            Ok(_) => Err(Broken::Cut(io::ErrorKind::UnexpectedEof.into())),
+            Err(e) => Err(Broken::Cut(e)),
+        }
+    };
+    let (head, body) = (take(head)?, take(body)?);
+    serde_json::from_slice(&head).map(|head| Some((head, body))).map_err(|e| Broken::Unknown(e.to_string()))
 }
 
 #[cfg(test)]

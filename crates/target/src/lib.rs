@@ -6,10 +6,15 @@ pub mod binary;
 pub mod channel;
 pub mod folder;
 pub mod frame;
+mod last_words;
+mod opening;
+pub mod parcel;
+pub mod passed_on;
 pub mod probe;
 pub mod shell;
 pub mod ssh;
 mod trouble;
 pub mod wire;
 
+pub use passed_on::PassedOn;
 pub use trouble::Trouble;

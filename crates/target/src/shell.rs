@@ -23,8 +23,13 @@ pub struct Said {
     pub at: Instant,
 }
 
+/// For `/bin/sh`, which nothing in it means anything to.
+pub(crate) fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
 /// What only this connection knows: before it stands what login files print, behind it what a script says.
-pub(crate) fn mark() -> Result<String, Trouble> {
+pub fn mark() -> Result<String, Trouble> {
     let mut random = [0; 8];
     getrandom::fill(&mut random).map_err(|e| Trouble::Failed(format!("the system gives no random numbers: {e}")))?;
     Ok(format!("neronet-{:016x}", u64::from_le_bytes(random)))

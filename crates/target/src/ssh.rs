@@ -2,6 +2,8 @@
 
 use neronet_model::target::{Address, Transport};
 use std::ffi::OsString;
+use std::io::ErrorKind;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -38,13 +40,35 @@ impl Ssh {
         command
     }
 
-    /// Opens a master connection on the user's terminal, which stays when this ends. Passwords and one-time codes are the user's.
+    /// Executes words of plain letters on the machine, on the user's terminal if `terminal`: their ssh may ask them for what it needs.
+    pub fn execute(&self, target: &str, address: &Address, words: &[&str], terminal: bool) -> Command {
+        let Transport::Ssh { user, host, port } = &address.transport else {
+            let mut command = Command::new(words.first().unwrap_or(&"/bin/sh"));
+            command.args(words.iter().skip(1));
+            return command;
+        };
+        let mut command = self.ssh();
+        let socket = self.socket(target);
+        if socket.exists() {
+            command.args(["-o", "ControlMaster=no", "-o"]).arg(control(&socket));
+        }
+        command.args([if terminal { "-t" } else { "-T" }, "-o", "LogLevel=ERROR", "-o", "ClearAllForwardings=yes"]);
+        command.args(["-o", &format!("ConnectTimeout={CONNECT}"), "-o", &format!("ServerAliveInterval={ALIVE}")]);
+        to(&mut command, user.as_deref(), host, *port);
+        command.arg(words.join(" "));
+        command
+    }
+
+    /// Opens a master connection on the user's terminal, which stays when this ends. Passwords and one-time codes are the user's. What one
+    /// that was killed left behind is removed: the next would serve nobody.
     pub fn login(&self, target: &str, address: &Address) -> Option<Command> {
         let Transport::Ssh { user, host, port } = &address.transport else { return None };
+        let socket = self.socket(target);
+        if UnixStream::connect(&socket).is_err_and(|e| e.kind() == ErrorKind::ConnectionRefused) {
+            std::fs::remove_file(&socket).ok();
+        }
         let mut command = self.ssh();
-        command
-            .args(["-M", "-N", "-f", "-o", "ControlPersist=yes", "-o", "ClearAllForwardings=yes", "-o"])
-            .arg(control(&self.socket(target)));
+        command.args(["-M", "-N", "-f", "-o", "ControlPersist=yes", "-o", "ClearAllForwardings=yes", "-o"]).arg(control(&socket));
         command.args(["-o", &format!("ServerAliveInterval={ALIVE}"), "-o", "ServerAliveCountMax=3"]);
         to(&mut command, user.as_deref(), host, *port);
         Some(command)

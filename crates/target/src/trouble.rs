@@ -13,6 +13,8 @@ pub enum Trouble {
     Garbled(String),
     /// It said nothing for so many seconds.
     Silent(u64),
+    /// Its folder lies in a home of neronet, this one, which is nobody else's to write to.
+    NoPlace(String),
     /// What was asked could not be done there.
     Failed(String),
     /// No ssh on this machine.
@@ -23,6 +25,11 @@ pub enum Trouble {
 const OWN: i32 = 255;
 
 impl Trouble {
+    /// Of an answer to another question.
+    pub fn odd() -> Trouble {
+        Trouble::Failed("its agent answered something that was not asked".into())
+    }
+
     /// From the last words on standard error, and how ssh ended.
     pub(crate) fn of(said: &str, noise: &str, code: Option<i32>) -> Trouble {
         let lower = said.to_ascii_lowercase();
@@ -73,6 +80,7 @@ impl Trouble {
             Trouble::Unreachable(_) => "is it up, and does ssh reach it by hand?".into(),
             Trouble::Garbled(_) => "does a file such as .bashrc there end the shell, or start another one?".into(),
             Trouble::Silent(_) => "it took the connection and did nothing: is it overloaded, or does its home hang?".into(),
+            Trouble::NoPlace(_) => format!("write another `folder` of [targets.{target}] into targets.toml"),
             Trouble::Failed(_) => "see what it said".into(),
             Trouble::NoSsh(_) => "install OpenSSH's client".into(),
         }
@@ -87,6 +95,7 @@ impl fmt::Display for Trouble {
             Trouble::Unreachable(said) => write!(f, "unreachable: {said}"),
             Trouble::Garbled(said) => write!(f, "it did not answer what was asked: {said}"),
             Trouble::Silent(seconds) => write!(f, "no answer within {seconds} s"),
+            Trouble::NoPlace(home) => write!(f, "its folder lies in {home}, which is a home of neronet"),
             Trouble::Failed(said) => f.write_str(said),
             Trouble::NoSsh(said) => write!(f, "ssh cannot be started: {said}"),
         }

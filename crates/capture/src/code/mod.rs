@@ -17,11 +17,11 @@ mod survey;
 mod walk;
 mod work;
 
-pub use adopt::adopt;
+pub use adopt::{adopt, adopt_ours, contents};
 pub use changes::{changed_files, changed_since};
 pub use commit::{Checkout, survey_commit};
 pub use folders::is_environment;
-pub use store::{diff_text, remove_unfinished, store};
+pub use store::{Draft, diff_text, is_wanted_again, remove_unfinished, store};
 pub use survey::survey;
 pub use work::{copy_built, linked, materialise, mend, mend_built, stored};
 

@@ -32,13 +32,13 @@ pub fn store(survey: &Survey, snapshots: &Path) -> Result<String, CaptureError> 
     if is_wanted_again(&snapshots.join(&name)) {
         return Ok(name);
     }
-    let draft = Draft(snapshots.join(format!("{UNFINISHED}{}", unique())));
+    let draft = Draft::beside(snapshots);
     let copied = draft.fill(survey, snapshots, &mut manifest)?;
     draft.finish(snapshots, &manifest, &copied)
 }
 
 /// Whether a snapshot is there; that somebody wants it shows in its time, and whoever takes away what nobody has looks at that.
-fn is_wanted_again(place: &Path) -> bool {
+pub fn is_wanted_again(place: &Path) -> bool {
     if let Ok(folder) = File::open(place) {
         folder.set_modified(std::time::SystemTime::now()).ok();
     }
@@ -57,7 +57,7 @@ pub fn remove_unfinished(snapshots: &Path, before: std::time::SystemTime) -> usi
 }
 
 /// A snapshot that is being built. Dropped before it is finished, it is removed.
-struct Draft(PathBuf);
+pub struct Draft(PathBuf);
 
 impl Drop for Draft {
     fn drop(&mut self) {
@@ -66,6 +66,15 @@ impl Drop for Draft {
 }
 
 impl Draft {
+    /// A place of its own among the snapshots; nothing is there yet.
+    pub fn beside(snapshots: &Path) -> Draft {
+        Draft(snapshots.join(format!("{UNFINISHED}{}", unique())))
+    }
+
+    pub fn place(&self) -> &Path {
+        &self.0
+    }
+
     /// Brings the files in and gives those that are new. The manifest then says what was really copied, also where a file has
     /// changed since the survey.
     fn fill(&self, survey: &Survey, snapshots: &Path, manifest: &mut Manifest) -> Result<Vec<PathBuf>, CaptureError> {

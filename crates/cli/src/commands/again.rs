@@ -12,9 +12,15 @@ pub(crate) fn again(session: &Session, words: &Words, wanted: Wanted) -> Result<
     let snapshot = read::snapshot(session)?;
     let views = snapshot.views_meant(&session.context, &words.which);
     let chosen = read::chosen(session, &snapshot, &views, &words.which, &words.reach)?;
-    let Begun { runs, notes } = again::begin(&session.context, &chosen, wanted, !words.detach)?;
+    // Those that execute on other machines are left to whoever keeps the queue, and waited for.
+    let mut away = false;
+    for view in &chosen {
+        away = away || !view.sweep.targets.is_empty() || again::is_from_elsewhere(&session.context, &snapshot, view, wanted)?;
+    }
+    let detach = words.detach || away;
+    let Begun { runs, notes } = again::begin(&session.context, &chosen, wanted, !detach)?;
     notes.iter().for_each(|note| output::notice(note));
     drop(views);
     drop(snapshot);
-    run::carry_out(session, &runs, &run::Manner { detach: words.detach, wait: false, quiet: words.quiet, json: false })
+    run::carry_out(session, &runs, &run::Manner { detach, wait: !words.detach, quiet: words.quiet, json: false })
 }

@@ -16,7 +16,7 @@ use neronet_home::inputs::Seen;
 use neronet_home::preflight::outside::Report;
 use neronet_home::select::spans;
 use neronet_home::submission::{MANY, default_spec};
-use neronet_home::{HomeError, configure};
+use neronet_home::{HomeError, configure, there};
 use neronet_model::queue::Wishes;
 use neronet_model::settings::{Gpus, Match, Retry, RetryOn, Stage};
 use neronet_model::size::grouped;
@@ -94,8 +94,9 @@ pub(crate) fn check(session: &Session, words: &Check) -> Result<ExitCode, HomeEr
     let spec = spec.map(|spec| format!(" {}", neronet_home::clone::in_shell(&[spec.to_string()]))).unwrap_or_default();
     let set = words.set.iter().map(|set| format!(" --set {}", neronet_home::clone::in_shell(std::slice::from_ref(set))));
     let yes = if total > MANY { " --yes" } else { "" };
-    // Rows that are there already are no runs once more.
-    let verb = if rows.is_some() { "submit" } else { "run" };
+    // Rows that are there already are no runs once more, and `run` means here.
+    let named = plan.experiments.iter().any(|experiment| !experiment.settings.target.is_empty());
+    let verb = if rows.is_some() || named { "submit" } else { "run" };
     let start = format!("`neronet {verb}{spec}{}{yes}`", set.collect::<String>());
     let submitted = checked.submitted()?;
     let end = match total {
@@ -129,7 +130,7 @@ impl Examined<'_> {
         page.heading(&title);
         let planned: Vec<Planned> = self.plan.runs(experiment).take(SAMPLE as usize).collect();
         let Some(Planned { params: of_first, .. }) = planned.first() else { return Ok(()) };
-        let settings = &experiment.settings;
+        let settings = &*there::first(&experiment.settings);
         let filling = self.filling(settings, of_first, self.first)?;
         page.block(&self.command(settings, of_first, &filling)?);
         let made = configure::foreseen(settings, of_first, &filling.context(), &[&self.code(settings)]).map_err(HomeError::Failed)?;
@@ -138,6 +139,7 @@ impl Examined<'_> {
         let objectives = objectives.map(|objective| format!("{} {}", objective.metric, neronet_home::objective::word(objective.goal)));
         let steps = self.steps(settings, of_first, &filling)?;
         let facts = [
+            ("targets", experiment.settings.target.join(", ")),
             ("after", settings.stage.as_ref().map(after).unwrap_or_default()),
             ("fixed", fixed.join(" ")),
             ("objective", objectives.collect::<Vec<_>>().join(", ")),

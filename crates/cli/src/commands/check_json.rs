@@ -7,7 +7,7 @@ use crate::commands::sheet::Fates;
 use crate::output;
 use neronet_capture::secrets::mask_text;
 use neronet_home::preflight::outside::Report;
-use neronet_home::{HomeError, configure, json};
+use neronet_home::{HomeError, configure, json, there};
 use neronet_model::{Millis, RunId};
 use neronet_spec::{Experiment, Planned, Problem, Problems};
 use serde_json::{Value, json};
@@ -28,8 +28,9 @@ impl Examined<'_> {
             experiments.push(self.experiment_json(experiment, planned.first())?);
             for (Planned { params, after }, before) in planned.into_iter().zip(before) {
                 let id = RunId(self.first.0 + runs.len() as u64);
-                let filling = self.filling(&experiment.settings, &params, id)?;
-                let command = self.command(&experiment.settings, &params, &filling)?;
+                let settings = there::first(&experiment.settings);
+                let filling = self.filling(&settings, &params, id)?;
+                let command = self.command(&settings, &params, &filling)?;
                 let stage = experiment.settings.stage.as_ref();
                 let after = stage.map(|stage| json!({"experiment": stage.after, "number": after, "params": before}));
                 let params = shown(&params, &varying, &self.known);
@@ -71,11 +72,12 @@ impl Examined<'_> {
 
     /// What is said of an experiment as a whole; the command's files and steps are those of its first run.
     fn experiment_json(&self, experiment: &Experiment, first: Option<&Planned>) -> Result<Value, HomeError> {
-        let settings = &experiment.settings;
+        let settings = &*there::first(&experiment.settings);
         let mut said = json!({
             "name": experiment.name,
             "count": experiment.count(),
             "parallel": experiment.parallel,
+            "targets": experiment.settings.target,
             "wishes": json::wishes(&experiment.wishes, experiment.not_before.as_ref().map(ToString::to_string).into()),
             "varying": experiment.varying(),
             "after": settings.stage.as_ref().map(after),

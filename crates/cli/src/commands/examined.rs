@@ -6,11 +6,12 @@ use crate::commands::sheet::{Fates, Found};
 use crate::session::Session;
 use neronet_capture::code::Survey;
 use neronet_capture::secrets::mask_text;
+use neronet_home::destinations::{self, Named};
 use neronet_home::filling::Filling;
 use neronet_home::inputs::Seen;
 use neronet_home::preflight::outside::{self, Depth, Report};
 use neronet_home::submit::Foreseen;
-use neronet_home::{HomeError, code, configure, inputs, masked, port, preflight, same, submission, submit};
+use neronet_home::{HomeError, code, masked, port, preflight, same, submission, submit, there};
 use neronet_model::settings::Match;
 use neronet_model::{Params, RunId, Settings};
 use neronet_spec::render::{self, Mode};
@@ -57,20 +58,18 @@ pub(crate) fn examine<'s>(session: &'s Session, words: &Check, fates: &mut Optio
 impl<'s> Examined<'s> {
     fn of(session: &'s Session, mut plan: Plan, start: &Path, preflight: bool) -> Result<Examined<'s>, HomeError> {
         let context = &session.context;
+        destinations::settle(context, &mut plan, &Named::AsSpecified)?;
         let (mut warnings, mut codes, mut report) = (std::mem::take(&mut plan.warnings), Vec::new(), Report::default());
         let (mut seen, mut known) = (Vec::new(), Vec::new());
         for part in code::parts(&plan) {
             let survey = code::survey(context, &part.plan, start)?;
-            let mut more = preflight::check(&part.plan, &survey, &context.environment)?;
-            match configure::check(context, &part.plan, &survey) {
-                Ok(notes) => more.extend(notes),
-                Err(unfit) => return Err(HomeError::Spec(Problems(unfit.into_iter().chain(warnings).chain(more).collect()))),
-            }
             let project = plan.project.clone().unwrap_or_else(|| submit::project_of(&survey.top));
-            let found = inputs::look(context, &part.plan, &survey, &project)?;
-            more.extend(found.warnings);
-            warnings.extend(more.into_iter().filter(|warning| !warnings.contains(warning)).collect::<Vec<_>>());
-            seen.extend(found.seen.into_iter().filter(|input| !seen.contains(input)).collect::<Vec<_>>());
+            let looked = preflight::look(context, &part.plan, &survey, &project).map_err(|error| match error {
+                HomeError::Spec(Problems(found)) => HomeError::Spec(Problems(found.into_iter().chain(warnings.iter().cloned()).collect())),
+                other => other,
+            })?;
+            warnings.extend(looked.warnings.into_iter().filter(|warning| !warnings.contains(warning)).collect::<Vec<_>>());
+            seen.extend(looked.inputs.into_iter().filter(|input| !seen.contains(input)).collect::<Vec<_>>());
             if preflight {
                 report.join(outside::look(context, &part.plan, &survey, &project, Depth::Check));
             }
@@ -92,8 +91,9 @@ impl<'s> Examined<'s> {
                 let varying = experiment.varying();
                 for ((params, row), there) in experiment.runs().zip(&experiment.rows).zip(there) {
                     let command = || {
-                        let filling = self.filling(&experiment.settings, &params, RunId(next))?;
-                        self.command(&experiment.settings, &params, &filling)
+                        let settings = there::first(&experiment.settings);
+                        let filling = self.filling(&settings, &params, RunId(next))?;
+                        self.command(&settings, &params, &filling)
                     };
                     let made = told.contains(&row.number).then(command).transpose()?;
                     found.insert(row.number, (shown(&params, &varying, &self.known), made, there));
@@ -156,7 +156,8 @@ impl<'s> Examined<'s> {
 
     /// The same as runs with these settings get it.
     pub(crate) fn code(&self, settings: &Settings) -> PathBuf {
-        let of = |(_, part): &&(Survey, Plan)| part.experiments.iter().any(|experiment| experiment.settings.code == settings.code);
+        let of =
+            |(_, part): &&(Survey, Plan)| part.experiments.iter().any(|experiment| experiment.settings.code.commit == settings.code.commit);
         let survey = self.codes.iter().find(of).map(|(survey, _)| survey).or(self.survey());
         survey.map(|survey| survey.place().join(&survey.below)).unwrap_or_default()
     }

@@ -75,6 +75,7 @@ impl Wanted {
         let asked = json!({
             "wanted": serde_json::to_value(self).ok()?,
             "folder": context.folder.to_str()?,
+            "project": context.project.as_ref().map(|project| &project.name),
             "now": session.fixed_now.map(|now| now.0),
             "zone": context.variable("TZ"),
         });

@@ -7,16 +7,19 @@ use crate::session::Session;
 use neronet_home::HomeError;
 use neronet_model::{Attempt, AttemptNo, RunId, State};
 use neronet_report::{Style, words};
+use neronet_store::follow::Watch;
 use neronet_store::lines::{self, Damage};
 use neronet_store::spool::{self, Chunk};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::collections::{BTreeMap, VecDeque};
+use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const POLL: Duration = Duration::from_millis(200);
-/// Polls between two looks at home: a keeper may have died, another attempt may have been decided on.
-const LOOK: u32 = 5;
+/// Between two looks at home: a keeper may have died, another attempt may have been decided on.
+const LOOK: Duration = Duration::from_secs(1);
 
 pub(crate) fn logs(session: &Session, words: &Logs) -> Result<ExitCode, HomeError> {
     let snapshot = read::snapshot(session)?;
@@ -60,13 +63,30 @@ pub(crate) fn logs(session: &Session, words: &Logs) -> Result<ExitCode, HomeErro
 
 /// Prints what comes until the run has ended.
 fn follow(session: &Session, printer: &mut Printer<'_>) -> Result<(), HomeError> {
-    for poll in 1u32.. {
-        std::thread::sleep(POLL);
+    let mut watched: Option<(AttemptNo, Watch)> = None;
+    let mut looked: Option<Instant> = None;
+    loop {
+        let is_time = looked.is_none_or(|at| at.elapsed() >= LOOK);
+        if is_time {
+            looked = Some(Instant::now());
+        }
+        let n = spool::attempts_of(&session.context.home.run(printer.run))?.into_iter().next_back();
+        if let Some(n) = n {
+            let folder = session.context.home.attempt(printer.run, n);
+            if is_time {
+                spool::watch(&folder);
+                spool::watch(session.context.home.root());
+            }
+            if watched.as_ref().is_none_or(|(known, _)| *known != n) {
+                watched = Watch::of(&folder).ok().map(|watch| (n, watch));
+            }
+        }
+        wait(watched.as_ref().map(|(_, watch)| watch));
         // Asked before the output is read: what an ended attempt printed is then all there.
         let last = spool::attempts_of(&session.context.home.run(printer.run))?.into_iter().next_back();
         let ended = last.is_some_and(|n| printer.attempt(n).is_ok_and(|attempt| attempt.end.is_some()));
         printer.print_new()?;
-        if ended || poll.is_multiple_of(LOOK) {
+        if ended || is_time {
             let snapshot = read::snapshot(session)?;
             let view = snapshot.view_of(&session.context, printer.run);
             if view.is_none_or(|view| view.state() == State::Ended) {
@@ -75,7 +95,13 @@ fn follow(session: &Session, printer: &mut Printer<'_>) -> Result<(), HomeError>
             }
         }
     }
-    Ok(())
+}
+
+/// Until something of the attempt has changed, or it is time.
+fn wait(watch: Option<&Watch>) {
+    let mut fds: Vec<PollFd<'_>> = watch.iter().map(|watch| PollFd::new(watch.as_fd(), PollFlags::POLLIN)).collect();
+    poll(&mut fds, PollTimeout::try_from(POLL).unwrap_or(PollTimeout::MAX)).ok();
+    watch.iter().for_each(|watch| watch.drain());
 }
 
 struct Printer<'s> {

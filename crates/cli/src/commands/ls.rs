@@ -11,7 +11,7 @@ use neronet_home::listing::{self, Part, assignment, duration};
 use neronet_home::objective::{self, Telling, telling};
 use neronet_home::varying::{varying, varying_of};
 use neronet_home::view::{Snapshot, View};
-use neronet_home::{HomeError, json, select};
+use neronet_home::{HomeError, json, refused, select};
 use neronet_model::runs::Known;
 use neronet_model::settings::Objective;
 use neronet_model::size::grouped;
@@ -67,6 +67,7 @@ pub(crate) fn listing(session: &Session, words: &Ls) -> Result<Listing, HomeErro
     if !words.trash {
         below.extend(best_of_each(told.first(), sorted_by.is_some(), &views, varying));
     }
+    below.extend(refused::notices(&session.context, &snapshot));
     if views.len() < *all {
         below.push(format!("{} of {} shown (--limit)", grouped(views.len() as u64), count(*all, "run")));
     }
@@ -227,6 +228,9 @@ fn usual(session: &Session, views: &[&View<'_>], told: &[Telling], varying: &[St
     if several(&|view| view.run().experiment.to_string()) {
         add(Column::left("experiment"), &|view| Cell::plain(&*view.run().experiment));
     }
+    if several(&|view| view.target().to_string()) {
+        add(Column::left("target"), &|view| Cell::plain(view.target()));
+    }
     add(Column::left("state").whole(), &state);
     let mut names = varying.to_vec();
     // What the list is sorted by is shown, even where the runs have it in common.
@@ -332,7 +336,7 @@ fn field(session: &Session, views: &[&View<'_>], view: &View<'_>, name: &str) ->
         "reason" => text(view.reason().unwrap_or_default().to_string()),
         "params" => text(assignment(view, &view.params().iter().map(|(name, _)| name.to_string()).collect::<Vec<_>>())),
         "tags" => text(tags(view)),
-        "target" => text("local".into()),
+        "target" => text(view.target().to_string()),
         "created" => time(Some(view.run().created)),
         "started" => time(view.started()),
         "ended" => time(view.ended()),

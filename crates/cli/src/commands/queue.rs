@@ -11,7 +11,7 @@ use neronet_home::queue::{self, Standing};
 use neronet_home::select::spans;
 use neronet_home::varying::varying;
 use neronet_home::view::{Snapshot, View};
-use neronet_home::{HomeError, waiting};
+use neronet_home::{HomeError, refused, waiting};
 use neronet_model::queue::{Place, Quota};
 use neronet_model::size::grouped;
 use neronet_model::{RunId, UnixMs};
@@ -92,6 +92,7 @@ fn below(session: &Session, snapshot: &Snapshot, standing: &Standing, shown: usi
     if shown < standing.queued.len() {
         lines.push(format!("{} of {queued} queued runs shown (--limit)", grouped(shown as u64)));
     }
+    lines.extend(refused::notices(&session.context, snapshot));
     lines.extend(standing.done.map(|at| format!("all done about {}", waiting::clock(at, session.now()))));
     for (project, quota) in snapshot.queue.quotas() {
         let runs = quota.runs.map(|runs| count(runs as usize, "run"));

@@ -4,7 +4,7 @@ use crate::args::Reach;
 use crate::output;
 use crate::session::Session;
 use neronet_home::HomeError;
-use neronet_home::listing::project_of;
+use neronet_home::listing::current_project;
 use neronet_home::select;
 use neronet_home::view::{Snapshot, View};
 use neronet_model::RunId;
@@ -24,7 +24,7 @@ pub(crate) fn snapshot_and_notices(session: &Session) -> Result<(Snapshot, Vec<S
 
 /// The project to which names, tags, filters and `last` are limited.
 pub(crate) fn project(session: &Session, reach: &Reach) -> Option<String> {
-    (!reach.all).then(|| project_of(&session.context.folder))
+    (!reach.all).then(|| current_project(&session.context))
 }
 
 /// The runs that the words name, at least one.

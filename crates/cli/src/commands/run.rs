@@ -5,13 +5,14 @@ use crate::commands::live::Live;
 use crate::commands::rm::listed;
 use crate::output;
 use crate::session::Session;
+use neronet_home::destinations::Named;
 use neronet_home::drive::{Drive, Progress, Whose, Wish};
 use neronet_home::follow::follow;
 use neronet_home::same::Repeats;
 use neronet_home::submission::Words;
 use neronet_home::submit;
 use neronet_home::view::Snapshot;
-use neronet_home::{HomeError, json};
+use neronet_home::{HomeError, json, refused};
 use neronet_model::run::KnownEnd;
 use neronet_model::size::grouped;
 use neronet_model::{Outcome, RunId, SweepId};
@@ -34,22 +35,30 @@ pub(crate) struct Manner {
 }
 
 pub(crate) fn run(session: &Session, words: &Run) -> Result<ExitCode, HomeError> {
-    start(session, &words.what, Repeats::Start, &Manner { detach: words.detach, wait: false, quiet: words.what.quiet, json: words.json })
+    start(
+        session,
+        &words.what,
+        Named::Here,
+        Repeats::Start,
+        &Manner { detach: words.detach, wait: false, quiet: words.what.quiet, json: words.json },
+    )
 }
 
 pub(crate) fn submit(session: &Session, words: &Submit) -> Result<ExitCode, HomeError> {
     let again = words.again.map(|which| if which == AgainWhich::All { Repeats::Again } else { Repeats::AgainFailed });
     let repeats = Repeats::meant(!words.what.command.is_empty(), again.or(words.keep.then_some(Repeats::Keep)));
-    start(session, &words.what, repeats, &Manner { detach: true, wait: words.wait, quiet: words.what.quiet, json: words.json })
+    let targets = if words.target.is_empty() { Named::AsSpecified } else { Named::These(words.target.clone()) };
+    start(session, &words.what, targets, repeats, &Manner { detach: true, wait: words.wait, quiet: words.what.quiet, json: words.json })
 }
 
-fn start(session: &Session, what: &What, repeats: Repeats, manner: &Manner) -> Result<ExitCode, HomeError> {
+fn start(session: &Session, what: &What, targets: Named, repeats: Repeats, manner: &Manner) -> Result<ExitCode, HomeError> {
     let words = Words {
         spec: what.spec.clone(),
         command: what.command.clone(),
         set: what.set.clone(),
         project: what.project.clone(),
         parallel: what.parallel,
+        targets,
         priority: what.priority,
         not_before: what.not_before.clone(),
         after: what.after.clone(),
@@ -163,6 +172,11 @@ fn hand_over(session: &Session, runs: &[RunId], manner: &Manner) -> Result<ExitC
         let (noun, them) = if runs.len() == 1 { ("run", "it") } else { ("runs", "them") };
         HomeError::Daemon(format!("{noun} {} queued, and nobody starts {them}: {e}", listed(runs)))
     })?;
+    if !manner.quiet {
+        // Nothing of them starts before their user does something.
+        let snapshot = Snapshot::read(&session.context)?;
+        refused::notices(&session.context, &snapshot).iter().for_each(|line| output::notice(line));
+    }
     if manner.wait {
         return watched(session, runs, manner, |signals, watch| follow(&session.context, runs, signals, watch));
     }

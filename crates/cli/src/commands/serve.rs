@@ -6,6 +6,7 @@ use crate::commands::page::count;
 use crate::output;
 use crate::session::Session;
 use neronet_daemon::{Ended, Notice, Wanted, unit};
+use neronet_home::contact::Contacts;
 use neronet_home::control::Control;
 use neronet_home::drive::{Drive, Whose, Wish};
 use neronet_home::projections;
@@ -65,8 +66,11 @@ pub(crate) fn serve(session: &Session, words: &Serve) -> Result<ExitCode, HomeEr
 
 /// The queue, by whoever serves.
 fn keep(context: &Context, control: &Control) -> Result<(), HomeError> {
-    Drive::new(context, Whose::Detached, None)?.keep(control.told(), |progress| {
-        control.status.count(progress.queued as u64, progress.running.len() as u64);
+    let contacts = Contacts::new(context)?;
+    let coming = contacts.coming();
+    Drive::new(context, Whose::Detached, None)?.with(contacts).keep(control.told(), |progress| {
+        // Whoever leaves because there is nothing to do has it all.
+        control.status.count(progress.queued as u64 + coming.runs(), (progress.running.len() + progress.elsewhere) as u64);
         if control.leaving() { Wish::Leave } else { Wish::GoOn }
     })
 }

@@ -13,12 +13,13 @@ use neronet_home::listing::{assignment, duration};
 use neronet_home::select::spans;
 use neronet_home::submit::World;
 use neronet_home::view::View;
-use neronet_home::{HomeError, inputs, json, masked, steer};
+use neronet_home::{HomeError, inputs, json, masked, steer, travel};
 use neronet_model::event::{By, Extent};
 use neronet_model::left::Artifact;
 use neronet_model::outcome::Cause;
 use neronet_model::run::run_outcome;
 use neronet_model::settings::Resume;
+use neronet_model::target::LOCAL;
 use neronet_model::{Attempt, AttemptNo, Millis, Outcome, RunId, State, UnixMs};
 use neronet_report::{Cell, Column, Style, Table, words};
 use neronet_store::spool;
@@ -53,6 +54,7 @@ pub(crate) fn show(session: &Session, words: &Show) -> Result<ExitCode, HomeErro
     steps(&mut page, &attempts);
     checkpoints(session, &mut page, &attempts);
     left(session, &mut page, view);
+    away(session, &mut page, view);
     config(&mut page, &attempts);
     notices(&mut page, &attempts);
     output::print(&page.text);
@@ -69,6 +71,7 @@ fn what(session: &Session, page: &mut Page<'_>, view: &View<'_>) {
         ("project", view.sweep.project.clone()),
         ("experiment", view.run().experiment.to_string()),
         ("sweep", format!("{} (`neronet ls sweep:{}`)", view.run().sweep, view.run().sweep)),
+        ("target", if view.target() == LOCAL { String::new() } else { view.target().to_string() }),
         ("goes on from", after(view)),
         ("asked for", wishes(&view.sweep.wishes, view.sweep.wishes.not_before.map(words::local_time))),
         ("imported", imported(session, view)),
@@ -409,6 +412,14 @@ fn left(session: &Session, page: &mut Page<'_>, view: &View<'_>) {
         page.line(&format!("{at_least}{}, {}", count(left.files as usize, "file"), words::bytes(left.bytes)), Style::Plain);
         let lines = left.others.iter().map(|(path, bytes)| format!("{path} ({})", words::bytes(*bytes)));
         some(page, lines.collect());
+    }
+}
+
+/// What is on its target alone, of checkpoints and artifacts.
+fn away(session: &Session, page: &mut Page<'_>, view: &View<'_>) {
+    for (target, number) in travel::left::away(&session.context, view.id, view.run().attempts).unwrap_or_default() {
+        let what = if number == 1 { "1 of these is".to_string() } else { format!("{number} of these are") };
+        page.line(&format!("{what} on {target} alone; `neronet fetch {}` brings what is on record", view.id), Style::Plain);
     }
 }
 

@@ -4,6 +4,7 @@ use super::runs::{Listed, Object};
 use super::steer::{Done, Which, ids, with};
 use crate::refusal::Refusal;
 use crate::served::Served;
+use neronet_home::remote::Project;
 use neronet_home::view::Snapshot;
 use neronet_home::{Context, HomeError, queue};
 use neronet_model::queue::{Place, Quota as Limit};
@@ -33,6 +34,8 @@ pub(crate) struct Wanted {
     wanted: BTreeMap<String, Value>,
     /// Where it is typed
     folder: PathBuf,
+    /// What the project is called, where the folder does not say it
+    project: Option<String>,
     /// Unix time in milliseconds, where it is not now
     now: Option<i64>,
     /// What TZ says there
@@ -45,7 +48,8 @@ pub(crate) fn listing(served: &Served, words: Wanted) -> Result<Object, Refusal>
         return Err(Refusal::new(409, "the daemon is in another time zone", "make the listing without it"));
     }
     let wanted = Value::Object(words.wanted.into_iter().collect());
-    Ok(Object((served.lister)(Context { folder: words.folder, ..context.clone() }, wanted, words.now.map(UnixMs))?))
+    let project = words.project.map(|name| Project { name, ..Project::default() });
+    Ok(Object((served.lister)(Context { folder: words.folder, project, ..context.clone() }, wanted, words.now.map(UnixMs))?))
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]

@@ -2,6 +2,7 @@
 
 use super::steer::Done;
 use crate::refusal::Refusal;
+use neronet_home::destinations::Named;
 use neronet_home::same::Repeats;
 use neronet_home::submission::Words;
 use neronet_home::{Context, HomeError, submit as runs};
@@ -29,6 +30,9 @@ pub(crate) struct Submit {
     /// How many runs at a time
     #[schemars(range(min = 1))]
     parallel: Option<u64>,
+    /// Where the runs execute: targets or groups of them, the first that has room; local is this machine (default: what the specification says)
+    #[serde(default)]
+    target: Vec<String>,
     /// Runs with a higher one start first
     priority: Option<i64>,
     /// Start no run before this: "22:00", "2026-11-23 22:00" in local time, or "in 2h"
@@ -107,6 +111,7 @@ fn submitted(context: &Context, asked: Submit) -> Result<Done, Refusal> {
         set: asked.set,
         project: asked.project,
         parallel: asked.parallel,
+        targets: if asked.target.is_empty() { Named::AsSpecified } else { Named::These(asked.target) },
         priority: asked.priority,
         not_before: not_before.transpose()?,
         after: asked.after,

@@ -6,6 +6,7 @@ use crate::error::HomeError;
 use crate::masked;
 use crate::steer::find_checkpoints;
 use crate::submit::world_file;
+use crate::travel::left;
 use crate::view::{View, known_end};
 use neronet_model::journal::Member;
 use neronet_model::run::KnownEnd;
@@ -134,7 +135,12 @@ impl Packing<'_> {
                 self.disk(format!("{place}/{name}"), path)?;
             }
         }
-        for path in self.checkpoints(view)? {
+        let (here, away): (Vec<PathBuf>, _) = self.checkpoints(view)?.into_iter().partition(|path| path.exists());
+        for path in away {
+            let what = path.strip_prefix(&folder).unwrap_or(&path).display().to_string();
+            self.packed.notes.push(format!("{what} of run {id} is not in the bundle: it is on a target, `neronet fetch {id}` brings it"));
+        }
+        for path in here {
             self.packed.checkpoints += 1;
             let within = path.strip_prefix(&folder).ok().filter(|within| within.starts_with("work") || within.starts_with("checkpoints"));
             let within = within.map_or_else(|| Path::new("checkpoints").join(path.file_name().unwrap_or_default()), Path::to_path_buf);
@@ -149,12 +155,16 @@ impl Packing<'_> {
         let found = match self.wanted.checkpoints {
             Which::None => return Ok(Vec::new()),
             Which::All => {
-                let mut all = BTreeSet::new();
+                let (mut all, home) = (BTreeSet::new(), self.context.home.uid()?);
                 for n in (1..=view.run().attempts).map(AttemptNo) {
                     let attempt = folder.join("attempts").join(n.to_string());
-                    let directory = spool::launch(&attempt)?.map(|launch| launch.directory).unwrap_or_default();
-                    let recorded = spool::attempt(&attempt, n)?.checkpoints;
-                    all.extend(recorded.iter().map(|checkpoint| Path::new(&directory).join(&checkpoint.path)).filter(|path| path.exists()));
+                    let Some(launch) = spool::launch(&attempt)? else { continue };
+                    let is_elsewhere = home.is_some_and(|home| left::target_of(home, view.id, &launch).is_some());
+                    let place = |path: &str| match is_elsewhere {
+                        true => spool::here(&folder, &launch, path),
+                        false => Some(Path::new(&launch.directory).join(path)).filter(|path| path.exists()),
+                    };
+                    all.extend(spool::attempt(&attempt, n)?.checkpoints.iter().filter_map(|checkpoint| place(&checkpoint.path)));
                 }
                 return Ok(all.into_iter().collect());
             }

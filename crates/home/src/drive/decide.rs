@@ -4,14 +4,15 @@ use super::{Drive, Whose, Wish};
 use crate::begin::Wanted;
 use crate::error::HomeError;
 use crate::stages;
-use neronet_model::journal::{Entry, Sweep};
+use neronet_model::journal::{Entry, Handed, Sweep};
 use neronet_model::launch::Courtesy;
 use neronet_model::outcome::Cause;
-use neronet_model::{Outcome, RunId, SweepId};
-use neronet_schedule::{Mine, Reason, Stand, Start};
+use neronet_model::{Outcome, Run, RunId, SweepId};
+use neronet_schedule::{Ahead, Mine, Reason, Stand, Start};
+use neronet_store::Locked;
 use neronet_store::journal::Replayed;
 use neronet_supervise::os::process::{self, Alive};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -26,6 +27,7 @@ impl Drive<'_> {
         let (follow_ups, paused) = {
             let known = self.context.home.read()?;
             self.notice(&known);
+            self.see_targets(&known);
             let paused = self.pause.is_some_and(|until| Instant::now() < until) || self.asked != Wish::GoOn;
             if !paused {
                 self.pause = None;
@@ -36,7 +38,8 @@ impl Drive<'_> {
                     self.look(&known);
                 }
             }
-            if self.unlearned.is_empty() && (paused || self.decided.starts.is_empty()) {
+            let nothing = self.decided.starts.is_empty() && self.decided.ahead.is_empty() && self.decided.back.is_empty();
+            if self.unlearned.is_empty() && (paused || nothing) {
                 return Ok(Vec::new());
             }
             (self.follow_ups(&known)?, paused)
@@ -46,7 +49,8 @@ impl Drive<'_> {
         if paused {
             return Ok(Vec::new());
         }
-        self.decided = home.queue().decide(&self.world, self.context.now(), self.whose.mine(self.at_once));
+        self.decided = home.queue().decide(&self.world, self.now(), self.whose.mine(self.at_once));
+        self.hand_over(&mut home)?;
         let mut todo = Vec::new();
         // Whoever waits at the terminal is in a hurry.
         let courtesy = match (&self.whose, &self.eyes) {
@@ -56,7 +60,7 @@ impl Drive<'_> {
         for Start { run, attempt, grant } in std::mem::take(&mut self.decided.starts) {
             let state = home.state();
             let Some((run, sweep)) = state.runs.get(&run).and_then(|run| Some((run, state.sweeps.get(&run.sweep)?))) else { continue };
-            if self.starter.needs_build(sweep) {
+            if self.starter.waits(sweep).is_some() {
                 // It was submitted just now.
                 self.at_work = true;
                 continue;
@@ -72,17 +76,67 @@ impl Drive<'_> {
         Ok(todo)
     }
 
+    /// What is for other machines becomes theirs, and what waits there for too long is asked for.
+    fn hand_over(&mut self, home: &mut Locked) -> Result<(), HomeError> {
+        let Some(contacts) = &self.contacts else { return Ok(()) };
+        let is_far =
+            |start: &Start| self.world.places.iter().any(|place| place.ahead.is_some() && place.machine.name == start.grant.machine);
+        let (far, here): (Vec<Start>, Vec<Start>) = std::mem::take(&mut self.decided.starts).into_iter().partition(is_far);
+        self.decided.starts = here;
+        let mut by_target: BTreeMap<String, Vec<Handed>> = BTreeMap::new();
+        for Start { run, attempt, grant } in far {
+            by_target.entry(grant.machine.clone()).or_default().push(Handed { run, attempt, grant: Some(Box::new(grant)) });
+        }
+        for Ahead { run, attempt, target } in std::mem::take(&mut self.decided.ahead) {
+            by_target.entry(target).or_default().push(Handed { run, attempt, grant: None });
+        }
+        for (target, runs) in by_target {
+            let epoch = home.queue().next_epoch();
+            home.decide(Entry::Handed { at: self.context.now(), target, epoch, runs })?;
+            self.at_work = true;
+        }
+        for run in std::mem::take(&mut self.decided.back) {
+            if let Some(away) = home.queue().away(run) {
+                contacts.give_back(&away.target, run);
+            }
+        }
+        contacts.look(&home.replayed());
+        Ok(())
+    }
+
     /// Decides without writing anything down, and sees to it that what would start is built.
     fn look(&mut self, known: &Replayed) {
-        self.world.not_yet.retain(|sweep, _| known.state.sweeps.get(sweep).is_some_and(|sweep| self.starter.needs_build(sweep)));
+        self.world.not_yet.retain(|sweep, _| known.state.sweeps.get(sweep).is_some_and(|sweep| self.starter.waits(sweep).is_some()));
+        let mut staged = BTreeSet::new();
         loop {
-            self.decided = known.queue.decide(&self.world, self.context.now(), self.whose.mine(self.at_once));
-            let sweeps: BTreeSet<SweepId> =
-                self.decided.starts.iter().filter_map(|start| Some(known.state.runs.get(&start.run)?.sweep)).collect();
+            self.decided = known.queue.decide(&self.world, self.now(), self.whose.mine(self.at_once));
+            // A target builds what it starts.
+            let far =
+                |start: &&Start| self.world.places.iter().any(|place| place.ahead.is_some() && place.machine.name == start.grant.machine);
+            let here = self.decided.starts.iter().filter(|start| !far(start));
+            let runs: Vec<&Run> = here.filter_map(|start| known.state.runs.get(&start.run)).collect();
+            let sweeps: BTreeSet<SweepId> = runs.iter().map(|run| run.sweep).collect();
             let waiting: Vec<SweepId> = self.world.not_yet.keys().copied().collect();
             let mut changed = false;
+            for run in runs {
+                if !staged.contains(&run.sweep)
+                    && let Some(why) = stages::awaits(self.context, &known.state, run)
+                {
+                    staged.insert(run.sweep);
+                    self.world.not_yet.insert(run.sweep, why);
+                    changed = true;
+                } else if let Some(what) = self.contacts.as_ref().and_then(|contacts| contacts.awaits(&known.state, run.id)) {
+                    self.world.bringing.insert(run.id, what);
+                    changed = true;
+                }
+            }
             for sweep in waiting.into_iter().chain(sweeps).filter_map(|sweep| known.state.sweeps.get(&sweep)) {
+                if let Some(why) = self.starter.waits(sweep).filter(|_| self.starter.lacks_secrets(sweep)) {
+                    changed |= self.world.not_yet.insert(sweep.id, why.into()).is_none();
+                    continue;
+                }
                 match self.starter.is_built(sweep) {
+                    Ok(true) if staged.contains(&sweep.id) => {}
                     Ok(true) => changed |= self.world.not_yet.remove(&sweep.id).is_some(),
                     Ok(false) => {
                         changed |= self.world.not_yet.insert(sweep.id, "waits for its code to be built".into()).is_none();
@@ -117,6 +171,8 @@ impl Drive<'_> {
     pub(super) fn notice(&mut self, known: &Replayed) {
         let Whose::These(runs) = &self.whose else {
             self.queued = known.queue.counts().0;
+            let away = |target| known.queue.away_at(target).filter(|(.., away)| away.started).count();
+            self.elsewhere = known.queue.targets().map(away).sum();
             return;
         };
         let runs: Vec<RunId> = runs.iter().copied().filter(|run| !self.ended.contains_key(run)).collect();
@@ -159,7 +215,7 @@ impl Drive<'_> {
 
     /// A run that waits for another one, which failed, or which nobody will start.
     fn look_upstream(&mut self, known: &Replayed, run: RunId) {
-        match known.queue.own_reason_of(run, self.context.now()) {
+        match known.queue.own_reason_of(run, self.now()) {
             Some(Reason::Upstream { run: before, outcome }) => {
                 let why = stages::never(&known.state, run, before, outcome);
                 self.never(known, run, Outcome::Stopped, Cause::NotStarted(why));

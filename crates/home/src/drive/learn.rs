@@ -6,7 +6,7 @@ use crate::{follow_up, live};
 use neronet_model::journal::Entry;
 use neronet_model::outcome::Cause;
 use neronet_model::run::KnownEnd;
-use neronet_model::{AttemptNo, Outcome, RunId};
+use neronet_model::{AttemptNo, Millis, Outcome, RunId, UnixMs};
 use neronet_schedule::Stand;
 use neronet_store::Locked;
 use neronet_store::journal::Replayed;
@@ -43,11 +43,24 @@ impl Drive<'_> {
                 && end.outcome != Outcome::Finished
                 && self.asked == Wish::GoOn
             {
-                let entries = follow_up::entries(self.context, (&known.state, &known.queue), *run, end, driver)?;
+                let mut entries = follow_up::entries(self.context, (&known.state, &known.queue), *run, end, driver)?;
+                let ended = end.attempt.end.as_ref().map_or(self.context.now(), |end| end.at);
+                entries.iter_mut().for_each(|entry| self.wait_from_now(ended, entry));
                 all.insert(*run, entries);
             }
         }
         Ok(all)
+    }
+
+    /// Of another attempt, which is not to begin at once: how much of that is left, by the clock that we wait by.
+    fn wait_from_now(&self, ended: UnixMs, entry: &mut Entry) {
+        if let Entry::Decided { decision, .. } = entry
+            && let Some(due) = &mut decision.not_before
+        {
+            let wait = due.0.saturating_sub(ended.0);
+            let since = self.context.now().0.saturating_sub(ended.0).clamp(0, wait.max(0));
+            *due = self.now().plus(Millis((wait - since).max(0).unsigned_abs()));
+        }
     }
 
     pub(super) fn learn_all(&mut self) -> Result<(), HomeError> {

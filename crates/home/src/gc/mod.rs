@@ -10,10 +10,11 @@ mod unfinished;
 use crate::context::Context;
 use crate::error::HomeError;
 use crate::view::Snapshot;
-use neronet_model::RunId;
 use neronet_model::settings::Keep;
+use neronet_model::{RunId, size};
 use neronet_store::walk::{Counted, Size, Unread, Walk};
 use neronet_store::{files, reserve};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -118,6 +119,29 @@ pub fn collect(context: &Context, found: &Found, keep: Option<Keep>, tell: &dyn 
     done
 }
 
+/// On a target, by itself: what was begun and never finished, what no run has any more, and code that no run there needs which has not
+/// ended and that nobody wanted for so long. Gives a sentence on each kind.
+pub(crate) fn tidy(context: &Context, unused: Duration) -> Result<Vec<String>, HomeError> {
+    let quiet = |_| {};
+    let snapshot = Snapshot::read(context)?;
+    let (mut walk, mut found, mut done) = (Walk::new(Counted::WhenLast, &quiet), Found::default(), Collected::default());
+    unfinished::find(context, &snapshot, &mut walk, &mut found, &quiet);
+    shared::find(context, &snapshot, &mut walk, &mut found);
+    drop(snapshot);
+    for item in found.items.iter().filter(|item| matches!(item.kind, Kind::CachedSeries | Kind::Unfinished | Kind::Removed)) {
+        done.take(item, remove(&item.path));
+    }
+    shared::collect(context, &found, &mut done);
+    shared::collect_unneeded(context, unused, &mut done)?;
+    let mut kinds: BTreeMap<Kind, (usize, u64)> = BTreeMap::new();
+    for item in &done.items {
+        let (count, bytes) = kinds.entry(item.kind).or_default();
+        (*count, *bytes) = (*count + 1, *bytes + item.size.disk);
+    }
+    let sentence = |(kind, (count, bytes)): (Kind, (usize, u64))| format!("{}: {count} gone, {} freed", kind.name(), size::shown(bytes));
+    Ok(kinds.into_iter().map(sentence).chain(done.failed).collect())
+}
+
 impl Collected {
     fn take(&mut self, item: &Item, removed: Result<(), HomeError>) {
         match removed {
@@ -141,8 +165,12 @@ fn remove(path: &Path) -> Result<(), HomeError> {
 
 /// Nobody has changed it for a day.
 fn rests(path: &Path) -> bool {
+    rests_for(path, REST)
+}
+
+fn rests_for(path: &Path, time: Duration) -> bool {
     let changed = path.symlink_metadata().and_then(|meta| meta.modified());
-    changed.is_ok_and(|changed| SystemTime::now().duration_since(changed).is_ok_and(|rests| rests >= REST))
+    changed.is_ok_and(|changed| SystemTime::now().duration_since(changed).is_ok_and(|rests| rests >= time))
 }
 
 impl Found {

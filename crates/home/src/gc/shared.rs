@@ -1,17 +1,18 @@
 //! Snapshots, builds and private environments that no run has any more, those in the trash counted in. That is decided while home is
 //! ours; what was used a moment ago stays, as a submission may be about to name it.
 
-use super::{Collected, Found, Item, Kind, rests};
+use super::{Collected, Found, Item, Kind, rests, rests_for};
 use crate::build::{self, Unused};
 use crate::context::Context;
 use crate::error::HomeError;
 use crate::view::Snapshot;
 use neronet_model::SweepId;
 use neronet_model::journal::HomeState;
-use neronet_store::walk::Walk;
+use neronet_store::walk::{Counted, Walk};
 use neronet_store::{Locked, StoreError};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// A snapshot on its way out is called so, until it is gone.
 pub(super) const GONE: &str = ".gone-";
@@ -81,6 +82,41 @@ pub(super) fn collect(context: &Context, found: &Found, done: &mut Collected) {
     for (item, build) in builds {
         done.take(item, build.remove().map_err(HomeError::from));
     }
+}
+
+/// Code that no run needs which has not ended, and that nobody wanted for so long. Whoever wants it brings it again.
+pub(super) fn collect_unneeded(context: &Context, unused: Duration, done: &mut Collected) -> Result<(), HomeError> {
+    let rests = |place: &Path| rests_for(place, unused);
+    if names(&context.home.snapshots()).iter().all(|(name, place)| name.starts_with('.') || !rests(place)) {
+        return Ok(());
+    }
+    let home = context.lock()?;
+    if !home.replayed().damage.is_empty() {
+        return Ok(());
+    }
+    let state = home.state();
+    let sweeps: BTreeSet<SweepId> =
+        state.runs.briefs().filter(|(run, _)| home.queue().awaits_end(*run)).map(|(_, run)| run.sweep).collect();
+    let needed: BTreeSet<&str> =
+        sweeps.iter().filter_map(|sweep| state.sweeps.get(sweep)).filter_map(|sweep| sweep.code.snapshot.as_deref()).collect();
+    let unneeded = names(&context.home.snapshots()).into_iter();
+    let unneeded = unneeded.filter(|(name, place)| !name.starts_with('.') && !needed.contains(name.as_str()) && rests(place));
+    let mut taken = Vec::new();
+    for (_, place) in unneeded {
+        match take_snapshot(&place) {
+            Ok(gone) => taken.extend(gone),
+            Err(e) => done.failed.push(e.to_string()),
+        }
+    }
+    drop(home);
+    let quiet = |_| {};
+    let mut walk = Walk::new(Counted::WhenLast, &quiet);
+    for path in taken {
+        let (size, why) = (walk.size(&path), "no run needs this code now".to_string());
+        let item = Item { kind: Kind::Snapshots, run: None, path, size, why };
+        done.take(&item, super::remove(&item.path));
+    }
+    Ok(())
 }
 
 type Taken<'f> = (Vec<(&'f Item, PathBuf)>, Vec<(&'f Item, Unused)>);

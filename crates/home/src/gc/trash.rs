@@ -5,6 +5,7 @@ use super::{Collected, Found, Item, Kind, needed};
 use crate::config::{self, Trash};
 use crate::context::Context;
 use crate::error::HomeError;
+use crate::parcel::Outgoing;
 use crate::steer;
 use crate::view::Snapshot;
 use neronet_capture::space;
@@ -12,7 +13,7 @@ use neronet_model::journal::HomeState;
 use neronet_model::{Millis, RunId, UnixMs, size};
 use neronet_store::walk::{Counted, Walk};
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 /// Who removed something may want it back: so long it stays also where the disk is full.
 const SECOND_THOUGHTS: Millis = Millis(3_600_000);
@@ -100,6 +101,7 @@ pub struct Emptier {
 /// The trash is looked at so often; first when whoever does it has settled down.
 const EVERY: Duration = Duration::from_secs(3_600);
 const FIRST: Duration = Duration::from_secs(2);
+const UNSENT: Duration = Duration::from_secs(7 * 86_400);
 
 impl Emptier {
     /// How long to wait before looking.
@@ -110,6 +112,8 @@ impl Emptier {
     /// Takes out of the trash what is to go by now, one run after the other. Gives a sentence on each.
     pub fn empty(&mut self, context: &Context, go_on: &dyn Fn() -> bool) -> Result<Vec<String>, HomeError> {
         self.looked = true;
+        // What was packed for targets is packed again when one of them lacks it.
+        Outgoing::sweep(&context.home, SystemTime::now() - UNSENT);
         let snapshot = Snapshot::read(context)?;
         if snapshot.state.runs.briefs().all(|(_, run)| run.trashed.is_none()) {
             return Ok(Vec::new());

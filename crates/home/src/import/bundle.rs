@@ -223,6 +223,7 @@ fn sweep(importing: &Importing<'_>, packed: &Sweep, id: SweepId, (path, codes): 
         detached: false,
         best_of: Vec::new(),
         wishes: Wishes::default(),
+        targets: Vec::new(),
         imported: Some(Imported {
             at: importing.context.now(),
             from: "neronet".into(),

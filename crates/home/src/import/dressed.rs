@@ -84,6 +84,7 @@ pub(super) fn dress(importing: &Importing<'_>, origin: &Origin, run: &Run, found
         spec: None,
         best_of: Vec::new(),
         wishes: Wishes::default(),
+        targets: Vec::new(),
         imported: Some(Imported {
             at: context.now(),
             from: origin.from.clone(),

@@ -14,7 +14,7 @@ mod told;
 
 use crate::context::Context;
 use crate::error::HomeError;
-use crate::listing::project_of;
+use crate::listing::current_project;
 use crate::masked;
 use crate::steer;
 use arrival::Landing;
@@ -108,7 +108,7 @@ pub fn import(
     let mut importing = Importing {
         context,
         words,
-        project: words.project.clone().unwrap_or_else(|| project_of(&context.folder)),
+        project: words.project.clone().unwrap_or_else(|| current_project(context)),
         secrets: masked::in_environment(context.environment.clone()),
         // With the landing ours no other import adds any.
         known: arrival::known(context)?,

@@ -8,16 +8,102 @@ pub mod room;
 mod secrets;
 pub(crate) mod start;
 
+use crate::configure;
+use crate::context::Context;
+use crate::destinations;
+use crate::error::HomeError;
+use crate::inputs::{self, Seen};
+use crate::there::{Views, is_elsewhere};
 use neronet_capture::code::{self, Survey, is_environment};
 use neronet_capture::environment::interpreter_in;
 use neronet_model::Settings;
 use neronet_spec::plain;
-use neronet_spec::{Experiment, Plan, Problem, Problems, Wanted, What};
+use neronet_spec::{Experiment, Plan, Problem, Problems, Severity, Wanted, What};
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
+/// What was looked at without asking the system.
+#[derive(Debug, Default)]
+pub struct Looked {
+    pub warnings: Vec<Problem>,
+    pub inputs: Vec<Seen>,
+}
+
+/// Looks at all that a specification names, as it is on each machine where the runs may execute. What only this machine lacks is a
+/// warning where they may execute elsewhere.
+///
+/// # Errors
+/// Something is missing; nothing may be started then.
+pub fn look(context: &Context, plan: &Plan, survey: &Survey, project: &str) -> Result<Looked, HomeError> {
+    let (errors, warnings) = destinations::look(context, plan, survey)?.into_iter().partition(|told| told.severity == Severity::Error);
+    let mut all = Looked { warnings, inputs: Vec::new() };
+    if !Vec::is_empty(&errors) {
+        return Err(HomeError::Spec(Problems(errors.into_iter().chain(all.warnings).collect())));
+    }
+    let Views { here, perhaps, elsewhere } = Views::of(plan);
+    for (plan, reads) in [(&elsewhere, false), (&*here, true)] {
+        all.add(context, plan, survey, reads.then_some(project))?;
+    }
+    let pushed = inputs::look(context, &pushed(&elsewhere), survey, project)?;
+    all.warn(pushed.warnings.into_iter());
+    all.inputs.extend(pushed.seen);
+    match all.add(context, &perhaps, survey, Some(project)) {
+        Err(HomeError::Spec(Problems(lacks))) => all.warn(lacks.into_iter().map(no_reason)),
+        other => other?,
+    }
+    Ok(all)
+}
+
+/// What is brought to other machines must be here.
+fn pushed(elsewhere: &Plan) -> Plan {
+    let mut pushed = elsewhere.clone();
+    for experiment in &mut pushed.experiments {
+        experiment.settings.target.clear();
+        experiment.settings.inputs.retain(|input| input.push);
+        experiment.wanted.retain(|wanted| matches!(&wanted.what, What::Input(input) if input.push));
+    }
+    pushed.experiments.retain(|experiment| !experiment.wanted.is_empty());
+    // On most of its targets an experiment has the same.
+    pushed.experiments.dedup_by(|next, one| next.name == one.name && next.settings.inputs == one.settings.inputs);
+    pushed
+}
+
+/// That something is missing, where the runs may execute elsewhere.
+pub(crate) fn no_reason(problem: Problem) -> Problem {
+    let severity = if problem.severity == Severity::Error { Severity::Warning } else { problem.severity };
+    Problem { severity, ..problem }
+}
+
+impl Looked {
+    /// `project`: that of the runs, where their inputs are to be looked at.
+    fn add(&mut self, context: &Context, plan: &Plan, survey: &Survey, project: Option<&str>) -> Result<(), HomeError> {
+        if plan.experiments.is_empty() {
+            return Ok(());
+        }
+        self.warn(check(plan, survey, &context.environment)?.into_iter());
+        match configure::check(context, plan, survey) {
+            Ok(notes) => self.warn(notes.into_iter()),
+            Err(unfit) => return Err(HomeError::Spec(Problems(unfit.into_iter().chain(self.warnings.iter().cloned()).collect()))),
+        }
+        if let Some(project) = project {
+            let found = inputs::look(context, plan, survey, project)?;
+            self.warn(found.warnings.into_iter());
+            self.inputs.extend(found.seen);
+        }
+        Ok(())
+    }
+
+    fn warn(&mut self, warnings: impl Iterator<Item = Problem>) {
+        for warning in warnings {
+            if !self.warnings.contains(&warning) {
+                self.warnings.push(warning);
+            }
+        }
+    }
+}
+
 /// What is missing; nothing may be started then. Else what deserves a word.
-pub fn check(plan: &Plan, survey: &Survey, environment: &[(OsString, OsString)]) -> Result<Vec<Problem>, Problems> {
+fn check(plan: &Plan, survey: &Survey, environment: &[(OsString, OsString)]) -> Result<Vec<Problem>, Problems> {
     let (mut errors, mut warnings) = (Vec::new(), Vec::new());
     for experiment in &plan.experiments {
         let frozen = survey.in_place_because.is_none() && !experiment.settings.code.in_place;
@@ -94,6 +180,8 @@ impl Look<'_> {
     fn at(&self, wanted: &Wanted) -> Option<(bool, Problem)> {
         let error = |message: String, hint: &str| Some((true, wanted.error(message, Some(hint.to_string()))));
         match &wanted.what {
+            // What is there is known to the machine alone.
+            What::Python(_) | What::Shell(_) if is_elsewhere(self.settings()) => None,
             What::Python(python) => {
                 let why = no_python(&virtual_environment(&self.start(), python))?;
                 error(why, "python names a virtual environment; any other Python is written in the command: python3.11 train.py")
@@ -135,7 +223,7 @@ impl Look<'_> {
                     None
                 }
             }
-            What::Input(_) | What::Template(_) | What::Set(..) | What::Commit(_) => None,
+            What::Target(_) | What::On(_) | What::Input(_) | What::Template(_) | What::Set(..) | What::Commit(_) => None,
             What::OwnCopy if self.frozen => None,
             What::OwnCopy => {
                 let why = self.survey.in_place_because.as_deref().unwrap_or("in_place = true");

@@ -1,8 +1,9 @@
 //! The part of the preflight that asks the system: which programs the command starts, whether Python finds what the script imports,
 //! whether there is room. Whoever starts runs does it beside what must be done anyway.
 
-use super::{activated, imports, programs, room, virtual_environment};
+use super::{activated, imports, no_reason, programs, room, virtual_environment};
 use crate::context::Context;
+use crate::there::Views;
 use neronet_capture::code::Survey;
 use neronet_capture::interpreter::Python;
 use neronet_spec::{Experiment, Plan, Problem, Severity};
@@ -139,8 +140,22 @@ impl<'a> Scene<'a> {
     }
 }
 
-/// Looks at everything. `project` is that of the runs.
+/// Looks at everything that runs on this machine need. `project` is that of the runs. Where they may execute elsewhere, what is missing
+/// here is no reason not to start them.
 pub fn look(context: &Context, plan: &Plan, survey: &Survey, project: &str, depth: Depth) -> Report {
+    let Views { here, perhaps, elsewhere } = Views::of(plan);
+    let of = |plan: &Plan| if plan.experiments.is_empty() { Report::default() } else { here_alone(context, plan, survey, project, depth) };
+    let mut report = of(&here);
+    let Report { errors, warnings, notes, programs, room, .. } = of(&perhaps);
+    let warnings = errors.into_iter().map(no_reason).chain(warnings).collect();
+    report.join(Report { warnings, notes, programs, room, ..Report::default() });
+    if depth == Depth::Check && !elsewhere.experiments.is_empty() {
+        report.notes.push("what other machines have is not looked at".to_string());
+    }
+    report
+}
+
+fn here_alone(context: &Context, plan: &Plan, survey: &Survey, project: &str, depth: Depth) -> Report {
     let mut report = Report::default();
     let scenes: Vec<Scene<'_>> = plan.experiments.iter().map(|experiment| Scene::of(context, experiment, survey)).collect();
     let mut scripts = Vec::new();

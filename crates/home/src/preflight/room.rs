@@ -4,6 +4,7 @@
 use super::outside::Depth;
 use crate::context::Context;
 use crate::estimate::{self, Bounds, Estimate};
+use crate::there::Views;
 use crate::world;
 use neronet_capture::code::Survey;
 use neronet_capture::devices::{self, Gpu};
@@ -161,7 +162,8 @@ fn asks(experiment: &Experiment) -> bool {
 
 /// For whoever wants nothing looked at: what would wait without end is told all the same.
 pub(crate) fn beyond(context: &Context, plan: &Plan) -> Vec<Problem> {
-    let mut asking = plan.experiments.iter().filter(|experiment| asks(experiment)).peekable();
+    let here = Views::of(plan).here;
+    let mut asking = here.experiments.iter().filter(|experiment| asks(experiment)).peekable();
     if asking.peek().is_none() {
         return Vec::new();
     }
@@ -181,8 +183,15 @@ fn never_fits(context: &Context, world: &World, plan: &Plan, experiment: &Experi
     let needs = Needs::asked(resources, true, experiment.parallel, gpus);
     // Each by itself, so that all that is too much is told at once.
     let whole = Needs::asked(&Resources { gpu_memory: None, ..resources.clone() }, true, None, gpus).gpus;
-    let nothing =
-        || Needs { cpus: Cpus::Uncounted, gpus: queue::Gpus::Inherited, memory: 0, usual_memory: 0, disk: 0, named: BTreeMap::new() };
+    let nothing = || Needs {
+        cpus: Cpus::Uncounted,
+        gpus: queue::Gpus::Inherited,
+        memory: 0,
+        usual_memory: 0,
+        disk: 0,
+        named: BTreeMap::new(),
+        time: None,
+    };
     let lack = |name: &'static str, part: Needs| Some((key(experiment, name)?, Queue::never_fits(world, &part)?));
     let gpus = lack("gpus", Needs { gpus: whole, ..nothing() });
     let lacks = [

@@ -54,10 +54,13 @@ impl<'a> Place<'a> {
         }
     }
 
-    /// Those that are at hand.
+    /// Those that are at hand, wherever the runs may execute.
     pub(crate) fn known(&self, settings: &Settings) -> Secrets {
         let mut secrets = Secrets::default();
-        for (name, source) in &settings.secrets {
+        let mut sources: Vec<&(String, SecretSource)> = everywhere(settings).collect();
+        sources.sort_by_key(|(name, _)| name);
+        sources.dedup();
+        for (name, source) in sources {
             if let Some(Ok(value)) = self.at_hand(source) {
                 secrets.add(name, value);
             }
@@ -92,6 +95,11 @@ impl<'a> Place<'a> {
     }
 }
 
+/// All that a sweep names, for any of the machines where its runs may execute.
+fn everywhere(settings: &Settings) -> impl Iterator<Item = &(String, SecretSource)> {
+    settings.secrets.iter().chain(settings.on.iter().flat_map(|(_, settings)| &settings.secrets))
+}
+
 /// Finds all values out. The error names the secret and never its value.
 pub(crate) fn resolve(context: &Context, sweep: &Sweep) -> Result<Secrets, String> {
     let place = Place::of(context, sweep);
@@ -116,7 +124,7 @@ pub(crate) fn is_kept_out(settings: &Settings, secrets: &Secrets, (name, value):
     let is_source = |(own, source): &(String, SecretSource)| {
         name == own.as_str() || matches!(source, SecretSource::Env(variable) if name == variable.as_str())
     };
-    settings.secrets.iter().any(is_source) || secrets.values().any(|secret| holds(value.as_bytes(), secret))
+    everywhere(settings).any(is_source) || secrets.values().any(|secret| holds(value.as_bytes(), secret))
 }
 
 pub(crate) fn holds(text: &[u8], secret: &[u8]) -> bool {

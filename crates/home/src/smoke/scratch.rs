@@ -63,19 +63,7 @@ fn settle(context: &Context, folder: &Path) -> Result<(Context, Flock<File>), Ho
     let mut environment = context.environment.clone();
     environment.retain(|(name, _)| name != "NERONET_HOME");
     environment.push(("NERONET_HOME".into(), folder.into()));
-    let context = Context {
-        home: Home::at(folder)?,
-        neronet: context.neronet.clone(),
-        folder: context.folder.clone(),
-        environment,
-        user_home: context.user_home.clone(),
-        cache: context.cache.clone(),
-        projections: context.projections.clone(),
-        user: context.user.clone(),
-        passing: true,
-        key: None,
-        say: context.say,
-    };
+    let context = Context { home: Home::at(folder)?, environment, passing: true, key: None, given: None, ..context.clone() };
     // A home once it was locked: where it lies below the code, it is no part of that.
     drop(context.lock()?);
     Ok((context, at_work))

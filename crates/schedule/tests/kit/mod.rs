@@ -3,7 +3,7 @@
 
 use neronet_model::attempt::End;
 use neronet_model::event::Process;
-use neronet_model::journal::{Code, Entry, Member, Submitted, Sweep};
+use neronet_model::journal::{Code, Entry, Handed, Member, Submitted, Sweep};
 use neronet_model::outcome::Cause;
 use neronet_model::queue::{Gpu, GpuVendor, Grant, Machine, Wishes};
 use neronet_model::run::{Again, Decision, KnownEnd};
@@ -39,6 +39,7 @@ pub fn sweep(id: u64, first: u64, last: u64) -> Submitted {
         spec: None,
         best_of: Vec::new(),
         wishes: Wishes::default(),
+        targets: Vec::new(),
         imported: None,
     };
     let member = |run| Member {
@@ -78,7 +79,7 @@ pub fn place(name: &str, cores: u32, gpus: u32) -> Place {
 }
 
 pub fn world(places: impl IntoIterator<Item = Place>) -> World {
-    World { places: places.into_iter().collect(), not_yet: BTreeMap::new() }
+    World { places: places.into_iter().collect(), ..World::default() }
 }
 
 pub fn runs(runs: impl IntoIterator<Item = u64>) -> Vec<RunId> {
@@ -146,4 +147,11 @@ pub fn granted_as(run: u64, attempt: u64) -> Entry {
 pub fn granted_at(run: u64, attempt: u64, at: i64) -> Entry {
     let grant = Grant { machine: "local".into(), cpus: 1, ..Grant::default() };
     Entry::Started { at: UnixMs(at), run: RunId(run), attempt: AttemptNo(attempt), grant: Box::new(grant), driver: process(1) }
+}
+
+/// A target is given the run, with room for it or not.
+pub fn handed(run: u64, n: u64, granted: bool) -> Entry {
+    let grant = Grant { machine: "far".into(), cpus: 1, memory: 5, ..Grant::default() };
+    let handed = Handed { run: RunId(run), attempt: AttemptNo(n), grant: granted.then(|| Box::new(grant)) };
+    Entry::Handed { at: UnixMs(3), target: "far".into(), epoch: run, runs: vec![handed] }
 }

@@ -3,10 +3,10 @@
 use crate::chance::Chance;
 use crate::home::{Full, Home, Which};
 use crate::kit;
-use neronet_model::journal::Entry;
+use neronet_model::journal::{Entry, Handed};
 use neronet_model::run::{Again, Decision, KnownEnd};
 use neronet_model::{AttemptNo, RunId, UnixMs};
-use neronet_schedule::{Decided, FollowUp, Mine, Policy, Stand, Start, World};
+use neronet_schedule::{Ahead, Decided, FollowUp, Mine, Policy, Stand, Start, World};
 use std::collections::{BTreeSet, VecDeque};
 
 /// Decides and starts: as `home::drive` does.
@@ -130,6 +130,7 @@ impl Driver {
     /// Decides, and writes down what it will start.
     pub(crate) fn decide(&mut self, home: &mut Home, world: &World, wall: UnixMs, chance: &mut Chance) -> Result<(), Killed> {
         self.decided = home.queue.decide(world, wall, self.mine());
+        self.hand_over(home, world, wall)?;
         for start in std::mem::take(&mut self.decided.starts) {
             let Start { run, attempt, grant } = start.clone();
             let driver = kit::process(self.pid);
@@ -139,6 +140,25 @@ impl Driver {
             self.todo.push_back(start);
             if chance.one_in(60) {
                 return Err(Killed);
+            }
+        }
+        Ok(())
+    }
+
+    /// What targets are to start, as `home::drive` writes it down.
+    fn hand_over(&mut self, home: &mut Home, world: &World, wall: UnixMs) -> Result<(), Killed> {
+        let is_far = |start: &Start| world.places.iter().any(|place| place.ahead.is_some() && place.machine.name == start.grant.machine);
+        let (far, here) = std::mem::take(&mut self.decided.starts).into_iter().partition::<Vec<_>, _>(is_far);
+        self.decided.starts = here;
+        let starts = far
+            .into_iter()
+            .map(|Start { run, attempt, grant }| (grant.machine.clone(), Handed { run, attempt, grant: Some(Box::new(grant)) }));
+        let ahead = std::mem::take(&mut self.decided.ahead).into_iter();
+        let ahead = ahead.map(|Ahead { run, attempt, target }| (target, Handed { run, attempt, grant: None }));
+        for (target, handed) in starts.chain(ahead) {
+            let epoch = home.queue.next_epoch();
+            if let Err(Full) = home.append(Entry::Handed { at: wall, target, epoch, runs: vec![handed] }, true) {
+                return Ok(());
             }
         }
         Ok(())

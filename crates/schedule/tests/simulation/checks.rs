@@ -11,10 +11,17 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(crate) fn at_every_step(simulation: &Simulation) {
     let home = &simulation.home;
     let grants: Vec<&Grant> = home.queue.granted().filter_map(|(run, _)| home.queue.grant(run)).collect();
-    nothing_twice(&grants);
+    // Of a target home knows what that has said; the target itself knows what it has given.
+    nothing_twice(&grants.iter().copied().filter(|grant| !simulation.is_far(&grant.machine)).collect::<Vec<_>>());
     // What really executes has what it was given, and no other has it.
     let executing: Vec<&Grant> = home.executing.keys().filter_map(|which| Some(&home.folders.get(which)?.grant)).collect();
     nothing_twice(&executing);
+    for far in &simulation.fars {
+        let there = &far.home;
+        nothing_twice(&there.queue.granted().filter_map(|(run, _)| there.queue.grant(run)).collect::<Vec<_>>());
+        nothing_twice(&there.executing.keys().filter_map(|which| Some(&there.folders.get(which)?.grant)).collect::<Vec<_>>());
+    }
+    nothing_elsewhere_as_well(simulation);
     for run in home.state.runs.values() {
         let id = &run.id;
         let stand = home.queue.stand(*id);
@@ -22,7 +29,7 @@ pub(crate) fn at_every_step(simulation: &Simulation) {
         assert_eq!(run.ending.is_some(), ended, "run {id} ends in listings and in the queue: {stand:?}, {:?}", run.ending);
         if let (Some(end), Some(Stand::Ended(outcome))) = (&run.ending, stand) {
             assert_eq!(end.outcome, outcome, "run {id}");
-            true_end(home, *id, attempt_of(&home.entries[end.at as usize], *id), outcome);
+            true_end(simulation, *id, attempt_of(&home.entries[end.at as usize], *id), outcome);
         }
     }
 }
@@ -36,10 +43,19 @@ fn attempt_of(entry: &Entry, of: RunId) -> AttemptNo {
 }
 
 /// What is said of an end is what happened.
-fn true_end(home: &Home, run: RunId, n: AttemptNo, outcome: Outcome) {
-    match home.diary.get(&(run, n)) {
+fn true_end(simulation: &Simulation, run: RunId, n: AttemptNo, outcome: Outcome) {
+    match simulation.homes().find_map(|home| home.diary.get(&(run, n))) {
         Some(really) => assert_eq!(*really, Some(outcome), "run {run}, attempt {n}"),
         None => assert!(matches!(outcome, Outcome::Stopped | Outcome::Lost), "run {run}, attempt {n} never executed, and is {outcome}"),
+    }
+}
+
+/// No attempt executes on two machines, and no run at once.
+fn nothing_elsewhere_as_well(simulation: &Simulation) {
+    let (mut attempts, mut runs) = (BTreeSet::new(), BTreeSet::new());
+    for home in simulation.homes() {
+        home.diary.keys().for_each(|which| assert!(attempts.insert(*which), "{which:?} executed on two machines"));
+        home.executing.keys().for_each(|(run, _)| assert!(runs.insert(*run), "run {run} executes on two machines"));
     }
 }
 
@@ -118,6 +134,9 @@ pub(crate) fn decision(home: &Home, world: &World, mine: Mine<'_>, now: UnixMs, 
     assert_eq!(order.len(), order.iter().collect::<BTreeSet<_>>().len(), "the order of the queue is one");
     let mut waited = false;
     for run in order.iter().filter(|run| ours.contains(run)) {
+        if decided.ahead.iter().any(|ahead| ahead.run == *run) {
+            continue;
+        }
         if started.contains(run) {
             told.backfilled += u64::from(waited);
             continue;
@@ -140,7 +159,9 @@ fn given_away(home: &Home, place: &Place, grant: &Grant, with: &[&Grant]) {
     let memory: u64 = here.iter().map(|grant| grant.memory).sum();
     assert!(grant.memory == 0 || memory + place.memory_elsewhere <= place.machine.memory, "memory is given twice");
     assert!(place.limits.max_runs.is_none_or(|most| here.len() as u64 <= most), "more runs than allowed");
-    nothing_twice(&known);
+    if place.ahead.is_none() {
+        nothing_twice(&known.into_iter().filter(|other| other.machine == grant.machine).collect::<Vec<_>>());
+    }
 }
 
 fn true_reason(home: &Home, world: &World, run: RunId, reason: &Reason, plain: &Plain, starts: &[neronet_schedule::Start], now: UnixMs) {
@@ -182,6 +203,8 @@ fn true_reason(home: &Home, world: &World, run: RunId, reason: &Reason, plain: &
         Reason::Before(first) => *first != run && queue.stand(*first) == Some(Stand::Queued),
         Reason::Never(_) => true,
         Reason::Turn { .. } | Reason::NotYet(_) | Reason::NoMachine | Reason::Now => false,
+        Reason::Absent { target, .. } => world.absent.contains_key(target),
+        Reason::Away { target, .. } => queue.away(run).is_some_and(|away| away.target == *target),
     };
     assert!(truth, "run {run} does not wait for what it says: {reason:?}");
 }
@@ -202,12 +225,13 @@ fn lacks(queue: &Queue, world: &World, lack: &Lack, starts: &[neronet_schedule::
         Lack::Memory { needs, free, .. } | Lack::Disk { needs, free, .. } => free < needs,
         Lack::Named { .. } | Lack::Runs { .. } => !queue.counts().1.eq(&0) || !starts.is_empty(),
         Lack::Closed(_) => world.places.iter().any(|place| place.closed.is_some()),
+        Lack::Shut { .. } => world.places.iter().any(|place| !place.shut.is_empty()),
     }
 }
 
 pub(crate) fn in_the_end(simulation: &mut Simulation) {
     let reasons = simulation.reasons_in_the_end();
-    assert!(simulation.home.executing.is_empty());
+    assert!(simulation.homes().all(|home| home.executing.is_empty()));
     assert_eq!(simulation.home.queue.counts().1, 0, "nothing is held by runs that have ended");
     for (run, reason) in reasons {
         let lasting = matches!(

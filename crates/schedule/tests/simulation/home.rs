@@ -59,6 +59,10 @@ impl Home {
         Ok(())
     }
 
+    pub(crate) fn sync(&mut self) {
+        self.synced = self.entries.len();
+    }
+
     pub(crate) fn replayed(entries: &[Entry]) -> (Queue, HomeState) {
         let mut queue = Queue::default();
         let mut state = HomeState::default();

@@ -4,6 +4,7 @@
 mod actors;
 mod chance;
 mod checks;
+mod far;
 mod home;
 #[path = "../kit/mod.rs"]
 mod kit;

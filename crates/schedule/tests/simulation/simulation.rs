@@ -3,6 +3,7 @@
 use crate::actors::{Driver, Killed, next_attempt};
 use crate::chance::Chance;
 use crate::checks;
+use crate::far::Far;
 use crate::home::{Home, Which};
 use crate::kit;
 use neronet_model::journal::{Entry, Submitted};
@@ -11,7 +12,7 @@ use neronet_model::run::{Again, Decision};
 use neronet_model::settings::{Gpus, Retry};
 use neronet_model::time::Millis;
 use neronet_model::{AttemptNo, Outcome, RunId, UnixMs};
-use neronet_schedule::{Mine, Reason, Stand, World};
+use neronet_schedule::{Absent, Mine, Reason, Stand, World};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How often what happened.
@@ -25,11 +26,13 @@ pub(crate) struct Told {
     power_cuts: u64,
     waiting_at_the_end: u64,
     pub(crate) backfilled: u64,
+    elsewhere: u64,
+    handed_back: u64,
 }
 
 impl Told {
     pub(crate) fn add(&mut self, other: &Told) {
-        let Told { steps, runs, executions, retries, crashes, power_cuts, waiting_at_the_end, backfilled } = other;
+        let Told { steps, runs, executions, retries, crashes, power_cuts, waiting_at_the_end, backfilled, elsewhere, handed_back } = other;
         self.steps += steps;
         self.runs += runs;
         self.executions += executions;
@@ -38,11 +41,15 @@ impl Told {
         self.power_cuts += power_cuts;
         self.waiting_at_the_end += waiting_at_the_end;
         self.backfilled += backfilled;
+        self.elsewhere += elsewhere;
+        self.handed_back += handed_back;
     }
 
     pub(crate) fn all_happened(&self) -> bool {
-        let Told { executions, retries, crashes, power_cuts, waiting_at_the_end, backfilled, .. } = self;
-        [executions, retries, crashes, power_cuts, waiting_at_the_end, backfilled].into_iter().all(|times| *times > 0)
+        let Told { executions, retries, crashes, power_cuts, waiting_at_the_end, backfilled, elsewhere, handed_back, .. } = self;
+        [executions, retries, crashes, power_cuts, waiting_at_the_end, backfilled, elsewhere, handed_back]
+            .into_iter()
+            .all(|times| *times > 0)
     }
 }
 
@@ -56,6 +63,7 @@ pub(crate) struct Simulation {
     pub(crate) home: Home,
     pub(crate) world: World,
     whole: World,
+    pub(crate) fars: Vec<Far>,
     pub(crate) drivers: Vec<Driver>,
     daemon: Option<i32>,
     next_pid: i32,
@@ -80,6 +88,8 @@ impl Simulation {
             places.push(place);
         }
         let world = kit::world(places);
+        let fars = if chance.one_in(2) { chance.within(1, 2) } else { 0 };
+        let fars = (0..fars).map(|n| Far::new(&format!("far-{n}"), &mut chance)).collect();
         Simulation {
             seed,
             talks,
@@ -89,6 +99,7 @@ impl Simulation {
             home: Home::default(),
             whole: world.clone(),
             world,
+            fars,
             drivers: Vec::new(),
             daemon: None,
             next_pid: 1,
@@ -126,14 +137,56 @@ impl Simulation {
         checks::through_json(&self.home);
         checks::in_the_end(&mut self);
         self.told.runs = self.last_run;
-        self.told.executions = self.home.diary.len() as u64;
-        self.told.retries = self.home.diary.keys().filter(|(_, n)| n.0 > 1).count() as u64;
+        self.told.executions = self.homes().map(|home| home.diary.len() as u64).sum();
+        self.told.retries = self.homes().flat_map(|home| home.diary.keys()).filter(|(_, n)| n.0 > 1).count() as u64;
+        self.told.elsewhere = self.fars.iter().map(|far| far.home.diary.len() as u64).sum();
+        self.told.handed_back = self.home.entries.iter().filter(|entry| matches!(entry, Entry::HandedBack { .. })).count() as u64;
         self.told
+    }
+
+    /// This one, and those of its targets.
+    pub(crate) fn homes(&self) -> impl Iterator<Item = &Home> {
+        std::iter::once(&self.home).chain(self.fars.iter().map(|far| &far.home))
+    }
+
+    pub(crate) fn is_far(&self, machine: &str) -> bool {
+        self.fars.iter().any(|far| far.name == machine)
+    }
+
+    /// The machines here, and the targets that are reached.
+    fn seen(&self) -> World {
+        let mut world = self.world.clone();
+        for far in &self.fars {
+            if far.absent {
+                world.absent.insert(far.name.clone(), Absent { why: "unreachable".into(), since: Some(UnixMs(0)) });
+            } else {
+                world.places.push(far.place.clone());
+            }
+        }
+        world
+    }
+
+    /// A target goes on, is heard of, is cut off or comes back, or goes down.
+    fn far(&mut self, at: usize, what: u64) {
+        let (wall, now) = (self.wall(), self.now);
+        let far = &mut self.fars[at];
+        match what {
+            0..6 => far.act(what, now, wall, &mut self.chance),
+            6..14 if self.daemon.is_some() => far.heard_of(what % 4, &mut self.home, wall, &mut self.chance),
+            14 => far.absent = !far.absent,
+            15 if self.chance.one_in(8) => far.cut_power(&mut self.chance),
+            _ => {}
+        }
     }
 
     fn step(&mut self) {
         let wall = self.wall();
         self.home.end_what_is_due(self.now, wall);
+        self.fars.iter_mut().for_each(|far| far.home.end_what_is_due(self.now, wall));
+        for _ in 0..self.fars.len() * 2 {
+            let (at, what) = (self.chance.below(self.fars.len() as u64) as usize, self.chance.below(16));
+            self.far(at, what);
+        }
         match self.chance.below(100) {
             0..6 => self.submit(),
             6..10 => self.start_daemon(),
@@ -202,6 +255,11 @@ impl Simulation {
             member.gpus = chance.one_in(10).then(|| chance.below(3) as u32);
         }
         one.sweep.detached = !chance.one_in(4);
+        let names: Vec<&str> = self.fars.iter().map(|far| far.name.as_str()).chain(["machine-0"]).collect();
+        if !self.fars.is_empty() && one.sweep.detached && chance.one_in(2) {
+            one.sweep.targets = (0..chance.within(1, 2)).filter_map(|_| chance.of(&names)).map(str::to_string).collect();
+            one.members.iter_mut().for_each(|member| member.gpus = None);
+        }
         self.submitted(one, first, last);
     }
 
@@ -297,7 +355,7 @@ impl Simulation {
     }
 
     fn act(&mut self, at: usize, what: u64) {
-        let (wall, alive) = (self.wall(), self.alive());
+        let (wall, alive, world) = (self.wall(), self.alive(), self.seen());
         let driver = &mut self.drivers[at];
         let news = (driver.pid, self.home.entries.len());
         let acted = match what {
@@ -309,9 +367,14 @@ impl Simulation {
                 // The same decision as before is checked once in a while.
                 if self.checked != news || self.chance.one_in(20) {
                     self.checked = news;
-                    checks::decision(&self.home, &self.world, driver.mine(), wall, &mut self.told);
+                    checks::decision(&self.home, &world, driver.mine(), wall, &mut self.told);
                 }
-                driver.decide(&mut self.home, &self.world, wall, &mut self.chance)
+                let decided = driver.decide(&mut self.home, &world, wall, &mut self.chance);
+                for run in std::mem::take(&mut driver.decided.back) {
+                    let at = self.home.queue.away(run).and_then(|away| self.fars.iter_mut().find(|far| far.name == away.target));
+                    at.map(|far| far.back.insert(run));
+                }
+                decided
             }),
             3 => {
                 if let Some(which) = driver.not_begun(&self.home).filter(|_| self.chance.one_in(6)) {
@@ -350,6 +413,7 @@ impl Simulation {
             (7 | 8, _) => return self.stop(run, stand),
             (9, _) => return self.retry(run, stand),
             (10, Stand::Ended(_)) if self.chance.one_in(4) => Entry::Purged { runs: vec![run] },
+            (10, _) if self.home.queue.waits_at(run).is_some() => return,
             (10, Stand::Queued | Stand::Ended(_)) => Entry::Trashed { at: wall, runs: vec![run] },
             (11, _) => Entry::Restored { runs: some },
             _ => return,
@@ -374,6 +438,11 @@ impl Simulation {
         let Some(n) = self.home.state.runs.get(&run).map(|run| AttemptNo(run.attempts)) else { return };
         let which = (run, n);
         self.say(|| format!("stop {run}, {stand:?}"));
+        if self.home.queue.away(run).is_some() && self.home.queue.awaits_end(run) {
+            let at = self.wall();
+            self.home.append(Entry::Asked { at, runs: vec![run], by: "somebody".into(), kill: false }, true).ok();
+            return;
+        }
         let stopped = kit::end(n.0, Outcome::Stopped, None, self.wall(), 0);
         if let Some(execution) = self.home.executing.get_mut(&which) {
             (execution.outcome, execution.cause, execution.until) = (Outcome::Stopped, None, self.now);
@@ -389,11 +458,15 @@ impl Simulation {
         let starter = self.home.state.driver(known).map_or(0, |driver| driver.pid);
         let stranded = stand == Stand::Queued && !self.home.queue.is_detached(run) && !self.alive().contains(&starter);
         let attempt = match stand {
+            // A target may have begun it, whatever it said.
+            Stand::Ended(_) if self.home.queue.away(run).is_some() => AttemptNo(last.0 + 1),
             Stand::Ended(_) => next_attempt(&self.home, run, last),
             _ if stranded => last,
             _ => return,
         };
-        let here = self.chance.one_in(3).then_some(self.next_pid);
+        // Only whoever keeps the queue speaks with targets.
+        let far = self.home.state.sweeps.get(&known.sweep).is_some_and(|sweep| !sweep.targets.is_empty());
+        let here = (!far && self.chance.one_in(3)).then_some(self.next_pid);
         self.say(|| format!("retry {run}: attempt {attempt}, here: {here:?}"));
         let decision = Decision::new(run, attempt, Again::Retry, here.map(kit::process));
         if self.home.append(Entry::Decided { at: self.wall(), decision }, true).is_ok()
@@ -411,6 +484,7 @@ impl Simulation {
         self.wrong = 0;
         self.world = self.whole.clone();
         self.words.clear();
+        self.fars.iter_mut().for_each(Far::calm_down);
         if self.chance.one_in(2) {
             let runs = (1..=self.last_run).map(RunId).collect();
             self.home.append(Entry::Released { runs }, true).ok();
@@ -419,10 +493,14 @@ impl Simulation {
         let mut quiet = 0;
         for round in 0.. {
             assert!(round < 5_000, "it never comes to an end: {:?}", self.home.queue.counts());
-            let before = self.home.entries.len();
+            let before: usize = self.homes().map(|home| home.entries.len()).sum();
             self.now += if quiet == 0 { 1_000 } else { 10_000 };
             let wall = self.wall();
             self.home.end_what_is_due(self.now, wall);
+            for at in 0..self.fars.len() {
+                self.fars[at].home.end_what_is_due(self.now, wall);
+                [0, 1, 5, 5, 8, 9, 10, 11].into_iter().for_each(|what| self.far(at, what));
+            }
             self.start_daemon();
             for at in (0..self.drivers.len()).rev() {
                 for what in [0, 1, 5, 5, 5] {
@@ -440,7 +518,9 @@ impl Simulation {
                 self.retry(run, Stand::Queued);
             }
             checks::at_every_step(self);
-            quiet = if before == self.home.entries.len() && self.home.executing.is_empty() { quiet + 1 } else { 0 };
+            let after: usize = self.homes().map(|home| home.entries.len()).sum();
+            let is_over = before == after && self.homes().all(|home| home.executing.is_empty());
+            quiet = if is_over { quiet + 1 } else { 0 };
             if quiet > 25 {
                 break;
             }
@@ -449,14 +529,15 @@ impl Simulation {
 
     pub(crate) fn reasons_in_the_end(&mut self) -> Vec<(RunId, Reason)> {
         let wall = self.wall();
+        let world = self.seen();
         let queue = &self.home.queue;
         let queued = queue.queued();
         self.told.waiting_at_the_end += queued.len() as u64;
         let here: BTreeSet<RunId> = queued.iter().copied().filter(|run| !queue.is_detached(*run)).collect();
         let mut all = Vec::new();
         for mine in [Mine::Detached, Mine::These { runs: &here, at_once: u64::MAX }] {
-            let decided = queue.decide(&self.world, wall, mine);
-            assert!(decided.starts.is_empty(), "{:?} could start and does not", decided.starts);
+            let decided = queue.decide(&world, wall, mine);
+            assert!(decided.starts.is_empty() && decided.ahead.is_empty(), "{:?} could start and does not", decided.starts);
             let ours = queue.queued_of(mine);
             all.extend(ours.into_iter().filter_map(|run| Some((run, queue.reason(run, &decided, wall)?))));
         }

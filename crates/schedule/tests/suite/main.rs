@@ -3,9 +3,11 @@
 mod backfilling;
 mod failures;
 mod forecasts;
+mod hours;
 #[path = "../kit/mod.rs"]
 mod kit;
 mod order;
 mod reasons;
 mod replays;
 mod room;
+mod targets;

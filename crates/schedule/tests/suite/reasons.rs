@@ -9,7 +9,7 @@ use neronet_schedule::{Decided, Mine, Queue, World};
 fn words(queue: &Queue, decided: &Decided, run: u64, now: i64) -> String {
     let ids = |runs: &[RunId]| runs.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     let reason = queue.reason(RunId(run), decided, UnixMs(now)).expect("it is queued");
-    reason.words(|at| format!("{} s", at.0 / 1_000), ids)
+    reason.words(&|at| format!("{} s", at.0 / 1_000), &|since| format!("{} ms", since.0), &ids)
 }
 
 /// What is said of a run when everything was decided that can be.

@@ -26,6 +26,9 @@ fn entries() -> impl Strategy<Value = Entry> {
         1 => some.clone().prop_map(|runs| Entry::Trashed { at: UnixMs(0), runs }),
         1 => some.clone().prop_map(|runs| Entry::Restored { runs }),
         1 => run.clone().prop_map(|run| Entry::Purged { runs: kit::runs([run]) }),
+        3 => (run.clone(), 1_u64..3, any::<bool>()).prop_map(|(run, n, granted)| kit::handed(run, n, granted)),
+        1 => some.clone().prop_map(|runs| Entry::HandedBack { target: "far".into(), runs }),
+        1 => some.clone().prop_map(|runs| Entry::Asked { at: UnixMs(0), runs, by: "somebody".into(), kill: false }),
         2 => (some, run).prop_map(|(runs, anchor)| Entry::Moved { runs, to: Place::After(RunId(anchor)) }),
     ]
 }
@@ -52,6 +55,9 @@ proptest! {
         let granted = stands.iter().filter(|(_, stand)| *stand == Stand::Granted).count();
         prop_assert_eq!(queue.counts().1, granted);
         prop_assert_eq!(queue.granted().count(), granted);
+        // A target has what it was given until it has ended or was given back.
+        prop_assert!(queue.away_at("far").all(|(run, _, _)| queue.awaits_end(run)));
+        prop_assert_eq!(queue.away_at("far").count(), (1..99).filter(|run| queue.awaits_end(RunId(*run)) && queue.away(RunId(*run)).is_some()).count());
         let order = queue.queued();
         prop_assert_eq!(queue.counts().0, order.len());
         let each: BTreeSet<RunId> = order.iter().copied().collect();
@@ -64,7 +70,8 @@ proptest! {
             let own = queue.own_reason_of(*run, UnixMs(0)).is_some();
             let starts = decided.starts.iter().any(|start| start.run == *run);
             let turn = matches!(queue.reason(*run, &decided, UnixMs(0)), Some(neronet_schedule::Reason::Parallel { .. }));
-            prop_assert!(starts != (own || turn), "run {}: own {own}, turn {turn}", run);
+            let away = queue.away(*run).is_some();
+            prop_assert!(starts != (own || turn || away), "run {}: own {own}, turn {turn}, away {away}", run);
         }
         for start in &decided.starts {
             queue.apply(&kit::started(start, 0));

@@ -58,7 +58,7 @@ pub(crate) static TOP: Section = section("", &[
     key("id", Kind::Text, "Of an element of a list: one with the same id replaces it").of_experiment(),
     key("command", Kind::Command, "What a run executes: a text for the shell, or a list of arguments. {NAME} stands for a parameter, {flags} for all that are used nowhere else"),
     key("objective", Kind::Objective, "What \"best\" means: a metric and min or max, as \"val_error min\"; of several in a list the first counts most"),
-    key("target", Kind::Texts, "The target or group of targets where the runs execute; the first that fits").of_run().later(When::Queue, "runs everything on this machine"),
+    key("target", Kind::Texts, "The targets, or groups of them, where the runs execute, the first that has room; local is this machine. Default: what targets.toml says, else this machine").of_run(),
     key("params", Kind::Params, "The parameters. A list varies: one run for each combination").of_run(),
     key("sweep", Kind::Table(&SWEEP), "How the parameters combine, and how many runs execute at a time").of_run(),
     key("flags", Kind::Table(&FLAGS), "How {flags} writes parameters"),
@@ -78,7 +78,7 @@ pub(crate) static TOP: Section = section("", &[
     key("rule", Kind::Tables(&RULE), "Conditions on metrics, each with an action").later(When::Rules, "judges no rule"),
     key("retry", Kind::Table(&RETRY), "Whether a failed run is tried again by itself"),
     key("notify", Kind::Table(&NOTIFY), "Who is told what").later(When::Notifications, "tells nobody"),
-    key("on", Kind::Targets, "Keys that hold only for runs on the target of this name").of_run().later(When::Queue, "runs everything on this machine"),
+    key("on", Kind::Targets, "Keys that hold only for runs on the target of this name, or on those of a group").of_run(),
     key("experiment", Kind::Experiments, "An experiment. It has everything above it, and overrides what it names").of_run(),
     key("include_self", Kind::Flag, "Whether the top of the file is an experiment as well, where it holds others").of_run(),
     key("unset", Kind::Texts, "Keys that do not hold here, although they are inherited: \"params.depth\"").of_experiment(),
@@ -106,6 +106,8 @@ static TARGET: Section = section("[targets.NAME]", &[
     key("nice", Kind::Whole(0), "Added to the niceness of what runs there, up to 19: more yields more. Default: 10 on a laptop"),
     key("idle_disk", Kind::Flag, "Whether runs use the disk only when nobody else does. Default: false"),
     key("pause_on_battery", Kind::Flag, "Whether nothing starts while the machine runs on its battery. Default: false"),
+    key("hours", Kind::Lines, "When runs start there, by its own clock: [\"mon-fri 18:00-08:00\", \"sat-sun\"]. What runs goes on. Default: always"),
+    key("maintenance", Kind::Tables(&MAINTENANCE), "When no runs start there, and none that could still run when it begins"),
     key("vars", Kind::Scalars, "What {target.NAME} stands for there"),
     key("account", Kind::Text, "The scheduler's account"),
     key("partition", Kind::Text, "The scheduler's partition"),
@@ -114,6 +116,13 @@ static TARGET: Section = section("[targets.NAME]", &[
     key("setup", Kind::Lines, "Lines of shell before each command there, as \"module load cuda\""),
     key("python", Kind::Path, "The virtual or conda environment there"),
     key("shell", Kind::Text, "A shell of the Bourne family. Default: bash where there is one, else sh"),
+]);
+
+#[rustfmt::skip]
+static MAINTENANCE: Section = section("maintenance", &[
+    key("from", Kind::Moment, "Its begin, by the clock of that machine: \"2026-12-01 08:00\""),
+    key("until", Kind::Moment, "Its end. Default: until further notice"),
+    key("why", Kind::Text, "What whoever waits for it is told: \"new disks\""),
 ]);
 
 #[rustfmt::skip]
@@ -149,6 +158,7 @@ static INPUT: Section = section("[inputs.NAME]", &[
     key("needs", Kind::Like(NEEDS), "How much must be there at least: \"3 GB\" or \"50000 files\""),
     key("files", Kind::Inners, "Files that must be in it"),
     key("fingerprint", Kind::Word(FINGERPRINTS), "By what it is known again: names, sizes and times (listing), its bytes (hash), or not at all (none). Default: listing"),
+    key("push", Kind::Flag, "Whether it is brought from here to the other machines where runs execute, before they start. Default: false"),
 ]);
 
 #[rustfmt::skip]
@@ -201,7 +211,7 @@ static METRICS: Section = section("[metrics]", &[
 static CHECKPOINTS: Section = section("[checkpoints]", &[
     key("paths", Kind::Paths, "Globs relative to where the command starts"),
     key("keep", Kind::Table(&KEEP), "What stays; without it nothing is deleted"),
-    key("fetch", Kind::Word(FETCHED), "What comes home from another machine by itself").later(When::Queue, "runs everything on this machine"),
+    key("fetch", Kind::Word(FETCHED), "Which checkpoint comes home from another machine by itself. Default: the best, up to 2 GB"),
     key("signal", Kind::Signal, "The signal that makes the script save one now; without it none is sent").later(When::Later, "never sends it"),
 ]);
 

@@ -303,7 +303,7 @@ impl<'s> Reader<'s> {
                 included.extend(source.included.iter().filter(|file| !included.contains(file)).cloned().collect::<Vec<_>>());
             }
             let Some(mut experiment) = plan.experiments.pop() else { continue };
-            for wanted in &mut experiment.wanted {
+            for wanted in experiment.wanted.iter_mut().chain(experiment.wanted_on.iter_mut().flatten()) {
                 wanted.place(|problem| written.placed(problem.clone(), &path, &self.place, self.sheet).unwrap_or(problem));
             }
             experiment.source = plan.source;

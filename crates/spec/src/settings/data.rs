@@ -22,6 +22,7 @@ pub(super) fn inputs(table: &Table, reader: &mut Reader<'_, '_>, written: &mut V
         }
         let needs = table.get("needs").and_then(|node| needs(node, &of("needs"), reader));
         let fingerprint = table.get("fingerprint").and_then(|node| reader.word(node, &of("fingerprint"), FINGERPRINTS)).unwrap_or_default();
+        let push = table.get("push").and_then(|node| reader.flag(node, &of("push"))).unwrap_or(false);
         let mut files = Vec::new();
         for (file, span) in table.get("files").map(|node| reader.paths(node, &of("files"))).unwrap_or_default() {
             match below(&file).filter(|file| !file.is_empty()) {
@@ -42,7 +43,7 @@ pub(super) fn inputs(table: &Table, reader: &mut Reader<'_, '_>, written: &mut V
         };
         let Some(path) = reader.path(node, &of("path")) else { continue };
         written.push(Written::new(Part::Input, Style::Word, &path, node.span));
-        let input = Input { name, path, needs, files, fingerprint };
+        let input = Input { name, path, needs, files, fingerprint, push };
         wanted.push(Wanted::new(What::Input(input.clone()), node.span, reader.found));
         inputs.push(input);
     }

@@ -13,12 +13,11 @@ use crate::check::Written;
 use crate::fill::Part;
 use crate::literal;
 use crate::moment::Moment;
-use crate::name;
 use crate::problem::quoted;
 use crate::read::Reader;
 use crate::source::Span;
 use crate::tree::Table;
-use crate::wanted::{self, Wanted};
+use crate::wanted::{self, Wanted, What};
 use neronet_model::Settings;
 use neronet_model::queue::Wishes;
 use neronet_model::settings::{Command, Environment};
@@ -31,6 +30,8 @@ pub(crate) struct Read {
     pub(crate) not_before: Option<Moment>,
     pub(crate) written: Vec<Written>,
     pub(crate) wanted: Vec<Wanted>,
+    /// The same by the entries of `settings.on`.
+    pub(crate) wanted_on: Vec<Vec<Wanted>>,
     /// A `[[file]]` could not be read.
     pub(crate) lacks_files: bool,
 }
@@ -58,7 +59,7 @@ pub(crate) fn read(table: &Table, header: Span, reader: &mut Reader<'_, '_>) -> 
         resources,
         stop: resources::stop(table, reader),
         stage: queue::stage(table, reader),
-        target: queue::target(table, reader),
+        target: queue::target(table, reader, &mut wanted),
         retry: queue::retry(table, reader, &mut written),
         notify: queue::notify(table, reader),
         rules: queue::rules(table, reader),
@@ -83,9 +84,10 @@ pub(crate) fn read(table: &Table, header: Span, reader: &mut Reader<'_, '_>) -> 
     wanted.extend(wanted::words(&written, reader.found));
     wanted.extend(wanted::programs(&settings, &written, &setup, reader.found));
     written.extend(literal::written(table));
-    settings.on = on(table, header, reader, &mut written);
+    let wanted_on;
+    (settings.on, wanted_on) = on(table, header, reader, &mut written, &mut wanted).into_iter().unzip();
     let lacks_files = reader.tables(table, "file").len() > settings.files.len();
-    Some(Read { settings, parallel, wishes, not_before, written, wanted, lacks_files })
+    Some(Read { settings, parallel, wishes, not_before, written, wanted, wanted_on, lacks_files })
 }
 
 /// What `[targets.NAME]` says of the environment there, which a specification may say otherwise.
@@ -96,8 +98,11 @@ pub(crate) fn environment_of_target(own: &Table, reader: &mut Reader<'_, '_>) ->
 /// Values times targets that have them.
 const MOST_ON_TARGETS: usize = 20_000;
 
-/// The whole settings of a run on each target that an `[on.TARGET]` names.
-fn on(table: &Table, header: Span, reader: &mut Reader<'_, '_>, written: &mut Vec<Written>) -> Vec<(String, Settings)> {
+/// A target's name with the whole settings of a run there, and what must be there for it.
+type There = ((String, Settings), Vec<Wanted>);
+
+/// What holds on each target that an `[on.TARGET]` names.
+fn on(table: &Table, header: Span, reader: &mut Reader<'_, '_>, written: &mut Vec<Written>, wanted: &mut Vec<Wanted>) -> Vec<There> {
     let targets = reader.named(table, "on");
     if targets.is_empty() {
         return Vec::new();
@@ -110,7 +115,7 @@ fn on(table: &Table, header: Span, reader: &mut Reader<'_, '_>, written: &mut Ve
     }
     let mut settings = Vec::new();
     for (key, own) in targets {
-        if let Some(why) = name::refusal(&key.name) {
+        if let Some(why) = queue::no_target(&key.name) {
             reader.found.error(
                 key.span,
                 format!("{} cannot be the name of a target: {why}", quoted(&key.name)),
@@ -121,7 +126,8 @@ fn on(table: &Table, header: Span, reader: &mut Reader<'_, '_>, written: &mut Ve
         let own = own.without(&["on", "params", "sweep", "experiment"]);
         let Some(read) = read(&shared.merged(&own), header, reader) else { continue };
         written.extend(read.written.into_iter().map(|template| Written { target: Some(settings.len()), ..template }));
-        settings.push((key.name.clone(), read.settings));
+        wanted.push(Wanted::new(What::On(key.name.clone()), key.span, reader.found));
+        settings.push(((key.name.clone(), read.settings), read.wanted));
     }
     settings
 }

@@ -9,15 +9,17 @@ use crate::problem::quoted;
 use crate::read::Reader;
 use crate::template;
 use crate::tree::{Node, Table, Tree};
+use crate::wanted::{Wanted, What};
 use neronet_model::Millis;
 use neronet_model::queue::Wishes;
 use neronet_model::settings::{Match, Notify, Retry, RetryOn, Rule, Stage};
+use neronet_model::target::{LOCAL, refused_name};
 use std::collections::BTreeSet;
 
-pub(super) fn target(table: &Table, reader: &mut Reader<'_, '_>) -> Vec<String> {
+pub(super) fn target(table: &Table, reader: &mut Reader<'_, '_>, wanted: &mut Vec<Wanted>) -> Vec<String> {
     let (mut targets, mut seen) = (Vec::new(), BTreeSet::new());
     for (target, span) in table.get("target").map(|node| reader.texts(node, "target")).unwrap_or_default() {
-        if let Some(why) = name::refusal(&target) {
+        if let Some(why) = no_target(&target) {
             reader.found.error(
                 span,
                 format!("{} cannot be the name of a target: {why}", quoted(&target)),
@@ -26,10 +28,16 @@ pub(super) fn target(table: &Table, reader: &mut Reader<'_, '_>) -> Vec<String> 
         } else if !seen.insert(target.clone()) {
             reader.found.error(span, format!("the target {} is there twice", quoted(&target)), "take one of them out".to_string());
         } else {
+            wanted.push(Wanted::new(What::Target(target.clone()), span, reader.found));
             targets.push(target);
         }
     }
     targets
+}
+
+/// Why a text cannot name a target or a group, if it cannot.
+pub(super) fn no_target(name: &str) -> Option<&'static str> {
+    refused_name(name).filter(|_| name != LOCAL)
 }
 
 /// `after` and `match`.

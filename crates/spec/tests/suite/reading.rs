@@ -220,6 +220,7 @@ fingerprint = "hash"
 path = "/data/mnist"
 needs = "50000 files"
 files = ["./train.bin", "sub/test.bin"]
+push = true
 [code]
 build = "make -j2"
 [[file]]
@@ -288,6 +289,27 @@ name = "cifar"
     // A record of a version that knew fewer keys.
     let old: neronet_model::Settings = serde_json::from_str(r#"{"command":{"shell":"t"}}"#).expect("reads back");
     assert_eq!(old, neronet_model::Settings::of(neronet_model::settings::Command::Shell("t".into())));
+}
+
+#[test]
+fn an_experiment_is_told_as_it_is_on_a_target_with_its_own_places() {
+    let text = "command = \"t\"\ntarget = [\"gpu1\", \"local\"]\nenvironment.python = \"a\"\n[on.gpu1]\nenvironment.python = \"b\"\n";
+    let experiment = plan(text).experiments.remove(0);
+    let pythons = |experiment: &neronet_spec::Experiment| {
+        let line = |wanted: &neronet_spec::Wanted| wanted.error(String::new(), None).line;
+        let named = experiment.wanted.iter().filter_map(|wanted| match &wanted.what {
+            neronet_spec::What::Python(python) => Some(format!("{python} at line {}", line(wanted))),
+            neronet_spec::What::Target(name) | neronet_spec::What::On(name) => Some(format!("{name} at line {}", line(wanted))),
+            _ => None,
+        });
+        named.collect::<Vec<_>>().join(", ")
+    };
+    assert_eq!(pythons(&experiment), "a at line 3, gpu1 at line 2, local at line 2, gpu1 at line 4");
+    let there = experiment.on("gpu1");
+    assert_eq!(there.settings.environment.python.as_deref(), Some("b"));
+    assert!(there.settings.target.is_empty() && there.settings.on.is_empty());
+    assert!(pythons(&there).starts_with("b at line 5"), "{}", pythons(&there));
+    assert_eq!(experiment.on("local").settings.environment.python.as_deref(), Some("a"));
 }
 
 #[test]

@@ -53,6 +53,7 @@ struct PackedSweep {
     user: Text,
     spec: Option<Text>,
     best_of: Vec<RunId>,
+    targets: Vec<Text>,
     wishes: Option<Text>,
     imported: Option<Text>,
 }
@@ -158,6 +159,7 @@ fn pack_sweep<'a>(sweep: &'a Sweep, settings: Text, texts: &mut Texts<'a>) -> Re
         spec,
         best_of,
         wishes,
+        targets,
         imported,
     } = sweep;
     Ok(PackedSweep {
@@ -175,6 +177,7 @@ fn pack_sweep<'a>(sweep: &'a Sweep, settings: Text, texts: &mut Texts<'a>) -> Re
         user: texts.text(user),
         spec: spec.as_ref().map(|spec| texts.json(spec)).transpose()?,
         best_of: best_of.clone(),
+        targets: targets.iter().map(|target| texts.text(target)).collect(),
         wishes: (!wishes.is_default()).then(|| texts.json(wishes)).transpose()?,
         imported: imported.as_ref().map(|imported| texts.json(imported)).transpose()?,
     })
@@ -212,6 +215,7 @@ fn unpack_sweep(packed: PackedSweep, texts: &Read<'_>, kept: &mut Kept) -> Optio
             None => None,
         },
         best_of: packed.best_of,
+        targets: packed.targets.into_iter().map(owned).collect::<Option<_>>()?,
         wishes: match packed.wishes {
             Some(wishes) => texts.json(wishes)?,
             None => Wishes::default(),

@@ -1,6 +1,6 @@
 //! Memory: whether the kernel killed for it, by counters before and after, how much processes hold, and giving some back.
 
-#![expect(unsafe_code, reason = "madvise on mappings that the kernel's own list names")]
+#![expect(unsafe_code, reason = "madvise on mappings that the kernel's own list names, and a word to the allocator")]
 
 use super::kernel_file;
 use neronet_model::Millis;
@@ -74,6 +74,12 @@ pub(crate) fn let_go_of_code() {
             unsafe { libc::madvise(from as *mut libc::c_void, to - from, libc::MADV_DONTNEED) };
         }
     }
+}
+
+/// Has all threads take their memory from few places: of many threads that each do little, what one has let go is there for the next.
+pub fn shared_by_threads() {
+    // SAFETY: it changes a number of the allocator's, before other threads are there.
+    unsafe { libc::mallopt(libc::M_ARENA_MAX, 2) };
 }
 
 fn counter(path: &str, name: &str) -> Option<u64> {

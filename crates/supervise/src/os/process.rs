@@ -167,11 +167,21 @@ pub fn descendants_at_a_glance(root: i32) -> Vec<i32> {
 /// Every living process that was started with this variable.
 pub fn with_variable(name: &str, value: &str) -> Vec<i32> {
     let wanted = format!("{name}={value}");
+    started_with(|variable| variable == wanted.as_bytes())
+}
+
+/// The same of all whose variable begins so.
+pub fn with_variable_below(name: &str, value: &str) -> Vec<i32> {
+    let wanted = format!("{name}={value}");
+    started_with(|variable| variable.starts_with(wanted.as_bytes()))
+}
+
+fn started_with(wanted: impl Fn(&[u8]) -> bool) -> Vec<i32> {
     let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
     let pids = entries.flatten().filter_map(|entry| entry.file_name().to_str().and_then(|name| name.parse().ok()));
     let has = |pid: &i32| {
         let environ = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-        environ.split(|b| *b == 0).any(|variable| variable == wanted.as_bytes()) && stat(*pid).is_some_and(|stat| stat.state != 'Z')
+        environ.split(|b| *b == 0).any(&wanted) && stat(*pid).is_some_and(|stat| stat.state != 'Z')
     };
     pids.filter(has).collect()
 }

@@ -1,0 +1,211 @@
+//! Commands whose home is on another machine: carried out there, with the code, the files and the terminal of whoever typed them.
+
+use crate::args::{Command, There};
+use crate::commands::fetch::far;
+use crate::commands::progress::Progress;
+use crate::commands::shell::{UNREACHED, code_of, with_progress};
+use crate::output;
+use crate::session::Session;
+use neronet_home::HomeError;
+use neronet_home::remote::{self, Remote, RemoteHome, Wanted};
+use neronet_home::travel::Going;
+use neronet_report::words as written;
+use std::ffi::OsString;
+use std::io::{self, IsTerminal};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// What is said there as it would be here.
+const VARIABLES: [&str; 3] = ["NO_COLOR", "TERM", "NERONET_NOW"];
+
+/// What a command has of this machine.
+enum Files<'c> {
+    Nothing,
+    /// The code of the project, and the specification in it that is named.
+    Code(Option<&'c str>),
+    /// It reads these.
+    Reads(&'c [PathBuf]),
+    /// It writes this: a file or a folder. Whether what is there already goes.
+    Writes(&'c Path, bool),
+}
+
+/// All but what needs no home at all.
+pub(crate) fn is_there(command: &Command) -> bool {
+    match command {
+        Command::Init(_) | Command::Schema | Command::Openapi | Command::Reference => false,
+        Command::Check(words) => words.learn.is_none(),
+        _ => true,
+    }
+}
+
+fn files(command: &Command) -> Files<'_> {
+    match command {
+        Command::Run(words) => Files::Code(words.what.spec.as_deref()),
+        Command::Submit(words) => Files::Code(words.what.spec.as_deref()),
+        Command::Check(words) => Files::Code(words.spec.as_deref()),
+        Command::Import(words) => Files::Reads(&words.paths),
+        Command::There(There::Push(words)) => Files::Reads(&words.paths),
+        Command::Export(words) if words.output.as_os_str() != "-" => Files::Writes(&words.output, words.force),
+        Command::Plot(words) => words.output.as_deref().map_or(Files::Nothing, |output| Files::Writes(output, true)),
+        Command::Report(words) => Files::Writes(&words.output, true),
+        Command::Clone(words) => Files::Writes(&words.folder, false),
+        Command::There(There::Fetch(words)) => words.into.as_deref().map_or(Files::Nothing, |into| Files::Writes(into, true)),
+        _ => Files::Nothing,
+    }
+}
+
+/// What starts processes, which get the environment that a login gives.
+fn starts(command: &Command) -> bool {
+    use Command::{Check, Release, Resume, Retry, Run, Serve, Submit};
+    matches!(command, Run(_) | Submit(_) | Check(_) | Resume(_) | Retry(_) | Release(_) | Serve(_) | Command::There(There::Shell(_)))
+}
+
+pub(crate) fn carry_out(session: &Session, home: &RemoteHome, command: &Command, words: &[OsString]) -> Result<ExitCode, HomeError> {
+    let remote = Remote::new(&session.context, home);
+    let words = without_home(remote::as_text(words)?);
+    let first = carried_out(session, (&remote, home), command, words.clone());
+    // The machine has refused us, and whoever is there may be asked for what it wants.
+    let asks = first.is_err() && io::stdin().is_terminal() && io::stderr().is_terminal();
+    if let Some(mut login) = remote.login().filter(|_| asks)
+        && login.status().is_ok_and(|ended| ended.success())
+    {
+        return carried_out(session, (&remote, home), command, words);
+    }
+    first
+}
+
+fn carried_out(
+    session: &Session,
+    (remote, home): (&Remote<'_>, &RemoteHome),
+    command: &Command,
+    words: Vec<String>,
+) -> Result<ExitCode, HomeError> {
+    let context = &session.context;
+    remote.ready()?;
+    let mut wanted = Wanted { words, login: starts(command), project: remote.named_project(), ..Wanted::default() };
+    wanted.variables = VARIABLES.iter().filter_map(|name| Some(((*name).to_string(), context.variable(name)?))).collect();
+    wanted.variables.push(("COLUMNS".into(), session.width.to_string()));
+    let files = files(command);
+    match &files {
+        Files::Nothing | Files::Code(_) => {}
+        Files::Reads(paths) => {
+            let scratch = context.uid()?;
+            let progress = Progress::new();
+            remote.bring(scratch, paths, &mut |going| progress.say(|| format!("to {}: {}", home.address(), far(going))))?;
+            wanted.scratch = Some(scratch);
+            wanted.words = paths.iter().fold(wanted.words, |words, path| by_name(words, path));
+        }
+        Files::Writes(path, over) => {
+            if !over && is_in_the_way(&context.folder.join(path)) {
+                return Err(HomeError::Words(format!("{} is there already", path.display())));
+            }
+            wanted.scratch = Some(context.uid()?);
+            wanted.words = by_name(wanted.words, path);
+        }
+    }
+    let code = executed(remote, home, &files, &mut wanted)?;
+    if let (Files::Writes(path, _), Some(scratch), 0) = (&files, wanted.scratch, code) {
+        let place = context.folder.join(path);
+        let progress = Progress::new();
+        let tick = &mut |going: &Going| progress.say(|| format!("from {}: {}", home.address(), far(going)));
+        remote.fetch(scratch, place.parent().unwrap_or(&place), tick)?;
+    }
+    Ok(ExitCode::from(u8::try_from(code).unwrap_or(1)))
+}
+
+/// Gives the exit code of it.
+fn executed(remote: &Remote<'_>, home: &RemoteHome, files: &Files<'_>, wanted: &mut Wanted) -> Result<i32, HomeError> {
+    if let Files::Code(spec) = files {
+        let (project, notes) = sending(home, |tick| remote.send_project(*spec, tick))?;
+        wanted.project = project;
+        notes.iter().for_each(|note| output::notice(&format!("note: {note}")));
+    }
+    let mut again = false;
+    loop {
+        let command = with_progress(&home.address().to_string(), |tick| remote.command(wanted, tick))?;
+        match code_of(command)? {
+            UNREACHED => {
+                let where_home_is = home.address();
+                return Err(HomeError::Target(format!("{where_home_is}, where home is, is unreachable, or the connection was lost")));
+            }
+            // The binary, or what had been sent, may have gone from there; else it is what the command ended with.
+            ended @ (126 | 127) if !again => {
+                again = with_progress(&home.address().to_string(), |tick| remote.open(true, tick))?;
+                if let Some(code) = &wanted.project.code {
+                    again |= sending(home, |tick| remote.send(&code.snapshot, tick))?;
+                }
+                if !again {
+                    return Ok(ended);
+                }
+            }
+            code => return Ok(code),
+        }
+    }
+}
+
+fn sending<T>(home: &RemoteHome, work: impl FnOnce(&dyn Fn(u64, u64)) -> T) -> T {
+    let progress = Progress::new();
+    work(&|done, all| progress.say(|| format!("the code to {}: {} of {}", home.address(), written::bytes(done), written::bytes(all))))
+}
+
+/// A folder with nothing in it is not.
+fn is_in_the_way(place: &Path) -> bool {
+    match std::fs::read_dir(place) {
+        Ok(mut entries) => entries.next().is_some(),
+        Err(_) => place.symlink_metadata().is_ok(),
+    }
+}
+
+/// Where home is said only to us.
+fn without_home(words: Vec<String>) -> Vec<String> {
+    let (mut left, mut all) = (Vec::new(), words.into_iter().skip(1));
+    while let Some(word) = all.next() {
+        match word.as_str() {
+            "--home" => drop(all.next()),
+            "--" => {
+                left.push(word);
+                left.extend(all.by_ref());
+            }
+            _ if word.starts_with("--home=") => {}
+            _ => left.push(word),
+        }
+    }
+    left
+}
+
+/// A path by its last name alone, which it has where the command works.
+fn by_name(words: Vec<String>, path: &Path) -> Vec<String> {
+    let (whole, name) = (path.to_string_lossy(), path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default());
+    let renamed = |word: String| match word.strip_suffix(&*whole) {
+        Some("") => name.clone(),
+        Some(option) if option.starts_with("--") && option.ends_with('=') => format!("{option}{name}"),
+        Some(option) if option.starts_with('-') && !option.starts_with("--") => format!("{option}{name}"),
+        _ => word,
+    };
+    words.into_iter().map(renamed).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(text: &str) -> Vec<String> {
+        text.split(' ').map(str::to_string).collect()
+    }
+
+    #[test]
+    fn where_home_is_is_not_said_there() {
+        assert_eq!(without_home(words("neronet --home ssh://gpu1 ls -a")), words("ls -a"));
+        assert_eq!(without_home(words("neronet run --home=ssh://gpu1 -- x --home y")), words("run -- x --home y"));
+    }
+
+    #[test]
+    fn files_are_named_as_they_are_called_there() {
+        let path = Path::new("../out/a b.csv");
+        let named = |words: &[&str]| by_name(words.iter().map(ToString::to_string).collect(), path);
+        assert_eq!(named(&["export", "-o", "../out/a b.csv"]), ["export", "-o", "a b.csv"]);
+        assert_eq!(named(&["export", "-o../out/a b.csv"]), ["export", "-oa b.csv"]);
+        assert_eq!(named(&["export", "--output=../out/a b.csv", "lr"]), ["export", "--output=a b.csv", "lr"]);
+        assert_eq!(named(&["export", "x../out/a b.csv"]), ["export", "x../out/a b.csv"]);
+    }
+}

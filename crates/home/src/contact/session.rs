@@ -1,0 +1,377 @@
+//! One connection to a target: from its greeting until it is lost.
+
+use super::handing::{self, Unsent};
+use super::learning::{self, Learner};
+use super::tidying::Tidying;
+use super::{Contact, lock, lost};
+use crate::context::Context;
+use crate::error::HomeError;
+use crate::{at_target, mirror, target_file, targets};
+use neronet_model::journal::{Entry, Sweep};
+use neronet_model::target::Target;
+use neronet_model::{AttemptNo, Millis, RunId, SweepId, Uid};
+use neronet_schedule::Away;
+use neronet_store::journal::Replayed;
+use neronet_store::spool;
+use neronet_target::Trouble;
+use neronet_target::channel::Channel;
+use neronet_target::wire::{Ask, Followed, Place, Reply, There};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+/// So long a target starts what it was given when home is not heard of.
+const LEASE: Millis = Millis(14 * 86_400_000);
+/// So many runs may wait there for their turn.
+const AHEAD: u64 = 64;
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Of what is recorded there: to be told at least that there is nothing new, and beyond that.
+const NEWS: Millis = Millis(10_000);
+const SILENCE: Duration = Duration::from_secs(25);
+/// Files of runs in one question.
+const AT_A_TIME: usize = 4_000;
+/// The machine is looked at so often.
+const LOOK: Duration = Duration::from_secs(30);
+const LOOK_AT_GPUS: Duration = Duration::from_secs(5);
+/// And that is written down so often, for those who ask when it is not reached.
+const NOTED: Duration = Duration::from_secs(120);
+/// What brought nothing new is asked for again after so long.
+const REST: Duration = Duration::from_millis(100);
+/// It is looked so often whether somebody looks at a run.
+const TICK: Duration = Duration::from_secs(1);
+
+pub(super) struct Session<'a> {
+    context: &'a Context,
+    name: String,
+    target: Target,
+    /// Of the file that says so.
+    stamp: Option<(i64, i64, u64)>,
+    channel: Arc<Channel>,
+    learner: Arc<Mutex<Learner<'a>>>,
+    /// What the target is known to have: by run and epoch.
+    there: BTreeSet<(RunId, u64)>,
+    /// Sweeps whose secrets it was told.
+    secrets: BTreeSet<SweepId>,
+    told: BTreeSet<(RunId, AttemptNo, bool)>,
+    /// Each with whether somebody looks at it.
+    followed: BTreeMap<RunId, bool>,
+    looked: Option<Instant>,
+    outdated: bool,
+    /// What was seen of the machine was written down.
+    noted: Option<Instant>,
+}
+
+fn failed(e: impl Into<HomeError>) -> Trouble {
+    Trouble::Failed(e.into().to_string())
+}
+
+impl<'a> Session<'a> {
+    pub(super) fn open(context: &'a Context, contact: &Contact) -> Result<Session<'a>, Trouble> {
+        let name = contact.name.clone();
+        let stamp = targets::stamp(context);
+        let all = targets::all(context).map_err(failed)?;
+        let target = all.get(&name).cloned().ok_or_else(|| Trouble::Failed("it is not in targets.toml any more".into()))?;
+        let folder = targets::place_there(&name, &target).map_err(failed)?;
+        let known = context.home.read().map_err(failed)?;
+        let runs: Vec<RunId> = known.queue.away_at(&name).map(|(run, ..)| run).collect();
+        drop(known);
+        learning::is_same_place(context, &name, &target, &runs).map_err(failed)?;
+        let ssh = targets::ssh(context).map_err(failed)?;
+        let channel = targets::open(context, &ssh, (&name, &target), folder, &|_, _| {})?;
+        let home = context.home.uid().map_err(failed)?.ok_or_else(|| Trouble::Failed("home has no name yet".into()))?;
+        let settings = target_file::as_local(&target);
+        let reply = channel.ask(Ask::Open { home, target: name.clone(), settings, lease: LEASE, runs }, PATIENCE)?;
+        let (Reply::Opened { uid, runs, journal }, _) = reply else { return Err(Trouble::odd()) };
+        let learner = Learner::new(context, &name, &target, uid, journal).map_err(failed)?;
+        let mut session = Session {
+            context,
+            name,
+            target,
+            stamp,
+            channel: Arc::new(channel),
+            learner: Arc::new(Mutex::new(learner)),
+            there: BTreeSet::new(),
+            secrets: BTreeSet::new(),
+            told: BTreeSet::new(),
+            followed: BTreeMap::new(),
+            looked: None,
+            outdated: false,
+            noted: None,
+        };
+        session.compare(uid, &runs)?;
+        Ok(session)
+    }
+
+    /// Makes what home believes to be there and what is there agree.
+    fn compare(&mut self, uid: Uid, runs: &[There]) -> Result<(), Trouble> {
+        let known = self.context.home.read().map_err(failed)?;
+        let there: BTreeMap<RunId, &There> = runs.iter().map(|there| (there.run, there)).collect();
+        let mut lost = Vec::new();
+        for (run, attempt, away) in known.queue.away_at(&self.name) {
+            match there.get(&run) {
+                Some(there) if there.attempt >= attempt => drop(self.there.insert((run, away.epoch))),
+                // It has not arrived, or went with the folder before anything was heard of it: it is handed over anew.
+                _ if !away.started && !self.context.home.attempt(run, attempt).exists() => {}
+                _ => lost.push((run, attempt)),
+            }
+        }
+        // What home knows nothing of any more, or has elsewhere by now.
+        let stray = |there: &&There| !there.ended && known.queue.away(there.run).is_none_or(|away| away.target != self.name);
+        let stray: Vec<&There> = runs.iter().filter(stray).collect();
+        let (running, waiting): (Vec<&There>, Vec<&There>) = stray.into_iter().partition(|there| there.started);
+        let waiting: Vec<(RunId, AttemptNo)> = waiting.into_iter().map(|there| (there.run, there.attempt)).collect();
+        let running: Vec<RunId> = running.into_iter().map(|there| there.run).collect();
+        // Somebody released them while it could not be told: it has them anew when it has given them back.
+        let is_ours = |there: &&There| known.queue.waits_at(there.run).is_some_and(|away| away.target == self.name);
+        let held = runs.iter().filter(|there| there.held && !known.queue.is_held(there.run)).filter(is_ours);
+        let held: BTreeSet<RunId> = held.map(|there| there.run).collect();
+        let away: Vec<(RunId, AttemptNo, Away)> = known.queue.away_at(&self.name).map(|(run, n, away)| (run, n, away.clone())).collect();
+        let any_purged = !known.state.purged.is_empty();
+        drop(known);
+        if any_purged {
+            self.purge()?;
+        }
+        if !lost.is_empty() {
+            // Without a record, it may still run.
+            self.channel.ask(Ask::Fence { runs: lost.iter().map(|(run, _)| *run).collect() }, PATIENCE)?;
+        }
+        if !waiting.is_empty() {
+            self.channel.ask(Ask::GiveBack { runs: waiting }, PATIENCE)?;
+        }
+        if !running.is_empty() {
+            let by = "neronet, as it belongs to this target no more".to_string();
+            self.channel.ask(Ask::End { runs: running, by, kill: true }, PATIENCE)?;
+        }
+        self.take_back(held, &away)?;
+        lost::lose(self.context, &self.name, uid, lost).map_err(failed)
+    }
+
+    /// What was removed at home for good goes there, too.
+    fn purge(&self) -> Result<(), Trouble> {
+        let mut behind = RunId(0);
+        loop {
+            let (Reply::Runs(ended), _) = self.channel.ask(Ask::Ended { behind }, PATIENCE)? else { return Err(Trouble::odd()) };
+            // Whatever it answers, it comes to an end.
+            let Some(last) = ended.iter().max().filter(|last| **last > behind) else { return Ok(()) };
+            behind = *last;
+            let known = self.context.home.read().map_err(failed)?;
+            let runs: Vec<RunId> = ended.into_iter().filter(|run| known.state.purged.contains_key(run)).collect();
+            drop(known);
+            if !runs.is_empty() {
+                self.channel.ask(Ask::Purge { runs }, PATIENCE)?;
+            }
+        }
+    }
+
+    /// Until it is lost, nobody wants it, or the target is to be told other settings. Why it was lost.
+    pub(super) fn keep(mut self, contact: &Contact) -> Option<Trouble> {
+        if let Err(trouble) = self.look(contact).and_then(|()| self.work(contact)) {
+            return Some(trouble);
+        }
+        let (channel, learner) = (Arc::clone(&self.channel), Arc::clone(&self.learner));
+        std::thread::scope(|scope| {
+            let news = std::thread::Builder::new().name("news".into()).stack_size(1 << 20).spawn_scoped(scope, move || {
+                let lost = read_news(&channel, &learner);
+                contact.wake();
+                lost
+            });
+            let news = match news {
+                Ok(news) => news,
+                Err(e) => return Some(Trouble::Failed(e.to_string())),
+            };
+            let mut tidying = Tidying::default();
+            let mut end = None;
+            while end.is_none() && !contact.is_leaving() && contact.is_wanted(self.context) && !news.is_finished() {
+                contact.wait(TICK);
+                if self.is_outdated() {
+                    break;
+                }
+                tidying.look(scope, (self.context, &self.name), &self.channel);
+                end = self.look(contact).and_then(|()| self.work(contact)).err();
+            }
+            // Whoever waits for news hears that there are none any more.
+            self.channel.close();
+            let lost = news.join().unwrap_or(None);
+            if contact.is_leaving() || !contact.is_wanted(self.context) || self.outdated { None } else { end.or(lost) }
+        })
+    }
+
+    /// Whether `targets.toml` says something else of it by now: it is told when a connection is opened.
+    fn is_outdated(&mut self) -> bool {
+        let now = targets::stamp(self.context);
+        if now != self.stamp {
+            self.stamp = now;
+            self.outdated = targets::all(self.context).is_ok_and(|all| all.get(&self.name) != Some(&self.target));
+        }
+        self.outdated
+    }
+
+    /// What the machine has, for whoever keeps the queue.
+    fn look(&mut self, contact: &Contact) -> Result<(), Trouble> {
+        let gpus = lock(&contact.inner).place.as_ref().is_some_and(|place| !place.machine.gpus.is_empty());
+        let every = if gpus { LOOK_AT_GPUS } else { LOOK };
+        if self.looked.is_some_and(|at| at.elapsed() < every) {
+            return Ok(());
+        }
+        let before = self.context.now();
+        let (Reply::Machine { now, place }, _) = self.channel.ask(Ask::Machine, PATIENCE)? else { return Err(Trouble::odd()) };
+        let middle = (before.0 + self.context.now().0) / 2;
+        let ahead = now.0.saturating_sub(middle);
+        lock(&self.learner).ahead_by(ahead);
+        let mut place: Place = *place;
+        // Its hours are by its clock; less than a second is nothing but the way.
+        place.shut.iter_mut().for_each(|shut| shut.shift(ahead.saturating_neg() / 1_000 * 1_000));
+        place.machine.name.clone_from(&self.name);
+        place.ahead = Some(AHEAD);
+        self.looked = Some(Instant::now());
+        if self.noted.is_none_or(|at| at.elapsed() >= NOTED) {
+            self.noted = self.looked;
+            at_target::saw(self.context, &self.name, &place);
+        }
+        contact.is_there(place);
+        Ok(())
+    }
+
+    /// Does what was decided of this target since.
+    fn work(&mut self, contact: &Contact) -> Result<(), Trouble> {
+        let known = self.context.home.read().map_err(failed)?;
+        let away: Vec<(RunId, AttemptNo, Away)> = known.queue.away_at(&self.name).map(|(run, n, away)| (run, n, away.clone())).collect();
+        let back = std::mem::take(&mut lock(&contact.inner).back);
+        let new: Vec<RunId> =
+            away.iter().filter(|(run, _, away)| !self.there.contains(&(*run, away.epoch))).map(|(run, ..)| *run).collect();
+        let new = handing::ready(self.context, &known, (contact, &self.target), new).map_err(failed)?;
+        let parcels = handing::parcels(self.context, &known, (&self.name, &self.target), &new).map_err(failed)?;
+        let secret = self.secret(&known, &away);
+        // Whoever changes home meanwhile would have to copy what is known.
+        drop(known);
+        // Before it has them: of one that ends at once nothing would be asked for any more.
+        self.follow(&away)?;
+        let unfit = self.send_secrets(secret, &new)?;
+        for parcel in parcels.into_iter().filter(|parcel| !parcel.runs.iter().any(|run| unfit.contains(run))) {
+            match parcel.send(self.context, &self.channel) {
+                Ok(()) => {
+                    let arrived = away.iter().filter(|(run, ..)| parcel.runs.contains(run)).map(|(run, _, away)| (*run, away.epoch));
+                    self.there.extend(arrived.collect::<Vec<_>>());
+                }
+                Err(unsent) => self.hold(parcel.runs, unsent)?,
+            }
+        }
+        self.take_back(back, &away)?;
+        self.have_ended(&away)
+    }
+
+    /// Sweeps whose secrets it is still to be told, with their runs there.
+    fn secret(&self, known: &Replayed, away: &[(RunId, AttemptNo, Away)]) -> BTreeMap<SweepId, (Arc<Sweep>, Vec<RunId>)> {
+        let mut secret: BTreeMap<SweepId, (Arc<Sweep>, Vec<RunId>)> = BTreeMap::new();
+        for (run, ..) in away {
+            let sweep = known.state.runs.get(run).and_then(|run| known.state.sweeps.get(&run.sweep));
+            let is_to_be_told =
+                |sweep: &&Arc<Sweep>| !self.secrets.contains(&sweep.id) && !sweep.settings.on_target(&self.name).secrets.is_empty();
+            if let Some(sweep) = sweep.filter(is_to_be_told) {
+                secret.entry(sweep.id).or_insert_with(|| (Arc::clone(sweep), Vec::new())).1.push(*run);
+            }
+        }
+        secret
+    }
+
+    /// Gives those of the new runs that cannot be sent, as a secret of theirs is not to be had.
+    fn send_secrets(&mut self, secret: BTreeMap<SweepId, (Arc<Sweep>, Vec<RunId>)>, new: &[RunId]) -> Result<BTreeSet<RunId>, Trouble> {
+        let mut unfit = BTreeSet::new();
+        for (sweep, runs) in secret.into_values() {
+            match handing::send_secrets(self.context, &self.channel, &sweep, (&self.name, &self.target)) {
+                Ok(()) => drop(self.secrets.insert(sweep.id)),
+                Err(unsent) => {
+                    let runs: Vec<RunId> = runs.into_iter().filter(|run| new.contains(run)).collect();
+                    unfit.extend(&runs);
+                    self.hold(runs, unsent)?;
+                }
+            }
+        }
+        Ok(unfit)
+    }
+
+    /// What cannot be sent waits for somebody to mend that; what is there already goes on.
+    fn hold(&self, runs: Vec<RunId>, unsent: Unsent) -> Result<(), Trouble> {
+        match unsent {
+            Unsent::Trouble(trouble) => Err(trouble),
+            Unsent::Unfit(_) if runs.is_empty() => Ok(()),
+            Unsent::Unfit(why) => handing::hold(self.context, &self.name, runs, &why).map_err(failed),
+        }
+    }
+
+    /// Says of which runs home wants to know everything.
+    fn follow(&mut self, away: &[(RunId, AttemptNo, Away)]) -> Result<(), Trouble> {
+        // To look at each of many runs every second takes longer than everything else.
+        let any = spool::is_watched(self.context.home.root());
+        let is_watched = |run: RunId, n: AttemptNo| any && spool::is_watched(&self.context.home.attempt(run, n));
+        let runs: BTreeMap<RunId, bool> = away.iter().map(|(run, n, _)| (*run, is_watched(*run, *n))).collect();
+        let learner = lock(&self.learner);
+        if runs == self.followed && !learner.is_confused() {
+            return Ok(());
+        }
+        let (anew, journal) = (learner.is_confused(), learner.journal());
+        drop(learner);
+        let (new, known): (Vec<_>, Vec<_>) = runs.iter().partition(|(run, _)| anew || !self.followed.contains_key(run));
+        let mut told: Vec<Followed> =
+            known.into_iter().map(|(run, watched)| Followed { run: *run, files: Vec::new(), watched: *watched }).collect();
+        let mut files = 0;
+        for (run, watched) in new {
+            let copies = mirror::copies(&self.context.home.run(*run), *run);
+            files += copies.files.len();
+            told.push(Followed { watched: *watched, ..copies });
+            if files > AT_A_TIME {
+                // What was told of these is known from here on.
+                self.channel.ask(Ask::Follow { journal, runs: told.clone() }, PATIENCE)?;
+                told.iter_mut().for_each(|known| known.files.clear());
+                files = 0;
+            }
+        }
+        self.channel.ask(Ask::Follow { journal, runs: told }, PATIENCE)?;
+        lock(&self.learner).is_clear();
+        self.followed = runs;
+        Ok(())
+    }
+
+    fn take_back(&mut self, runs: BTreeSet<RunId>, away: &[(RunId, AttemptNo, Away)]) -> Result<(), Trouble> {
+        let asked: Vec<(RunId, AttemptNo)> = away.iter().filter(|(run, ..)| runs.contains(run)).map(|(run, n, _)| (*run, *n)).collect();
+        if asked.is_empty() {
+            return Ok(());
+        }
+        let (reply, _) = self.channel.ask(Ask::GiveBack { runs: asked }, PATIENCE)?;
+        let Reply::Runs(back) = reply else { return Err(Trouble::odd()) };
+        let runs: Vec<RunId> = back.into_iter().filter(|run| runs.contains(run)).collect();
+        if !runs.is_empty() {
+            let target = self.name.clone();
+            self.context.lock().and_then(|mut home| Ok(home.decide(Entry::HandedBack { target, runs })?)).map_err(failed)?;
+        }
+        Ok(())
+    }
+
+    fn have_ended(&mut self, away: &[(RunId, AttemptNo, Away)]) -> Result<(), Trouble> {
+        for (run, n, away) in away {
+            let Some((by, kill)) = &away.asked else { continue };
+            if self.told.insert((*run, *n, *kill)) {
+                self.channel.ask(Ask::End { runs: vec![*run], by: by.clone(), kill: *kill }, PATIENCE)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Records what the target says, as it says it. Why that ended.
+fn read_news(channel: &Channel, learner: &Mutex<Learner<'_>>) -> Option<Trouble> {
+    loop {
+        match channel.ask(Ask::More { patience: NEWS }, SILENCE) {
+            Ok((Reply::Pieces(pieces), body)) => {
+                match lock(learner).take(&pieces, &body) {
+                    Ok(true) => {}
+                    // Whatever it answers, nobody asks without rest.
+                    Ok(false) => std::thread::sleep(REST),
+                    Err(e) => return Some(failed(e)),
+                }
+            }
+            Ok(_) => return Some(Trouble::odd()),
+            Err(trouble) => return Some(trouble),
+        }
+    }
+}

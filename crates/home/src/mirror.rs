@@ -1,0 +1,135 @@
+//! Which files of a run home has copies of, wherever it executes: what an attempt records, and what says what the run is. Everything
+//! else stays where it is until somebody asks for it. The names here are the only ones that home takes from a target.
+
+use neronet_model::RunId;
+use neronet_store::spool::{self, KEEPER, LAUNCH, OUTPUTS};
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+/// Of a file that is replaced whole.
+pub(crate) const MOST_REPLACED: usize = 512 << 10;
+
+/// Of the run itself.
+const OF_RUN: [&str; 4] = ["run.json", "params.json", "summary.json", "history.json"];
+/// Of an attempt.
+const OF_ATTEMPT: [&str; 2] = [LAUNCH, "keeper-failed"];
+const SEGMENTS: [&str; 4] = ["events", "metrics", "output", OUTPUTS];
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct File {
+    /// Below the run's folder.
+    pub(crate) path: String,
+    /// It only grows; others are replaced.
+    pub(crate) is_appended: bool,
+}
+
+impl File {
+    /// What a name below a run's folder stands for. Nothing where home does not take it.
+    pub(crate) fn of(path: &str) -> Option<File> {
+        let file = |is_appended| Some(File { path: path.to_string(), is_appended });
+        if OF_RUN.contains(&path) {
+            return file(false);
+        }
+        let (n, name) = path.strip_prefix("attempts/")?.split_once('/')?;
+        let is_number = !n.is_empty() && n.len() <= 9 && !n.starts_with('0') && n.bytes().all(|byte| byte.is_ascii_digit());
+        if !is_number {
+            return None;
+        }
+        if OF_ATTEMPT.contains(&name) {
+            return file(false);
+        }
+        // Written as it is read: `events.01.jsonl` would be another file with the same number.
+        let is_segment = |(kind, generation, piece): (&str, u64, u64)| {
+            let written = [format!("{kind}.{generation}.jsonl"), format!("{kind}.{generation}.{piece}.jsonl")];
+            SEGMENTS.contains(&kind) && written.iter().any(|written| written == name)
+        };
+        if name == KEEPER || spool::numbers_of(name).is_some_and(is_segment) { file(true) } else { None }
+    }
+
+    /// While its run goes on nobody at home needs it, and it may be long.
+    pub(crate) fn is_for_the_end(&self) -> bool {
+        self.path == "history.json"
+    }
+}
+
+/// Those that are there: of the run, then of its attempts in their order, the keeper's record last, as it says how an attempt ended.
+pub(crate) fn files(folder: &Path) -> Vec<File> {
+    let mut all: Vec<File> = OF_RUN.iter().filter(|name| folder.join(name).is_file()).filter_map(|name| File::of(name)).collect();
+    for n in spool::attempts_of(folder).unwrap_or_default() {
+        let entries = std::fs::read_dir(folder.join("attempts").join(n.to_string())).into_iter().flatten().flatten();
+        let names = entries.filter_map(|entry| entry.file_name().to_str().map(str::to_string));
+        let mut of_attempt: Vec<File> = names.filter_map(|name| File::of(&format!("attempts/{n}/{name}"))).collect();
+        // What says that something ended comes behind what it ended: nobody finds an end without what led to it.
+        let rank = |file: &File| {
+            let name = file.path.rsplit('/').next().unwrap_or_default();
+            match name {
+                LAUNCH => 0,
+                KEEPER => 2,
+                name if name.starts_with("events.") => 3,
+                _ => 1,
+            }
+        };
+        of_attempt.sort_by(|a, b| (rank(a), &a.path).cmp(&(rank(b), &b.path)));
+        all.append(&mut of_attempt);
+    }
+    all
+}
+
+/// Whether a file was replaced.
+pub(crate) fn stamp(path: &Path) -> Option<(u64, i64, i64)> {
+    let meta = path.metadata().ok()?;
+    Some((meta.ino(), meta.mtime(), meta.mtime_nsec()))
+}
+
+pub(crate) fn sum(bytes: &[u8]) -> u32 {
+    crc32c::crc32c(bytes)
+}
+
+/// Where a run's copy is, and what it has.
+pub(crate) fn copies(folder: &Path, run: RunId) -> neronet_target::wire::Followed {
+    let copy = |file: File| {
+        let path = folder.join(&file.path);
+        let bytes = path.metadata().ok()?.len();
+        let sum = if file.is_appended { None } else { Some(sum(&std::fs::read(&path).ok()?)) };
+        Some(neronet_target::wire::Copy { path: file.path, bytes, sum })
+    };
+    neronet_target::wire::Followed { run, files: files(folder).into_iter().filter_map(copy).collect(), watched: false }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_names_that_home_knows_are_taken() {
+        for (path, is_appended) in [
+            ("run.json", false),
+            ("attempts/1/launch.json", false),
+            ("attempts/12/keeper.jsonl", true),
+            ("attempts/1/events.1.jsonl", true),
+            ("attempts/1/output.2.17.jsonl", true),
+            ("attempts/1/outputs.1.jsonl", true),
+        ] {
+            assert_eq!(File::of(path).map(|file| file.is_appended), Some(is_appended), "{path}");
+        }
+        for path in [
+            "",
+            "/run.json",
+            "../run.json",
+            "work/model.pt",
+            "attempts/1/../../../x",
+            "attempts/1/events.1.jsonl/x",
+            "attempts//events.1.jsonl",
+            "attempts/01/events.1.jsonl",
+            "attempts/1/events.01.jsonl",
+            "attempts/1/events.+1.jsonl",
+            "attempts/-1/keeper.jsonl",
+            "attempts/1/request.json",
+            "attempts/1/secrets.1.jsonl",
+            "attempts/1/events.1.jsonl\n",
+            "attempts/9999999999/keeper.jsonl",
+        ] {
+            assert_eq!(File::of(path), None, "{path:?}");
+        }
+    }
+}

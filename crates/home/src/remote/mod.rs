@@ -1,0 +1,348 @@
+//! A home on another machine (`NERONET_HOME=ssh://gpu1`): each command is carried out there, by the same neronet, which is brought there
+//! as it is to targets. Here a small home stands for it, whose only target is that machine.
+
+mod login;
+mod project;
+mod there;
+
+pub use login::say as say_environment;
+pub use project::{Code, Place, Project};
+pub(crate) use there::Own;
+
+use crate::context::Context;
+use crate::error::HomeError;
+use crate::parcel::Folder;
+use crate::submit::project_of;
+use crate::travel::{self, Going, Lost, Moved, Traveller, Way};
+use crate::within::{self, Within};
+use crate::{contact, listing, targets};
+use neronet_capture::code::{self as captured, Caps, Survey};
+use neronet_model::target::{Address, Scheduler, Transport};
+use neronet_model::{Millis, Uid};
+use neronet_store::files::{self, Durability};
+use neronet_target::channel::Channel;
+use neronet_target::parcel::Hash;
+use neronet_target::wire::{Ask, Ground};
+use neronet_target::{PassedOn, Trouble};
+use std::cell::Cell;
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::str::FromStr;
+use std::time::Duration;
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What the machine is called in the home that stands for it.
+pub const NAME: &str = "home";
+
+/// Where home is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RemoteHome {
+    address: Address,
+    /// Absolute. None: where a home is for who logs in there.
+    folder: Option<String>,
+}
+
+impl FromStr for RemoteHome {
+    type Err = HomeError;
+
+    fn from_str(text: &str) -> Result<RemoteHome, HomeError> {
+        let no = |why: &str| {
+            let usual = "write ssh://user@host, or ssh://user@host/absolute/folder";
+            HomeError::Words(format!("home is to be '{}': {why} ({usual})", text.escape_debug()))
+        };
+        let (way, rest) = text.split_once("://").ok_or_else(|| no("it is no address"))?;
+        let (host, folder) = rest.split_once('/').map_or((rest, ""), |(host, folder)| (host, folder));
+        let address: Address = format!("{way}://{host}").parse().map_err(|e: neronet_model::target::NoAddress| no(&e.why))?;
+        if address.scheduler != Scheduler::Direct || address.transport == Transport::Local {
+            return Err(no("it is a machine that ssh reaches"));
+        }
+        if folder.chars().any(char::is_control) {
+            return Err(no("a folder has no such name"));
+        }
+        let folder = folder.trim_end_matches('/');
+        Ok(RemoteHome { address, folder: (!folder.is_empty()).then(|| format!("/{folder}")) })
+    }
+}
+
+impl RemoteHome {
+    /// What `--home` or `NERONET_HOME` says, if that is no folder of this machine.
+    pub fn meant(home: &OsStr) -> Option<Result<RemoteHome, HomeError>> {
+        home.to_str().filter(|home| home.contains("://")).map(str::parse)
+    }
+
+    pub fn address(&self) -> &Address {
+        &self.address
+    }
+
+    /// Where what stands for it is kept: nothing that could not be made again.
+    pub fn stand_in(&self, cache: &Path) -> PathBuf {
+        let name: String = format!("{}{}", self.address, self.folder.as_deref().unwrap_or_default())
+            .chars()
+            .map(|c| if c.is_ascii_alphanumeric() || ".-_".contains(c) { c.to_string() } else { format!("%{:x}", c as u32) })
+            .collect();
+        cache.join("homes").join(name)
+    }
+}
+
+/// A way to the machine, for a context whose home stands for it.
+pub struct Remote<'a> {
+    context: &'a Context,
+    home: &'a RemoteHome,
+    needs_login: Cell<bool>,
+}
+
+/// What is to be carried out there.
+#[derive(Debug, Clone, Default)]
+pub struct Wanted {
+    /// Behind the name of the program.
+    pub words: Vec<String>,
+    /// It starts something: in the environment that a login there gives.
+    pub login: bool,
+    pub project: Project,
+    pub scratch: Option<Uid>,
+    /// For whoever writes to the terminal, or pretends what time it is.
+    pub variables: Vec<(String, String)>,
+}
+
+impl<'a> Remote<'a> {
+    pub fn new(context: &'a Context, home: &'a RemoteHome) -> Remote<'a> {
+        Remote { context, home, needs_login: Cell::new(false) }
+    }
+
+    /// What asks the user on their terminal for what the machine wants, once it has refused us.
+    pub fn login(&self) -> Option<Command> {
+        targets::ssh(self.context).ok().filter(|_| self.needs_login.take())?.login(NAME, &self.home.address)
+    }
+
+    /// Sees to it that it is known where neronet is to be there.
+    ///
+    /// # Errors
+    /// It is not reached.
+    pub fn ready(&self) -> Result<(), HomeError> {
+        let context = self.context;
+        let mut all = targets::all(context)?;
+        if all.get(NAME).is_none() {
+            targets::add(context, NAME, &self.home.address, None)?;
+            all = targets::all(context)?;
+        }
+        let Some(target) = all.get(NAME).filter(|target| target.folder.is_none()) else { return Ok(()) };
+        let found = targets::probe(context, &targets::ssh(context)?, NAME, target).map_err(|trouble| self.told(&trouble))?;
+        targets::place(context, NAME, &format!("{}/.cache/neronet", found.home.trim_end_matches('/')))
+    }
+
+    fn told(&self, trouble: &Trouble) -> HomeError {
+        if let Trouble::NeedsLogin(why) = trouble {
+            self.needs_login.set(true);
+            return HomeError::Target(format!(
+                "{}, where home is, needs login: any command in a terminal asks for it ({why})",
+                self.home.address
+            ));
+        }
+        HomeError::Target(format!("{}, where home is: {trouble}", self.home.address))
+    }
+
+    /// Brings neronet there where it is not; `sure`: what is known to be there is not believed. Whether it was not.
+    ///
+    /// # Errors
+    /// The machine is not reached, or it does not run there.
+    pub fn open(&self, sure: bool, tick: &dyn Fn(u64, u64)) -> Result<bool, HomeError> {
+        let context = self.context;
+        let binary = targets::own_binary(context).map_err(|e| HomeError::Failed(format!("neronet's own binary: {e}")))?;
+        if !sure && targets::brought(context, NAME).as_deref() == Some(&binary.name) {
+            return Ok(false);
+        }
+        let copied = Cell::new(false);
+        self.channel(&|there, all| {
+            copied.set(true);
+            tick(there, all);
+        })?;
+        Ok(copied.get())
+    }
+
+    fn channel(&self, tick: &dyn Fn(u64, u64)) -> Result<Channel, HomeError> {
+        let all = targets::all(self.context)?;
+        let target = all.get(NAME).ok_or_else(|| targets::unknown(&all, NAME))?;
+        let (folder, ssh) = (targets::place_there(NAME, target)?, targets::ssh(self.context)?);
+        targets::open(self.context, &ssh, (NAME, target), folder, tick).map_err(|trouble| self.told(&trouble))
+    }
+
+    fn uid(&self) -> Result<Uid, HomeError> {
+        travel::named(self.context)
+    }
+
+    /// # Errors
+    /// The machine is not known yet.
+    pub fn command(&self, wanted: &Wanted, tick: &dyn Fn(u64, u64)) -> Result<PassedOn, HomeError> {
+        self.open(false, tick)?;
+        let own = Own {
+            home: self.home.folder.clone(),
+            login: wanted.login,
+            project: wanted.project.clone(),
+            scratch: wanted.scratch,
+            variables: wanted.variables.clone(),
+        };
+        within::there(self.context, NAME, Within::neronet(self.uid()?, NAME, &wanted.words, own), tick)
+    }
+
+    /// The folder's project by name, of which nothing is sent.
+    pub fn named_project(&self) -> Project {
+        Project { name: listing::project_of(&self.context.folder), ..Project::default() }
+    }
+
+    /// Sends the code of the current folder's project, as a snapshot of it has it, where it is not there. `spec` is to be in it. With
+    /// sentences that the user should read.
+    ///
+    /// # Errors
+    /// The machine is not reached, or the code cannot be read.
+    pub fn send_project(&self, spec: Option<&str>, tick: &dyn Fn(u64, u64)) -> Result<(Project, Vec<String>), HomeError> {
+        let context = self.context;
+        let mut project = self.named_project();
+        let survey = captured::survey(&context.folder, context.user_home.as_deref(), &Caps::default(), &context.cache)?;
+        if let Some(why) = &survey.in_place_because {
+            return Ok((project, vec![format!("{} is not sent to {}: {why}", survey.top.display(), self.home.address)]));
+        }
+        if let Some(spec) = spec {
+            self.has(&survey, spec)?;
+        }
+        let snapshots = context.home.snapshots();
+        files::make_folder(&snapshots)?;
+        let hash = captured::store(&survey, &snapshots)?;
+        let sent = context.home.root().join("sent");
+        if std::fs::read_to_string(&sent).ok().as_deref() != Some(&hash) {
+            self.send(&hash, tick)?;
+            files::replace(&sent, hash.as_bytes(), Durability::Renamed)?;
+        }
+        let mut notes = survey.notes.clone();
+        notes.extend(survey.left_out.iter().map(|(path, why)| format!("{path} is not sent: {why}")));
+        notes.extend(
+            survey.large.iter().map(|large| format!("{} is not sent, as it is large: it is to be on {}", large.path, self.home.address)),
+        );
+        project.code = Some(Code { snapshot: hash, top: project_of(&survey.top), below: survey.below, git: survey.git });
+        Ok((project, notes))
+    }
+
+    /// A specification that stays here would not be found there.
+    fn has(&self, survey: &Survey, spec: &str) -> Result<(), HomeError> {
+        let there = |path: &str| self.context.folder.join(path).is_file();
+        let file = spec.rsplit_once(':').map_or(spec, |(file, _)| if there(spec) { spec } else { file });
+        if !there(file) {
+            // Found out there, and said as it always is.
+            return Ok(());
+        }
+        let path = self.context.folder.join(file).canonicalize().ok();
+        let below = path.as_ref().and_then(|path| path.strip_prefix(&survey.top).ok()?.to_str());
+        if Path::new(file).is_relative() && below.is_some_and(|below| survey.files.iter().any(|entry| entry.path == below)) {
+            return Ok(());
+        }
+        let top = survey.top.display();
+        Err(HomeError::Words(format!(
+            "{file} is not sent to {}: it must lie in {top}, git must not ignore it, and be named by its path from here",
+            self.home.address
+        )))
+    }
+
+    /// Sends a snapshot where it is not there, whatever is known of that. Whether it was not.
+    ///
+    /// # Errors
+    /// As `send_project`.
+    pub fn send(&self, hash: &str, tick: &dyn Fn(u64, u64)) -> Result<bool, HomeError> {
+        let hash = Hash::try_from(hash.to_string()).map_err(HomeError::Failed)?;
+        let (channel, home) = (self.channel(&|_, _| {})?, self.uid()?);
+        let sent = || {
+            channel.ask(Ask::Open { home, target: NAME.into(), settings: String::new(), lease: Millis(0), runs: Vec::new() }, PATIENCE)?;
+            contact::send_snapshot(self.context, &channel, &hash, tick)
+        };
+        sent().map_err(|trouble| self.told(&trouble))
+    }
+
+    fn way(&self) -> Result<(Way, String), HomeError> {
+        let way = Way::open(self.context, NAME, &|_, _| {}).map_err(|lost| self.lost(lost))?;
+        Ok((way, format!("{}/{NAME}/{}", self.uid()?, there::SCRATCH)))
+    }
+
+    fn lost(&self, lost: Lost) -> HomeError {
+        match lost {
+            Lost::Target(trouble) => self.told(&trouble),
+            Lost::Here(error) => error,
+        }
+    }
+
+    /// Brings files and folders of this machine to where a command looks for them by their names alone.
+    ///
+    /// # Errors
+    /// One is not there, or the machine is not reached.
+    pub fn bring(&self, scratch: Uid, paths: &[PathBuf], tick: &mut dyn FnMut(&Going)) -> Result<(), HomeError> {
+        let (way, scratches) = self.way()?;
+        let to = format!("{scratches}/{scratch}");
+        let sets =
+            paths.iter().map(|path| travel::brought::Set::of(&self.context.folder.join(path), &to)).collect::<Result<Vec<_>, _>>()?;
+        for set in sets {
+            let moved = set.bring(&way, tick).map_err(|lost| self.lost(lost))?;
+            whole(moved)?;
+        }
+        Ok(())
+    }
+
+    /// Fetches what a command has written there.
+    ///
+    /// # Errors
+    /// The machine is not reached, or it cannot be written here.
+    pub fn fetch(&self, scratch: Uid, into: &Path, tick: &mut dyn FnMut(&Going)) -> Result<(), HomeError> {
+        let (way, scratches) = self.way()?;
+        let ground = Ground::Folder(format!("{scratches}/{scratch}"));
+        let listed = travel::list(&way, &ground, &["**".to_string()]).map_err(|lost| self.lost(lost))?;
+        if listed.left_out > 0 {
+            (self.context.say)(&travel::stays_there(listed.left_out));
+        }
+        let all = listed.entries.into_iter().map(|entry| Traveller { from: entry.path.clone(), to: entry }).collect();
+        whole(travel::fetch(&way, &ground, &Folder::made(into)?, all, tick).map_err(|lost| self.lost(lost))?)
+    }
+}
+
+fn whole(moved: Moved) -> Result<(), HomeError> {
+    if moved.failed.is_empty() { Ok(()) } else { Err(HomeError::Failed(moved.failed.join("\n"))) }
+}
+
+/// As words of a command line that goes elsewhere.
+///
+/// # Errors
+/// One is no text.
+pub fn as_text(words: &[OsString]) -> Result<Vec<String>, HomeError> {
+    let text =
+        |word: &OsString| word.to_str().map(str::to_string).ok_or_else(|| HomeError::Words(format!("{} is no UTF-8", word.display())));
+    words.iter().map(text).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_home_elsewhere_is_a_host_and_perhaps_a_folder() {
+        let read = |text: &str| text.parse::<RemoteHome>().map(|home| (home.address.to_string(), home.folder));
+        assert_eq!(read("ssh://me@gpu1").expect("a home"), ("ssh://me@gpu1".into(), None));
+        assert_eq!(read("ssh://gpu1:2222/").expect("a home"), ("ssh://gpu1:2222".into(), None));
+        assert_eq!(read("ssh://gpu1/data/me/neronet").expect("a home"), ("ssh://gpu1".into(), Some("/data/me/neronet".into())));
+        for text in [
+            "ssh://",
+            "ssh:///data",
+            "ssh://-oProxyCommand=id/x",
+            "ssh://a b",
+            "local://",
+            "http://gpu1",
+            "ssh://gpu1?scheduler=slurm",
+            "ssh://gpu1/a\nb",
+        ] {
+            assert!(read(text).is_err(), "{text}");
+        }
+        assert!(
+            RemoteHome::meant(OsStr::new("/data/neronet")).is_none()
+                && RemoteHome::meant(OsStr::new("ssh://x;y")).is_some_and(|home| home.is_err())
+        );
+        let folder = |text: &str| text.parse::<RemoteHome>().expect("a home").stand_in(Path::new("/c"));
+        assert_ne!(folder("ssh://gpu1/a"), folder("ssh://gpu1/b"));
+        assert_eq!(folder("ssh://gpu1").parent(), Some(Path::new("/c/homes")));
+    }
+}
