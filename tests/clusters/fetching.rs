@@ -226,6 +226,33 @@ fn data_goes_to_a_target_once_and_then_only_what_changed() {
     fs::remove_dir_all(there).expect("removed");
 }
 
+/// What files travel in where nobody chose: AES, if this machine's processor has it.
+fn quick() -> &'static str {
+    let has_aes = text(Path::new("/proc/cpuinfo")).split_whitespace().any(|word| word == "aes");
+    if has_aes { "aes128-gcm@openssh.com" } else { "chacha20-poly1305@openssh.com" }
+}
+
+#[test]
+fn files_travel_in_the_quickest_cipher_unless_somebody_chose_another() {
+    let Some(far) = Far::new() else { return };
+    far.write("set/a", "a").script("bin/ssh", "#!/bin/sh\nexec /usr/bin/ssh -v -E \"$SSH_LOG\" \"$@\"\n");
+    let own = fs::read_to_string(far.hosts.config()).expect("a configuration");
+    fs::write(far.path("chosen"), format!("Ciphers aes256-ctr,aes128-gcm@openssh.com\n{own}")).expect("written");
+    let place = format!("ciphers-{}", std::process::id());
+    for (config, cipher) in [(far.hosts.config(), quick()), (far.path("chosen"), "aes256-ctr")] {
+        let log = far.path(cipher);
+        let mut push = far.world.with(far.hosts, &["push", "gpu1", "set", "--to", &place]);
+        let path = format!("{}:{}", far.project().join("bin").display(), std::env::var("PATH").expect("a path"));
+        push.env("PATH", path).env("SSH_LOG", &log).env("NERONET_SSH_CONFIG", config);
+        let said: Said = push.output().expect("neronet starts").into();
+        said.with_code(0);
+        let told = text(&log);
+        let agreed: Vec<&str> = told.lines().filter(|line| line.contains("kex: server->client cipher:")).collect();
+        assert!(agreed.len() == 1 && agreed[0].contains(&format!("cipher: {cipher} ")), "{cipher}: {agreed:?}");
+    }
+    fs::remove_dir_all(far.there("alpha").join(place)).expect("removed");
+}
+
 const RESUMED: &str = r#"
 if [ "$1" = --resume ]; then cat "$2"; exit 0; fi
 mkdir -p ck

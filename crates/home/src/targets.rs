@@ -72,7 +72,7 @@ pub fn ssh(context: &Context) -> Result<Ssh, HomeError> {
     let own: String = hash(home.as_bytes()).chars().take(8).collect();
     let sockets = runtime::folder(context, own.len() + LONGEST_SOCKET, LONGEST_PATH).map_err(HomeError::Failed)?;
     let config = context.variable("NERONET_SSH_CONFIG").filter(|config| !config.is_empty()).map(PathBuf::from);
-    Ok(Ssh { config, sockets, home: own })
+    Ok(Ssh { config, sockets, home: own, carries_files: false })
 }
 
 /// What a target says of itself.

@@ -4,6 +4,7 @@
 
 pub mod binary;
 pub mod channel;
+mod ciphers;
 pub mod folder;
 pub mod frame;
 mod last_words;

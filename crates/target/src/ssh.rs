@@ -1,5 +1,6 @@
 //! The system's ssh as the user would call it: their configuration, keys, agents and jumps. Nobody is asked anything, but by `login`.
 
+use crate::ciphers;
 use neronet_model::target::{Address, Transport};
 use std::ffi::OsString;
 use std::io::ErrorKind;
@@ -16,6 +17,8 @@ pub struct Ssh {
     pub sockets: PathBuf,
     /// Sets those of this home apart from another's, which may call another machine the same.
     pub home: String,
+    /// Connections are for files.
+    pub carries_files: bool,
 }
 
 /// Seconds until a host that does not answer counts as unreachable, and between signs of life: three missed ones end a connection.
@@ -31,6 +34,12 @@ impl Ssh {
         let socket = self.socket(target);
         if socket.exists() {
             command.args(["-o", "ControlMaster=no", "-o"]).arg(control(&socket));
+        } else if self.carries_files {
+            let mut asked = self.ssh();
+            to(&mut asked, user.as_deref(), host, *port);
+            if let Some(ciphers) = ciphers::quick_first(&asked) {
+                command.args(["-o", &format!("Ciphers={ciphers}")]);
+            }
         }
         command.args(["-T", "-o", "BatchMode=yes", "-o", "ClearAllForwardings=yes"]);
         command.args(["-o", &format!("ConnectTimeout={CONNECT}"), "-o", &format!("ServerAliveInterval={ALIVE}")]);
@@ -128,7 +137,7 @@ mod tests {
 
     #[test]
     fn the_host_comes_behind_all_options() {
-        let ssh = Ssh { config: Some("/etc/my config".into()), sockets: "/nowhere/50%".into(), home: "h".into() };
+        let ssh = Ssh { config: Some("/etc/my config".into()), sockets: "/nowhere/50%".into(), home: "h".into(), carries_files: false };
         let address = "ssh://me@gpu1:2222".parse().expect("an address");
         let shell = words(&ssh.shell("gpu1", &address));
         assert_eq!(shell[..2], ["-F", "/etc/my config"]);

@@ -19,6 +19,7 @@ use neronet_model::Uid;
 use neronet_target::Trouble;
 use neronet_target::channel::{Asked, Channel};
 use neronet_target::parcel::{Entry, Inner};
+use neronet_target::ssh::Ssh;
 use neronet_target::wire::{Ask, Ground, Reply};
 use std::collections::VecDeque;
 use std::fmt;
@@ -126,7 +127,8 @@ impl Way {
         let target = all.get(name).ok_or_else(|| targets::unknown(&all, name))?;
         let folder = targets::place_there(name, target)?;
         let home = named(context)?;
-        let channel = targets::open(context, &targets::ssh(context)?, (name, target), folder, copied)?;
+        let ssh = Ssh { carries_files: true, ..targets::ssh(context)? };
+        let channel = targets::open(context, &ssh, (name, target), folder, copied)?;
         match channel.ask(Ask::Enter { home, target: name.to_string() }, PATIENCE)? {
             (Reply::Done, _) => {
                 channel.widen();
