@@ -2,6 +2,7 @@
 
 use crate::args::Fetch as Words;
 use crate::commands::progress::Progress;
+use crate::commands::shell::bringing;
 use crate::commands::{read, stream};
 use crate::output;
 use crate::session::Session;
@@ -22,8 +23,9 @@ pub(crate) fn fetch(session: &Session, words: &Words) -> Result<ExitCode, HomeEr
     };
     let into = words.into.as_ref().map(|into| Folder::made(&session.context.folder.join(into))).transpose()?;
     let progress = Progress::new();
+    let copied = |target: &str, there, all| progress.say(|| bringing(target, there, all));
     let tick = &mut |target: &str, going: &Going| progress.say(|| format!("from {target}: {}", far(going)));
-    let Fetched { moved, left_out, outside } = left::fetched(&session.context, (run, last), &words.globs, into.as_ref(), tick)?;
+    let Fetched { moved, left_out, outside } = left::fetched(&session.context, (run, last), &words.globs, into.as_ref(), &copied, tick)?;
     drop(progress);
     for path in &outside {
         output::notice(&format!("{} is not in the run's folder there, and stays", stream::safe(path, false)));

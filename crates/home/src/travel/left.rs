@@ -228,7 +228,8 @@ pub struct Fetched {
 }
 
 /// Fetches what a run left on its targets: what it recorded, or what patterns name that are relative to where its command started. Into
-/// the run's folder here, or else into another one by the paths from where the command started.
+/// the run's folder here, or else into another one by the paths from where the command started. `copied` is told of our own binary, where
+/// it has to be brought to a target first, `tick` of what comes from one.
 ///
 /// # Errors
 /// It executed here, a target is not reached, or nothing can be written.
@@ -237,6 +238,7 @@ pub fn fetched(
     (run, last): (RunId, u64),
     globs: &[String],
     into: Option<&Folder>,
+    copied: &dyn Fn(&str, u64, u64),
     tick: &mut dyn FnMut(&str, &Going),
 ) -> Result<Fetched, HomeError> {
     let Some((target, started)) = started(context, run, last)? else {
@@ -265,7 +267,7 @@ pub fn fetched(
         }
     };
     for (target, globs) in wanted {
-        let way = Way::open(context, &target, &|_, _| {}).map_err(|lost| lost.of(&target))?;
+        let way = Way::open(context, &target, &|there, all| copied(&target, there, all)).map_err(|lost| lost.of(&target))?;
         let brought = bring(&way, run, &globs, (folder, &place), &mut |going| tick(&target, going));
         let (mut moved, left_out) = brought.map_err(|lost| lost.of(&target))?;
         moved.failed.iter_mut().for_each(|why| *why = format!("{target}: {why}"));
