@@ -1,7 +1,8 @@
 //! Which files of a run home has copies of, wherever it executes: what an attempt records, and what says what the run is. Everything
 //! else stays where it is until somebody asks for it. The names here are the only ones that home takes from a target.
 
-use neronet_model::RunId;
+use neronet_model::{AttemptNo, RunId};
+use neronet_store::sealed;
 use neronet_store::spool::{self, KEEPER, LAUNCH, OUTPUTS};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -10,7 +11,9 @@ use std::path::Path;
 pub(crate) const MOST_REPLACED: usize = 512 << 10;
 
 /// Of the run itself.
-const OF_RUN: [&str; 4] = ["run.json", "params.json", "summary.json", "history.json"];
+const OF_RUN: [&str; 4] = ["run.json", "params.json", "summary.json", HISTORY];
+/// Made of what the attempts record: where it is longer than what is replaced, whoever has that makes it anew.
+pub(crate) const HISTORY: &str = "history.json";
 /// Of an attempt.
 const OF_ATTEMPT: [&str; 2] = [LAUNCH, "keeper-failed"];
 const SEGMENTS: [&str; 4] = ["events", "metrics", "output", OUTPUTS];
@@ -21,20 +24,23 @@ pub(crate) struct File {
     pub(crate) path: String,
     /// It only grows; others are replaced.
     pub(crate) is_appended: bool,
+    /// Whose record it belongs to; nothing where it is the run's.
+    pub(crate) attempt: Option<AttemptNo>,
 }
 
 impl File {
     /// What a name below a run's folder stands for. Nothing where home does not take it.
     pub(crate) fn of(path: &str) -> Option<File> {
-        let file = |is_appended| Some(File { path: path.to_string(), is_appended });
         if OF_RUN.contains(&path) {
-            return file(false);
+            return Some(File { path: path.to_string(), is_appended: false, attempt: None });
         }
         let (n, name) = path.strip_prefix("attempts/")?.split_once('/')?;
         let is_number = !n.is_empty() && n.len() <= 9 && !n.starts_with('0') && n.bytes().all(|byte| byte.is_ascii_digit());
         if !is_number {
             return None;
         }
+        let attempt = n.parse().ok();
+        let file = |is_appended| Some(File { path: path.to_string(), is_appended, attempt });
         if OF_ATTEMPT.contains(&name) {
             return file(false);
         }
@@ -48,7 +54,7 @@ impl File {
 
     /// While its run goes on nobody at home needs it, and it may be long.
     pub(crate) fn is_for_the_end(&self) -> bool {
-        self.path == "history.json"
+        self.path == HISTORY
     }
 }
 
@@ -85,20 +91,49 @@ pub(crate) fn sum(bytes: &[u8]) -> u32 {
     crc32c::crc32c(bytes)
 }
 
-/// Where a run's copy is, and what it has.
+/// Where a run's copy is, and what it has. What was sealed since has all that it had.
 pub(crate) fn copies(folder: &Path, run: RunId) -> neronet_target::wire::Followed {
     let copy = |file: File| {
         let path = folder.join(&file.path);
-        let bytes = path.metadata().ok()?.len();
+        let bytes = spool::length(&path).ok()?;
         let sum = if file.is_appended { None } else { Some(sum(&std::fs::read(&path).ok()?)) };
         Some(neronet_target::wire::Copy { path: file.path, bytes, sum })
     };
-    neronet_target::wire::Followed { run, files: files(folder).into_iter().filter_map(copy).collect(), watched: false }
+    let all = files(folder).into_iter().chain(sealed_files(folder));
+    neronet_target::wire::Followed { run, files: all.filter_map(copy).collect(), watched: false }
+}
+
+/// What was sealed, by the names that it had.
+fn sealed_files(folder: &Path) -> Vec<File> {
+    let of = |n: AttemptNo| {
+        let entries = std::fs::read_dir(folder.join("attempts").join(n.to_string())).into_iter().flatten().flatten();
+        entries.filter_map(move |entry| File::of(&format!("attempts/{n}/{}", entry.file_name().to_str()?.strip_suffix(sealed::ENDING)?)))
+    };
+    let all = spool::attempts_of(folder).unwrap_or_default().into_iter().flat_map(of);
+    all.filter(|file| !folder.join(&file.path).exists()).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_was_sealed_is_not_wanted_again() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let attempt = folder.path().join("attempts/1");
+        std::fs::create_dir_all(&attempt).expect("made");
+        std::fs::write(attempt.join("keeper.jsonl"), "{}\n").expect("written");
+        std::fs::write(attempt.join("output.1.0.jsonl"), "12345\n").expect("written");
+        let plain = attempt.join("output.1.0.jsonl");
+        let open = || std::fs::File::open(&plain).expect("there");
+        let mut sealed = std::fs::File::create(sealed::path_of(&plain)).expect("made");
+        let original = sealed::measure(&mut open()).expect("read");
+        assert!(sealed::write(&original, &mut open(), &mut sealed, &|| true).expect("sealed"));
+        std::fs::remove_file(&plain).expect("removed");
+        let copies = copies(folder.path(), RunId(1));
+        let told: Vec<(&str, u64)> = copies.files.iter().map(|copy| (copy.path.as_str(), copy.bytes)).collect();
+        assert_eq!(told, [("attempts/1/keeper.jsonl", 3), ("attempts/1/output.1.0.jsonl", 6)]);
+    }
 
     #[test]
     fn only_names_that_home_knows_are_taken() {

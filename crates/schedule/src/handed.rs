@@ -13,6 +13,8 @@ use std::collections::BTreeSet;
 pub struct Away {
     pub target: String,
     pub epoch: u64,
+    /// The attempt that it was given: those before it are none of its own.
+    pub from: AttemptNo,
     /// The target said that it has started it.
     pub started: bool,
     /// Who wants it to end, and whether at once.
@@ -93,7 +95,7 @@ impl Queue {
                 let nobody = Process { host: String::new(), boot: String::new(), pid_namespace: 0, pid: 0, start: 0 };
                 self.started(at, *run, *attempt, grant, &nobody);
             }
-            let away = Away { target: target.to_string(), epoch, started: false, asked: None };
+            let away = Away { target: target.to_string(), epoch, from: *attempt, started: false, asked: None };
             self.change(*run, |item| item.away = Some(Box::new(away)));
             self.at_targets.entry(target.to_string()).or_default().insert(*run);
         }

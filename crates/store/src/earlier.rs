@@ -48,6 +48,26 @@ impl Earlier {
         Ok(earlier)
     }
 
+    /// The history of all that a run has on record, as the supervisor of its last attempt makes it.
+    pub fn history(run_folder: &Path) -> Result<History, StoreError> {
+        let Some(last) = spool::attempts_of(run_folder)?.pop() else { return Ok(History::default()) };
+        let folder = run_folder.join("attempts").join(last.to_string());
+        let attempt = spool::attempt(&folder, last)?;
+        let Earlier { mut history, mut steps, .. } = Earlier::read(run_folder, last, attempt.resumes)?;
+        let begun = attempt.begun.unwrap_or(UnixMs(0));
+        let mut is_first = true;
+        spool::rows(&folder, |row| {
+            if row.again && !is_first {
+                history.begin(true);
+            }
+            is_first = false;
+            let step = steps.of(&row);
+            history.add(&row, step, begun.plus(row.t));
+        })?;
+        history.finish();
+        Ok(history)
+    }
+
     /// What was told in this attempt, first of each metric so, is gone on from: the training begins again, in it or in another.
     pub fn again(&mut self, folder: &Path, firsts: Firsts) {
         self.history.begin(true);

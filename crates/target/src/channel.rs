@@ -104,7 +104,7 @@ pub(crate) fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// Words of the other end, for one line.
 fn shortened(words: &str) -> String {
-    let mut short: String = words.chars().take(LONGEST_WORDS).collect();
+    let mut short: String = words.chars().take(LONGEST_WORDS).map(|c| if c.is_control() { ' ' } else { c }).collect();
     if short.len() < words.len() {
         short.push('…');
     }

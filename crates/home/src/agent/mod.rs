@@ -81,7 +81,10 @@ fn answer(input: &mut impl Read, out: &Out, version: &str, at: &dyn Fn(&Path) ->
                 entered = Some(files);
                 Reply::Done
             }),
-            (Ask::Follow { journal, runs }, Some((_, following))) => following.ask(Request::Follow { journal, runs }).map(|()| Reply::Done),
+            (Ask::Follow { journal, runs }, Some((opened, following))) => {
+                opened.go_on();
+                following.ask(Request::Follow { journal, runs }).map(|()| Reply::Done)
+            }
             (Ask::More { patience }, Some((opened, following))) => {
                 opened.renew();
                 match following.ask(Request::More { id, patience }) {

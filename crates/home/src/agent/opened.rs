@@ -14,7 +14,7 @@ use neronet_model::journal::{Entry, HomeState, Submitted};
 use neronet_model::{AttemptNo, Millis, RunId, SweepId, Uid};
 use neronet_schedule::Stand;
 use neronet_store::files::{self, Durability};
-use neronet_store::{Locked, follow};
+use neronet_store::{Locked, follow, reserve};
 use neronet_supervise::Secrets;
 use neronet_supervise::os::clock;
 use neronet_supervise::start::{self, How};
@@ -39,7 +39,8 @@ pub(super) struct Opened {
     renewed: Instant,
     eyes: Option<Eyes>,
     runner: Option<Instant>,
-    looked: Instant,
+    /// Whoever starts what is queued was looked after; not before home has said what is to start no more.
+    looked: Option<Instant>,
     /// What runs here need and no file has, and the runner that was told.
     secrets: BTreeMap<SweepId, Secrets>,
     told: Option<Process>,
@@ -65,17 +66,26 @@ impl Opened {
                 files::replace(&path, settings.as_bytes(), Durability::Renamed)?;
             }
             let last: Option<u64> = files::read_json(&root.join(TURN))?;
-            let turn = last.unwrap_or(0) + 1;
-            files::replace_json(&root.join(TURN), &turn, Durability::Renamed)?;
-            turn
+            let next = last.unwrap_or(0) + 1;
+            match (files::replace_json(&root.join(TURN), &next, Durability::Renamed), last) {
+                (Ok(()), _) => next,
+                // On a full disk it speaks in the turn of the last one: runs may have to be ended for there to be room.
+                (Err(e), Some(last)) if reserve::is_want_of_room(&e) => last,
+                (Err(e), _) => return Err(e.into()),
+            }
         };
-        lease::renew(&context, lease)?;
         tidy::is_used(&context);
-        let now = Instant::now();
-        let mut opened =
-            Opened { context, turn, lease, renewed: now, eyes: None, runner: None, looked: now, secrets: BTreeMap::new(), told: None };
-        opened.look_after_runner();
-        Ok(opened)
+        let renewed = Instant::now();
+        Ok(Opened { context, turn, lease, renewed, eyes: None, runner: None, looked: None, secrets: BTreeMap::new(), told: None })
+    }
+
+    /// Home has said what is to start here no more: all else may.
+    pub(super) fn go_on(&mut self) {
+        if self.looked.is_none() {
+            // Tried again the next time.
+            lease::renew(&self.context, self.lease).ok();
+            self.look_after_runner();
+        }
     }
 
     pub(super) fn context(&self) -> &Context {
@@ -104,13 +114,13 @@ impl Opened {
             self.renewed = Instant::now();
             lease::renew(&self.context, self.lease).ok();
         }
-        if self.looked.elapsed() >= LOOKED_AFTER {
+        if self.looked.is_some_and(|at| at.elapsed() >= LOOKED_AFTER) {
             self.look_after_runner();
         }
     }
 
     fn look_after_runner(&mut self) {
-        self.looked = Instant::now();
+        self.looked = Some(Instant::now());
         // Tried again the next time.
         runner::ensure(&self.context, &mut self.runner).ok();
         let runner = runner::process(&self.context).filter(|_| !self.secrets.is_empty());

@@ -2,6 +2,7 @@
 //! they ended, and checkpoints and inputs go there before runs are handed over that need them. What is to come is written down before the end
 //! of a run is, so that it comes whoever is killed meanwhile.
 
+use super::learning::LEAST_FREE;
 use super::{AGAIN, AT_MOST, MENDED, lock, words};
 use crate::context::Context;
 use crate::error::HomeError;
@@ -29,6 +30,9 @@ use std::time::{Duration, Instant};
 const COLLECT: &str = "collect";
 /// A connection that nobody needs is kept for so long.
 const IDLE: Duration = Duration::from_secs(20);
+/// What failed by itself is tried again after so long, and what another target is needed for.
+const LATER: Duration = Duration::from_secs(300);
+const ELSEWHERE: Duration = Duration::from_secs(30);
 /// What is wrong here, such as a full disk, is not mended at once.
 const HERE: Duration = Duration::from_secs(60);
 
@@ -98,6 +102,8 @@ struct Inner {
     going: Option<((RunId, AttemptNo), u64)>,
     /// Why nothing is on its way.
     away: Option<String>,
+    /// What did not come to be: it is tried again then, and all else first. With why, where that is not this target's.
+    later: BTreeMap<Key, (Instant, Option<String>)>,
     work: bool,
     thread: Option<JoinHandle<()>>,
 }
@@ -113,6 +119,18 @@ struct Waiting {
 enum Job {
     Send((RunId, AttemptNo), Needed, Instant),
     Collect(RunId),
+}
+
+/// Of what is sent for an attempt, or of what comes from a run.
+type Key = (RunId, Option<AttemptNo>);
+
+impl Job {
+    fn key(&self) -> Key {
+        match self {
+            Job::Send((run, n), ..) => (*run, Some(*n)),
+            Job::Collect(run) => (*run, None),
+        }
+    }
 }
 
 impl Carriers {
@@ -157,7 +175,7 @@ impl Carriers {
 
     /// All that a run waited for is there.
     pub(super) fn forget(&self, run: RunId, n: AttemptNo) {
-        lock(&self.all).values().for_each(|carrier| drop(lock(&carrier.inner).sends.remove(&(run, n))));
+        lock(&self.all).values().for_each(|carrier| carrier.forget(run, n));
     }
 
     /// They end when they have come to the end of what they do.
@@ -184,6 +202,11 @@ impl Carrier {
             Sent::Yes | Sent::No(_) => drop(inner.sends.remove(&(run, n))),
         }
         sent
+    }
+
+    /// Nobody waits for what this attempt needs any more.
+    pub(super) fn forget(&self, run: RunId, n: AttemptNo) {
+        lock(&self.inner).sends.remove(&(run, n));
     }
 
     fn begin(self: &Arc<Carrier>, context: &Context) {
@@ -232,12 +255,14 @@ impl Carrier {
             }
             let began = Instant::now();
             let carried = self.carry(context, (&mut way, &mut known), &job);
-            self.is_away(carried.as_ref().err().map(|lost| match lost {
-                Lost::Target(trouble) => words(trouble),
-                Lost::Here(error) => error.to_string(),
-            }));
+            self.is_away(match &carried {
+                Err(Lost::Target(trouble)) => Some(words(trouble)),
+                Err(Lost::Here(error)) => Some(error.to_string()),
+                Err(Lost::Elsewhere(_)) | Ok(()) => None,
+            });
             let Err(lost) = carried else {
                 patience = AGAIN;
+                lock(&self.inner).later.remove(&job.key());
                 continue;
             };
             // What is there by then is to be looked at.
@@ -247,31 +272,42 @@ impl Carrier {
                     refused::log(context, &self.name);
                     self.until_mended(context);
                 }
+                Lost::Elsewhere(why) => self.try_later(&job, ELSEWHERE, Some(why)),
                 Lost::Target(trouble) => {
                     // One that is away says so itself; what is wrong with one that is there only this does.
                     if let Trouble::Failed(_) | Trouble::Garbled(_) = trouble {
                         (context.say)(&format!("{}: {trouble}", self.name));
+                        self.try_later(&job, LATER, None);
                     }
                     self.rest(patience.saturating_sub(began.elapsed()));
                     patience = (patience * 2).min(AT_MOST);
                 }
                 Lost::Here(e) => {
                     (context.say)(&format!("{}: {e}", self.name));
+                    self.try_later(&job, LATER, None);
                     self.rest(HERE);
                 }
             }
         }
     }
 
+    fn try_later(&self, job: &Job, after: Duration, why: Option<String>) {
+        lock(&self.inner).later.insert(job.key(), (Instant::now() + after, why));
+        self.changed.write(1).ok();
+    }
+
     /// Whoever waits for a checkpoint comes first.
     fn next(&self, context: &Context) -> Option<Job> {
-        let inner = lock(&self.inner);
-        let send = inner.sends.iter().find(|(_, waiting)| waiting.sent == Sent::NotYet);
+        let noted = noted(&folder_of(context, &self.name));
+        let mut inner = lock(&self.inner);
+        let Inner { sends, later, .. } = &mut *inner;
+        later.retain(|(run, n), _| n.map_or_else(|| noted.contains(run), |n| sends.contains_key(&(*run, n))));
+        let is_due = |key: Key| later.get(&key).is_none_or(|(at, _)| *at <= Instant::now());
+        let send = sends.iter().find(|((run, n), waiting)| waiting.sent == Sent::NotYet && is_due((*run, Some(*n))));
         if let Some((run, Waiting { needed, since, .. })) = send {
             return Some(Job::Send(*run, needed.clone(), *since));
         }
-        drop(inner);
-        noted(&folder_of(context, &self.name)).first().map(|run| Job::Collect(*run))
+        noted.into_iter().find(|run| is_due((*run, None))).map(Job::Collect)
     }
 
     fn carry(&self, context: &Context, (way, known): (&mut Option<Way>, &mut Known), job: &Job) -> Result<(), Lost> {
@@ -317,9 +353,11 @@ impl Carrier {
         let inner = lock(&self.inner);
         let waiting = inner.sends.iter().filter(|(_, waiting)| waiting.sent == Sent::NotYet);
         let told = |(key, Waiting { needed, .. }): (&(RunId, AttemptNo), &Waiting)| {
-            let far = match (&inner.away, inner.going) {
-                (Some(why), _) => format!(": {} {why}", self.name),
-                (None, Some((going, far))) if going == *key => format!(": {far} %"),
+            let elsewhere = inner.later.get(&(key.0, Some(key.1))).and_then(|(_, why)| why.as_ref());
+            let far = match (elsewhere, &inner.away, inner.going) {
+                (Some(why), ..) => format!(": {why}"),
+                (None, Some(why), _) => format!(": {} {why}", self.name),
+                (None, None, Some((going, far))) if going == *key => format!(": {far} %"),
                 _ => String::new(),
             };
             (key.0, format!("{}{far}", needed.words(&self.name)))
@@ -337,7 +375,7 @@ impl Carrier {
         let wanted = wanted.transpose()?.unwrap_or_default();
         drop(known);
         if !wanted.is_empty() {
-            let into = Folder::made(&context.home.run(run))?;
+            let into = Folder::made(&context.home.run(run))?.sparing(LEAST_FREE);
             let (moved, _) = left::bring(way, run, &left::exactly(wanted), (&into, &|path| Some(path.clone())), &mut |_| {})?;
             for why in moved.failed {
                 (context.say)(&format!("run {run}: it does not come from {}: {why}", self.name));

@@ -1,7 +1,7 @@
 //! What a target is given to start runs: their submission as it is there, with the settings that hold there, and their code.
 
 use super::carrying::Sent;
-use super::{Contact, lost};
+use super::{Contact, learning, lost};
 use crate::context::Context;
 use crate::error::HomeError;
 use crate::live;
@@ -140,8 +140,21 @@ pub(super) fn send_secrets(context: &Context, channel: &Channel, sweep: &Sweep, 
     Ok(sent.map(drop)?)
 }
 
+/// Runs that a target has not started come back. Nothing of what it says is written down meanwhile.
+pub(super) fn take_back(context: &Context, target: &str, runs: Vec<RunId>) -> Result<(), HomeError> {
+    forget_unbegun(context, target, &runs)?;
+    Ok(context.lock()?.decide(Entry::HandedBack { target: target.to_string(), runs })?)
+}
+
+fn forget_unbegun(context: &Context, target: &str, runs: &[RunId]) -> Result<(), HomeError> {
+    let known = context.home.read()?;
+    let mut back = known.queue.away_at(target).filter(|(run, _, away)| runs.contains(run) && !away.started);
+    back.try_for_each(|(run, n, _)| learning::forget(context, run, n))
+}
+
 /// Runs that cannot be sent come back, and wait for somebody to see to that.
 pub(super) fn hold(context: &Context, target: &str, runs: Vec<RunId>, why: &str) -> Result<(), HomeError> {
+    forget_unbegun(context, target, &runs)?;
     let back = Entry::HandedBack { target: target.to_string(), runs: runs.clone() };
     let held = Entry::Held { at: context.now(), runs, by: "neronet".into(), why: Some(format!("it cannot go to {target}: {why}")) };
     Ok(context.lock()?.decide(Entry::Together(vec![back, held]))?)
@@ -201,6 +214,7 @@ pub(super) fn ready(
         }
     }
     unfit.into_iter().try_for_each(|(why, runs)| hold(context, &contact.name, runs, &why))?;
+    never.iter().try_for_each(|(run, n, _)| learning::forget(context, *run, *n))?;
     let never = never.into_iter().map(|(run, n, why)| (run, live::never(n, Outcome::Failed, Cause::NotStarted(why), context.now())));
     lost::write_down(context, never.collect())?;
     Ok(ready)

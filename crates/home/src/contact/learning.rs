@@ -12,13 +12,14 @@ use neronet_capture::space;
 use neronet_model::journal::Entry;
 use neronet_model::size::shown;
 use neronet_model::target::Target;
-use neronet_model::{Millis, RunId, Uid, UnixMs};
+use neronet_model::{AttemptNo, Millis, RunId, Uid, UnixMs};
 use neronet_schedule::Stand;
+use neronet_store::earlier::Earlier;
 use neronet_store::files::{self, Durability};
-use neronet_store::{Locked, StoreError, follow};
+use neronet_store::{Locked, StoreError, follow, spool};
 use neronet_target::wire::Piece;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::OpenOptions;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -38,7 +39,7 @@ const OFF: u64 = 2_000;
 /// So much more than was measured is no slow way, but a clock that jumped.
 const JUMPED: u64 = 60_000;
 /// Less room than this is left to home's own.
-const LEAST_FREE: u64 = 256 << 20;
+pub(super) const LEAST_FREE: u64 = 256 << 20;
 /// Bytes that may come between two looks at that.
 const LOOKED: u64 = 8 << 20;
 /// No entry of a target's journal is longer: what it was given came in one frame, and of an end it says less.
@@ -70,6 +71,8 @@ pub(super) struct Learner<'a> {
     confused: bool,
     /// So many bytes may come before it is looked anew how much room there is.
     room: u64,
+    /// Runs whose history was too long to be sent.
+    histories: BTreeSet<RunId>,
 }
 
 impl<'a> Learner<'a> {
@@ -80,8 +83,10 @@ impl<'a> Learner<'a> {
         let (address, place) = (target.address.to_string(), target.folder.clone().unwrap_or_default());
         let journal = folder.join("journal");
         let known: Option<Known> = files::read_json(&folder.join("known.json"))?;
-        let fits = theirs.is_none_or(|theirs| follow::end(&journal) <= theirs);
-        let until = known.filter(|known| known.uid == uid && fits).map(|known| known.until);
+        // A power cut may have taken the end of the copy, and left the word of how much of it is known.
+        let ours = follow::end(&journal);
+        let fits = |known: &Known| known.uid == uid && known.until <= ours && theirs.is_none_or(|theirs| ours <= theirs);
+        let until = known.filter(fits).map(|known| known.until);
         if until.is_none() {
             files::remove_folder(&journal).ok();
         }
@@ -98,7 +103,17 @@ impl<'a> Learner<'a> {
             let cut = OpenOptions::new().write(true).open(&copy).and_then(|file| file.set_len(end));
             cut.map_err(StoreError::io("shorten", &copy))?;
         }
-        Ok(Learner { context, target: name.to_string(), folder, known, journal: end, ahead: 0, confused: false, room: 0 })
+        Ok(Learner {
+            context,
+            target: name.to_string(),
+            folder,
+            known,
+            journal: end,
+            ahead: 0,
+            confused: false,
+            room: 0,
+            histories: BTreeSet::new(),
+        })
     }
 
     pub(super) fn journal(&self) -> u64 {
@@ -121,10 +136,10 @@ impl<'a> Learner<'a> {
     pub(super) fn take(&mut self, pieces: &[Piece], mut body: &[u8]) -> Result<bool, HomeError> {
         self.find_room(body.len() as u64)?;
         let (mut said, mut new) = (false, false);
-        // What is said of runs that it was not given counts for nothing.
-        let there: BTreeSet<RunId> = match pieces.iter().any(|piece| piece.run.is_some()) {
-            true => self.context.home.read()?.queue.away_at(&self.target).map(|(run, ..)| run).collect(),
-            false => BTreeSet::new(),
+        // What is said of runs that it was not given counts for nothing, nor what is said of attempts before that.
+        let there: BTreeMap<RunId, AttemptNo> = match pieces.iter().any(|piece| piece.run.is_some()) {
+            true => self.context.home.read()?.queue.away_at(&self.target).map(|(run, _, away)| (run, away.from)).collect(),
+            false => BTreeMap::new(),
         };
         for piece in pieces {
             let Some((bytes, rest)) = body.split_at_checked(piece.bytes as usize) else {
@@ -132,12 +147,15 @@ impl<'a> Learner<'a> {
             };
             body = rest;
             match piece.run {
-                Some(run) => new |= self.take_of_run(run, there.contains(&run), piece, bytes)?,
+                Some(run) => new |= self.take_of_run(run, there.get(&run).copied(), piece, bytes)?,
                 // It may say that something has ended of which not all is here.
                 None if self.confused => {}
                 None => match piece.from.filter(|from| *from <= self.journal) {
                     Some(from) => {
-                        append(&self.folder.join("journal").join("1.log"), from, bytes)?;
+                        let put = append(&self.folder.join("journal").join("1.log"), from, bytes)?;
+                        if put.is_none() {
+                            return Err(HomeError::Failed(format!("the copy of its journal in {} was cut short", self.folder.display())));
+                        }
                         // Somebody may have set its clock since it was looked at.
                         let ahead = piece.now.map(|theirs| theirs.0.saturating_sub(self.context.now().0));
                         self.ahead = ahead.filter(|ahead| ahead.abs_diff(self.ahead) > JUMPED).unwrap_or(self.ahead);
@@ -177,14 +195,18 @@ impl<'a> Learner<'a> {
         Ok(())
     }
 
-    fn take_of_run(&mut self, run: RunId, is_there: bool, piece: &Piece, bytes: &[u8]) -> Result<bool, HomeError> {
+    /// `from`: the first attempt that the target was given.
+    fn take_of_run(&mut self, run: RunId, from: Option<AttemptNo>, piece: &Piece, bytes: &[u8]) -> Result<bool, HomeError> {
         let file = File::of(&piece.path).filter(|file| file.is_appended == piece.from.is_some());
         let Some(file) = file else {
             let what = piece.path.escape_debug();
             return Err(HomeError::Failed(format!("its agent sent a file '{what}' of run {run}, which nobody asked for")));
         };
-        if !is_there {
+        if from.is_none_or(|from| file.attempt.is_some_and(|attempt| attempt < from)) {
             return Ok(false);
+        }
+        if file.is_for_the_end() && bytes.is_empty() {
+            return Ok(self.histories.insert(run));
         }
         let path = self.context.home.run(run).join(&file.path);
         let write = |confused: &mut bool| match piece.from {
@@ -211,13 +233,19 @@ impl<'a> Learner<'a> {
             let all: Vec<Vec<Entry>> = entries.iter().map(|(_, entry)| entry.parts().into_iter().cloned().collect()).collect();
             for run in all.iter().flat_map(|parts| ended(parts)) {
                 // Nobody sends again what home has said to have.
-                sync(&self.context.home.run(run))?;
+                let folder = self.context.home.run(run);
+                sync(&folder)?;
                 carrying::note(&self.folder, run)?;
+                if self.histories.remove(&run) {
+                    let made = Earlier::history(&folder).and_then(|history| history.write(&folder, run));
+                    made.unwrap_or_else(|e| (self.context.say)(&format!("run {run}: its history cannot be made: {e}")));
+                }
             }
             let mut home = self.context.lock()?;
             for parts in all {
                 let ended: BTreeSet<RunId> = ended(&parts).collect();
                 let mut new: Vec<Entry> = parts.into_iter().filter_map(|part| self.learned(&home, part, &ended)).collect();
+                over(&new).try_for_each(|(run, n)| forget(self.context, run, AttemptNo(n.0.saturating_add(1))))?;
                 any |= !new.is_empty();
                 match new.len() {
                     0 => {}
@@ -297,6 +325,22 @@ impl<'a> Learner<'a> {
             _ => {}
         }
     }
+}
+
+/// Runs that have ended, and are not tried again there, each with its last attempt.
+fn over(parts: &[Entry]) -> impl Iterator<Item = (RunId, AttemptNo)> {
+    let goes_on = |run: RunId| parts.iter().any(|part| matches!(part, Entry::Decided { decision, .. } if decision.run == run));
+    parts.iter().filter_map(move |part| match part {
+        Entry::Ended { run, end } if !goes_on(*run) => Some((*run, end.attempt.n)),
+        _ => None,
+    })
+}
+
+/// What a target recorded of attempts that nobody has begun, from this one on: home, or another target, begins them from here on, and
+/// whoever finds their folder takes them for begun.
+pub(super) fn forget(context: &Context, run: RunId, from: AttemptNo) -> Result<(), HomeError> {
+    let unbegun = spool::attempts_of(&context.home.run(run))?.into_iter().filter(|n| *n >= from);
+    Ok(unbegun.map(|n| context.home.attempt(run, n)).try_for_each(|folder| files::remove_folder(&folder))?)
 }
 
 fn ended(parts: &[Entry]) -> impl Iterator<Item = RunId> {

@@ -22,6 +22,7 @@ pub(super) fn lose(context: &Context, target: &str, uid: Uid, runs: Vec<(RunId, 
     let known = context.home.read()?;
     let mut ends = Vec::new();
     for (run, n) in runs {
+        learning::forget(context, run, AttemptNo(n.0.saturating_add(1)))?;
         let record = spool::attempt(&context.home.attempt(run, n), n).ok().filter(|record| record.begun.is_some());
         let end = match (record, known.state.runs.get(&run)) {
             (Some(mut record), Some(run)) => {

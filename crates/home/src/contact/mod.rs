@@ -36,6 +36,8 @@ const AGAIN: Duration = Duration::from_secs(2);
 const AT_MOST: Duration = Duration::from_secs(60);
 /// What only the user can mend is looked at so often, without asking the machine.
 const MENDED: Duration = Duration::from_secs(2);
+/// What a target did not take is sent again after so long.
+const PUT_OFF: Duration = Duration::from_secs(30);
 /// A connection that nobody wants is kept for so long.
 const UNWANTED: Duration = Duration::from_secs(120);
 
@@ -64,6 +66,8 @@ struct Inner {
     absent: Option<Absent>,
     /// Runs that it is to give back.
     back: BTreeSet<RunId>,
+    /// Runs that it did not take, each with when and why.
+    unsent: BTreeMap<RunId, (Instant, String)>,
     /// Something is to be done.
     work: bool,
     wanted: Instant,
@@ -104,7 +108,8 @@ impl Contacts {
             if all.contains_key(name) {
                 continue;
             }
-            let inner = Inner { place: None, absent: None, back: BTreeSet::new(), work: true, wanted: Instant::now() };
+            let inner =
+                Inner { place: None, absent: None, back: BTreeSet::new(), unsent: BTreeMap::new(), work: true, wanted: Instant::now() };
             let contact = Arc::new(Contact {
                 name: name.to_string(),
                 inner: Mutex::new(inner),
@@ -130,6 +135,7 @@ impl Contacts {
         for (name, (contact, _)) in lock(&self.all).iter() {
             let inner = lock(&contact.inner);
             world.places.extend(inner.place.clone());
+            world.bringing.extend(inner.unsent.iter().map(|(run, (_, why))| (*run, format!("cannot be sent there yet: {why}"))));
             let absent = || inner.absent.clone().unwrap_or(Absent { why: "is being connected".into(), since: None });
             if inner.place.is_none() {
                 world.absent.insert(name.clone(), absent());
@@ -215,8 +221,27 @@ impl Contact {
         let absent = Absent { why, since };
         if inner.place.is_some() || inner.absent.as_ref() != Some(&absent) {
             (inner.place, inner.absent) = (None, Some(absent));
+            inner.unsent.clear();
             self.changed.write(1).ok();
         }
+    }
+
+    /// It does not take these for now. Whether that is news.
+    fn put_off(&self, runs: &[RunId], why: &str) -> bool {
+        let mut inner = lock(&self.inner);
+        let known = |run: &RunId| inner.unsent.get(run).is_some_and(|(_, known)| known == why);
+        let new = !runs.iter().all(known);
+        inner.unsent.extend(runs.iter().map(|run| (*run, (Instant::now(), why.to_string()))));
+        self.changed.write(1).ok();
+        new
+    }
+
+    /// Those of the runs which are not there that are to be sent now.
+    fn to_be_sent(&self, mut runs: Vec<RunId>) -> Vec<RunId> {
+        let mut inner = lock(&self.inner);
+        inner.unsent.retain(|run, _| runs.contains(run));
+        runs.retain(|run| inner.unsent.get(run).is_none_or(|(at, _)| at.elapsed() >= PUT_OFF));
+        runs
     }
 
     /// Asked of the queue itself: whoever keeps it rests while all that runs runs elsewhere.
@@ -278,7 +303,7 @@ impl Contact {
 }
 
 /// Why a target is not there, as it stands behind its name.
-fn words(trouble: &Trouble) -> String {
+pub(crate) fn words(trouble: &Trouble) -> String {
     match trouble {
         Trouble::NeedsLogin(_) => "needs login".to_string(),
         Trouble::HostKey(_) => "has another host key than it had".to_string(),

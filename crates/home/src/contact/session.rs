@@ -6,8 +6,10 @@ use super::tidying::Tidying;
 use super::{Contact, lock, lost};
 use crate::context::Context;
 use crate::error::HomeError;
-use crate::{at_target, mirror, target_file, targets};
-use neronet_model::journal::{Entry, Sweep};
+use crate::select::spans;
+use crate::{at_target, live, mirror, target_file, targets};
+use neronet_model::journal::Sweep;
+use neronet_model::run::KnownEnd;
 use neronet_model::target::Target;
 use neronet_model::{AttemptNo, Millis, RunId, SweepId, Uid};
 use neronet_schedule::Away;
@@ -115,8 +117,8 @@ impl<'a> Session<'a> {
                 _ => lost.push((run, attempt)),
             }
         }
-        // What home knows nothing of any more, or has elsewhere by now.
-        let stray = |there: &&There| !there.ended && known.queue.away(there.run).is_none_or(|away| away.target != self.name);
+        // What home knows nothing of any more, has elsewhere by now, or knows to have ended: the machine may have been set back.
+        let stray = |there: &&There| !there.ended && !known.queue.has(&self.name, there.run);
         let stray: Vec<&There> = runs.iter().filter(stray).collect();
         let (running, waiting): (Vec<&There>, Vec<&There>) = stray.into_iter().partition(|there| there.started);
         let waiting: Vec<(RunId, AttemptNo)> = waiting.into_iter().map(|there| (there.run, there.attempt)).collect();
@@ -165,9 +167,12 @@ impl<'a> Session<'a> {
 
     /// Until it is lost, nobody wants it, or the target is to be told other settings. Why it was lost.
     pub(super) fn keep(mut self, contact: &Contact) -> Option<Trouble> {
-        if let Err(trouble) = self.look(contact).and_then(|()| self.work(contact)) {
+        // What there is to hear is heard while something long is being sent.
+        let begun = self.look(contact).and_then(|()| self.away()).and_then(|away| self.follow(&away));
+        if let Err(trouble) = begun {
             return Some(trouble);
         }
+        contact.wake();
         let (channel, learner) = (Arc::clone(&self.channel), Arc::clone(&self.learner));
         std::thread::scope(|scope| {
             let news = std::thread::Builder::new().name("news".into()).stack_size(1 << 20).spawn_scoped(scope, move || {
@@ -232,32 +237,63 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
+    /// What was given to this target and has not ended.
+    fn away(&self) -> Result<Vec<(RunId, AttemptNo, Away)>, Trouble> {
+        let known = self.context.home.read().map_err(failed)?;
+        Ok(known.queue.away_at(&self.name).map(|(run, n, away)| (run, n, away.clone())).collect())
+    }
+
+    fn has_arrived(&self, run: RunId, away: &Away) -> bool {
+        self.there.contains(&(run, away.epoch))
+    }
+
     /// Does what was decided of this target since.
     fn work(&mut self, contact: &Contact) -> Result<(), Trouble> {
+        self.end_unsent(contact)?;
         let known = self.context.home.read().map_err(failed)?;
         let away: Vec<(RunId, AttemptNo, Away)> = known.queue.away_at(&self.name).map(|(run, n, away)| (run, n, away.clone())).collect();
         let back = std::mem::take(&mut lock(&contact.inner).back);
-        let new: Vec<RunId> =
-            away.iter().filter(|(run, _, away)| !self.there.contains(&(*run, away.epoch))).map(|(run, ..)| *run).collect();
-        let new = handing::ready(self.context, &known, (contact, &self.target), new).map_err(failed)?;
+        let new = away.iter().filter(|(run, _, away)| !self.has_arrived(*run, away)).map(|(run, ..)| *run);
+        let new = contact.to_be_sent(new.collect());
+        let new = {
+            let _quiet = lock(&self.learner);
+            handing::ready(self.context, &known, (contact, &self.target), new).map_err(failed)?
+        };
         let parcels = handing::parcels(self.context, &known, (&self.name, &self.target), &new).map_err(failed)?;
         let secret = self.secret(&known, &away);
         // Whoever changes home meanwhile would have to copy what is known.
         drop(known);
         // Before it has them: of one that ends at once nothing would be asked for any more.
         self.follow(&away)?;
-        let unfit = self.send_secrets(secret, &new)?;
+        self.take_back(back, &away)?;
+        self.have_ended(&away)?;
+        let unfit = self.send_secrets(contact, secret, &new)?;
         for parcel in parcels.into_iter().filter(|parcel| !parcel.runs.iter().any(|run| unfit.contains(run))) {
             match parcel.send(self.context, &self.channel) {
                 Ok(()) => {
                     let arrived = away.iter().filter(|(run, ..)| parcel.runs.contains(run)).map(|(run, _, away)| (*run, away.epoch));
                     self.there.extend(arrived.collect::<Vec<_>>());
                 }
-                Err(unsent) => self.hold(parcel.runs, unsent)?,
+                Err(unsent) => self.not_sent(contact, parcel.runs, unsent)?,
             }
         }
-        self.take_back(back, &away)?;
-        self.have_ended(&away)
+        Ok(())
+    }
+
+    /// What somebody wants an end to before it has arrived there ends here.
+    fn end_unsent(&self, contact: &Contact) -> Result<(), Trouble> {
+        let unsent = self.away()?.into_iter().filter(|(run, _, away)| !self.has_arrived(*run, away));
+        let ends = unsent.filter_map(|(run, n, away)| {
+            let (by, _) = away.asked?;
+            Some((run, live::stopped_before_start(n, &by, self.context.now())))
+        });
+        let ends: Vec<(RunId, KnownEnd)> = ends.collect();
+        let _quiet = lock(&self.learner);
+        for (run, end) in &ends {
+            learning::forget(self.context, *run, end.attempt.n).map_err(failed)?;
+            contact.carrier.forget(*run, end.attempt.n);
+        }
+        lost::write_down(self.context, ends).map_err(failed)
     }
 
     /// Sweeps whose secrets it is still to be told, with their runs there.
@@ -275,7 +311,12 @@ impl<'a> Session<'a> {
     }
 
     /// Gives those of the new runs that cannot be sent, as a secret of theirs is not to be had.
-    fn send_secrets(&mut self, secret: BTreeMap<SweepId, (Arc<Sweep>, Vec<RunId>)>, new: &[RunId]) -> Result<BTreeSet<RunId>, Trouble> {
+    fn send_secrets(
+        &mut self,
+        contact: &Contact,
+        secret: BTreeMap<SweepId, (Arc<Sweep>, Vec<RunId>)>,
+        new: &[RunId],
+    ) -> Result<BTreeSet<RunId>, Trouble> {
         let mut unfit = BTreeSet::new();
         for (sweep, runs) in secret.into_values() {
             match handing::send_secrets(self.context, &self.channel, &sweep, (&self.name, &self.target)) {
@@ -283,19 +324,29 @@ impl<'a> Session<'a> {
                 Err(unsent) => {
                     let runs: Vec<RunId> = runs.into_iter().filter(|run| new.contains(run)).collect();
                     unfit.extend(&runs);
-                    self.hold(runs, unsent)?;
+                    self.not_sent(contact, runs, unsent)?;
                 }
             }
         }
         Ok(unfit)
     }
 
-    /// What cannot be sent waits for somebody to mend that; what is there already goes on.
-    fn hold(&self, runs: Vec<RunId>, unsent: Unsent) -> Result<(), Trouble> {
+    /// What cannot be sent waits for somebody to mend that; all else goes on.
+    fn not_sent(&self, contact: &Contact, runs: Vec<RunId>, unsent: Unsent) -> Result<(), Trouble> {
         match unsent {
+            // It was asked, and answered: there may be no room for these.
+            Unsent::Trouble(Trouble::Failed(why)) => {
+                if contact.put_off(&runs, &why) {
+                    (self.context.say)(&format!("{} does not take runs {}: {why}", self.name, spans(&runs)));
+                }
+                Ok(())
+            }
             Unsent::Trouble(trouble) => Err(trouble),
             Unsent::Unfit(_) if runs.is_empty() => Ok(()),
-            Unsent::Unfit(why) => handing::hold(self.context, &self.name, runs, &why).map_err(failed),
+            Unsent::Unfit(why) => {
+                let _quiet = lock(&self.learner);
+                handing::hold(self.context, &self.name, runs, &why).map_err(failed)
+            }
         }
     }
 
@@ -340,18 +391,22 @@ impl<'a> Session<'a> {
         let (reply, _) = self.channel.ask(Ask::GiveBack { runs: asked }, PATIENCE)?;
         let Reply::Runs(back) = reply else { return Err(Trouble::odd()) };
         let runs: Vec<RunId> = back.into_iter().filter(|run| runs.contains(run)).collect();
-        if !runs.is_empty() {
-            let target = self.name.clone();
-            self.context.lock().and_then(|mut home| Ok(home.decide(Entry::HandedBack { target, runs })?)).map_err(failed)?;
+        if runs.is_empty() {
+            return Ok(());
         }
-        Ok(())
+        let _quiet = lock(&self.learner);
+        handing::take_back(self.context, &self.name, runs).map_err(failed)
     }
 
     fn have_ended(&mut self, away: &[(RunId, AttemptNo, Away)]) -> Result<(), Trouble> {
         for (run, n, away) in away {
-            let Some((by, kill)) = &away.asked else { continue };
+            let Some((by, kill)) = away.asked.as_ref().filter(|_| self.has_arrived(*run, away)) else { continue };
             if self.told.insert((*run, *n, *kill)) {
-                self.channel.ask(Ask::End { runs: vec![*run], by: by.clone(), kill: *kill }, PATIENCE)?;
+                match self.channel.ask(Ask::End { runs: vec![*run], by: by.clone(), kill: *kill }, PATIENCE) {
+                    // The others are told all the same.
+                    Err(Trouble::Failed(why)) => (self.context.say)(&format!("run {run} on {}: it cannot be ended: {why}", self.name)),
+                    told => drop(told?),
+                }
             }
         }
         Ok(())

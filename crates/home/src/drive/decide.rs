@@ -170,9 +170,11 @@ impl Drive<'_> {
     /// What others have done with runs that somebody waits for here, and what will never start.
     pub(super) fn notice(&mut self, known: &Replayed) {
         let Whose::These(runs) = &self.whose else {
-            self.queued = known.queue.counts().0;
-            let away = |target| known.queue.away_at(target).filter(|(.., away)| away.started).count();
-            self.elsewhere = known.queue.targets().map(away).sum();
+            let away = || known.queue.targets().flat_map(|target| known.queue.away_at(target));
+            self.elsewhere = away().filter(|(.., away)| away.started).count();
+            // They have room there, and may still be on their way.
+            let sent = away().filter(|(run, _, away)| !away.started && known.queue.stand(*run) == Some(Stand::Granted));
+            self.queued = known.queue.counts().0 + sent.count();
             return;
         };
         let runs: Vec<RunId> = runs.iter().copied().filter(|run| !self.ended.contains_key(run)).collect();

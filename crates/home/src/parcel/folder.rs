@@ -30,6 +30,8 @@ pub(crate) const ARRIVING: &str = ".arriving";
 pub struct Folder {
     top: PathBuf,
     opened: OwnedFd,
+    /// So much of the disk stays free, whatever is brought here.
+    spare: u64,
 }
 
 /// Which of the files that were told of are not there, by their numbers.
@@ -49,7 +51,11 @@ impl Folder {
         let failed = |e| HomeError::from(StoreError::io("open the folder", path)(e));
         let top = path.canonicalize().map_err(failed)?;
         let opened = openat(AT_FDCWD, &top, folder_flags(), Mode::empty()).map_err(|errno| failed(errno.into()))?;
-        Ok(Folder { top, opened })
+        Ok(Folder { top, opened, spare: 0 })
+    }
+
+    pub fn sparing(self, bytes: u64) -> Folder {
+        Folder { spare: bytes, ..self }
     }
 
     /// The same, made where it is not there.
@@ -124,7 +130,7 @@ impl Folder {
     pub fn parts(&self) -> Result<Parts, HomeError> {
         let shown = self.top.join(ARRIVING);
         let opened = self.down([OsStr::new(ARRIVING)].into_iter(), true).map_err(StoreError::io("open the folder", &shown))?;
-        Ok(Parts::of(shown, opened))
+        Ok(Parts::of(shown, opened, self.spare))
     }
 
     /// Gives what has arrived its place as the file that was told of, its hash with it. Durable once it returns. What is there already
@@ -206,7 +212,7 @@ impl Folder {
 
 impl From<Folder> for Parts {
     fn from(folder: Folder) -> Parts {
-        Parts::of(folder.top, folder.opened)
+        Parts::of(folder.top, folder.opened, folder.spare)
     }
 }
 

@@ -23,6 +23,7 @@ pub struct Parts {
     /// For people. What has this name by now may be another folder.
     shown: PathBuf,
     opened: OwnedFd,
+    spare: u64,
 }
 
 /// A part that nobody else changes meanwhile.
@@ -41,8 +42,8 @@ impl Parts {
         Ok(Folder::made(&home.incoming())?.into())
     }
 
-    pub(super) fn of(shown: PathBuf, opened: OwnedFd) -> Parts {
-        Parts { shown, opened }
+    pub(super) fn of(shown: PathBuf, opened: OwnedFd, spare: u64) -> Parts {
+        Parts { shown, opened, spare }
     }
 
     /// How much is there of `total` bytes. The rest finds room, as it looks now.
@@ -56,7 +57,7 @@ impl Parts {
             part.file.set_len(0).map_err(self.failed("write"))?;
             there = 0;
         }
-        room(&self.folder(), total - there).map_err(self.failed("write"))?;
+        room(&self.folder(), (total - there).saturating_add(self.spare)).map_err(self.failed("write"))?;
         Ok(there)
     }
 

@@ -265,7 +265,7 @@ impl<'a> Remote<'a> {
     fn lost(&self, lost: Lost) -> HomeError {
         match lost {
             Lost::Target(trouble) => self.told(&trouble),
-            Lost::Here(error) => error,
+            lost => lost.of(NAME),
         }
     }
 

@@ -12,6 +12,7 @@ pub(crate) mod pushed;
 pub use fetch::{fetch, list};
 pub use push::push;
 
+use crate::contact;
 use crate::context::Context;
 use crate::error::HomeError;
 use crate::targets;
@@ -44,6 +45,8 @@ pub struct Way {
 #[derive(Debug)]
 pub enum Lost {
     Target(Trouble),
+    /// Another target, from which something is to be brought to this one: its name, and what is the matter with it.
+    Elsewhere(String),
     Here(HomeError),
 }
 
@@ -63,6 +66,7 @@ impl fmt::Display for Lost {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Lost::Target(trouble) => trouble.fmt(f),
+            Lost::Elsewhere(why) => f.write_str(why),
             Lost::Here(error) => error.fmt(f),
         }
     }
@@ -73,7 +77,16 @@ impl Lost {
     pub fn of(self, name: &str) -> HomeError {
         match self {
             Lost::Target(trouble) => HomeError::of_target(name, &trouble),
+            Lost::Elsewhere(why) => HomeError::Target(why),
             Lost::Here(error) => error,
+        }
+    }
+
+    /// It was this other target that was lost.
+    fn at(self, other: &str) -> Lost {
+        match self {
+            Lost::Target(trouble) => Lost::Elsewhere(format!("{other} {}", contact::words(&trouble))),
+            lost => lost,
         }
     }
 }

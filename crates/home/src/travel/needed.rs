@@ -8,6 +8,7 @@ use crate::context::Context;
 use crate::error::HomeError;
 use crate::filling::{Stage, names_stage};
 use crate::parcel::Folder;
+use crate::refused::{self, Refused};
 use crate::stages::{self, From};
 use crate::steer;
 use crate::targets;
@@ -284,8 +285,12 @@ fn send_checkpoints(context: &Context, (name, way): (&str, &Way), needed: &Neede
         if !is_here {
             let last = context.home.read().map_err(HomeError::from)?.state.runs.get(run).map_or(0, |run| run.attempts);
             if let Some(other) = left::target_with(context, *run, last, path)?.filter(|other| other != name) {
+                if let Some(refused) = refused::of(context, &other).filter(Refused::is_left_to_the_user) {
+                    return Err(Lost::Elsewhere(format!("{other} {}", refused.words(&other))));
+                }
+                let brought = Way::open(context, &other, &|_, _| {}).and_then(|way| bring_home(&way, (*run, path), &folder, &mut |_| {}));
                 // What cannot be had is found missing then.
-                bring_home(&Way::open(context, &other, &|_, _| {})?, (*run, path), &folder, &mut |_| {})?;
+                brought.map_err(|lost| lost.at(&other))?;
             }
         }
         let entries = folder.list(&left::exactly([path.clone()]))?.entries;

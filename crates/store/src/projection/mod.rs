@@ -27,7 +27,7 @@ use std::sync::Arc;
 
 /// To be raised with every change of what is stored, also of the types of `model` and `schedule` that are: a test holds them against
 /// a sample.
-pub(crate) const FORMAT: u32 = 5;
+pub(crate) const FORMAT: u32 = 6;
 const MARK: &[u8; 8] = b"NRHOME\x01\n";
 /// So many bytes of the journal are rather read each time than stored; of a large state a part of its own length, as it is stored whole.
 const FEW_BYTES: u64 = if cfg!(test) { 1 } else { 1 << 20 };
