@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 /// What each says that it should not, and what whoever looks is told of that.
-const LIES: [(&str, &str); 18] = [
+const LIES: [(&str, &str); 19] = [
     ("huge", "a frame of 4294967295 and 4294967295 bytes, which no neronet sends"),
     ("garbage", "a frame that this version does not know"),
     ("endless", "a frame that this version does not know"),
@@ -28,6 +28,7 @@ const LIES: [(&str, &str); 18] = [
     ("gap", ""),
     ("empty", ""),
     ("others", ""),
+    ("next", ""),
     ("claims", ""),
     ("machine", ""),
 ];
@@ -120,7 +121,7 @@ fn what_a_target_says_that_is_not_so_is_cut_off_and_told_and_believed_by_nobody(
     }
     let screen = lab.say(&["ls", "-a"]).with_code(0).out;
     assert!(!screen.contains('\u{1b}'), "{screen:?}");
-    for mode in ["gap", "empty", "others", "claims"] {
+    for mode in ["gap", "empty", "others", "next", "claims"] {
         let asked = || std::fs::metadata(liars[mode].1.join("asked")).map_or(0, |meta| meta.len());
         let (before, since) = (asked(), Instant::now());
         wait_until(&format!("{mode} to be asked again"), || asked() > before && since.elapsed() > Duration::from_secs(1));
@@ -140,6 +141,10 @@ fn what_a_target_says_that_is_not_so_is_cut_off_and_told_and_believed_by_nobody(
         assert_eq!(lab.say(&["logs", &(run_of[mode] + 1).to_string()]).with_code(0).out, "here I am\n", "{mode}");
     }
     assert_eq!(lab.output(1, 1), "begun\ndone\n");
+    let next = run_of["next"] as u64 + 1;
+    assert!(!lab.home().join(format!("runs/{next}/attempts/2")).exists());
+    lab.say(&["retry", &next.to_string()]).with_code(0);
+    assert_eq!(lab.output(next, 2), "here I am\n");
     // Nobody writes there any more.
     lab.down();
     is_clean(&lab, &LIES.iter().map(|(mode, _)| lab.home().join("targets").join(mode)).collect());

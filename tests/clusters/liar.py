@@ -113,6 +113,9 @@ def news(mode, id):
         write(out, {"id": id, "reply": {"pieces": []}})
     elif mode == "others":
         pieces(id, record, run=1)
+    elif mode == "next":
+        # Of an attempt that somebody else may begin, were it believed.
+        pieces(id, "attempts/2/events.1.jsonl")
     elif mode == "noise":
         pieces(id, begins=known["journal"], body=b"pwned\n" * 150000)
         known["journal"] += 900000

@@ -1,5 +1,6 @@
 //! Targets, with real servers: sshd hosts of their own on this machine (`hosts.sh`, which needs root and Debian's packages).
 
+mod apart;
 #[path = "../chance.rs"]
 mod chance;
 mod clocks;

@@ -1,0 +1,164 @@
+//! What is wrong with one run, one file or one target, and what must not follow from that for any other; and what has changed on
+//! either side while nobody looked.
+
+use crate::hosts::{folder, hosts};
+use crate::lab::{Lab, processes};
+use crate::world::{text, wait_until};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::Value;
+use std::fs;
+use std::process::{Command, Stdio};
+
+/// Seconds on its way.
+const LONG: u64 = 1500 << 20;
+
+/// A run on gpu1 that says that it has begun, and needs so much brought there first.
+fn needs(lab: &Lab, bytes: u64) -> String {
+    let data = lab.path("data.bin");
+    fs::File::create(&data).and_then(|file| file.set_len(bytes)).expect("made");
+    format!("command = 'echo begun >> {}'\ntarget = 'gpu1'\n[inputs.data]\npath = '{}'\npush = true\n", lab.note("begun"), data.display())
+}
+
+/// Nothing of what was pushed stays on the host.
+fn clear(lab: &Lab, host: &str) {
+    fs::remove_dir_all(lab.hosts.outside(host, &format!("{}/data/{}", folder(), lab.uid()))).ok();
+}
+
+#[test]
+fn what_is_stopped_on_its_way_to_a_target_ends_at_once_and_never_starts() {
+    let Some(hosts) = hosts() else { return };
+    let lab = Lab::new(hosts, &[("gpu1", "beta")]);
+    lab.write("neronet.toml", needs(&lab, LONG));
+    lab.say(&["submit"]).with_code(0);
+    lab.wait_listed(1, "waits for its input", |listed| text(&listed["reason"]).contains("its inputs are being brought there"));
+    lab.say(&["stop", "1"]).with_code(0);
+    assert_eq!(lab.ended(1)["outcome"], "stopped");
+    lab.say(&["submit", "--target", "gpu1", "--wait", "--quiet", "--", "true"]).with_code(0);
+    assert_eq!(lab.noted("beta", "begun"), "");
+    lab.down();
+    clear(&lab, "beta");
+}
+
+#[test]
+fn the_daemon_stays_while_a_run_is_on_its_way() {
+    let Some(hosts) = hosts() else { return };
+    let lab = Lab::new(hosts, &[("gpu1", "beta")]);
+    lab.write("neronet.toml", needs(&lab, LONG));
+    let mut daemon = lab.world.neronet(&["serve", "--until-idle", "1s"]);
+    let mut daemon = daemon.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("neronet starts");
+    lab.say(&["submit"]).with_code(0);
+    wait_until("it has begun, and nobody asked", || lab.noted("beta", "begun") == "begun\n");
+    wait_until("nothing is left to do", || daemon.try_wait().expect("a child").is_some());
+    assert_eq!(lab.ended(1)["outcome"], "finished");
+    lab.down();
+    clear(&lab, "beta");
+}
+
+#[test]
+fn a_copy_of_a_journal_that_a_power_cut_shortened_is_made_anew() {
+    let Some(hosts) = hosts() else { return };
+    let lab = Lab::new(hosts, &[("gpu1", "beta")]);
+    let run = || lab.say(&["submit", "--target", "gpu1", "--wait", "--quiet", "--again", "--", "echo", "here I am"]).with_code(0);
+    run();
+    lab.down();
+    let copy = lab.home().join("targets/gpu1/journal/1.log");
+    let bytes = copy.metadata().expect("a copy").len();
+    fs::File::options().write(true).open(&copy).and_then(|file| file.set_len(bytes / 2)).expect("shortened");
+    run();
+    for run in lab.list() {
+        assert_eq!((&run["outcome"], &run["attempts"]), (&"finished".into(), &1.into()), "{run:#}");
+    }
+    assert!(fs::read(&copy).expect("here") == fs::read(lab.there("gpu1").join("journal/1.log")).expect("there"));
+}
+
+#[test]
+fn what_a_target_does_not_take_keeps_nobody_from_the_runs_that_it_has() {
+    let Some(hosts) = hosts() else { return };
+    let lab = Lab::new(hosts, &[("gpu1", "beta")]);
+    lab.say(&["submit", "--target", "gpu1", "--", "sleep", "300"]).with_code(0);
+    lab.wait_listed(1, "runs", |run| run["state"] == "running");
+    // Nothing finds a place there any more.
+    let incoming = lab.there("gpu1").join("incoming");
+    fs::remove_dir_all(&incoming).expect("removed");
+    fs::write(&incoming, "").expect("written");
+    lab.write("new.txt", "other code\n");
+    lab.say(&["submit", "--target", "gpu1", "--", "echo", "here I am"]).with_code(0);
+    lab.wait_listed(2, "is not taken", |run| text(&run["reason"]).contains("cannot be sent there yet: "));
+    lab.say(&["stop", "1"]).with_code(0);
+    assert_eq!(lab.ended(1)["outcome"], "stopped");
+    fs::remove_file(&incoming).expect("removed");
+    assert_eq!((&lab.ended(2)["outcome"], lab.output(2, 1).as_str()), (&Value::from("finished"), "here I am\n"));
+}
+
+#[test]
+fn a_target_that_is_away_holds_up_nothing_that_goes_to_another() {
+    let Some(hosts) = hosts() else { return };
+    let lab = Lab::new(hosts, &[("gpu1", "alpha"), ("gpu2", "beta")]);
+    lab.write(
+        "train.sh",
+        "if [ \"$1\" = --resume ]; then cat \"$2\"; exit 0; fi\nmkdir ck; echo 'loss 1'; echo weights > ck/1.pt; exit 3\n",
+    );
+    let spec = "name = 'train'\ncommand = 'sh train.sh'\ntarget = ['gpu2', 'gpu1']\n[checkpoints]\npaths = ['ck/*.pt']\nfetch = 'none'\n\
+                [resume]\narguments = '--resume {checkpoint}'\n";
+    lab.write("train.toml", spec).write("neronet.toml", needs(&lab, 5));
+    lab.say(&["submit", "train.toml", "--wait", "--quiet"]).with_code(1);
+    lab.down();
+    let targets = lab.home().join("targets.toml");
+    let known = fs::read_to_string(&targets).expect("targets");
+    fs::write(&targets, known.replace("ssh://beta", "ssh://nowhere.invalid")).expect("written");
+    lab.say(&["resume", "--detach", "1"]).with_code(0);
+    lab.wait_listed(1, "waits for the other", |run| text(&run["reason"]).ends_with("gpu2 unreachable"));
+    lab.say(&["submit", "--wait", "--quiet"]).with_code(0);
+    assert_eq!(lab.noted("alpha", "begun"), "begun\n");
+    fs::write(&targets, known).expect("written");
+    assert_eq!((&lab.ended(1)["outcome"], lab.output(1, 2).as_str()), (&Value::from("finished"), "weights\n"));
+    lab.down();
+    clear(&lab, "alpha");
+}
+
+#[test]
+fn a_machine_that_was_set_back_executes_nothing_again() {
+    let Some(hosts) = hosts() else { return };
+    let lab = Lab::new(hosts, &[("gpu1", "beta")]);
+    let targets = lab.home().join("targets.toml");
+    let known = fs::read_to_string(&targets).expect("targets");
+    fs::write(&targets, format!("{known}max_runs = 1\n")).expect("written");
+    lab.write("wait.sh", format!("until [ -e {} ]; do sleep 0.1; done\n", lab.note("go")));
+    lab.write("count.sh", format!("echo once >> {}\n", lab.note("ran")));
+    for script in ["wait.sh", "count.sh"] {
+        lab.say(&["submit", "--target", "gpu1", "--", "sh", script]).with_code(0);
+    }
+    let there = lab.there("gpu1");
+    wait_until("both are there, and one waits", || {
+        let journal = fs::read(there.join("journal/1.log")).unwrap_or_default();
+        String::from_utf8_lossy(&journal).matches("\"submitted\"").count() == 2 && lab.listed(1)["state"] == "running"
+    });
+    let saved = there.with_extension("saved");
+    assert!(Command::new("cp").arg("-a").arg(&there).arg(&saved).status().expect("cp").success());
+    lab.notes("beta", "go");
+    assert_eq!(lab.all_ended().iter().filter(|run| run["outcome"] == "finished").count(), 2);
+    lab.down();
+    let uid = lab.uid();
+    processes(|words, _| words.iter().any(|word| word.contains(&uid)))
+        .for_each(|pid| kill(Pid::from_raw(pid), Signal::SIGKILL).unwrap_or_default());
+    fs::remove_dir_all(&there).and_then(|()| fs::rename(&saved, &there)).expect("set back");
+    lab.say(&["submit", "--target", "gpu1", "--wait", "--quiet", "--", "true"]).with_code(0);
+    assert_eq!(lab.noted("beta", "ran"), "once\n");
+    for run in lab.list() {
+        assert_eq!((&run["outcome"], &run["attempts"]), (&"finished".into(), &1.into()), "{run:#}");
+    }
+}
+
+#[test]
+fn a_history_that_is_too_long_to_be_sent_is_made_here_of_the_same_records() {
+    let Some(hosts) = hosts() else { return };
+    let lab = Lab::new(hosts, &[("gpu1", "beta")]);
+    let print = "printf \"step=%d loss=%f acc=%f lr=%f norm=%f\\n\", i, 1/i, i/9000, 0.1/i, i*1.5";
+    lab.write("train.sh", format!("awk 'BEGIN {{ for (i = 1; i <= 9000; i++) {print} }}'\n"));
+    lab.say(&["submit", "--target", "gpu1", "--wait", "--quiet", "--", "sh", "train.sh"]).with_code(0);
+    let (here, there) = (lab.home().join("runs/1/history.json"), lab.there("gpu1").join("runs/1/history.json"));
+    assert!(there.metadata().expect("a history").len() > 512 << 10, "it is short enough to be sent");
+    let read = |path| serde_json::from_slice::<Value>(&fs::read(path).expect("a history")).expect("JSON");
+    assert!(read(&here) == read(&there));
+}
