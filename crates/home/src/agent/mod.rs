@@ -86,8 +86,7 @@ fn answer(input: &mut impl Read, out: &Out, version: &str, at: &dyn Fn(&Path) ->
                 following.ask(Request::Follow { journal, runs }).map(|()| Reply::Done)
             }
             (Ask::More { patience }, Some((opened, following))) => {
-                opened.renew();
-                match following.ask(Request::More { id, patience }) {
+                match opened.renew().and_then(|()| following.ask(Request::More { id, patience })) {
                     Ok(()) => continue,
                     Err(e) => Err(e),
                 }

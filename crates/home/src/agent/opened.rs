@@ -108,15 +108,17 @@ impl Opened {
         Ok(Reply::Opened { uid, runs: runs.collect(), journal: Some(follow::end(&self.context.home.journal())) })
     }
 
-    /// Home is there.
-    pub(super) fn renew(&mut self) {
+    /// Home is there. Refused where it speaks by another connection.
+    pub(super) fn renew(&mut self) -> Result<(), HomeError> {
         if self.renewed.elapsed() >= RENEWED {
             self.renewed = Instant::now();
+            drop(self.lock()?);
             lease::renew(&self.context, self.lease).ok();
         }
         if self.looked.is_some_and(|at| at.elapsed() >= LOOKED_AFTER) {
             self.look_after_runner();
         }
+        Ok(())
     }
 
     fn look_after_runner(&mut self) {
