@@ -1,6 +1,6 @@
 //! Commands whose home is on another machine: carried out there, with the code, the files and the terminal of whoever typed them.
 
-use crate::args::{Command, There};
+use crate::args::{Command, TargetCommand, There};
 use crate::commands::fetch::far;
 use crate::commands::progress::Progress;
 use crate::commands::shell::{UNREACHED, code_of, with_progress};
@@ -60,6 +60,15 @@ fn starts(command: &Command) -> bool {
     matches!(command, Run(_) | Submit(_) | Check(_) | Resume(_) | Retry(_) | Release(_) | Serve(_) | Command::There(There::Shell(_)))
 }
 
+/// What may end with any code, as what it executes does.
+fn passes_its_end_on(command: &Command) -> bool {
+    match command {
+        Command::There(There::Shell(_)) => true,
+        Command::Target(words) => matches!(words.what, Some(TargetCommand::Exec(_))),
+        _ => false,
+    }
+}
+
 pub(crate) fn carry_out(session: &Session, home: &RemoteHome, command: &Command, words: &[OsString]) -> Result<ExitCode, HomeError> {
     let remote = Remote::new(&session.context, home);
     let words = without_home(remote::as_text(words)?);
@@ -103,7 +112,7 @@ fn carried_out(
             wanted.words = by_name(wanted.words, path);
         }
     }
-    let code = executed(remote, home, &files, &mut wanted)?;
+    let code = executed(remote, home, (command, &files), &mut wanted)?;
     if let (Files::Writes(path, _), Some(scratch), 0) = (&files, wanted.scratch, code) {
         let place = context.folder.join(path);
         let progress = Progress::new();
@@ -114,7 +123,7 @@ fn carried_out(
 }
 
 /// Gives the exit code of it.
-fn executed(remote: &Remote<'_>, home: &RemoteHome, files: &Files<'_>, wanted: &mut Wanted) -> Result<i32, HomeError> {
+fn executed(remote: &Remote<'_>, home: &RemoteHome, (words, files): (&Command, &Files<'_>), wanted: &mut Wanted) -> Result<i32, HomeError> {
     if let Files::Code(spec) = files {
         let (project, notes) = sending(home, |tick| remote.send_project(*spec, tick))?;
         wanted.project = project;
@@ -123,8 +132,9 @@ fn executed(remote: &Remote<'_>, home: &RemoteHome, files: &Files<'_>, wanted: &
     let mut again = false;
     loop {
         let command = with_progress(&home.address().to_string(), |tick| remote.command(wanted, tick))?;
-        match code_of(command)? {
-            UNREACHED => {
+        let may_be_its_own = command.mark.is_some() && passes_its_end_on(words);
+        match code_of(command)?.map_err(|trouble| remote.told(&trouble))? {
+            UNREACHED if !may_be_its_own => {
                 let where_home_is = home.address();
                 return Err(HomeError::Target(format!("{where_home_is}, where home is, is unreachable, or the connection was lost")));
             }

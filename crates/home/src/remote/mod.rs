@@ -132,7 +132,8 @@ impl<'a> Remote<'a> {
         targets::place(context, NAME, &format!("{}/.cache/neronet", found.home.trim_end_matches('/')))
     }
 
-    fn told(&self, trouble: &Trouble) -> HomeError {
+    /// For people; what needs login is asked for by `login`.
+    pub fn told(&self, trouble: &Trouble) -> HomeError {
         if let Trouble::NeedsLogin(why) = trouble {
             self.needs_login.set(true);
             return HomeError::Target(format!(
