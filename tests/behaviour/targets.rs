@@ -103,6 +103,23 @@ fn what_is_known_of_a_target_is_shown_without_asking_it() {
 }
 
 #[test]
+fn this_machine_is_no_other_one_and_a_name_is_given_once() {
+    let world = world();
+    for words in [
+        &["target", "check", "local"][..],
+        &["target", "exec", "local", "--", "true"],
+        &["target", "login", "local"],
+        &["push", "local", "x"],
+    ] {
+        let said = world.say(words).with_code(2);
+        assert!(said.err.contains("error: local is this machine: "), "{words:?}: {said:#?}");
+    }
+    world.write("a/x.bin", "1").write("b/x.bin", "2");
+    let said = world.say(&["push", "gpu1", "a/x.bin", "b/x.bin"]).with_code(2);
+    assert!(said.err.contains("a/x.bin and b/x.bin would both be 'x.bin' there"), "{said:#?}");
+}
+
+#[test]
 fn the_default_of_targets_toml_is_where_runs_go_that_name_nothing() {
     let world = World::new();
     knowing(&world, &format!("default = \"lab\"\n{TARGETS}"));

@@ -6,11 +6,12 @@ use crate::commands::progress::Progress;
 use crate::commands::shell::bringing;
 use crate::session::Session;
 use neronet_home::travel::{Going, Moved, Way, brought};
-use neronet_home::{HomeError, remote};
+use neronet_home::{HomeError, remote, targets};
 use std::process::ExitCode;
 
 pub(crate) fn push(session: &Session, words: &Words) -> Result<ExitCode, HomeError> {
     let name = &words.target;
+    targets::not_this_machine(name, "what is here need not be brought")?;
     remote::distinct(&session.context.folder, &words.paths)?;
     // A path that is not there is told before anything is asked of the target.
     let sets =
