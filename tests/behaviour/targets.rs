@@ -227,6 +227,27 @@ fn what_holds_on_this_machine_is_used_here_and_a_group_stands_for_its_targets() 
 }
 
 #[test]
+fn what_this_machine_table_says_of_the_environment_holds_for_runs_here_and_once() {
+    let world = World::new();
+    knowing(&world, &format!("{TARGETS}\n[targets.local]\nsetup = ['export OWN=\"$OWN+\"']\npython = 'venv'\nshell = 'sh'\n"));
+    world.script("venv/bin/python", "#!/bin/sh\necho own\n").write("venv/pyvenv.cfg", "");
+    let command = "command = 'python; echo $OWN'\n";
+    world.write("neronet.toml", command);
+    world.say(&["run", "--quiet"]).with_code(0);
+    world.say(&["run", "--quiet", "--", "sh", "-c", "python; echo $OWN"]).with_code(0);
+    world.say(&["submit", "--again", "--wait", "--quiet", "--target", "gpu1,local"]).with_code(0);
+    world.write("neronet.toml", format!("{command}environment.setup = ['OWN=$OWN-']\n[on.gpu1]\nenvironment.python = 'no/such'\n"));
+    world.say(&["submit", "--again", "--wait", "--quiet", "--target", "local,gpu1"]).with_code(0);
+    let outputs: Vec<String> = (1..=4).map(|run| world.output(run, 1)).collect();
+    assert_eq!(outputs, ["own\n+\n", "own\n+\n", "own\n+\n", "own\n+-\n"]);
+    assert_eq!(world.say(&["shell", "1", "--", "python"]).with_code(0).out, "own\n");
+    knowing(&world, "[targets.local]\npython = 'no/venv'\n");
+    let said = world.say(&["submit", "--again"]).with_code(2);
+    assert!(said.err.contains("targets.toml: there is no ") && said.err.contains("no/venv"), "{said:#?}");
+    assert!(world.say(&["check"]).with_code(2).err.contains("no/venv"));
+}
+
+#[test]
 fn what_this_machine_lacks_refuses_no_run_that_may_execute_elsewhere() {
     let world = world();
     let spec = "command = 'no-such-program {inputs.set}'\nenvironment.python = 'no/such'\nresources.gpus = 400\n[inputs.set]\npath = '/no/such/set'\n";
