@@ -12,6 +12,7 @@ mod data;
 mod declared;
 mod detached;
 mod disks;
+mod elsewhere;
 mod endings;
 mod events;
 mod exchange;

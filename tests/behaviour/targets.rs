@@ -103,6 +103,23 @@ fn what_is_known_of_a_target_is_shown_without_asking_it() {
 }
 
 #[test]
+fn this_machine_is_no_other_one_and_a_name_is_given_once() {
+    let world = world();
+    for words in [
+        &["target", "check", "local"][..],
+        &["target", "exec", "local", "--", "true"],
+        &["target", "login", "local"],
+        &["push", "local", "x"],
+    ] {
+        let said = world.say(words).with_code(2);
+        assert!(said.err.contains("error: local is this machine: "), "{words:?}: {said:#?}");
+    }
+    world.write("a/x.bin", "1").write("b/x.bin", "2");
+    let said = world.say(&["push", "gpu1", "a/x.bin", "b/x.bin"]).with_code(2);
+    assert!(said.err.contains("a/x.bin and b/x.bin would both be 'x.bin' there"), "{said:#?}");
+}
+
+#[test]
 fn the_default_of_targets_toml_is_where_runs_go_that_name_nothing() {
     let world = World::new();
     knowing(&world, &format!("default = \"lab\"\n{TARGETS}"));
@@ -207,6 +224,27 @@ fn what_holds_on_this_machine_is_used_here_and_a_group_stands_for_its_targets() 
     );
     world.say(&["submit", "--target", "gpu1,local", "--wait", "--quiet"]).with_code(0);
     assert_eq!((world.output(2, 1), recorded(&world)), ("here\n".to_string(), vec!["gpu1,local".to_string()]));
+}
+
+#[test]
+fn what_this_machine_table_says_of_the_environment_holds_for_runs_here_and_once() {
+    let world = World::new();
+    knowing(&world, &format!("{TARGETS}\n[targets.local]\nsetup = ['export OWN=\"$OWN+\"']\npython = 'venv'\nshell = 'sh'\n"));
+    world.script("venv/bin/python", "#!/bin/sh\necho own\n").write("venv/pyvenv.cfg", "");
+    let command = "command = 'python; echo $OWN'\n";
+    world.write("neronet.toml", command);
+    world.say(&["run", "--quiet"]).with_code(0);
+    world.say(&["run", "--quiet", "--", "sh", "-c", "python; echo $OWN"]).with_code(0);
+    world.say(&["submit", "--again", "--wait", "--quiet", "--target", "gpu1,local"]).with_code(0);
+    world.write("neronet.toml", format!("{command}environment.setup = ['OWN=$OWN-']\n[on.gpu1]\nenvironment.python = 'no/such'\n"));
+    world.say(&["submit", "--again", "--wait", "--quiet", "--target", "local,gpu1"]).with_code(0);
+    let outputs: Vec<String> = (1..=4).map(|run| world.output(run, 1)).collect();
+    assert_eq!(outputs, ["own\n+\n", "own\n+\n", "own\n+\n", "own\n+-\n"]);
+    assert_eq!(world.say(&["shell", "1", "--", "python"]).with_code(0).out, "own\n");
+    knowing(&world, "[targets.local]\npython = 'no/venv'\n");
+    let said = world.say(&["submit", "--again"]).with_code(2);
+    assert!(said.err.contains("targets.toml: there is no ") && said.err.contains("no/venv"), "{said:#?}");
+    assert!(world.say(&["check"]).with_code(2).err.contains("no/venv"));
 }
 
 #[test]

@@ -159,7 +159,7 @@ fn a_check_says_what_is_wrong_with_an_agent() {
     assert!(added.out.contains("is there, and answers"), "{added:#?}");
     for (mode, told) in LIES.into_iter().filter(|(mode, _)| matches!(*mode, "endless" | "flood" | "newer" | "refused")) {
         says(&bin, mode);
-        let checked = lab.say(&["target", "check", "liar"]).with_code(0);
+        let checked = lab.say(&["target", "check", "liar"]).with_code(1);
         assert!(checked.out.contains("warning: neronet does not run there: ") && checked.out.contains(told), "{checked:#?}");
         assert!(!checked.out.contains('\u{1b}') && checked.out.len() < 4_000, "{checked:#?}");
     }

@@ -75,6 +75,26 @@ fn who_is_refused_needs_login_and_login_opens_it_for_all_that_follows() {
     world.say_with(hosts, &["target", "check", "asks"]).with_code(UNREACHED);
 }
 
+#[test]
+fn what_a_configuration_wants_of_its_users_own_connections_is_in_nobodys_way() {
+    let Some(hosts) = hosts() else { return };
+    let lab = Lab::new(hosts, &[]);
+    let config = std::fs::read_to_string(lab.path("ssh_config")).expect("a configuration");
+    let own = "LogLevel QUIET\nRemoteCommand echo hello\nRequestTTY force\nForwardAgent yes\nForwardX11 yes\n";
+    std::fs::write(lab.path("ssh_config"), format!("{own}{config}")).expect("written");
+    lab.say(&["target", "add", "gpu1", "ssh://alpha", "--folder", &crate::hosts::folder()]).with_code(0);
+    let agent = Command::new("ssh-agent").arg("-s").output().expect("ssh-agent");
+    let agent = String::from_utf8(agent.stdout).expect("text");
+    let of = |name: &str| agent.split([';', '\n']).find_map(|word| word.strip_prefix(name)?.strip_prefix('=')).expect("told").to_string();
+    let mut exec = lab.neronet(&["target", "exec", "gpu1", "--", "sh", "-c", "echo ${SSH_AUTH_SOCK-none} ${SSH_TTY-none}"]);
+    let said: crate::world::Said = exec.env("SSH_AUTH_SOCK", of("SSH_AUTH_SOCK")).output().expect("neronet starts").into();
+    let pid = of("SSH_AGENT_PID").parse().expect("a number");
+    crate::world::signal(pid, nix::sys::signal::Signal::SIGTERM);
+    assert_eq!(said.with_code(0).out, "none none\n");
+    let refused = lab.say(&["target", "add", "asks", "ssh://locked@alpha", "--folder", "/home/locked/n"]).with_code(UNREACHED);
+    assert!(refused.out.contains("needs login: "), "{refused:#?}");
+}
+
 /// The lines of what is said that tell of a target.
 fn lines_of(said: &str, target: &str) -> Vec<String> {
     said.lines().filter(|line| line.starts_with(target)).map(str::to_string).collect()

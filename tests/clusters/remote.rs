@@ -101,6 +101,7 @@ fn code_goes_there_and_files_come_here_and_the_queue_is_there() {
     assert_eq!(afar.say(&["logs", "last"]).out, "a 'b\" $(id)|x\ny\n");
     // A command that ends as one that is not there was executed all the same, and once.
     assert_eq!(afar.say(&["shell", "last", "--", "sh", "-c", "echo once; exit 127"]).with_code(127).out, "once\n");
+    assert_eq!(afar.say(&["shell", "last", "--", "sh", "-c", "echo once; exit 255"]).with_code(255).out, "once\n");
     // Files that are written are written here.
     afar.say_at(&at, &["export", "1-2", "-o", "../out put.csv", "--fields", "id,lr"]).with_code(0);
     assert_eq!(std::fs::read_to_string(world.project().join("out put.csv")).expect("a file").lines().count(), 3);
@@ -169,4 +170,35 @@ fn a_home_that_is_not_reached_is_said_to_be_so_and_goes_on_without_us() {
     assert!(said.code == Some(UNREACHED) && said.err.contains("ssh://student@drift, where home is"), "{said:#?}");
     wait_until("its end", || afar.list()[0]["outcome"] == "finished");
     hosts.exec("drift", &["rm", "-f", &note]);
+}
+
+/// Executes what is behind it on a terminal of its own.
+const TERMINAL: &str = "
+import os, pty, sys
+pid, terminal = pty.fork()
+if pid == 0: os.execvp(sys.argv[1], sys.argv[1:])
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+";
+
+#[test]
+fn a_machine_that_asks_is_answered_on_the_terminal_wherever_the_output_goes() {
+    let Some(hosts) = hosts() else { return };
+    let afar = Afar::new(hosts, "locked", "alpha");
+    let world = &afar.world;
+    world.script("password", "#!/bin/sh\necho open sesame\n");
+    for _ in 0..2 {
+        let mut asked = Command::new("python3");
+        world.settle(&mut asked);
+        asked.args(["-c", TERMINAL, "sh", "-c", "\"$NERONET\" ls --json > \"$WORLD/list\""]).env("NERONET_HOME", &afar.home);
+        asked.env("SSH_ASKPASS", world.project().join("password")).env("SSH_ASKPASS_REQUIRE", "force");
+        let said: Said = asked.output().expect("python3").into();
+        said.with_code(0);
+        assert_eq!(world.told("list").as_deref().map(str::trim), Some("[]"));
+        // It is open for those that follow, until something ends it.
+        afar.list();
+        let ours = format!("{}.*-home.ssh", world.path("").file_name().expect("a name").to_string_lossy());
+        assert!(Command::new("pkill").args(["-KILL", "-f", "--", &ours]).status().expect("pkill").success());
+        let refused = afar.say(&["ls"]).with_code(UNREACHED);
+        assert!(refused.err.contains("needs login: any command in a terminal asks for it"), "{refused:#?}");
+    }
 }

@@ -258,6 +258,9 @@ fn words_arrive_as_they_are_whatever_a_shell_would_make_of_them() {
     }
     let variables = lab.say(&["shell", "3", "--", "sh", "-c", "echo $NERONET_RUN $NERONET_ATTEMPT; exit 7"]).with_code(7);
     assert_eq!(variables.out, "3 1\n");
+    // It is as ssh ends where it does not come so far.
+    let ended = lab.say(&["target", "exec", "gpu1", "--", "sh", "-c", "echo begun; exit 255"]).with_code(255);
+    assert_eq!((ended.out.as_str(), ended.err.as_str()), ("begun\n", ""));
 }
 
 #[test]

@@ -6,6 +6,7 @@ use crate::error::HomeError;
 use crate::nearest::{nearest, some_of};
 use crate::targets::{self, FILE};
 use neronet_capture::code::Survey;
+use neronet_model::settings::Environment;
 use neronet_model::target::{LOCAL, Scheduler, Targets};
 use neronet_spec::{Experiment, Plan, Problem, Problems, Severity, Wanted, What, render};
 use std::collections::BTreeSet;
@@ -27,15 +28,12 @@ const NAMES: usize = 12;
 const OPTION: &str = "--target";
 
 /// Settles where the runs of each experiment may execute. From here on `settings.target` has names of targets, each once and in order, or
-/// nothing where the runs simply execute on this machine; and `settings.on` has what holds on these, be it said of a group.
+/// nothing where the runs simply execute on this machine; and `settings.on` has what holds on these, be it said of a group. What
+/// `[targets.local]` says of the environment is in it: other targets' is put in when runs are handed over.
 ///
 /// # Errors
 /// What is named is no target, or none that runs are handed to.
 pub fn settle(context: &Context, plan: &mut Plan, named: &Named) -> Result<(), HomeError> {
-    let says = |experiment: &Experiment| !(experiment.settings.target.is_empty() && experiment.settings.on.is_empty());
-    if *named == Named::Here && !plan.experiments.iter().any(says) {
-        return Ok(());
-    }
     let targets = targets::all(context)?;
     let file = file(context);
     let (mut problems, mut warnings) = (Vec::new(), Vec::new());
@@ -47,7 +45,7 @@ pub fn settle(context: &Context, plan: &mut Plan, named: &Named) -> Result<(), H
         }
         let said = if *named == Named::Here { Vec::new() } else { said };
         match each(&said, &targets) {
-            Ok(each) => settled(experiment, each, &targets),
+            Ok(each) => settled(experiment, each, &targets, &file),
             Err(wrong) => problems.extend(wrong),
         }
     }
@@ -152,7 +150,7 @@ fn of_cluster(name: &str, wanted: &Wanted, targets: &Targets) -> Option<Problem>
 }
 
 /// Writes down in an experiment where its runs may execute, and what holds there.
-fn settled(experiment: &mut Experiment, each: Vec<(String, Wanted)>, targets: &Targets) {
+fn settled(experiment: &mut Experiment, each: Vec<(String, Wanted)>, targets: &Targets, file: &str) {
     let simply_here = each.iter().all(|(name, _)| name == LOCAL);
     let places: Vec<&str> = if simply_here { vec![LOCAL] } else { each.iter().map(|(name, _)| name.as_str()).collect() };
     let said = std::mem::take(&mut experiment.settings.on);
@@ -166,17 +164,45 @@ fn settled(experiment: &mut Experiment, each: Vec<(String, Wanted)>, targets: &T
             experiment.wanted_on.push(wanted.get(at).cloned().unwrap_or_default());
         }
     }
+    let own = targets.get(LOCAL).map(|local| &local.environment).filter(|own| **own != Environment::default());
     if simply_here {
         *experiment = experiment.on(LOCAL);
+        own.into_iter().for_each(|own| with_own(experiment, own, file));
         return;
     }
     experiment.settings.target.clear();
     experiment.wanted.retain(|wanted| !matches!(wanted.what, What::Target(_) | What::On(_)));
+    if let Some(own) = own.filter(|_| each.iter().any(|(name, _)| name == LOCAL)) {
+        let mut here = experiment.on(LOCAL);
+        with_own(&mut here, own, file);
+        if let Some(at) = experiment.settings.on.iter().position(|(name, _)| name == LOCAL) {
+            experiment.settings.on.remove(at);
+            experiment.wanted_on.remove(at);
+        }
+        experiment.settings.on.push((LOCAL.to_string(), here.settings));
+        experiment.wanted_on.push(here.wanted);
+    }
     for (name, mut wanted) in each {
         wanted.what = What::Target(name.clone());
         experiment.wanted.push(wanted);
         experiment.settings.target.push(name);
     }
+}
+
+/// Puts in what this machine's table says of the environment; the specification says more, and its words win.
+fn with_own(experiment: &mut Experiment, own: &Environment, file: &str) {
+    let environment = &mut experiment.settings.environment;
+    environment.setup.splice(0..0, own.setup.iter().cloned());
+    let mut wanted = Vec::new();
+    if let (None, Some(python)) = (&environment.python, &own.python) {
+        environment.python = Some(python.clone());
+        wanted.push(What::Python(python.clone()));
+    }
+    if let (None, Some(shell)) = (&environment.shell, &own.shell) {
+        environment.shell = Some(shell.clone());
+        wanted.push(What::Shell(shell.clone()));
+    }
+    experiment.wanted.extend(wanted.into_iter().map(|what| Wanted::of_file(what, file)));
 }
 
 /// What keeps runs from going where they are to go, or deserves a word before they do. `plan` is settled.

@@ -211,6 +211,14 @@ pub fn remove(context: &Context, name: &str) -> Result<(), HomeError> {
     Ok(())
 }
 
+/// Refuses the name of this machine where another one is meant. `instead`: what to do.
+///
+/// # Errors
+/// It is.
+pub fn not_this_machine(name: &str, instead: &str) -> Result<(), HomeError> {
+    if name == LOCAL { Err(HomeError::Words(format!("{LOCAL} is this machine: {instead}"))) } else { Ok(()) }
+}
+
 /// That there is no target of this name, and which there are.
 pub fn unknown(targets: &Targets, name: &str) -> HomeError {
     let names = || targets.targets.iter().map(|(name, _)| name.as_str());

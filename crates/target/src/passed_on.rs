@@ -1,6 +1,7 @@
 //! A command that is executed on a machine for somebody's terminal or pipe: what it says is passed on as it comes, but not what login
 //! files print before it begins.
 
+use crate::trouble::{OWN, Trouble};
 use std::io::{self, Read, Write};
 use std::process::{Command, ExitStatus, Stdio};
 
@@ -13,30 +14,48 @@ pub struct PassedOn {
     pub mark: Option<String>,
 }
 
+/// How it came out.
+#[derive(Debug)]
+pub enum Ended {
+    /// It began, or nobody saw whether it did.
+    With(ExitStatus),
+    /// ssh did not come that far.
+    Unreached(Trouble),
+}
+
 impl PassedOn {
     /// Until it has ended.
     ///
     /// # Errors
     /// It cannot be started.
-    pub fn status(mut self) -> io::Result<ExitStatus> {
-        let Some(mark) = self.mark else { return self.command.status() };
+    pub fn ended(mut self) -> io::Result<Ended> {
+        let Some(mark) = self.mark else { return self.command.status().map(Ended::With) };
         let mut child = self.command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
         let (out, err) = (child.stdout.take(), child.stderr.take());
-        std::thread::scope(|scope| {
+        let (out, err) = std::thread::scope(|scope| {
             let mark = mark.as_bytes();
-            let errors = move || err.map(|err| pass_on(err, mark, io::stderr(), io::stderr()));
+            let errors = move || err.and_then(|err| pass_on(err, mark, io::stderr()));
             let beside = std::thread::Builder::new().name("errors".into()).spawn_scoped(scope, errors).ok();
-            if let Some(out) = out {
-                pass_on(out, mark, io::stdout(), io::stderr());
-            }
-            drop(beside.map(std::thread::ScopedJoinHandle::join));
+            let out = out.and_then(|out| pass_on(out, mark, io::stdout()));
+            (out, beside.and_then(|beside| beside.join().ok().flatten()))
         });
-        child.wait()
+        let ended = child.wait()?;
+        match (&out, &err) {
+            (Some(noise), Some(said)) if ended.code() == Some(OWN) => {
+                let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+                Ok(Ended::Unreached(Trouble::of(&text(said), &text(noise), Some(OWN))))
+            }
+            _ => {
+                // Why it never came that far stands in what was said.
+                [out, err].into_iter().flatten().for_each(|noise| drop(io::stderr().write_all(&noise)));
+                Ok(Ended::With(ended))
+            }
+        }
     }
 }
 
-/// Until nobody writes any more, or nobody reads. What never came to its mark goes to `noise`.
-fn pass_on(mut from: impl Read, mark: &[u8], mut to: impl Write, mut noise: impl Write) {
+/// Until nobody writes any more, or nobody reads. Gives what never came to its mark.
+fn pass_on(mut from: impl Read, mark: &[u8], mut to: impl Write) -> Option<Vec<u8>> {
     let (mut held, mut buffer) = (Some(Vec::new()), vec![0; 64 << 10]);
     loop {
         let got = match from.read(&mut buffer) {
@@ -62,12 +81,10 @@ fn pass_on(mut from: impl Read, mark: &[u8], mut to: impl Write, mut noise: impl
         };
         // Whoever writes hears of it, as what it writes to is closed.
         if passed.and_then(|()| to.flush()).is_err() {
-            return;
+            break;
         }
     }
-    if let Some(held) = held {
-        noise.write_all(&held).ok();
-    }
+    held
 }
 
 #[cfg(test)]
@@ -89,15 +106,28 @@ mod tests {
     #[test]
     fn what_comes_before_the_mark_is_not_passed_on() {
         for pieces in [1, 3, 1000] {
-            let (mut to, mut noise) = (Vec::new(), Vec::new());
-            pass_on(Slowly(b"Welcome\nMARKwhat it says MARK", pieces), b"MARK", &mut to, &mut noise);
-            assert_eq!((to.as_slice(), noise.as_slice()), (&b"what it says MARK"[..], &b""[..]), "{pieces}");
+            let mut to = Vec::new();
+            assert_eq!(pass_on(Slowly(b"Welcome\nMARKwhat it says MARK", pieces), b"MARK", &mut to), None, "{pieces}");
+            assert_eq!(to, b"what it says MARK", "{pieces}");
             // It never came that far: why stands in what was said.
-            pass_on(Slowly(b"Permission denied", pieces), b"MARK", &mut to, &mut noise);
-            assert_eq!((to.len(), noise.as_slice()), (17, &b"Permission denied"[..]), "{pieces}");
+            let noise = pass_on(Slowly(b"Permission denied", pieces), b"MARK", &mut to);
+            assert_eq!((to.len(), noise.as_deref()), (17, Some(&b"Permission denied"[..])), "{pieces}");
         }
         let (long, mut to) = (vec![b'x'; MOST_NOISE + 10], Vec::new());
-        pass_on(&long[..], b"MARK", &mut to, Vec::new());
+        assert_eq!(pass_on(&long[..], b"MARK", &mut to), None);
         assert_eq!(to, long);
+    }
+    #[test]
+    fn what_never_began_is_told_from_what_ended_as_ssh_does() {
+        let ended = |script: &str| {
+            let mut command = Command::new("/bin/sh");
+            command.args(["-c", script]);
+            PassedOn { command, mark: Some("MARK".into()) }.ended().expect("it starts")
+        };
+        let refused = ended("echo 'me@gpu1: Permission denied (publickey).' >&2; exit 255");
+        assert!(matches!(refused, Ended::Unreached(Trouble::NeedsLogin(_))), "{refused:?}");
+        for (script, code) in [("printf MARK; exit 255", 255), ("exit 127", 127)] {
+            assert!(matches!(ended(script), Ended::With(status) if status.code() == Some(code)), "{script}");
+        }
     }
 }

@@ -6,7 +6,8 @@ use std::ffi::OsString;
 use std::io::ErrorKind;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
 
 /// What is the same for all targets of a home.
 #[derive(Debug, Clone)]
@@ -41,15 +42,17 @@ impl Ssh {
                 command.args(["-o", &format!("Ciphers={ciphers}")]);
             }
         }
-        command.args(["-T", "-o", "BatchMode=yes", "-o", "ClearAllForwardings=yes"]);
-        command.args(["-o", &format!("ConnectTimeout={CONNECT}"), "-o", &format!("ServerAliveInterval={ALIVE}")]);
-        command.args(["-o", "ServerAliveCountMax=3"]);
+        // What a quiet ssh does not say of a refused login would look like a machine that is away, which is asked again and again.
+        command.args(["-T", "-o", "BatchMode=yes", "-o", "LogLevel=INFO"]);
+        ours_alone(&mut command);
+        command.args(["-o", &format!("ConnectTimeout={CONNECT}"), "-o", "ServerAliveCountMax=3"]);
         to(&mut command, user.as_deref(), host, *port);
         command.arg("/bin/sh");
         command
     }
 
-    /// Executes words of plain letters on the machine, on the user's terminal if `terminal`: their ssh may ask them for what it needs.
+    /// Executes words of plain letters on the machine, on the user's terminal if `terminal`: only there may their ssh ask them for what
+    /// it needs.
     pub fn execute(&self, target: &str, address: &Address, words: &[&str], terminal: bool) -> Command {
         let Transport::Ssh { user, host, port } = &address.transport else {
             let mut command = Command::new(words.first().unwrap_or(&"/bin/sh"));
@@ -61,8 +64,9 @@ impl Ssh {
         if socket.exists() {
             command.args(["-o", "ControlMaster=no", "-o"]).arg(control(&socket));
         }
-        command.args([if terminal { "-t" } else { "-T" }, "-o", "LogLevel=ERROR", "-o", "ClearAllForwardings=yes"]);
-        command.args(["-o", &format!("ConnectTimeout={CONNECT}"), "-o", &format!("ServerAliveInterval={ALIVE}")]);
+        command.args(if terminal { &["-t"][..] } else { &["-T", "-o", "BatchMode=yes"] });
+        command.args(["-o", "LogLevel=ERROR", "-o", &format!("ConnectTimeout={CONNECT}")]);
+        ours_alone(&mut command);
         to(&mut command, user.as_deref(), host, *port);
         command.arg(words.join(" "));
         command
@@ -77,8 +81,9 @@ impl Ssh {
             std::fs::remove_file(&socket).ok();
         }
         let mut command = self.ssh();
-        command.args(["-M", "-N", "-f", "-o", "ControlPersist=yes", "-o", "ClearAllForwardings=yes", "-o"]).arg(control(&socket));
-        command.args(["-o", &format!("ServerAliveInterval={ALIVE}"), "-o", "ServerAliveCountMax=3"]);
+        command.args(["-M", "-N", "-f", "-o", "LogLevel=INFO", "-o", "ControlPersist=yes", "-o"]).arg(control(&socket));
+        command.args(["-o", "ServerAliveCountMax=3"]);
+        ours_alone(&mut command);
         to(&mut command, user.as_deref(), host, *port);
         Some(command)
     }
@@ -107,6 +112,25 @@ impl Ssh {
         }
         command
     }
+}
+
+/// Not for what the user's configuration wants of their own connections: a connection of ours stays for days, and whoever rules the
+/// machine could use their agent and their screen meanwhile.
+fn ours_alone(command: &mut Command) {
+    command.args(["-a", "-x", "-o", "ClearAllForwardings=yes", "-o", &format!("ServerAliveInterval={ALIVE}")]);
+    if knows_remote_command() {
+        command.args(["-o", "RemoteCommand=none"]);
+    }
+}
+
+/// Whether this ssh could be told to execute another command than ours, which one before 7.6 cannot: it refuses the very word.
+fn knows_remote_command() -> bool {
+    static KNOWS: OnceLock<bool> = OnceLock::new();
+    *KNOWS.get_or_init(|| {
+        let mut asked = Command::new("ssh");
+        asked.args(["-o", "RemoteCommand=none", "-V"]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        asked.status().is_ok_and(|ended| ended.success())
+    })
 }
 
 /// ssh fills in what stands behind a percent sign.
@@ -143,6 +167,12 @@ mod tests {
         assert_eq!(shell[..2], ["-F", "/etc/my config"]);
         assert!(shell.contains(&"BatchMode=yes".to_string()));
         assert_eq!(shell[shell.len() - 7..], ["-l", "me", "-p", "2222", "--", "gpu1", "/bin/sh"]);
+        assert!(["-a", "-x", "LogLevel=INFO"].iter().all(|word| shell.contains(&word.to_string())), "{shell:?}");
+        for (terminal, asks_nobody) in [(true, false), (false, true)] {
+            let executed = words(&ssh.execute("gpu1", &address, &["true"], terminal));
+            assert!(executed.contains(&"-a".to_string()) && executed.contains(&"-x".to_string()), "{executed:?}");
+            assert_eq!(executed.contains(&"BatchMode=yes".to_string()), asks_nobody, "{executed:?}");
+        }
         let login = words(&ssh.login("gpu1", &address).expect("a command"));
         assert!(login.contains(&"ControlPath=/nowhere/50%%/h-gpu1.ssh".to_string()) && !login.contains(&"BatchMode=yes".to_string()));
         assert!(ssh.logout("gpu1", &address).is_none());

@@ -22,7 +22,9 @@ pub enum Trouble {
 }
 
 /// What ssh ends with where it was not the command that failed.
-const OWN: i32 = 255;
+pub(crate) const OWN: i32 = 255;
+/// It tells nothing of why something failed.
+const ADDED: &str = "Warning: Permanently added";
 
 impl Trouble {
     /// Of an answer to another question.
@@ -34,9 +36,10 @@ impl Trouble {
     pub(crate) fn of(said: &str, noise: &str, code: Option<i32>) -> Trouble {
         let lower = said.to_ascii_lowercase();
         let has = |words: &[&str]| words.iter().any(|word| lower.contains(word));
+        let lines = || said.lines().rev().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with(ADDED));
         let line = |words: &[&str]| {
             let telling = |line: &&str| words.iter().any(|word| line.to_ascii_lowercase().contains(word));
-            said.lines().rev().find(telling).or(said.lines().last()).unwrap_or_default().trim().to_string()
+            lines().find(telling).or(lines().next()).unwrap_or("ssh said nothing").to_string()
         };
         let keys = ["host key verification failed", "remote host identification has changed", "no matching host key"];
         let refused = ["permission denied (", "too many authentication failures", "authentication failed", "no supported authentication"];
@@ -64,7 +67,7 @@ impl Trouble {
                 return Trouble::Unreachable(line(&away));
             }
         }
-        let last = said.lines().rev().chain(noise.lines().rev()).map(str::trim).find(|line| !line.is_empty());
+        let last = lines().chain(noise.lines().rev().map(str::trim)).find(|line| !line.is_empty());
         match (last, code) {
             (Some(last), _) => Trouble::Garbled(last.to_string()),
             (None, Some(code)) => Trouble::Garbled(format!("it ended with exit code {code}, and said nothing")),
@@ -113,7 +116,10 @@ mod tests {
         assert!(matches!(of("@@@\nHost key verification failed."), Trouble::HostKey(_)));
         assert!(matches!(of("ssh: connect to host gpu1 port 22: Connection timed out"), Trouble::Unreachable(_)));
         assert!(matches!(of("ssh: Could not resolve hostname gpu9: Name or service not known"), Trouble::Unreachable(_)));
-        let garbled = Trouble::of("", "This account is currently not available.\n", Some(1));
+        assert_eq!(of("\n").to_string(), "unreachable: ssh said nothing");
+        let said = "Warning: Permanently added 'gpu1' (ED25519) to the list of known hosts.\n";
+        assert_eq!(of(said), of(""));
+        let garbled = Trouble::of(said, "This account is currently not available.\n", Some(1));
         assert_eq!(garbled, Trouble::Garbled("This account is currently not available.".into()));
         // What a script there says of permissions is not ssh's word.
         assert!(matches!(Trouble::of("sh: Permission denied (publickey)", "", Some(1)), Trouble::Garbled(_)));

@@ -5,12 +5,14 @@ use crate::commands::fetch::{far, told};
 use crate::commands::progress::Progress;
 use crate::commands::shell::bringing;
 use crate::session::Session;
-use neronet_home::HomeError;
 use neronet_home::travel::{Going, Moved, Way, brought};
+use neronet_home::{HomeError, remote, targets};
 use std::process::ExitCode;
 
 pub(crate) fn push(session: &Session, words: &Words) -> Result<ExitCode, HomeError> {
     let name = &words.target;
+    targets::not_this_machine(name, "what is here need not be brought")?;
+    remote::distinct(&session.context.folder, &words.paths)?;
     // A path that is not there is told before anything is asked of the target.
     let sets =
         words.paths.iter().map(|path| brought::Set::of(&session.context.folder.join(path), &words.to)).collect::<Result<Vec<_>, _>>()?;

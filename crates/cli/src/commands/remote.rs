@@ -1,14 +1,14 @@
 //! Commands whose home is on another machine: carried out there, with the code, the files and the terminal of whoever typed them.
 
-use crate::args::{Command, There};
+use crate::args::{Command, TargetCommand, There};
 use crate::commands::fetch::far;
 use crate::commands::progress::Progress;
 use crate::commands::shell::{UNREACHED, code_of, with_progress};
 use crate::output;
 use crate::session::Session;
-use neronet_home::HomeError;
 use neronet_home::remote::{self, Remote, RemoteHome, Wanted};
 use neronet_home::travel::Going;
+use neronet_home::{Context, HomeError};
 use neronet_report::words as written;
 use std::ffi::OsString;
 use std::io::{self, IsTerminal};
@@ -60,6 +60,15 @@ fn starts(command: &Command) -> bool {
     matches!(command, Run(_) | Submit(_) | Check(_) | Resume(_) | Retry(_) | Release(_) | Serve(_) | Command::There(There::Shell(_)))
 }
 
+/// What may end with any code, as what it executes does.
+fn passes_its_end_on(command: &Command) -> bool {
+    match command {
+        Command::There(There::Shell(_)) => true,
+        Command::Target(words) => matches!(words.what, Some(TargetCommand::Exec(_))),
+        _ => false,
+    }
+}
+
 pub(crate) fn carry_out(session: &Session, home: &RemoteHome, command: &Command, words: &[OsString]) -> Result<ExitCode, HomeError> {
     let remote = Remote::new(&session.context, home);
     let words = without_home(remote::as_text(words)?);
@@ -93,28 +102,34 @@ fn carried_out(
             let progress = Progress::new();
             remote.bring(scratch, paths, &mut |going| progress.say(|| format!("to {}: {}", home.address(), far(going))))?;
             wanted.scratch = Some(scratch);
-            wanted.words = paths.iter().fold(wanted.words, |words, path| by_name(words, path));
+            for path in *paths {
+                wanted.words = by_name(wanted.words, path, &own_name(context, path)?);
+            }
         }
         Files::Writes(path, over) => {
             if !over && is_in_the_way(&context.folder.join(path)) {
                 return Err(HomeError::Words(format!("{} is there already", path.display())));
             }
             wanted.scratch = Some(context.uid()?);
-            wanted.words = by_name(wanted.words, path);
+            wanted.words = by_name(wanted.words, path, &own_name(context, path)?);
         }
     }
-    let code = executed(remote, home, &files, &mut wanted)?;
+    let code = executed(remote, home, (command, &files), &mut wanted)?;
     if let (Files::Writes(path, _), Some(scratch), 0) = (&files, wanted.scratch, code) {
-        let place = context.folder.join(path);
         let progress = Progress::new();
         let tick = &mut |going: &Going| progress.say(|| format!("from {}: {}", home.address(), far(going)));
-        remote.fetch(scratch, place.parent().unwrap_or(&place), tick)?;
+        let some = remote.fetch(scratch, &context.folder.join(path), tick)?;
+        // A folder may have nothing in it.
+        if !some && !matches!(command, Command::Clone(_) | Command::There(There::Fetch(_))) {
+            let (name, there) = (path.display(), home.address());
+            return Err(HomeError::Failed(format!("{name} did not come: {there} says that it is written, and has no such file")));
+        }
     }
     Ok(ExitCode::from(u8::try_from(code).unwrap_or(1)))
 }
 
 /// Gives the exit code of it.
-fn executed(remote: &Remote<'_>, home: &RemoteHome, files: &Files<'_>, wanted: &mut Wanted) -> Result<i32, HomeError> {
+fn executed(remote: &Remote<'_>, home: &RemoteHome, (words, files): (&Command, &Files<'_>), wanted: &mut Wanted) -> Result<i32, HomeError> {
     if let Files::Code(spec) = files {
         let (project, notes) = sending(home, |tick| remote.send_project(*spec, tick))?;
         wanted.project = project;
@@ -123,8 +138,9 @@ fn executed(remote: &Remote<'_>, home: &RemoteHome, files: &Files<'_>, wanted: &
     let mut again = false;
     loop {
         let command = with_progress(&home.address().to_string(), |tick| remote.command(wanted, tick))?;
-        match code_of(command)? {
-            UNREACHED => {
+        let may_be_its_own = command.mark.is_some() && passes_its_end_on(words);
+        match code_of(command)?.map_err(|trouble| remote.told(&trouble))? {
+            UNREACHED if !may_be_its_own => {
                 let where_home_is = home.address();
                 return Err(HomeError::Target(format!("{where_home_is}, where home is, is unreachable, or the connection was lost")));
             }
@@ -173,11 +189,15 @@ fn without_home(words: Vec<String>) -> Vec<String> {
     left
 }
 
+fn own_name(context: &Context, path: &Path) -> Result<String, HomeError> {
+    remote::own_name(&context.folder.join(path)).map(String::from)
+}
+
 /// A path by its last name alone, which it has where the command works.
-fn by_name(words: Vec<String>, path: &Path) -> Vec<String> {
-    let (whole, name) = (path.to_string_lossy(), path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default());
+fn by_name(words: Vec<String>, path: &Path, name: &str) -> Vec<String> {
+    let whole = path.to_string_lossy();
     let renamed = |word: String| match word.strip_suffix(&*whole) {
-        Some("") => name.clone(),
+        Some("") => name.to_string(),
         Some(option) if option.starts_with("--") && option.ends_with('=') => format!("{option}{name}"),
         Some(option) if option.starts_with('-') && !option.starts_with("--") => format!("{option}{name}"),
         _ => word,
@@ -202,7 +222,7 @@ mod tests {
     #[test]
     fn files_are_named_as_they_are_called_there() {
         let path = Path::new("../out/a b.csv");
-        let named = |words: &[&str]| by_name(words.iter().map(ToString::to_string).collect(), path);
+        let named = |words: &[&str]| by_name(words.iter().map(ToString::to_string).collect(), path, "a b.csv");
         assert_eq!(named(&["export", "-o", "../out/a b.csv"]), ["export", "-o", "a b.csv"]);
         assert_eq!(named(&["export", "-o../out/a b.csv"]), ["export", "-oa b.csv"]);
         assert_eq!(named(&["export", "--output=../out/a b.csv", "lr"]), ["export", "--output=a b.csv", "lr"]);

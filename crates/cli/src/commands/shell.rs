@@ -8,7 +8,7 @@ use crate::session::Session;
 use neronet_home::{HomeError, within};
 use neronet_model::target::LOCAL;
 use neronet_report::words;
-use neronet_target::PassedOn;
+use neronet_target::{Ended, PassedOn, Trouble};
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitCode;
 
@@ -35,9 +35,11 @@ pub(crate) fn carried_out(
     command: PassedOn,
     again: impl Fn() -> Result<PassedOn, HomeError>,
 ) -> Result<ExitCode, HomeError> {
-    let code = code_of(command)?;
-    if code == UNREACHED && target != LOCAL {
-        return Err(HomeError::Target(format!("{target} is unreachable, or the connection was lost (`neronet target check {target}`)")));
+    let is_unseen = command.mark.is_none() && target != LOCAL;
+    let code = code_of(command)?.map_err(|trouble| HomeError::of_target(target, &trouble))?;
+    if code == UNREACHED && is_unseen {
+        let lost = format!("{target} is unreachable, or the connection was lost (`neronet target check {target}`)");
+        return Err(HomeError::Target(format!("{lost}; or the command itself ended with {UNREACHED}")));
     }
     let bring = || with_progress(target, |tick| within::bring(&session.context, target, tick));
     if matches!(code, 126 | 127) && target != LOCAL && bring()? {
@@ -46,11 +48,14 @@ pub(crate) fn carried_out(
     Ok(ExitCode::from(u8::try_from(code).unwrap_or(1)))
 }
 
-/// What it ends with, as shells say it.
-pub(crate) fn code_of(passed: PassedOn) -> Result<i32, HomeError> {
+/// What it ends with, as shells say it; or why it never began.
+pub(crate) fn code_of(passed: PassedOn) -> Result<Result<i32, Trouble>, HomeError> {
     let program = passed.command.get_program().to_string_lossy().into_owned();
-    let ended = passed.status().map_err(|e| HomeError::Failed(format!("{program} cannot be executed: {e}")))?;
-    Ok(ended.code().unwrap_or_else(|| 128 + ended.signal().unwrap_or(0)))
+    let ended = passed.ended().map_err(|e| HomeError::Failed(format!("{program} cannot be executed: {e}")))?;
+    Ok(match ended {
+        Ended::With(status) => Ok(status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(0))),
+        Ended::Unreached(trouble) => Err(trouble),
+    })
 }
 
 /// The first time our own binary may have to be brought to the target.

@@ -19,6 +19,7 @@ pub(crate) fn target(session: &Session, words: &Words) -> Result<ExitCode, HomeE
         Some(TargetCommand::Login(words)) => login(session, words),
         Some(TargetCommand::Logout(words)) => logout(session, words),
         Some(TargetCommand::Exec(words)) => {
+            targets::not_this_machine(&words.name, "call the command by itself")?;
             let made = || shell::with_progress(&words.name, |tick| within::of_target(&session.context, &words.name, &words.command, tick));
             shell::carried_out(session, &words.name, made()?, made)
         }
@@ -50,6 +51,7 @@ fn add(session: &Session, words: &TargetAdd) -> Result<ExitCode, HomeError> {
 }
 
 fn named(session: &Session, name: &str) -> Result<Target, HomeError> {
+    targets::not_this_machine(name, "it needs no connection")?;
     let targets = targets::all(&session.context)?;
     targets.get(name).cloned().ok_or_else(|| targets::unknown(&targets, name))
 }

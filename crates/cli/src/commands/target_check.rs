@@ -31,10 +31,14 @@ pub(crate) fn check(session: &Session, words: &TargetCheck) -> Result<ExitCode, 
     Ok(exit_code(&checked(session, words)?))
 }
 
-/// Whether all were reached.
+/// Whether all were reached, and neronet runs there.
 pub(crate) fn exit_code(asked: &[Asked]) -> ExitCode {
-    let unreached = asked.iter().any(|asked| asked.answer.is_err());
-    if unreached { ExitCode::from(HomeError::Target(String::new()).exit_code()) } else { ExitCode::SUCCESS }
+    let trouble = |asked: &Asked| match &asked.answer {
+        Err(_) => Some(HomeError::Target(String::new())),
+        Ok(checked) => matches!(checked.agent, Some(Err(_))).then(|| HomeError::Failed(String::new())),
+    };
+    // Not to be reached counts more.
+    ExitCode::from(asked.iter().filter_map(trouble).map(|error| error.exit_code()).max().unwrap_or(0))
 }
 
 /// A target, and what came of asking it.
@@ -62,6 +66,9 @@ pub(crate) fn checked(session: &Session, words: &TargetCheck) -> Result<Vec<Aske
     let chosen: Vec<(&str, &Target)> = match &words.names[..] {
         [] => targets.targets.iter().filter(remote).map(|(name, target)| (name.as_str(), target)).collect(),
         names => {
+            for name in names {
+                targets::not_this_machine(name, "`neronet target show local` tells what it has")?;
+            }
             let named = |name: &'_ String| match targets.targets.iter().find(|(known, _)| known == name) {
                 Some((name, target)) => Ok((name.as_str(), target)),
                 None => Err(targets::unknown(&targets, name)),

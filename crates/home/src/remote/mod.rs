@@ -21,10 +21,11 @@ use neronet_model::target::{Address, Scheduler, Transport};
 use neronet_model::{Millis, Uid};
 use neronet_store::files::{self, Durability};
 use neronet_target::channel::Channel;
-use neronet_target::parcel::Hash;
+use neronet_target::parcel::{Hash, Inner};
 use neronet_target::wire::{Ask, Ground};
 use neronet_target::{PassedOn, Trouble};
 use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -132,7 +133,8 @@ impl<'a> Remote<'a> {
         targets::place(context, NAME, &format!("{}/.cache/neronet", found.home.trim_end_matches('/')))
     }
 
-    fn told(&self, trouble: &Trouble) -> HomeError {
+    /// For people; what needs login is asked for by `login`.
+    pub fn told(&self, trouble: &Trouble) -> HomeError {
         if let Trouble::NeedsLogin(why) = trouble {
             self.needs_login.set(true);
             return HomeError::Target(format!(
@@ -272,8 +274,9 @@ impl<'a> Remote<'a> {
     /// Brings files and folders of this machine to where a command looks for them by their names alone.
     ///
     /// # Errors
-    /// One is not there, or the machine is not reached.
+    /// One is not there, two have one name, or the machine is not reached.
     pub fn bring(&self, scratch: Uid, paths: &[PathBuf], tick: &mut dyn FnMut(&Going)) -> Result<(), HomeError> {
+        distinct(&self.context.folder, paths)?;
         let (way, scratches) = self.way()?;
         let to = format!("{scratches}/{scratch}");
         let sets =
@@ -285,20 +288,58 @@ impl<'a> Remote<'a> {
         Ok(())
     }
 
-    /// Fetches what a command has written there.
+    /// Fetches what a command has written there to `place`, which has the same name there, and nothing that lies beside it. Whether there
+    /// was something.
     ///
     /// # Errors
     /// The machine is not reached, or it cannot be written here.
-    pub fn fetch(&self, scratch: Uid, into: &Path, tick: &mut dyn FnMut(&Going)) -> Result<(), HomeError> {
+    pub fn fetch(&self, scratch: Uid, place: &Path, tick: &mut dyn FnMut(&Going)) -> Result<bool, HomeError> {
+        let name = own_name(place)?;
         let (way, scratches) = self.way()?;
         let ground = Ground::Folder(format!("{scratches}/{scratch}"));
-        let listed = travel::list(&way, &ground, &["**".to_string()]).map_err(|lost| self.lost(lost))?;
+        let listed = travel::list(&way, &ground, &travel::left::exactly([name.clone()])).map_err(|lost| self.lost(lost))?;
         if listed.left_out > 0 {
             (self.context.say)(&travel::stays_there(listed.left_out));
         }
-        let all = listed.entries.into_iter().map(|entry| Traveller { from: entry.path.clone(), to: entry }).collect();
-        whole(travel::fetch(&way, &ground, &Folder::made(into)?, all, tick).map_err(|lost| self.lost(lost))?)
+        let all: Vec<Traveller> = listed
+            .entries
+            .into_iter()
+            // Whatever the machine there says.
+            .filter(|entry| Path::new(entry.path.as_str()).starts_with(name.as_str()))
+            .map(|entry| Traveller { from: entry.path.clone(), to: entry })
+            .collect();
+        let some = !all.is_empty();
+        let into = Folder::made(place.parent().unwrap_or(place))?;
+        whole(travel::fetch(&way, &ground, &into, all, tick).map_err(|lost| self.lost(lost))?)?;
+        Ok(some)
     }
+}
+
+/// The last name of a path, be it `.` or `..`: what it is called where it goes.
+///
+/// # Errors
+/// It has none that is text.
+pub fn own_name(path: &Path) -> Result<Inner, HomeError> {
+    let real = || path.canonicalize().ok()?.file_name().map(OsStr::to_owned);
+    let name = path.file_name().map(OsStr::to_owned).or_else(real);
+    let name = name.and_then(|name| Inner::try_from(name.into_string().ok()?).ok());
+    name.ok_or_else(|| HomeError::Words(format!("{}: it has no name that it could get there", path.display())))
+}
+
+/// Refuses paths of which one would take the place of another where each gets one under its own name.
+///
+/// # Errors
+/// Two have the same name.
+pub fn distinct(folder: &Path, paths: &[PathBuf]) -> Result<(), HomeError> {
+    let mut known = BTreeMap::new();
+    for path in paths {
+        let name = own_name(&folder.join(path))?;
+        if let Some(one) = known.insert(name.clone(), path) {
+            let (one, other) = (one.display(), path.display());
+            return Err(HomeError::Words(format!("{one} and {other} would both be '{name}' there: rename one of them")));
+        }
+    }
+    Ok(())
 }
 
 fn whole(moved: Moved) -> Result<(), HomeError> {

@@ -1,0 +1,81 @@
+//! A home on another machine, for which a script in the place of ssh stands: what that machine may do here.
+
+use crate::world::{Said, World};
+use std::path::PathBuf;
+
+/// Carries out here what ssh is to carry out there, and then what `$WORLD/there.sh` says, in the folder where commands write. It is as old
+/// as an ssh may be, and knows no `RemoteCommand`.
+const SSH: &str = r#"#!/bin/sh
+case "$*" in *RemoteCommand*) exit 255 ;; esac
+while [ $# -gt 0 ] && [ "$1" != -- ]; do shift; done
+[ $# -gt 2 ] || exit 0
+shift 2
+sh -c "$*"
+code=$?
+for folder in "$HOME"/.cache/neronet/*/home/scratch/*/; do
+    (cd "$folder" && . "$WORLD/there.sh") 2>/dev/null
+done
+exit $code
+"#;
+
+struct Elsewhere(World);
+
+impl Elsewhere {
+    fn new() -> Elsewhere {
+        let world = World::new();
+        world.script("bin/ssh", SSH).write("train.py", "ours");
+        let elsewhere = Elsewhere(world);
+        elsewhere.does("true");
+        elsewhere.say(&["run", "--quiet", "--", "true"]).with_code(0);
+        elsewhere
+    }
+
+    fn does(&self, script: &str) {
+        std::fs::write(self.0.path("there.sh"), script).expect("written");
+    }
+
+    fn say(&self, words: &[&str]) -> Said {
+        let mut command = self.0.neronet(words);
+        let path = format!("{}:{}", self.here("bin").display(), std::env::var("PATH").expect("a path"));
+        command.env("PATH", path).env("NERONET_HOME", "ssh://elsewhere").output().expect("neronet starts").into()
+    }
+
+    fn here(&self, path: &str) -> PathBuf {
+        self.0.project().join(path)
+    }
+}
+
+#[test]
+fn what_a_command_writes_comes_and_nothing_that_lies_beside_it() {
+    let elsewhere = Elsewhere::new();
+    elsewhere.does("mkdir -p .git; for file in train.py .bashrc .git/config x.json.py; do echo pwned > $file; done");
+    for name in ["x.json", "sub/.hidden.json"] {
+        std::fs::create_dir_all(elsewhere.here("sub")).expect("made");
+        elsewhere.say(&["export", "1", "-o", name]).with_code(0);
+        assert!(std::fs::read_to_string(elsewhere.here(name)).is_ok_and(|text| text.contains("finished")), "{name}");
+    }
+    assert_eq!(std::fs::read_to_string(elsewhere.here("train.py")).expect("there"), "ours");
+    for name in [".bashrc", ".git", "x.json.py", "sub/train.py", "sub/.bashrc"] {
+        assert!(!elsewhere.here(name).exists(), "{name}");
+    }
+    elsewhere.does("rm -f y.json");
+    let said = elsewhere.say(&["export", "1", "-o", "y.json"]).with_code(1);
+    assert!(said.err.contains("y.json did not come: ssh://elsewhere says that it is written"), "{said:#?}");
+}
+
+#[test]
+fn what_a_command_reads_has_its_own_name_there() {
+    let elsewhere = Elsewhere::new();
+    elsewhere.say(&["export", "1", "-o", "sub/one.neronet"]).with_code(0);
+    std::fs::create_dir_all(elsewhere.here("other")).expect("made");
+    std::fs::copy(elsewhere.here("sub/one.neronet"), elsewhere.here("other/one.neronet")).expect("copied");
+    let said = elsewhere.say(&["import", "sub/one.neronet", "other/one.neronet"]).with_code(2);
+    assert!(said.err.contains("sub/one.neronet and other/one.neronet would both be 'one.neronet' there"), "{said:#?}");
+    for name in [".", "sub/.."] {
+        let said = elsewhere.say(&["import", name]);
+        assert!(
+            !said.err.contains("a value is required") && said.err.contains("project: there is nothing that import knows"),
+            "{name}: {said:#?}"
+        );
+    }
+}
