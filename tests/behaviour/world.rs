@@ -3,7 +3,7 @@
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
-use std::os::unix::fs::PermissionsExt;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::OnceLock;
@@ -72,8 +72,14 @@ impl World {
         self
     }
     pub(crate) fn script(&self, name: &str, content: &str) -> &World {
-        self.write(name, content);
-        std::fs::set_permissions(self.project().join(name), PermissionsExt::from_mode(0o755)).expect("ours");
+        let path = self.project().join(name);
+        std::fs::create_dir_all(path.parent().expect("in the project")).expect("made");
+        // Not by this process: what a test beside this one starts holds what is open here, and what is open for writing cannot be executed.
+        let mut written = Command::new("sh");
+        let written = written.args(["-c", "cat > \"$0\" && chmod 755 \"$0\""]).arg(path).stdin(Stdio::piped()).spawn();
+        let mut written = written.expect("sh");
+        written.stdin.take().expect("a pipe").write_all(content.as_bytes()).expect("written");
+        assert!(written.wait().expect("sh").success());
         self
     }
 
