@@ -57,8 +57,8 @@ pub(crate) fn entries(
                 let started = there || context.home.attempt(run.id, end.attempt.n).exists();
                 let attempt = AttemptNo(if started { end.attempt.n.0 + 1 } else { end.attempt.n.0 });
                 let again = again::by_itself(context, run, sweep, attempt, !changes.is_empty())?;
-                let decision =
-                    Decision { run: run.id, attempt, again, driver: driver.cloned(), because: Some(because), not_before, changes };
+                let new = Decision::new(run.id, attempt, again, driver.cloned());
+                let decision = Decision { because: Some(because), not_before, changes, ..new };
                 entries.push(Entry::Decided { at: context.now(), decision });
             }
             FollowUp::Hold { runs, why, .. } => entries.push(Entry::Held { at: context.now(), runs, by: "neronet".into(), why: Some(why) }),

@@ -90,11 +90,14 @@ pub(crate) fn binary(home: &Home) -> Option<PathBuf> {
 
 /// Sees to it that somebody starts what is queued here, where anything is. `tried`: when that was done last, until somebody is there.
 pub(crate) fn ensure(context: &Context, tried: &mut Option<Instant>) -> Result<(), HomeError> {
+    let is_taken = seat::is_taken(&context.home);
+    if is_taken {
+        *tried = None;
+    }
     if context.home.read()?.queue.counts() == (0, 0) {
         return Ok(());
     }
-    if seat::is_taken(&context.home) {
-        *tried = None;
+    if is_taken {
         let known: Option<Notice> = files::read_json(&notice(context)).ok().flatten();
         // What it has started needs it for nothing.
         if let Some(old) = known.filter(|known| known.binary != context.neronet) {

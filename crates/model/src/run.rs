@@ -146,11 +146,18 @@ pub struct Decision {
     /// Parameters that have other values from now on.
     #[serde(default, skip_serializing_if = "Params::is_empty", serialize_with = "crate::params::exactly")]
     pub changes: Params,
+    /// So many attempts have failed one after the other, where whoever starts this one has not seen them.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub failures: u32,
+}
+
+fn is_none(failures: &u32) -> bool {
+    *failures == 0
 }
 
 impl Decision {
     /// One that somebody asked for, with the parameters as they are.
     pub fn new(run: RunId, attempt: AttemptNo, again: Again, driver: Option<Process>) -> Decision {
-        Decision { run, attempt, again, driver, because: None, not_before: None, changes: Params::new() }
+        Decision { run, attempt, again, driver, because: None, not_before: None, changes: Params::new(), failures: 0 }
     }
 }

@@ -36,7 +36,7 @@ impl Decision<'_> {
         let mut next: Vec<(Key, SweepId, &Kind, Option<&str>)> = self.next_stages();
         for (id, lane) in &self.queue.lanes {
             // One that is just being reached would find all of them given to another.
-            if !self.may_wait(*id, lane) || lane.kind.targets.iter().any(|target| self.is_coming(target)) {
+            if !self.may_wait(*id, lane) || self.coming_back.contains(id) || lane.kind.targets.iter().any(|target| self.is_coming(target)) {
                 continue;
             }
             for (class, runs) in lane.ready.iter().filter(|(class, _)| class.kept && class.not_before.is_none_or(|at| at <= self.now)) {
@@ -103,23 +103,26 @@ impl Decision<'_> {
         self.rooms.iter().map(|room| room.place.machine.name.as_str()).find(|name| name == only)
     }
 
-    fn fits(&self, at: usize, kind: &Kind) -> Option<Grant> {
+    pub(crate) fn fits(&self, at: usize, kind: &Kind) -> Option<Grant> {
         let room = &self.rooms[at];
         room.fit(kind.demand.at(&room.place.machine.name), false).ok()
     }
 
-    /// Runs that wait on a target while another of theirs has room: those that came there last. And those that are held.
+    /// Runs that wait on a target while another of theirs has room: those that came there last. And those of which something was said
+    /// that it does not know.
     pub(crate) fn take_back(&mut self, decided: &mut Decided) {
         for (target, runs) in &self.queue.at_targets {
             let Some(there) = self.rooms.iter().position(|room| room.place.machine.name == *target) else { continue };
             for run in runs.iter().rev() {
-                let Some(item) = self.queue.runs.get(run).filter(|item| item.stand == Stand::Queued) else { continue };
-                let Some(lane) = self.queue.lanes.get(&item.lane) else { continue };
-                if item.away.as_ref().is_none_or(|away| away.asked.is_some()) {
+                let Some(item) = self.queue.runs.get(run).filter(|item| item.stand == Stand::Queued || item.awaits_start(item.attempt))
+                else {
                     continue;
-                }
-                // Whoever releases it says so to home alone.
-                if item.held.is_some() {
+                };
+                let Some(lane) = self.queue.lanes.get(&item.lane) else { continue };
+                let Some(away) = item.away.as_ref().filter(|away| away.asked.is_none()) else { continue };
+                // Whoever releases it says so to home alone; and what others of its project have is known to home alone.
+                let limited = item.stand == Stand::Queued && self.queue.quotas.contains_key(&lane.kind.project);
+                if item.held.is_some() || away.recalled || limited {
                     decided.back.push(*run);
                     continue;
                 }
@@ -133,7 +136,12 @@ impl Decision<'_> {
                     continue;
                 }
                 let kind = item.kind(lane);
-                if lane.parallel.is_some() || self.fits(there, kind).is_some() {
+                // It was given room, and has not got it: others came first there.
+                let is_stuck = item.stand == Stand::Granted;
+                if is_stuck && (self.bringing.contains_key(run) || !self.queue.has_waited(*run, self.now)) {
+                    continue;
+                }
+                if lane.parallel.is_some() || (!is_stuck && self.fits(there, kind).is_some()) {
                     continue;
                 }
                 let elsewhere = self.rooms_of(kind).into_iter().filter(|at| *at != there);

@@ -104,6 +104,8 @@ pub(crate) struct Decision<'q> {
     known: BTreeMap<Wanted<'q>, (usize, Option<Reason>)>,
     /// What starts now, and when it will have ended.
     starting: Vec<Ending>,
+    /// Sweeps whose runs come back from where they wait.
+    pub(crate) coming_back: BTreeSet<SweepId>,
 }
 
 /// A run that comes next of those of its sweep and class.
@@ -133,6 +135,7 @@ impl Queue {
             bringing: &world.bringing,
             known: BTreeMap::new(),
             starting: Vec::new(),
+            coming_back: BTreeSet::new(),
         };
         let is_mine = |class: &Class| match mine {
             Mine::Detached => class.kept,
@@ -169,7 +172,7 @@ impl Queue {
                 heap.extend(next(Bound::Excluded(key)));
                 continue;
             }
-            if let Some(why) = decision.sweep_blocked(id, lane) {
+            if let Some(why) = decision.sweep_blocked(id, lane).or_else(|| decision.waits_elsewhere(id, lane, of.class)) {
                 decision.decided.sweeps.insert(id, why);
                 continue;
             }
@@ -293,6 +296,21 @@ impl<'q> Decision<'q> {
             return Some(Reason::Parallel { sweep: id, at_a_time: most });
         }
         lane.gpu_time_is_over(self.now).then_some(Reason::GpuTime { sweep: id })
+    }
+
+    /// Of a sweep of which only so many may execute at a time, what waits on a target comes back before another machine starts one: that
+    /// target knows of none but its own.
+    fn waits_elsewhere(&mut self, id: SweepId, lane: &Lane, class: &Class) -> Option<Reason> {
+        lane.parallel?;
+        let place = self.rooms_of(&class.kind).into_iter().find(|at| self.fits(*at, &class.kind).is_some())?;
+        let others = self.rooms.iter().enumerate().filter(|(at, room)| *at != place && room.place.ahead.is_some());
+        let there = others.filter_map(|(_, room)| self.queue.at_targets.get(room.place.machine.name.as_str())).flatten();
+        let waits = |run: &&RunId| self.queue.runs.get(run).is_some_and(|item| item.lane == id && item.is_queued());
+        let back: Vec<RunId> = there.filter(waits).copied().collect();
+        let first = back.first().copied()?;
+        self.coming_back.insert(id);
+        self.decided.back.extend(back);
+        Some(Reason::Before(first))
     }
 
     /// Starts it, or says why no run of its kind starts.

@@ -19,6 +19,8 @@ pub struct Away {
     pub started: bool,
     /// Who wants it to end, and whether at once.
     pub asked: Option<(String, bool)>,
+    /// The target does not know what was said of it since: it is to come back, and be handed over anew.
+    pub recalled: bool,
 }
 
 impl Item {
@@ -95,7 +97,7 @@ impl Queue {
                 let nobody = Process { host: String::new(), boot: String::new(), pid_namespace: 0, pid: 0, start: 0 };
                 self.started(at, *run, *attempt, grant, &nobody);
             }
-            let away = Away { target: target.to_string(), epoch, from: *attempt, started: false, asked: None };
+            let away = Away { target: target.to_string(), epoch, from: *attempt, started: false, asked: None, recalled: false };
             self.change(*run, |item| item.away = Some(Box::new(away)));
             self.at_targets.entry(target.to_string()).or_default().insert(*run);
         }
@@ -125,6 +127,22 @@ impl Queue {
                 self.at_targets.remove(&target);
             }
         }
+    }
+
+    /// What is said of runs that wait on a target is said to home alone.
+    pub(crate) fn recall(&mut self, runs: &[RunId]) {
+        self.each(runs, |item| {
+            if let Some(away) = item.away.as_mut().filter(|_| item.stand == Stand::Queued) {
+                away.recalled = true;
+            }
+        });
+    }
+
+    /// With all that waits on the same targets, as their order is another now.
+    pub(crate) fn recall_beside(&mut self, runs: &[RunId]) {
+        let targets: BTreeSet<&str> = runs.iter().filter_map(|run| Some(self.waits_at(*run)?.target.as_str())).collect();
+        let beside: Vec<RunId> = targets.iter().filter_map(|target| self.at_targets.get(*target)).flatten().copied().collect();
+        self.recall(&beside);
     }
 
     pub(crate) fn asked(&mut self, runs: &[RunId], by: &str, kill: bool) {

@@ -121,6 +121,9 @@ pub(crate) struct Granted {
     pub(crate) grant: Grant,
 }
 
+/// A target that had room for a run has started it within this.
+const STARTS: Millis = Millis(60_000);
+
 /// What the runs of a project have together.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct InUse {
@@ -159,9 +162,16 @@ impl Queue {
                 // Whoever released them has seen what failed.
                 let lanes: BTreeSet<SweepId> = runs.iter().filter_map(|run| Some(self.runs.get(run)?.lane)).collect();
                 lanes.iter().filter_map(|id| self.lanes.get_mut(id).map(|lane| lane.causes.clear())).for_each(drop);
+                self.recall(runs);
             }
-            Entry::Prioritised { runs, priority } => self.each(runs, |item| item.priority = *priority),
-            Entry::Moved { runs, to } => self.moved(runs, *to),
+            Entry::Prioritised { runs, priority } => {
+                self.each(runs, |item| item.priority = *priority);
+                self.recall(runs);
+            }
+            Entry::Moved { runs, to } => {
+                self.moved(runs, *to);
+                self.recall_beside(runs);
+            }
             Entry::Trashed { runs, .. } => self.each(runs, |item| item.trashed = true),
             Entry::Restored { runs } => self.each(runs, |item| item.trashed = false),
             Entry::Purged { runs } => runs.iter().for_each(|run| self.purged(*run)),
@@ -190,6 +200,15 @@ impl Queue {
         self.runs.get(&run).is_some_and(|item| !matches!(item.stand, Stand::Ended(_)))
     }
 
+    /// So many of its attempts have failed one after the other.
+    pub fn failures(&self, run: RunId) -> u32 {
+        self.runs.get(&run).map_or(0, |item| item.failures)
+    }
+
+    pub fn priority(&self, run: RunId) -> i64 {
+        self.runs.get(&run).map_or(0, |item| item.priority)
+    }
+
     /// What a run has now.
     pub fn grant(&self, run: RunId) -> Option<&Grant> {
         self.granted.get(&run).map(|granted| &granted.grant)
@@ -203,6 +222,11 @@ impl Queue {
     /// When a run was granted what it has.
     pub fn granted_at(&self, run: RunId) -> Option<UnixMs> {
         self.granted.get(&run).map(|granted| granted.at)
+    }
+
+    /// Whether it was granted what it needs so long ago that whoever was to start it has not.
+    pub(crate) fn has_waited(&self, run: RunId, now: UnixMs) -> bool {
+        self.granted_at(run).is_some_and(|at| at.plus(STARTS) <= now)
     }
 
     /// The process that was to start what a run was granted for.
@@ -365,7 +389,9 @@ impl Queue {
             item.stand = Stand::Queued;
             item.position = position;
             item.not_before = decision.not_before;
-            if !by_itself {
+            if by_itself {
+                item.failures = item.failures.max(decision.failures);
+            } else {
                 item.failures = 0;
                 item.held = None;
             }
@@ -506,7 +532,7 @@ impl Queue {
         self.tell_who_waits_for(run);
     }
 
-    fn each(&mut self, runs: &[RunId], mut change: impl FnMut(&mut Item)) {
+    pub(crate) fn each(&mut self, runs: &[RunId], mut change: impl FnMut(&mut Item)) {
         runs.iter().for_each(|run| self.change(*run, &mut change));
     }
 

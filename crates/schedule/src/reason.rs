@@ -291,8 +291,8 @@ impl Queue {
             });
         }
         if let Some(away) = item.away.as_ref().filter(|_| item.stand == Stand::Granted) {
-            let why = decided.there(run, away, None).unwrap_or(Box::new(Reason::Now));
-            return Some(Reason::Away { target: away.target.clone(), why: Some(why) });
+            let now = (!self.has_waited(run, now)).then(|| Box::new(Reason::Now));
+            return Some(Reason::Away { target: away.target.clone(), why: decided.there(run, away, None).or(now) });
         }
         if let Some(away) = &item.away {
             return Some(Reason::Away { target: away.target.clone(), why: decided.there(run, away, Some(item.kind(lane))) });

@@ -80,6 +80,14 @@ struct Waiting {
     ended: Option<Over>,
 }
 
+impl Waiting {
+    /// No answer comes any more.
+    fn end(&mut self, over: Over) {
+        self.ended.get_or_insert(over);
+        self.askers.clear();
+    }
+}
+
 /// How what was said came to its end.
 #[derive(Debug, Clone)]
 pub(crate) enum Over {
@@ -204,6 +212,8 @@ impl Channel {
 
     /// Ends the connection: whoever waits for an answer hears so.
     pub fn close(&self) {
+        // What was called as ssh may have started the real one, which does not end with it.
+        lock(&self.waiting).end(Over::Closed("it was closed".into()));
         end(&mut lock(&self.child));
     }
 
@@ -276,12 +286,8 @@ fn listen(output: ChildStdout, mark: &str, words: &Sender<Word>, waiting: &Mutex
         Ok(()) => frames(&mut output, words, waiting),
         Err(noise) => Over::Closed(noise),
     };
-    {
-        let mut waiting = lock(waiting);
-        // Whoever waits hears that first.
-        waiting.ended = Some(over.clone());
-        waiting.askers.clear();
-    }
+    // Whoever waits hears that first.
+    lock(waiting).end(over.clone());
     words.send(Word::End(over)).ok();
 }
 

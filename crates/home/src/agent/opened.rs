@@ -20,7 +20,7 @@ use neronet_supervise::os::clock;
 use neronet_supervise::start::{self, How};
 use neronet_target::parcel::Parcel;
 use neronet_target::wire::{Ask, Reply, There};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -172,8 +172,11 @@ impl Opened {
             }
             Ask::Ended { behind } => {
                 let known = self.context.home.read()?;
-                let runs = known.state.runs.all().map(|run| run.id()).filter(|run| *run > behind);
-                Ok(Reply::Runs(runs.filter(|run| !known.queue.awaits_end(*run)).take(AT_A_TIME).collect()))
+                let ended = known.state.runs.all().map(|run| run.id()).filter(|run| !known.queue.awaits_end(*run));
+                // What went back may have left something.
+                let left = known.state.purged.keys().copied().filter(|run| *run > behind && self.context.home.run(*run).exists());
+                let all: BTreeSet<RunId> = ended.filter(|run| *run > behind).chain(left).collect();
+                Ok(Reply::Runs(all.into_iter().take(AT_A_TIME).collect()))
             }
             Ask::Purge { runs } => self.purge(runs),
             Ask::End { runs, by, kill } => self.end(&runs, by, if kill { How::Kill } else { How::Stop }),
@@ -230,7 +233,9 @@ impl Opened {
         let back: Vec<RunId> = runs.into_iter().filter(waits).map(|(run, _)| run).collect();
         let known: Vec<RunId> = back.iter().copied().filter(|run| home.queue().stand(*run).is_some()).collect();
         if !known.is_empty() {
-            home.decide(Entry::Purged { runs: known })?;
+            // Whoever releases them has seen what failed: that is counted anew here, too.
+            let held: Vec<RunId> = known.iter().copied().filter(|run| home.queue().is_held(*run)).collect();
+            home.decide(Entry::Together(vec![Entry::Released { runs: held }, Entry::Purged { runs: known }]))?;
         }
         Ok(back)
     }

@@ -30,6 +30,7 @@ use std::time::{Duration, Instant};
 const COLLECT: &str = "collect";
 /// A connection that nobody needs is kept for so long.
 const IDLE: Duration = Duration::from_secs(20);
+const REST: Duration = Duration::from_millis(10);
 /// What failed by itself is tried again after so long, and what another target is needed for.
 const LATER: Duration = Duration::from_secs(300);
 const ELSEWHERE: Duration = Duration::from_secs(30);
@@ -166,6 +167,8 @@ impl Carriers {
             }
         }
         self.coming.0.store(runs, Ordering::SeqCst);
+        let all: Vec<Arc<Carrier>> = lock(&self.all).values().cloned().collect();
+        all.iter().filter(|carrier| carrier.is_awaited()).for_each(|carrier| carrier.begin(&self.context));
     }
 
     /// What is being brought to targets, by the run that waits for it.
@@ -204,6 +207,10 @@ impl Carrier {
         sent
     }
 
+    fn is_awaited(&self) -> bool {
+        lock(&self.inner).sends.values().any(|waiting| waiting.sent == Sent::NotYet)
+    }
+
     /// Nobody waits for what this attempt needs any more.
     pub(super) fn forget(&self, run: RunId, n: AttemptNo) {
         lock(&self.inner).sends.remove(&(run, n));
@@ -240,10 +247,12 @@ impl Carrier {
         while !self.is_leaving() {
             let Some(job) = self.next(context).filter(|_| targets::has(context, &self.name)) else {
                 let inner = lock(&self.inner);
+                let due = inner.later.values().map(|(at, _)| at.saturating_duration_since(Instant::now()).max(REST)).min();
                 let idle = |inner: &mut Inner| !inner.work && !self.is_leaving();
-                let (mut inner, waited) = self.told.wait_timeout_while(inner, IDLE, idle).unwrap_or_else(PoisonError::into_inner);
+                let waited = self.told.wait_timeout_while(inner, due.unwrap_or(IDLE), idle);
+                let (mut inner, waited) = waited.unwrap_or_else(PoisonError::into_inner);
                 inner.work = false;
-                if waited.timed_out() {
+                if waited.timed_out() && due.is_none() {
                     return;
                 }
                 continue;

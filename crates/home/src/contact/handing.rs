@@ -13,6 +13,7 @@ use crate::travel::pushed;
 use neronet_model::journal::{Code, Entry, Member, Submitted, Sweep};
 use neronet_model::outcome::Cause;
 use neronet_model::queue::Wishes;
+use neronet_model::run::Decision;
 use neronet_model::size::shown;
 use neronet_model::target::Target;
 use neronet_model::{AttemptNo, Outcome, Run, RunId, SweepId};
@@ -55,14 +56,15 @@ impl From<Trouble> for Unsent {
 
 /// What is to be sent for these runs.
 pub(super) fn parcels(context: &Context, known: &Replayed, target: (&str, &Target), runs: &[RunId]) -> Result<Vec<Parcel>, HomeError> {
-    let mut by_sweep: BTreeMap<SweepId, Vec<&Run>> = BTreeMap::new();
+    let mut alike: BTreeMap<(SweepId, i64), Vec<&Run>> = BTreeMap::new();
     for run in runs.iter().filter_map(|run| known.state.runs.get(run)) {
-        by_sweep.entry(run.sweep).or_default().push(run);
+        alike.entry((run.sweep, known.queue.priority(run.id))).or_default().push(run);
     }
     let mut parcels = Vec::new();
-    for (sweep, runs) in by_sweep {
+    for ((sweep, priority), runs) in alike {
         let Some(sweep) = known.state.sweeps.get(&sweep) else { continue };
-        let there = there(context, sweep, target);
+        let mut there = there(context, sweep, target);
+        there.wishes.priority = priority;
         for some in runs.chunks(AT_A_TIME) {
             let runs = some.iter().map(|run| run.id).collect();
             parcels.push(Parcel { runs, snapshot: there.code.snapshot.clone(), entry: entry(context, known, (&there, target.0), some) });
@@ -106,18 +108,25 @@ fn entry(context: &Context, known: &Replayed, (sweep, target): (&Sweep, &str), r
         note: None,
     };
     let mut parts = vec![Entry::Submitted(vec![Submitted { sweep: sweep.clone(), members: runs.iter().map(member).collect() }])];
-    for decision in runs.iter().filter_map(|run| state.decisions.get(&run.id).filter(|decision| decision.attempt.0 == run.attempts)) {
-        parts.push(Entry::Decided { at: context.now(), decision: needed::handed_over(context, decision) });
+    for run in runs {
+        let Some(decision) = state.decisions.get(&run.id).filter(|decision| decision.attempt.0 == run.attempts) else { continue };
+        // What earlier decisions changed holds still, and what failed before counts there.
+        let (changes, failures) = (run.changes.clone(), known.queue.failures(run.id));
+        let decision = Decision { changes, failures, ..needed::handed_over(context, decision) };
+        parts.push(Entry::Decided { at: context.now(), decision });
     }
     Entry::Together(parts)
 }
 
 impl Parcel {
-    pub(super) fn send(&self, context: &Context, channel: &Channel) -> Result<(), Unsent> {
-        if let Some(snapshot) = &self.snapshot {
-            let hash = Hash::try_from(snapshot.clone()).map_err(Unsent::Unfit)?;
-            send_snapshot(context, channel, &hash, &|_, _| {})?;
-        }
+    /// Sends their code where it is not there.
+    pub(super) fn send_code(&self, context: &Context, channel: &Channel) -> Result<(), Unsent> {
+        let Some(snapshot) = &self.snapshot else { return Ok(()) };
+        let hash = Hash::try_from(snapshot.clone()).map_err(Unsent::Unfit)?;
+        Ok(send_snapshot(context, channel, &hash, &|_, _| {}).map(drop)?)
+    }
+
+    pub(super) fn hand_over(&self, channel: &Channel) -> Result<(), Unsent> {
         let body = serde_json::to_vec(&self.entry).map_err(|e| Unsent::Unfit(format!("it cannot be written as JSON: {e}")))?;
         if body.len() > MOST_BODY {
             return Err(Unsent::Unfit(format!("its specification of {} is more than can be sent at once", shown(body.len() as u64))));

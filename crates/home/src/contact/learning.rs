@@ -4,6 +4,7 @@
 use super::carrying;
 use crate::context::Context;
 use crate::error::HomeError;
+use crate::follow_up;
 use crate::mirror::{self, File};
 use crate::select::spans;
 use crate::targets::folder_of;
@@ -245,6 +246,7 @@ impl<'a> Learner<'a> {
             for parts in all {
                 let ended: BTreeSet<RunId> = ended(&parts).collect();
                 let mut new: Vec<Entry> = parts.into_iter().filter_map(|part| self.learned(&home, part, &ended)).collect();
+                new.extend(self.held_by(&home, &new));
                 over(&new).try_for_each(|(run, n)| forget(self.context, run, AttemptNo(n.0.saturating_add(1))))?;
                 any |= !new.is_empty();
                 match new.len() {
@@ -258,6 +260,14 @@ impl<'a> Learner<'a> {
             self.known.until = until;
             files::replace_json(&self.folder.join("known.json"), &self.known, Durability::Renamed)?;
         }
+    }
+
+    /// What follows from these ends for runs that the target does not have: it holds none but its own, and counts none but its own.
+    fn held_by(&self, home: &Locked, new: &[Entry]) -> Vec<Entry> {
+        let ends = new.iter().filter_map(|entry| if let Entry::Ended { run, end } = entry { Some((*run, end)) } else { None });
+        // What cannot be found out holds nothing.
+        let follow_ups = ends.filter_map(|(run, end)| follow_up::entries(self.context, (home.state(), home.queue()), run, end, None).ok());
+        follow_ups.flatten().filter(|entry| matches!(entry, Entry::Held { .. })).collect()
     }
 
     /// Of what a target said together, with the end of these runs, what home did not know.

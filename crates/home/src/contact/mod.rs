@@ -229,17 +229,25 @@ impl Contact {
     /// It does not take these for now. Whether that is news.
     fn put_off(&self, runs: &[RunId], why: &str) -> bool {
         let mut inner = lock(&self.inner);
-        let known = |run: &RunId| inner.unsent.get(run).is_some_and(|(_, known)| known == why);
-        let new = !runs.iter().all(known);
+        let new = !runs.iter().any(|run| inner.unsent.contains_key(run));
         inner.unsent.extend(runs.iter().map(|run| (*run, (Instant::now(), why.to_string()))));
         self.changed.write(1).ok();
         new
     }
 
+    /// They are on their way to another.
+    fn no_more_to_send(&self, runs: &BTreeSet<RunId>) {
+        lock(&self.inner).unsent.retain(|run, _| !runs.contains(run));
+    }
+
     /// Those of the runs which are not there that are to be sent now.
     fn to_be_sent(&self, mut runs: Vec<RunId>) -> Vec<RunId> {
         let mut inner = lock(&self.inner);
+        let before = inner.unsent.len();
         inner.unsent.retain(|run, _| runs.contains(run));
+        if inner.unsent.len() < before {
+            self.changed.write(1).ok();
+        }
         runs.retain(|run| inner.unsent.get(run).is_none_or(|(at, _)| at.elapsed() >= PUT_OFF));
         runs
     }

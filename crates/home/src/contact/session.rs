@@ -3,7 +3,7 @@
 use super::handing::{self, Unsent};
 use super::learning::{self, Learner};
 use super::tidying::Tidying;
-use super::{Contact, lock, lost};
+use super::{Contact, PUT_OFF, lock, lost};
 use crate::context::Context;
 use crate::error::HomeError;
 use crate::select::spans;
@@ -55,6 +55,8 @@ pub(super) struct Session<'a> {
     /// Sweeps whose secrets it was told.
     secrets: BTreeSet<SweepId>,
     told: BTreeSet<(RunId, AttemptNo, bool)>,
+    /// What it did not do when it was asked: it is asked again.
+    refused: BTreeMap<(RunId, AttemptNo, bool), Instant>,
     /// Each with whether somebody looks at it.
     followed: BTreeMap<RunId, bool>,
     looked: Option<Instant>,
@@ -95,6 +97,7 @@ impl<'a> Session<'a> {
             there: BTreeSet::new(),
             secrets: BTreeSet::new(),
             told: BTreeSet::new(),
+            refused: BTreeMap::new(),
             followed: BTreeMap::new(),
             looked: None,
             outdated: false,
@@ -135,17 +138,28 @@ impl<'a> Session<'a> {
         }
         if !lost.is_empty() {
             // Without a record, it may still run.
-            self.channel.ask(Ask::Fence { runs: lost.iter().map(|(run, _)| *run).collect() }, PATIENCE)?;
+            self.tell(Ask::Fence { runs: lost.iter().map(|(run, _)| *run).collect() })?;
         }
         if !waiting.is_empty() {
-            self.channel.ask(Ask::GiveBack { runs: waiting }, PATIENCE)?;
+            self.tell(Ask::GiveBack { runs: waiting })?;
         }
         if !running.is_empty() {
             let by = "neronet, as it belongs to this target no more".to_string();
-            self.channel.ask(Ask::End { runs: running, by, kill: true }, PATIENCE)?;
+            self.tell(Ask::End { runs: running, by, kill: true })?;
         }
         self.take_back(held, &away)?;
         lost::lose(self.context, &self.name, uid, lost).map_err(failed)
+    }
+
+    /// What it does not do, as its disk is full, say, is told again with the next connection.
+    fn tell(&self, ask: Ask) -> Result<(), Trouble> {
+        match self.channel.ask(ask, PATIENCE) {
+            Err(Trouble::Failed(why)) => {
+                (self.context.say)(&format!("{}: {why}", self.name));
+                Ok(())
+            }
+            told => told.map(drop),
+        }
     }
 
     /// What was removed at home for good goes there, too.
@@ -168,7 +182,11 @@ impl<'a> Session<'a> {
     /// Until it is lost, nobody wants it, or the target is to be told other settings. Why it was lost.
     pub(super) fn keep(mut self, contact: &Contact) -> Option<Trouble> {
         // What there is to hear is heard while something long is being sent.
-        let begun = self.look(contact).and_then(|()| self.away()).and_then(|away| self.follow(&away));
+        let begun = self.look(contact).and_then(|()| self.away()).and_then(|away| {
+            // Before it starts what waits there.
+            self.have_ended(&away)?;
+            self.follow(&away)
+        });
         if let Err(trouble) = begun {
             return Some(trouble);
         }
@@ -265,11 +283,17 @@ impl<'a> Session<'a> {
         drop(known);
         // Before it has them: of one that ends at once nothing would be asked for any more.
         self.follow(&away)?;
+        contact.no_more_to_send(&back);
         self.take_back(back, &away)?;
         self.have_ended(&away)?;
         let unfit = self.send_secrets(contact, secret, &new)?;
         for parcel in parcels.into_iter().filter(|parcel| !parcel.runs.iter().any(|run| unfit.contains(run))) {
-            match parcel.send(self.context, &self.channel) {
+            let sent = match parcel.send_code(self.context, &self.channel) {
+                Ok(()) if !self.are_still_to_go(contact, &parcel.runs)? => continue,
+                Ok(()) => parcel.hand_over(&self.channel),
+                unsent => unsent,
+            };
+            match sent {
                 Ok(()) => {
                     let arrived = away.iter().filter(|(run, ..)| parcel.runs.contains(run)).map(|(run, _, away)| (*run, away.epoch));
                     self.there.extend(arrived.collect::<Vec<_>>());
@@ -278,6 +302,18 @@ impl<'a> Session<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Somebody may have wanted an end to one, or have it elsewhere, while their code was on its way. What is left of them goes next.
+    fn are_still_to_go(&mut self, contact: &Contact, runs: &[RunId]) -> Result<bool, Trouble> {
+        self.end_unsent(contact)?;
+        let away = self.away()?;
+        self.have_ended(&away)?;
+        let all = runs.iter().all(|run| away.iter().any(|(known, ..)| known == run));
+        if !all {
+            contact.wake();
+        }
+        Ok(all)
     }
 
     /// What somebody wants an end to before it has arrived there ends here.
@@ -388,8 +424,13 @@ impl<'a> Session<'a> {
         if asked.is_empty() {
             return Ok(());
         }
-        let (reply, _) = self.channel.ask(Ask::GiveBack { runs: asked }, PATIENCE)?;
-        let Reply::Runs(back) = reply else { return Err(Trouble::odd()) };
+        let back = match self.channel.ask(Ask::GiveBack { runs: asked }, PATIENCE) {
+            Ok((Reply::Runs(back), _)) => back,
+            Ok(_) => return Err(Trouble::odd()),
+            // It has no room to write that down, say: they stay there for now.
+            Err(Trouble::Failed(_)) => return Ok(()),
+            Err(trouble) => return Err(trouble),
+        };
         let runs: Vec<RunId> = back.into_iter().filter(|run| runs.contains(run)).collect();
         if runs.is_empty() {
             return Ok(());
@@ -401,12 +442,19 @@ impl<'a> Session<'a> {
     fn have_ended(&mut self, away: &[(RunId, AttemptNo, Away)]) -> Result<(), Trouble> {
         for (run, n, away) in away {
             let Some((by, kill)) = away.asked.as_ref().filter(|_| self.has_arrived(*run, away)) else { continue };
-            if self.told.insert((*run, *n, *kill)) {
-                match self.channel.ask(Ask::End { runs: vec![*run], by: by.clone(), kill: *kill }, PATIENCE) {
-                    // The others are told all the same.
-                    Err(Trouble::Failed(why)) => (self.context.say)(&format!("run {run} on {}: it cannot be ended: {why}", self.name)),
-                    told => drop(told?),
+            let key = (*run, *n, *kill);
+            let rests = self.refused.get(&key).is_some_and(|at| at.elapsed() < PUT_OFF);
+            if rests || self.told.contains(&key) {
+                continue;
+            }
+            match self.channel.ask(Ask::End { runs: vec![*run], by: by.clone(), kill: *kill }, PATIENCE) {
+                // The others are told all the same.
+                Err(Trouble::Failed(why)) => {
+                    if self.refused.insert(key, Instant::now()).is_none() {
+                        (self.context.say)(&format!("run {run} on {}: it cannot be ended yet: {why}", self.name));
+                    }
                 }
+                told => drop(told.map(|_| self.told.insert(key))?),
             }
         }
         Ok(())

@@ -119,7 +119,7 @@ pub fn collect(context: &Context, found: &Found, keep: Option<Keep>, tell: &dyn 
     done
 }
 
-/// On a target, by itself: what was begun and never finished, what no run has any more, and code that no run there needs which has not
+/// On a target, by itself: what was begun and never finished, and code that no run there needs which has not
 /// ended and that nobody wanted for so long. Gives a sentence on each kind.
 pub(crate) fn tidy(context: &Context, unused: Duration) -> Result<Vec<String>, HomeError> {
     let quiet = |_| {};
@@ -128,7 +128,8 @@ pub(crate) fn tidy(context: &Context, unused: Duration) -> Result<Vec<String>, H
     unfinished::find(context, &snapshot, &mut walk, &mut found, &quiet);
     shared::find(context, &snapshot, &mut walk, &mut found);
     drop(snapshot);
-    for item in found.items.iter().filter(|item| matches!(item.kind, Kind::CachedSeries | Kind::Unfinished | Kind::Removed)) {
+    // What is left of runs that went back home or elsewhere may be gone on from: home says when it goes.
+    for item in found.items.iter().filter(|item| matches!(item.kind, Kind::CachedSeries | Kind::Unfinished)) {
         done.take(item, remove(&item.path));
     }
     shared::collect(context, &found, &mut done);

@@ -309,6 +309,9 @@ impl<'a> Remote<'a> {
             .map(|entry| Traveller { from: entry.path.clone(), to: entry })
             .collect();
         let some = !all.is_empty();
+        // `..` has a place of its own, and a name there.
+        let real = place.file_name().is_none().then(|| place.canonicalize().ok()).flatten();
+        let place = real.as_deref().unwrap_or(place);
         let into = Folder::made(place.parent().unwrap_or(place))?;
         whole(travel::fetch(&way, &ground, &into, all, tick).map_err(|lost| self.lost(lost))?)?;
         Ok(some)
