@@ -162,3 +162,47 @@ fn a_history_that_is_too_long_to_be_sent_is_made_here_of_the_same_records() {
     let read = |path| serde_json::from_slice::<Value>(&fs::read(path).expect("a history")).expect("JSON");
     assert!(read(&here) == read(&there));
 }
+
+const SMALLER: &str = r#"
+import sys
+class OutOfMemoryError(RuntimeError): pass
+OutOfMemoryError.__module__ = "torch"
+print("batch", sys.argv[1], flush=True)
+if sys.argv[1] == "64": raise OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+sys.exit(3)
+"#;
+
+#[test]
+fn parameters_that_were_made_smaller_stay_so_on_every_machine() {
+    let Some(hosts) = hosts() else { return };
+    let lab = Lab::new(hosts, &[("gpu1", "alpha"), ("gpu2", "beta")]);
+    let spec = "command = 'python3 train.py {batch_size}'\ntarget = 'gpu1'\nparams.batch_size = 64\n\
+                [retry]\ntimes = 4\non = ['oom']\non_oom = { batch_size = 'batch_size / 2' }\n";
+    lab.write("train.py", SMALLER).write("neronet.toml", spec.replace("'gpu1'", "['gpu1', 'gpu2']"));
+    lab.say(&["submit", "--wait", "--quiet"]).with_code(1);
+    assert_eq!((lab.listed(1)["attempts"].as_u64(), lab.output(1, 2).lines().next()), (Some(2), Some("batch 32")));
+    // Whoever asks for one more gets it elsewhere.
+    lab.down();
+    let targets = lab.home().join("targets.toml");
+    let known = fs::read_to_string(&targets).expect("targets");
+    fs::write(&targets, known.replace("[targets.gpu1]", "[targets.gpu1]\nmaintenance = [{ from = '2026-01-01' }]")).expect("written");
+    lab.say(&["retry", "1"]).with_code(1);
+    assert!(lab.there("gpu2").join("runs/1/attempts/3").is_dir());
+    assert_eq!(lab.output(1, 3).lines().next(), Some("batch 32"));
+}
+
+#[test]
+fn a_retry_that_waits_there_starts_when_it_is_released() {
+    let Some(hosts) = hosts() else { return };
+    let lab = Lab::new(hosts, &[("gpu1", "beta")]);
+    lab.write("once.sh", format!("echo once >> {}; [ -e {} ]\n", lab.note("ran"), lab.note("go")));
+    lab.write("neronet.toml", "command = 'sh once.sh'\ntarget = 'gpu1'\n[retry]\ntimes = 1\nbackoff = '8h'\n");
+    lab.say(&["submit", "--quiet"]).with_code(0);
+    lab.wait_listed(1, "waits to be tried again", |run| run["attempts"] == 2);
+    lab.notes("beta", "go");
+    lab.say(&["release", "1"]).with_code(0);
+    assert_eq!(lab.ended(1)["outcome"], "finished");
+    assert_eq!(lab.noted("beta", "ran"), "once\nonce\n");
+    // What the first attempt left is there still.
+    assert!(lab.there("gpu1").join("runs/1/attempts/1/keeper.jsonl").exists());
+}

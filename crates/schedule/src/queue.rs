@@ -205,6 +205,11 @@ impl Queue {
         self.runs.get(&run).map_or(0, |item| item.failures)
     }
 
+    /// It does not start before that.
+    pub fn not_before(&self, run: RunId) -> Option<UnixMs> {
+        self.runs.get(&run)?.not_before
+    }
+
     pub fn priority(&self, run: RunId) -> i64 {
         self.runs.get(&run).map_or(0, |item| item.priority)
     }

@@ -110,9 +110,9 @@ fn entry(context: &Context, known: &Replayed, (sweep, target): (&Sweep, &str), r
     let mut parts = vec![Entry::Submitted(vec![Submitted { sweep: sweep.clone(), members: runs.iter().map(member).collect() }])];
     for run in runs {
         let Some(decision) = state.decisions.get(&run.id).filter(|decision| decision.attempt.0 == run.attempts) else { continue };
-        // What earlier decisions changed holds still, and what failed before counts there.
-        let (changes, failures) = (run.changes.clone(), known.queue.failures(run.id));
-        let decision = Decision { changes, failures, ..needed::handed_over(context, decision) };
+        // What earlier decisions changed holds still, what failed before counts there, and it may have been released since.
+        let (changes, failures, not_before) = (run.changes.clone(), known.queue.failures(run.id), known.queue.not_before(run.id));
+        let decision = Decision { changes, failures, not_before, ..needed::handed_over(context, decision) };
         parts.push(Entry::Decided { at: context.now(), decision });
     }
     Entry::Together(parts)

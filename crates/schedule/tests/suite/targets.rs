@@ -306,3 +306,67 @@ fn one_that_goes_on_from_another_waits_where_that_one_is_and_comes_back_if_it_fa
     assert_eq!(carry_out(&mut queue, &world).0, Vec::<String>::new());
     assert_eq!(queue.away(RunId(3)).map(|away| away.target.as_str()), Some("a"));
 }
+
+#[test]
+fn what_is_said_of_runs_that_wait_there_brings_them_back_to_go_there_anew() {
+    let mut queue = kit::queue([on(&["a"], kit::sweep(1, 1, 4))]);
+    let world = kit::world([far("a", 1, 0, 9)]);
+    assert_eq!(carry_out(&mut queue, &world).0, ["1 a", "2 +a", "3 +a", "4 +a"]);
+    let back = |queue: &Queue| queue.decide(&world, UnixMs(0), Mine::Detached).back.into_iter().collect::<BTreeSet<_>>();
+    let said = |entry: Entry| {
+        let mut queue = queue.clone();
+        queue.apply(&entry);
+        (back(&queue), queue)
+    };
+    let of = |runs: &[u64]| runs.iter().copied().map(RunId).collect::<BTreeSet<_>>();
+    assert_eq!(said(Entry::Released { runs: kit::runs([2]) }).0, of(&[2]));
+    let quota = Some(Quota { runs: Some(1), gpus: None });
+    assert_eq!(said(Entry::Limited { project: "project".into(), quota }).0, of(&[2, 3, 4]));
+    // Whose order is another now, all of them.
+    assert_eq!(said(Entry::Moved { runs: kit::runs([3]), to: neronet_model::queue::Place::First }).0, of(&[2, 3, 4]));
+    let (asked, mut queue) = said(Entry::Prioritised { runs: kit::runs([4]), priority: 5 });
+    assert_eq!((asked, queue.priority(RunId(4))), (of(&[4]), 5));
+    queue.apply(&Entry::HandedBack { target: "a".into(), runs: kit::runs([4]) });
+    assert_eq!(carry_out(&mut queue, &world).0, ["4 +a"]);
+    assert_eq!(back(&queue), of(&[]));
+}
+
+#[test]
+fn one_that_was_given_room_and_has_not_got_it_goes_elsewhere_after_a_while() {
+    let mut queue = kit::queue([on(&["a", "local"], kit::sweep(1, 1, 1))]);
+    let world = kit::world([kit::place("local", 1, 0), far("a", 1, 0, 9)]);
+    assert_eq!(carry_out(&mut queue, &world).0, ["1 a"]);
+    let at = |queue: &Queue, ms: i64| {
+        let decided = queue.decide(&world, UnixMs(ms), Mine::Detached);
+        (decided.back.clone(), queue.reason(RunId(1), &decided, UnixMs(ms)))
+    };
+    let away = |why: Option<Reason>| Some(Reason::Away { target: "a".into(), why: why.map(Box::new) });
+    assert_eq!(at(&queue, 59_000), (Vec::new(), away(Some(Reason::Now))));
+    assert_eq!(at(&queue, 60_000), (kit::runs([1]), away(None)));
+    // Held, it comes back at once.
+    queue.apply(&Entry::Held { at: UnixMs(0), runs: kit::runs([1]), by: "me".into(), why: None });
+    assert_eq!(at(&queue, 1).0, kit::runs([1]));
+}
+
+#[test]
+fn of_so_many_at_a_time_what_waits_there_comes_back_before_another_machine_starts_one() {
+    let mut two = on(&["a", "local"], kit::sweep(1, 2, 6));
+    two.sweep.parallel = Some(2);
+    let mut queue = kit::queue([kit::sweep(2, 1, 1), two]);
+    let world = kit::world([kit::place("local", 1, 0), far("a", 1, 0, 2)]);
+    assert_eq!(carry_out(&mut queue, &world).0, ["1 local", "2 a", "3 +a", "4 +a"]);
+    queue.apply(&kit::finished(1, 1, 1));
+    let (went, decided) = carry_out(&mut queue, &world);
+    assert_eq!((went, &decided.back), (Vec::new(), &kit::runs([3, 4])));
+    assert_eq!(queue.reason(RunId(5), &decided, UnixMs(0)), Some(Reason::Before(RunId(3))));
+    queue.apply(&Entry::HandedBack { target: "a".into(), runs: kit::runs([3, 4]) });
+    assert_eq!(carry_out(&mut queue, &world).0, ["3 local"]);
+}
+
+#[test]
+fn failures_count_wherever_they_were() {
+    let mut queue = kit::queue([kit::sweep(1, 1, 1)]);
+    let decision = Decision::new(RunId(1), AttemptNo(3), Again::Retry, None);
+    queue.apply(&Entry::Decided { at: UnixMs(0), decision: Decision { because: Some("it crashed".into()), failures: 2, ..decision } });
+    assert_eq!(queue.failures(RunId(1)), 2);
+}
