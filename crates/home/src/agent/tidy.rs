@@ -30,7 +30,7 @@ pub(super) fn tidy(context: &Context, top: &Path) -> Result<Reply, HomeError> {
     is_used(context);
     let now = SystemTime::now();
     let mut gone = gc::tidy(context, UNUSED)?;
-    sweep_parts(context, now - BROKEN)?;
+    sweep_parts(context, top, now - BROKEN)?;
     for unused in unused_binaries(top, &context.neronet, now) {
         let bytes = unused.metadata().map_or(0, |meta| meta.len());
         if fs::remove_file(&unused).is_ok() {
@@ -48,15 +48,25 @@ pub(super) fn is_used(context: &Context) {
     File::open(&context.neronet).and_then(|file| file.set_modified(SystemTime::now())).ok();
 }
 
-fn sweep_parts(context: &Context, before: SystemTime) -> Result<(), HomeError> {
+fn sweep_parts(context: &Context, top: &Path, before: SystemTime) -> Result<(), HomeError> {
     Parts::incoming(&context.home)?.sweep(before);
-    for run in fs::read_dir(context.home.runs()).into_iter().flatten().flatten() {
-        let arriving = run.path().join(parcel::ARRIVING);
-        if arriving.symlink_metadata().is_ok_and(|meta| meta.is_dir()) {
-            parcel::sweep(&arriving, before);
-        }
-    }
+    sweep_below(&context.home.runs(), 1, before);
+    // What `push` brings, in a place of its own or in one of this home's.
+    sweep_below(&top.join("data"), 2, before);
     Ok(())
+}
+
+fn sweep_below(folder: &Path, deep: u32, before: SystemTime) {
+    // A link to one is none of ours.
+    let is_folder = |path: &Path| path.symlink_metadata().is_ok_and(|meta| meta.is_dir());
+    let arriving = folder.join(parcel::ARRIVING);
+    if is_folder(&arriving) {
+        parcel::sweep(&arriving, before);
+    }
+    if deep > 0 {
+        let entries = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+        entries.filter(|path| is_folder(path)).for_each(|path| sweep_below(&path, deep - 1, before));
+    }
 }
 
 /// Binaries that lie there unused, for whichever home they were brought. Processes of another host that shares the folder are not seen
@@ -115,6 +125,23 @@ mod tests {
     use super::*;
 
     const DAY: Duration = Duration::from_secs(86_400);
+
+    #[test]
+    fn what_nobody_goes_on_to_bring_goes_wherever_it_was_to_be() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (data, now) = (folder.path().join("data"), SystemTime::now());
+        let put = |place: &str, days: u32| {
+            let arriving = data.join(place).join(parcel::ARRIVING);
+            fs::create_dir_all(&arriving).expect("made");
+            fs::write(arriving.join("1.part"), "x").expect("written");
+            let file = File::options().write(true).open(arriving.join("1.part")).expect("there");
+            file.set_modified(now - days * DAY).expect("ours");
+            arriving.join("1.part")
+        };
+        let (top, named, own, new) = (put("", 8), put("cifar", 8), put("HOME/cifar", 8), put("new", 6));
+        sweep_below(&data, 2, now - BROKEN);
+        assert_eq!([top, named, own, new].map(|part| part.exists()), [false, false, false, true]);
+    }
 
     #[test]
     fn a_binary_goes_when_it_was_not_used_for_long_and_nobody_may_need_it() {
