@@ -65,7 +65,7 @@ fn secrets_are_in_no_file_of_a_target_and_outlive_its_runner() {
     let lab = Lab::new(hosts, &[("gpu1", "alpha")]);
     let token = lab.path("token");
     std::fs::write(&token, "abcdefgh-12345678\n").expect("written");
-    let spec = "command = \"echo \\\"$TOKEN\\\" | tr a-h A-H; echo \\\"$TOKEN\\\"; sleep 1; echo {n}\"\nparams.n = [1, 2]\nsecrets.TOKEN = \"FROM\"\nsweep.parallel = 1\n";
+    let spec = "command = \"echo \\\"$TOKEN\\\" | tr a-h A-H; echo \\\"$TOKEN\\\"; sleep 4; echo {n}\"\nparams.n = [1, 2]\nsecrets.TOKEN = \"FROM\"\nsweep.parallel = 1\n";
     lab.write("neronet.toml", spec.replace("FROM", &format!("file:{}", token.display())));
     lab.say(&["submit", "--target", "gpu1", "--quiet"]).with_code(0);
     lab.wait_listed(1, "runs", |run| run["state"] == "running");

@@ -13,8 +13,8 @@ use files::Files;
 use following::{Following, Request};
 use neronet_capture::space;
 use neronet_machine::{Watch, elsewhere};
-use neronet_model::Uid;
 use neronet_model::target::refused_name;
+use neronet_model::{Millis, Uid};
 use neronet_schedule::{Disk, Place};
 use neronet_supervise::os::{clock, process};
 use neronet_target::frame;
@@ -27,6 +27,9 @@ use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+
+/// While a runner is awaited, it is looked for so often.
+const SOON: Millis = Millis(200);
 
 /// Where answers go, from several threads.
 #[derive(Clone)]
@@ -86,6 +89,7 @@ fn answer(input: &mut impl Read, out: &Out, version: &str, at: &dyn Fn(&Path) ->
                 following.ask(Request::Follow { journal, runs }).map(|()| Reply::Done)
             }
             (Ask::More { patience }, Some((opened, following))) => {
+                let patience = if opened.runner_is_awaited() { patience.min(SOON) } else { patience };
                 match opened.renew().and_then(|()| following.ask(Request::More { id, patience })) {
                     Ok(()) => continue,
                     Err(e) => Err(e),

@@ -31,6 +31,8 @@ const RENEWED: Duration = Duration::from_secs(60);
 const AT_A_TIME: usize = 20_000;
 /// Whoever starts what is queued is looked after so often.
 const LOOKED_AFTER: Duration = Duration::from_secs(2);
+/// It is there within this, if it comes.
+const STARTED: Duration = Duration::from_secs(30);
 
 pub(super) struct Opened {
     context: Context,
@@ -44,6 +46,8 @@ pub(super) struct Opened {
     /// What runs here need and no file has, and the runner that was told.
     secrets: BTreeMap<SweepId, Secrets>,
     told: Option<Process>,
+    /// The last of them came then.
+    secrets_at: Option<Instant>,
 }
 
 impl Opened {
@@ -76,7 +80,18 @@ impl Opened {
         };
         tidy::is_used(&context);
         let renewed = Instant::now();
-        Ok(Opened { context, turn, lease, renewed, eyes: None, runner: None, looked: None, secrets: BTreeMap::new(), told: None })
+        Ok(Opened {
+            context,
+            turn,
+            lease,
+            renewed,
+            eyes: None,
+            runner: None,
+            looked: None,
+            secrets: BTreeMap::new(),
+            told: None,
+            secrets_at: None,
+        })
     }
 
     /// Home has said what is to start here no more: all else may.
@@ -115,10 +130,15 @@ impl Opened {
             drop(self.lock()?);
             lease::renew(&self.context, self.lease).ok();
         }
-        if self.looked.is_some_and(|at| at.elapsed() >= LOOKED_AFTER) {
+        if self.looked.is_some_and(|at| at.elapsed() >= LOOKED_AFTER) || self.runner_is_awaited() {
             self.look_after_runner();
         }
         Ok(())
+    }
+
+    /// It is just being started, and waits for what only we can tell.
+    pub(super) fn runner_is_awaited(&self) -> bool {
+        self.told.is_none() && self.secrets_at.is_some_and(|at| at.elapsed() < STARTED)
     }
 
     fn look_after_runner(&mut self) {
@@ -161,6 +181,7 @@ impl Opened {
             Ask::Secrets { sweep } => {
                 self.secrets.insert(sweep, Secrets::read(body));
                 self.told = None;
+                self.secrets_at = Some(Instant::now());
                 self.look_after_runner();
                 Ok(Reply::Done)
             }
