@@ -2,6 +2,7 @@
 
 use crate::world::{Said, World};
 use std::path::PathBuf;
+use std::process::Command;
 
 /// Carries out here what ssh is to carry out there, and then what `$WORLD/there.sh` says, in the folder where commands write. It is as old
 /// as an ssh may be, and knows no `RemoteCommand`.
@@ -34,10 +35,15 @@ impl Elsewhere {
         std::fs::write(self.0.path("there.sh"), script).expect("written");
     }
 
-    fn say(&self, words: &[&str]) -> Said {
+    fn command(&self, words: &[&str]) -> Command {
         let mut command = self.0.neronet(words);
         let path = format!("{}:{}", self.here("bin").display(), std::env::var("PATH").expect("a path"));
-        command.env("PATH", path).env("NERONET_HOME", "ssh://elsewhere").output().expect("neronet starts").into()
+        command.env("PATH", path).env("NERONET_HOME", "ssh://elsewhere");
+        command
+    }
+
+    fn say(&self, words: &[&str]) -> Said {
+        self.command(words).output().expect("neronet starts").into()
     }
 
     fn here(&self, path: &str) -> PathBuf {
@@ -78,4 +84,22 @@ fn what_a_command_reads_has_its_own_name_there() {
             "{name}: {said:#?}"
         );
     }
+}
+
+#[test]
+fn nothing_takes_the_place_of_code_that_is_not_sent() {
+    let elsewhere = Elsewhere::new();
+    let home = elsewhere.0.path("user");
+    std::fs::write(home.join("neronet.toml"), "command = 'sh -c \"echo > $WORLD/executed\"'\n").expect("written");
+    for words in [&["run"][..], &["submit", "--wait"], &["check"], &["run", "--", "sh", "-c", "echo > $WORLD/executed"]] {
+        let said: Said = elsewhere.command(words).current_dir(&home).output().expect("neronet starts").into();
+        let said = said.with_code(2);
+        assert!(said.err.contains("is not sent to ssh://elsewhere: ") && said.err.contains("your home folder"), "{said:#?}");
+        // Whoever sends none all the same.
+        let word: String = br#"{"name":"lab"}"#.iter().map(|byte| format!("{byte:02x}")).collect();
+        let said: Said =
+            elsewhere.0.neronet(&[&["from", &word], words].concat()).current_dir(&home).output().expect("neronet starts").into();
+        assert!(said.with_code(2).err.contains("the code did not come along"), "{words:?}");
+    }
+    assert_eq!(elsewhere.0.told("executed"), None);
 }

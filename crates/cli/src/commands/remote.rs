@@ -38,6 +38,11 @@ pub(crate) fn is_there(command: &Command) -> bool {
     }
 }
 
+/// What is carried out in a copy of the code that came along, and nowhere else.
+pub(crate) fn needs_code(command: &Command) -> bool {
+    matches!(files(command), Files::Code(_))
+}
+
 fn files(command: &Command) -> Files<'_> {
     match command {
         Command::Run(words) => Files::Code(words.what.spec.as_deref()),

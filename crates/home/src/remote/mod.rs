@@ -197,13 +197,16 @@ impl<'a> Remote<'a> {
     /// sentences that the user should read.
     ///
     /// # Errors
-    /// The machine is not reached, or the code cannot be read.
+    /// The machine is not reached, or the code cannot be read or sent: nothing that lies there may take its place.
     pub fn send_project(&self, spec: Option<&str>, tick: &dyn Fn(u64, u64)) -> Result<(Project, Vec<String>), HomeError> {
         let context = self.context;
         let mut project = self.named_project();
         let survey = captured::survey(&context.folder, context.user_home.as_deref(), &Caps::default(), &context.cache)?;
         if let Some(why) = &survey.in_place_because {
-            return Ok((project, vec![format!("{} is not sent to {}: {why}", survey.top.display(), self.home.address)]));
+            let (top, address) = (survey.top.display(), &self.home.address);
+            return Err(HomeError::Words(format!(
+                "{top} is not sent to {address}: {why}; what is to run in place is submitted on that machine"
+            )));
         }
         if let Some(spec) = spec {
             self.has(&survey, spec)?;
