@@ -103,3 +103,18 @@ fn nothing_takes_the_place_of_code_that_is_not_sent() {
     }
     assert_eq!(elsewhere.0.told("executed"), None);
 }
+
+#[test]
+fn a_home_that_is_a_git_repository_takes_no_code_in() {
+    let elsewhere = Elsewhere::new();
+    let home = elsewhere.0.path("user");
+    std::fs::write(home.join(".bashrc"), "").expect("written");
+    for words in [&["init"][..], &["add", ".bashrc"], &["commit", "-m", "dotfiles"]] {
+        elsewhere.0.git_in(&home, words);
+    }
+    elsewhere.say(&["run", "--", "sh", "-c", "cp train.py $WORLD/got"]).with_code(0);
+    assert_eq!(elsewhere.0.told("got").as_deref(), Some("ours"));
+    elsewhere.0.write("neronet.toml", "command = 'true'\ncode.commit = 'main'\n");
+    let said = elsewhere.say(&["run"]).with_code(2);
+    assert!(said.err.contains("[code] commit means the git repository"), "{said:#?}");
+}
