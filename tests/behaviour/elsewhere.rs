@@ -118,3 +118,33 @@ fn a_home_that_is_a_git_repository_takes_no_code_in() {
     let said = elsewhere.say(&["run"]).with_code(2);
     assert!(said.err.contains("[code] commit means the git repository"), "{said:#?}");
 }
+
+#[test]
+fn what_a_run_left_comes_whatever_its_name_is_and_what_is_gone_is_named() {
+    let world = World::new();
+    world.script("bin/ssh", SSH);
+    let say = |words: &[&str]| -> Said {
+        let path = format!("{}:{}", world.project().join("bin").display(), std::env::var("PATH").expect("a path"));
+        world.neronet(words).env("PATH", path).output().expect("neronet starts").into()
+    };
+    let there = world.path("there");
+    say(&["target", "add", "gpu1", "ssh://elsewhere", "--folder", there.to_str().expect("text")]).with_code(0);
+    world.write("train.sh", "mkdir ck out && echo weights > ck/1.pt && echo weights > 'ck/a\\b.pt' && echo x > 'out/[a]\\b'");
+    world.write(
+        "neronet.toml",
+        "command = 'sh train.sh'\ntarget = 'gpu1'\n[checkpoints]\npaths = ['ck/*']\nfetch = 'none'\n[outputs]\nkeep = ['out/*']\n",
+    );
+    say(&["submit", "--wait", "--quiet"]).with_code(0);
+    let here = world.home().join("runs/1/work");
+    say(&["fetch", "1"]).with_code(0);
+    assert!([r"ck/a\b.pt", r"out/[a]\b", "ck/1.pt"].iter().all(|path| here.join(path).is_file()));
+    let home: serde_json::Value = serde_json::from_slice(&std::fs::read(world.home().join("home.json")).expect("a home")).expect("JSON");
+    let run = there.join(home["uid"].as_str().expect("a name")).join("gpu1/runs/1");
+    std::fs::remove_file(run.join("work/ck/1.pt")).expect("removed");
+    // It is here.
+    say(&["fetch", "1"]).with_code(0);
+    std::fs::remove_file(here.join("ck/1.pt")).expect("removed");
+    let said = say(&["fetch", "1"]).with_code(1);
+    assert!(said.err.contains("gpu1: 'work/ck/1.pt' is on record, and is not there") && !said.err.contains("a\\b"), "{said:#?}");
+    say(&["down"]);
+}

@@ -2,6 +2,7 @@
 
 use crate::context::Context;
 use crate::error::HomeError;
+use crate::parcel::literally;
 use crate::remote;
 use globset::{GlobBuilder, GlobMatcher};
 use neronet_capture::code::{self, Caps, Large, Survey};
@@ -106,7 +107,7 @@ fn is_saved(path: &str, saved: &[GlobMatcher]) -> bool {
 /// The patterns of `[checkpoints] paths`, relative to the top of the code.
 fn patterns(settings: &Settings, survey: &Survey) -> Vec<GlobMatcher> {
     let start = format!("{}/{}", survey.below, settings.code.directory.as_deref().unwrap_or_default());
-    let start: Vec<String> = start.split('/').filter(|part| !matches!(*part, "" | ".")).map(globset::escape).collect();
+    let start: Vec<String> = start.split('/').filter(|part| !matches!(*part, "" | ".")).map(literally).collect();
     let of_top = |pattern: &str| {
         let (mut parts, pattern) = match Path::new(pattern).strip_prefix(&survey.top) {
             Ok(below) => (Vec::new(), below.to_str()?),
