@@ -3,6 +3,7 @@
 use crate::world::{Said, World};
 use std::path::PathBuf;
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 /// Carries out here what ssh is to carry out there, and then what `$WORLD/there.sh` says, in the folder where commands write. It is as old
 /// as an ssh may be, and knows no `RemoteCommand`.
@@ -147,4 +148,21 @@ fn what_a_run_left_comes_whatever_its_name_is_and_what_is_gone_is_named() {
     let said = say(&["fetch", "1"]).with_code(1);
     assert!(said.err.contains("gpu1: 'work/ck/1.pt' is on record, and is not there") && !said.err.contains("a\\b"), "{said:#?}");
     say(&["down"]);
+}
+
+#[test]
+fn what_login_files_leave_behind_holds_nothing_up_and_a_login_that_fails_is_told() {
+    let elsewhere = Elsewhere::new();
+    let login = |lines: &str| std::fs::write(elsewhere.0.path("user/.profile"), lines).expect("written");
+    login("export FROM_LOGIN=yes\nsleep 60 &\n");
+    let began = Instant::now();
+    let said = elsewhere.say(&["run", "--", "sh", "-c", "echo login: $FROM_LOGIN"]).with_code(0);
+    assert!(said.out.contains("login: yes") && !said.err.contains("no login shell"), "{said:#?}");
+    assert!(began.elapsed() < Duration::from_secs(15), "{:?}", began.elapsed());
+    login("exit 0\n");
+    let said = elsewhere.say(&["run", "--", "sh", "-c", "echo login: $FROM_LOGIN"]).with_code(0);
+    assert!(
+        !said.out.contains("login: yes") && said.err.contains("note: where home is, no login shell gives its environment"),
+        "{said:#?}"
+    );
 }

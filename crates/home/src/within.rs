@@ -114,6 +114,11 @@ pub fn bring(context: &Context, name: &str, tick: &dyn Fn(u64, u64)) -> Result<b
 /// On the target: becomes what the word asks for. Why not, if it cannot.
 pub fn become_it(word: &str) -> String {
     let Some(within) = word::read::<Within>(word) else { return "what is to be executed cannot be read".into() };
+    if let Some(mark) = &within.mark {
+        // Where nobody reads it, nobody reads what follows.
+        io::stdout().write_all(mark.as_bytes()).and_then(|()| io::stdout().flush()).ok();
+        io::stderr().write_all(mark.as_bytes()).ok();
+    }
     let made = match (within.home, within.run, &within.own) {
         (Some(home), _, Some(own)) => agent::folder_of(home, &within.target).and_then(|folder| own.command(&folder, &within.argv)),
         (Some(home), Some((run, n)), None) => {
@@ -122,11 +127,6 @@ pub fn become_it(word: &str) -> String {
         }
         _ => command(&within.argv),
     };
-    if let Some(mark) = &within.mark {
-        // Where nobody reads it, nobody reads what follows.
-        io::stdout().write_all(mark.as_bytes()).and_then(|()| io::stdout().flush()).ok();
-        io::stderr().write_all(mark.as_bytes()).ok();
-    }
     match made {
         Ok(mut command) => {
             let program = command.get_program().to_string_lossy().into_owned();

@@ -11,6 +11,7 @@ use neronet_store::files::{self, Durability};
 use nix::fcntl::{Flock, FlockArg};
 use serde::{Deserialize, Serialize};
 use std::fs::File;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, SystemTime};
@@ -37,10 +38,11 @@ impl Own {
     pub(crate) fn command(&self, ours: &Path, words: &[String]) -> Result<Command, HomeError> {
         let neronet = std::env::current_exe().map_err(|e| HomeError::Failed(format!("cannot find my own binary: {e}")))?;
         let mut command = Command::new(&neronet);
-        if self.login
-            && let Some(environment) = login::environment(&neronet)
-        {
-            command.env_clear().envs(environment);
+        if self.login {
+            match login::environment(&neronet) {
+                Some(environment) => drop(command.env_clear().envs(environment)),
+                None => drop(writeln!(io::stderr(), "note: {}", login::NONE)),
+            }
         }
         let mut project = self.project.clone();
         let folder = match (self.scratch, &project.code) {
