@@ -6,14 +6,26 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 /// Carries out here what ssh is to carry out there, and then what `$WORLD/there.sh` says, in the folder where commands write. It is as old
-/// as an ssh may be, and knows no `RemoteCommand`.
+/// as an ssh may be, and knows no `RemoteCommand`. What stands at its input it takes, whether that is read there or not.
 const SSH: &str = r#"#!/bin/sh
 case "$*" in *RemoteCommand*) exit 255 ;; esac
 while [ $# -gt 0 ] && [ "$1" != -- ]; do shift; done
 [ $# -gt 2 ] || exit 0
 shift 2
-sh -c "$*"
-code=$?
+case "$*" in
+*" within "*)
+    taken=$(mktemp -u) && mkfifo "$taken" && exec 3<&0
+    cat <&3 >"$taken" &
+    sh -c "$*" <"$taken" 3<&-
+    code=$?
+    kill $!
+    rm "$taken"
+    ;;
+*)
+    sh -c "$*"
+    code=$?
+    ;;
+esac
 for folder in "$HOME"/.cache/neronet/*/home/scratch/*/; do
     (cd "$folder" && . "$WORLD/there.sh") 2>/dev/null
 done
@@ -165,4 +177,21 @@ fn what_login_files_leave_behind_holds_nothing_up_and_a_login_that_fails_is_told
         !said.out.contains("login: yes") && said.err.contains("note: where home is, no login shell gives its environment"),
         "{said:#?}"
     );
+}
+
+#[test]
+fn the_input_of_a_script_is_left_to_the_script() {
+    let elsewhere = Elsewhere::new();
+    let input = |words: &[&str]| -> String {
+        let mut command = elsewhere.command(words);
+        let lines = std::fs::File::open(elsewhere.here("lines")).expect("there");
+        // As a pipe would be, it is the same for all who have it.
+        let left = lines.try_clone().expect("a file");
+        let said: Said = command.stdin(lines).output().expect("neronet starts").into();
+        said.with_code(0);
+        std::io::read_to_string(left).expect("read")
+    };
+    elsewhere.0.write("lines", "1\n2\n");
+    assert_eq!(input(&["show", "1"]), "1\n2\n");
+    assert_eq!(input(&["shell", "1", "--", "cat"]), "");
 }

@@ -13,7 +13,7 @@ use neronet_report::words as written;
 use std::ffi::OsString;
 use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
+use std::process::{ExitCode, Stdio};
 
 /// What is said there as it would be here.
 const VARIABLES: [&str; 3] = ["NO_COLOR", "TERM", "NERONET_NOW"];
@@ -65,7 +65,7 @@ fn starts(command: &Command) -> bool {
     matches!(command, Run(_) | Submit(_) | Check(_) | Resume(_) | Retry(_) | Release(_) | Serve(_) | Command::There(There::Shell(_)))
 }
 
-/// What may end with any code, as what it executes does.
+/// What may end with any code, as what it executes does, which gets our input, too.
 fn passes_its_end_on(command: &Command) -> bool {
     match command {
         Command::There(There::Shell(_)) => true,
@@ -142,7 +142,11 @@ fn executed(remote: &Remote<'_>, home: &RemoteHome, (words, files): (&Command, &
     }
     let mut again = false;
     loop {
-        let command = with_progress(&home.address().to_string(), |tick| remote.command(wanted, tick))?;
+        let mut command = with_progress(&home.address().to_string(), |tick| remote.command(wanted, tick))?;
+        if command.mark.is_some() && !passes_its_end_on(words) {
+            // It reads none, and what stands there is for others: the next lines of a loop, the keys of a pager.
+            command.command.stdin(Stdio::null());
+        }
         let may_be_its_own = command.mark.is_some() && passes_its_end_on(words);
         match code_of(command)?.map_err(|trouble| remote.told(&trouble))? {
             UNREACHED if !may_be_its_own => {
