@@ -1,8 +1,11 @@
 //! A home on another machine, for which a script in the place of ssh stands: what that machine may do here.
 
 use crate::world::{Said, World};
+use nix::sys::signal::{Signal, kill, killpg};
+use nix::unistd::Pid;
+use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// Carries out here what ssh is to carry out there, and then what `$WORLD/there.sh` says, in the folder where commands write. It is as old
@@ -194,4 +197,26 @@ fn the_input_of_a_script_is_left_to_the_script() {
     elsewhere.0.write("lines", "1\n2\n");
     assert_eq!(input(&["show", "1"]), "1\n2\n");
     assert_eq!(input(&["shell", "1", "--", "cat"]), "");
+}
+
+#[test]
+fn what_is_asked_to_end_here_asks_the_runs_there_and_a_connection_that_is_cut_asks_nobody() {
+    let elsewhere = Elsewhere::new();
+    let start = |script: &str| {
+        let mut command = elsewhere.command(&["run", "--", "sh", "-c", script]);
+        // As a terminal has its foreground.
+        command.process_group(0).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("neronet starts")
+    };
+    let running = start("echo > $WORLD/two; sleep 60");
+    elsewhere.0.wait_told("two");
+    killpg(Pid::from_raw(running.id() as i32), Signal::SIGINT).expect("there");
+    let said: Said = running.wait_with_output().expect("ended").into();
+    let said = said.with_code(1);
+    assert!(said.err.contains("asking the runs to stop") && said.err.contains("run 2"), "{said:#?}");
+    let running = start("echo > $WORLD/three; until [ -e $WORLD/go ]; do sleep 0.1; done; echo > $WORLD/done");
+    elsewhere.0.wait_told("three");
+    kill(Pid::from_raw(running.id() as i32), Signal::SIGKILL).expect("there");
+    running.wait_with_output().expect("ended");
+    elsewhere.0.tell("go");
+    elsewhere.0.wait_told("done");
 }

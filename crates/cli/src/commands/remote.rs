@@ -74,6 +74,17 @@ fn passes_its_end_on(command: &Command) -> bool {
     }
 }
 
+/// What stays while runs execute, and asks them to stop when it is asked to end.
+fn stays(command: &Command) -> bool {
+    match command {
+        Command::Run(words) => !words.detach,
+        Command::Submit(words) => words.wait,
+        Command::Resume(words) | Command::Retry(words) => !words.detach,
+        Command::Check(words) => words.smoke.is_some(),
+        _ => false,
+    }
+}
+
 pub(crate) fn carry_out(session: &Session, home: &RemoteHome, command: &Command, words: &[OsString]) -> Result<ExitCode, HomeError> {
     let remote = Remote::new(&session.context, home);
     let words = without_home(remote::as_text(words)?);
@@ -96,7 +107,8 @@ fn carried_out(
 ) -> Result<ExitCode, HomeError> {
     let context = &session.context;
     remote.ready()?;
-    let mut wanted = Wanted { words, login: starts(command), project: remote.named_project(), ..Wanted::default() };
+    let mut wanted =
+        Wanted { words, login: starts(command), signals: stays(command), project: remote.named_project(), ..Wanted::default() };
     wanted.variables = VARIABLES.iter().filter_map(|name| Some(((*name).to_string(), context.variable(name)?))).collect();
     wanted.variables.push(("COLUMNS".into(), session.width.to_string()));
     let files = files(command);

@@ -103,6 +103,8 @@ pub struct Wanted {
     pub login: bool,
     pub project: Project,
     pub scratch: Option<Uid>,
+    /// It stays while runs execute, and asks them to stop when it is asked to end.
+    pub signals: bool,
     /// For whoever writes to the terminal, or pretends what time it is.
     pub variables: Vec<(String, String)>,
 }
@@ -183,6 +185,7 @@ impl<'a> Remote<'a> {
             login: wanted.login,
             project: wanted.project.clone(),
             scratch: wanted.scratch,
+            signals: wanted.signals,
             variables: wanted.variables.clone(),
         };
         within::there(self.context, NAME, Within::neronet(self.uid()?, NAME, &wanted.words, own), tick)

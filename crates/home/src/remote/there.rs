@@ -30,6 +30,8 @@ pub(crate) struct Own {
     pub(crate) login: bool,
     pub(crate) project: Project,
     pub(crate) scratch: Option<Uid>,
+    /// Where whoever asks has no terminal, the signals that ask it to end come at the input.
+    pub(crate) signals: bool,
     pub(crate) variables: Vec<(String, String)>,
 }
 
