@@ -220,3 +220,16 @@ fn what_is_asked_to_end_here_asks_the_runs_there_and_a_connection_that_is_cut_as
     elsewhere.0.tell("go");
     elsewhere.0.wait_told("done");
 }
+
+#[test]
+fn files_of_imported_runs_are_on_record_where_they_lie() {
+    let elsewhere = Elsewhere::new();
+    let samples = concat!(env!("CARGO_MANIFEST_DIR"), "/../foreign/tests/samples/mlruns");
+    assert!(Command::new("cp").args(["-r", samples]).arg(elsewhere.here("mlruns")).status().expect("cp").success());
+    elsewhere.say(&["import", "mlruns"]).with_code(0);
+    let all = elsewhere.say(&["ls", "-a", "--json"]).with_code(0).json().as_array().expect("runs").len();
+    let shown: String = (2..=all).map(|run| elsewhere.say(&["show", &run.to_string(), "--json"]).with_code(0).out).collect();
+    let here = elsewhere.here("mlruns").canonicalize().expect("there");
+    assert!(!shown.contains("/scratch/") && shown.contains("/artifacts/"), "{shown}");
+    assert!(shown.matches(&format!("\"{}/", here.display())).count() > 1, "{shown}");
+}

@@ -120,7 +120,9 @@ fn carried_out(
             remote.bring(scratch, paths, &mut |going| progress.say(|| format!("to {}: {}", home.address(), far(going))))?;
             wanted.scratch = Some(scratch);
             for path in *paths {
-                wanted.words = by_name(wanted.words, path, &own_name(context, path)?);
+                let (name, place) = (own_name(context, path)?, context.folder.join(path));
+                wanted.words = by_name(wanted.words, path, &name);
+                wanted.project.brought.insert(name, place.canonicalize().unwrap_or(place).display().to_string());
             }
         }
         Files::Writes(path, over) => {
