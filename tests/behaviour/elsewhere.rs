@@ -6,7 +6,7 @@ use nix::unistd::Pid;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 /// Carries out here what ssh is to carry out there, and then what `$WORLD/there.sh` says, in the folder where commands write. It is as old
 /// as an ssh may be, and knows no `RemoteCommand`. What stands at its input it takes, whether that is read there or not.
@@ -232,4 +232,36 @@ fn files_of_imported_runs_are_on_record_where_they_lie() {
     let here = elsewhere.here("mlruns").canonicalize().expect("there");
     assert!(!shown.contains("/scratch/") && shown.contains("/artifacts/"), "{shown}");
     assert!(shown.matches(&format!("\"{}/", here.display())).count() > 1, "{shown}");
+}
+
+#[test]
+fn what_commands_needed_there_goes() {
+    let elsewhere = Elsewhere::new();
+    let folder = |name: &str| -> PathBuf {
+        let all = std::fs::read_dir(elsewhere.0.path("user/.cache/neronet")).expect("there").flatten();
+        let found = all.map(|entry| entry.path().join("home")).find(|home| home.join("projects").is_dir());
+        found.expect("what is there of a home elsewhere").join(name)
+    };
+    let names = |name: &str| -> Vec<String> {
+        let all = std::fs::read_dir(folder(name)).expect("there").flatten();
+        all.map(|entry| entry.file_name().to_string_lossy().into_owned()).filter(|name| !name.starts_with('.')).collect()
+    };
+    elsewhere.say(&["export", "1", "-o", "one.neronet"]).with_code(0);
+    elsewhere.say(&["import", "one.neronet"]).with_code(0);
+    elsewhere.say(&["import", "train.py"]).with_code(1);
+    assert_eq!(names("scratch"), Vec::<String>::new());
+    // Code that nobody has used for a month.
+    let old = names("snapshots");
+    let month = SystemTime::now() - Duration::from_secs(31 * 86_400);
+    for name in ["snapshots", "projects"].map(|kind| folder(kind).join(&old[0])) {
+        std::fs::File::open(name).and_then(|folder| folder.set_modified(month)).expect("set back");
+    }
+    elsewhere.0.write("train.py", "new");
+    elsewhere.say(&["run", "--quiet", "--", "true"]).with_code(0);
+    let new = names("snapshots");
+    assert!(new.len() == 1 && new != old && names("projects") == new, "{old:?} {new:?}");
+    // It comes again where it is wanted.
+    std::fs::remove_dir_all(folder("snapshots").join(&new[0])).expect("removed");
+    elsewhere.say(&["run", "--quiet", "--", "true"]).with_code(0);
+    assert_eq!(names("snapshots"), new);
 }

@@ -133,18 +133,33 @@ fn carried_out(
             wanted.words = by_name(wanted.words, path, &own_name(context, path)?);
         }
     }
-    let code = executed(remote, home, (command, &files), &mut wanted)?;
-    if let (Files::Writes(path, _), Some(scratch), 0) = (&files, wanted.scratch, code) {
+    let done = brought_back(session, (remote, home), (command, &files), &mut wanted);
+    let is_reached = !matches!(done, Err(HomeError::Target(_)));
+    if let Some(scratch) = wanted.scratch.filter(|_| is_reached) {
+        remote.clear(scratch);
+    }
+    Ok(ExitCode::from(u8::try_from(done?).unwrap_or(1)))
+}
+
+/// Carries it out, and fetches what it has written.
+fn brought_back(
+    session: &Session,
+    (remote, home): (&Remote<'_>, &RemoteHome),
+    (command, files): (&Command, &Files<'_>),
+    wanted: &mut Wanted,
+) -> Result<i32, HomeError> {
+    let code = executed(remote, home, (command, files), wanted)?;
+    if let (Files::Writes(path, _), Some(scratch), 0) = (files, wanted.scratch, code) {
         let progress = Progress::new();
         let tick = &mut |going: &Going| progress.say(|| format!("from {}: {}", home.address(), far(going)));
-        let some = remote.fetch(scratch, &context.folder.join(path), tick)?;
+        let some = remote.fetch(scratch, &session.context.folder.join(path), tick)?;
         // A folder may have nothing in it.
         if !some && !matches!(command, Command::Clone(_) | Command::There(There::Fetch(_))) {
             let (name, there) = (path.display(), home.address());
             return Err(HomeError::Failed(format!("{name} did not come: {there} says that it is written, and has no such file")));
         }
     }
-    Ok(ExitCode::from(u8::try_from(code).unwrap_or(1)))
+    Ok(code)
 }
 
 /// Gives the exit code of it.

@@ -11,7 +11,7 @@ pub(crate) use there::Own;
 
 use crate::context::Context;
 use crate::error::HomeError;
-use crate::parcel::Folder;
+use crate::parcel::{Folder, Outgoing};
 use crate::submit::project_of;
 use crate::travel::{self, Going, Lost, Moved, Traveller, Way};
 use crate::within::{self, Within};
@@ -28,9 +28,9 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::str::FromStr;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -216,6 +216,7 @@ impl<'a> Remote<'a> {
         }
         let snapshots = context.home.snapshots();
         files::make_folder(&snapshots)?;
+        there::sweep(&snapshots, SystemTime::now() - there::UNUSED);
         let hash = captured::store(&survey, &snapshots)?;
         let sent = context.home.root().join("sent");
         if std::fs::read_to_string(&sent).ok().as_deref() != Some(&hash) {
@@ -262,7 +263,10 @@ impl<'a> Remote<'a> {
             channel.ask(Ask::Open { home, target: NAME.into(), settings: String::new(), lease: Millis(0), runs: Vec::new() }, PATIENCE)?;
             contact::send_snapshot(self.context, &channel, &hash, tick)
         };
-        sent().map_err(|trouble| self.told(&trouble))
+        let sent = sent().map_err(|trouble| self.told(&trouble))?;
+        // It goes nowhere else.
+        Outgoing::discard(&self.context.home, &hash).ok();
+        Ok(sent)
     }
 
     fn way(&self) -> Result<(Way, String), HomeError> {
@@ -292,6 +296,19 @@ impl<'a> Remote<'a> {
             whole(moved)?;
         }
         Ok(())
+    }
+
+    /// Removes what a command read or wrote there. Where that fails, it goes after a day.
+    pub fn clear(&self, scratch: Uid) {
+        let clear = || -> Result<_, HomeError> {
+            let all = targets::all(self.context)?;
+            let target = all.get(NAME).ok_or_else(|| targets::unknown(&all, NAME))?;
+            let place = format!("{}/{}/{NAME}/{}/{scratch}", targets::place_there(NAME, target)?, self.uid()?, there::SCRATCH);
+            let mut gone = within::of_target(self.context, NAME, &["rm".into(), "-rf".into(), place], &|_, _| {})?;
+            gone.command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+            gone.command.status().map_err(|e| HomeError::Failed(e.to_string()))
+        };
+        clear().ok();
     }
 
     /// Fetches what a command has written there to `place`, which has the same name there, and nothing that lies beside it. Whether there
