@@ -107,7 +107,7 @@ pub fn attended(mut command: Command) -> io::Result<i32> {
     let mut child = command.stdin(Stdio::null()).spawn()?;
     let pid = Pid::from_raw(child.id() as i32);
     let pass = move || {
-        for byte in io::stdin().bytes().map_while(Result::ok) {
+        for byte in io::stdin().lock().bytes().map_while(Result::ok) {
             if let Ok(signal @ (Signal::SIGINT | Signal::SIGTERM)) = Signal::try_from(i32::from(byte)) {
                 kill(pid, signal).ok();
             }
