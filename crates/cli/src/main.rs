@@ -77,6 +77,9 @@ fn run(args: Args, words: &[OsString], project: Option<Project>) -> Result<ExitC
     {
         return commands::remote::carry_out(&session, home, &args.command, words);
     }
+    if session.context.project.as_ref().is_some_and(|project| project.place.is_none()) && commands::remote::needs_code(&args.command) {
+        return Err(HomeError::Words("the code did not come along, and what else lies here is not it: send the command again".into()));
+    }
     match args.command {
         Command::Run(words) => commands::run::run(&session, &words),
         Command::Submit(words) => commands::run::submit(&session, &words),

@@ -2,6 +2,7 @@
 
 use crate::context::Context;
 use crate::error::HomeError;
+use crate::parcel::literally;
 use crate::remote;
 use globset::{GlobBuilder, GlobMatcher};
 use neronet_capture::code::{self, Caps, Large, Survey};
@@ -45,8 +46,16 @@ pub fn parts(plan: &Plan) -> Vec<Part<'_>> {
 
 /// Looks at the code of a part; `start` is the specification's folder, or where the command was typed.
 pub fn survey(context: &Context, plan: &Plan, start: &Path) -> Result<Survey, HomeError> {
+    let came = came_with(context, start);
     let commit = plan.experiments.iter().find_map(|experiment| Some((experiment, experiment.settings.code.commit.as_ref()?)));
     if let Some((experiment, commit)) = commit {
+        if came.is_some() {
+            return Err(HomeError::Words(format!(
+                "{}: [code] commit means the git repository that the code lies in, and where home is there is only a copy of its files: check \
+                 {commit} out here and take it out, or submit it on that machine",
+                experiment.name
+            )));
+        }
         return code::survey_commit(start, commit, &Caps::default()).map_err(|error| {
             let wanted = experiment.wanted.iter().find(|wanted| matches!(wanted.what, What::Commit(_)));
             match wanted {
@@ -55,14 +64,13 @@ pub fn survey(context: &Context, plan: &Plan, start: &Path) -> Result<Survey, Ho
             }
         });
     }
-    let of = |start: &Path| code::survey(start, context.user_home.as_deref(), &Caps::default(), &context.cache);
-    let mut survey = match came_with(context, start) {
+    let mut survey = match came {
         // What git says of it was found out where it came from.
-        Some((code, place, below)) => {
-            let diff = code::diff_text(&place.snapshots, &code.snapshot).unwrap_or_default();
-            Survey { below, git: code.git.clone(), diff, ..of(&place.top)? }
+        Some((came, place, below)) => {
+            let diff = code::diff_text(&place.snapshots, &came.snapshot).unwrap_or_default();
+            Survey { below, git: came.git.clone(), diff, ..code::survey_copy(&place.top, &Caps::default(), &context.cache)? }
         }
-        None => of(start)?,
+        None => code::survey(start, context.user_home.as_deref(), &Caps::default(), &context.cache)?,
     };
     if let Some(experiment) = plan.experiments.iter().find(|experiment| experiment.settings.code.in_place)
         && context.project.as_ref().is_some_and(|project| project.place.is_some())
@@ -99,7 +107,7 @@ fn is_saved(path: &str, saved: &[GlobMatcher]) -> bool {
 /// The patterns of `[checkpoints] paths`, relative to the top of the code.
 fn patterns(settings: &Settings, survey: &Survey) -> Vec<GlobMatcher> {
     let start = format!("{}/{}", survey.below, settings.code.directory.as_deref().unwrap_or_default());
-    let start: Vec<String> = start.split('/').filter(|part| !matches!(*part, "" | ".")).map(globset::escape).collect();
+    let start: Vec<String> = start.split('/').filter(|part| !matches!(*part, "" | ".")).map(literally).collect();
     let of_top = |pattern: &str| {
         let (mut parts, pattern) = match Path::new(pattern).strip_prefix(&survey.top) {
             Ok(below) => (Vec::new(), below.to_str()?),

@@ -13,7 +13,7 @@ use neronet_model::target::{LOCAL, Target};
 use neronet_model::{AttemptNo, RunId, Uid};
 use neronet_store::spool;
 use neronet_supervise::start::METRICS_VARIABLE;
-use neronet_target::{PassedOn, shell};
+use neronet_target::{PassedOn, attended, shell};
 use serde::{Deserialize, Serialize};
 use std::cell::Cell;
 use std::io::{self, IsTerminal, Write};
@@ -54,7 +54,7 @@ pub fn of_run(context: &Context, view: &View<'_>, argv: &[String], tick: &dyn Fn
         return Err(HomeError::Failed(format!("run {id} has not been started, so there is no folder of it yet ({})", view.status())));
     };
     if view.target() == LOCAL {
-        return Ok(PassedOn { command: in_run(&context.home.attempt(id, n), argv)?, mark: None });
+        return Ok(PassedOn { command: in_run(&context.home.attempt(id, n), argv)?, mark: None, signals: false });
     }
     let home = context.home.uid()?;
     let within = Within { home, target: view.target().to_string(), run: Some((id, n)), argv: argv.to_vec(), own: None, mark: None };
@@ -89,8 +89,13 @@ pub(crate) fn there(context: &Context, name: &str, mut within: Within, tick: &dy
     let terminal = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
     // On a terminal, what login files print is where it always is.
     within.mark = if terminal { None } else { Some(shell::mark().map_err(|trouble| HomeError::of_target(name, &trouble))?) };
+    if let Some(own) = &mut within.own {
+        // Where there is a terminal, Ctrl-C goes there as the key that it is.
+        own.signals &= !terminal;
+    }
     let words = [&format!("{folder}/bin/{}", binary.name), "within", &word::of(&within)];
-    Ok(PassedOn { command: ssh.execute(name, &target.address, &words, terminal), mark: within.mark })
+    let signals = within.own.as_ref().is_some_and(|own| own.signals);
+    Ok(PassedOn { command: ssh.execute(name, &target.address, &words, terminal), mark: within.mark, signals })
 }
 
 /// Brings the binary to a target where it is not, and tells `tick` how much of it is there. Whether it was not.
@@ -114,6 +119,11 @@ pub fn bring(context: &Context, name: &str, tick: &dyn Fn(u64, u64)) -> Result<b
 /// On the target: becomes what the word asks for. Why not, if it cannot.
 pub fn become_it(word: &str) -> String {
     let Some(within) = word::read::<Within>(word) else { return "what is to be executed cannot be read".into() };
+    if let Some(mark) = &within.mark {
+        // Where nobody reads it, nobody reads what follows.
+        io::stdout().write_all(mark.as_bytes()).and_then(|()| io::stdout().flush()).ok();
+        io::stderr().write_all(mark.as_bytes()).ok();
+    }
     let made = match (within.home, within.run, &within.own) {
         (Some(home), _, Some(own)) => agent::folder_of(home, &within.target).and_then(|folder| own.command(&folder, &within.argv)),
         (Some(home), Some((run, n)), None) => {
@@ -122,14 +132,15 @@ pub fn become_it(word: &str) -> String {
         }
         _ => command(&within.argv),
     };
-    if let Some(mark) = &within.mark {
-        // Where nobody reads it, nobody reads what follows.
-        io::stdout().write_all(mark.as_bytes()).and_then(|()| io::stdout().flush()).ok();
-        io::stderr().write_all(mark.as_bytes()).ok();
-    }
     match made {
         Ok(mut command) => {
             let program = command.get_program().to_string_lossy().into_owned();
+            if within.own.is_some_and(|own| own.signals) {
+                match attended(command) {
+                    Ok(code) => std::process::exit(code),
+                    Err(e) => return format!("{program}: {e}"),
+                }
+            }
             format!("{program}: {}", command.exec())
         }
         Err(e) => e.to_string(),

@@ -2,16 +2,27 @@
 //! files print before it begins.
 
 use crate::trouble::{OWN, Trouble};
+use nix::poll::{PollFd, PollFlags, poll};
+use nix::sys::signal::{SigSet, Signal, kill};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
+use nix::unistd::Pid;
 use std::io::{self, Read, Write};
+use std::os::fd::AsFd;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Longer than what login files print; behind that it is passed on as it is.
 const MOST_NOISE: usize = 1 << 20;
+/// Milliseconds between looks whether it has ended.
+const LOOK: u16 = 100;
 
 pub struct PassedOn {
     pub command: Command,
     /// What it says first, on both of its outputs. None: nothing comes before it, or whoever sees it sees to that.
     pub mark: Option<String>,
+    /// It reads the numbers of the signals that ask us to end, each a byte: a connection without a terminal knows none.
+    pub signals: bool,
 }
 
 /// How it came out.
@@ -30,16 +41,33 @@ impl PassedOn {
     /// It cannot be started.
     pub fn ended(mut self) -> io::Result<Ended> {
         let Some(mark) = self.mark else { return self.command.status().map(Ended::With) };
+        if self.signals {
+            // Ctrl-C is for everything on the terminal that is not in a group of its own.
+            self.command.stdin(Stdio::piped()).process_group(0);
+        }
         let mut child = self.command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
-        let (out, err) = (child.stdout.take(), child.stderr.take());
-        let (out, err) = std::thread::scope(|scope| {
+        let asked = if self.signals { Some(asked()?) } else { None };
+        let (out, err, input) = (child.stdout.take(), child.stderr.take(), child.stdin.take());
+        let done = AtomicBool::new(false);
+        let ended = std::thread::scope(|scope| {
+            let asked = asked.as_ref().zip(input);
+            if let Some(((_, signals), input)) = asked {
+                let pass = || pass_signals_on(signals, input, &done);
+                std::thread::Builder::new().name("signals".into()).spawn_scoped(scope, pass).ok();
+            }
             let mark = mark.as_bytes();
             let errors = move || err.and_then(|err| pass_on(err, mark, io::stderr()));
             let beside = std::thread::Builder::new().name("errors".into()).spawn_scoped(scope, errors).ok();
             let out = out.and_then(|out| pass_on(out, mark, io::stdout()));
-            (out, beside.and_then(|beside| beside.join().ok().flatten()))
+            let err = beside.and_then(|beside| beside.join().ok().flatten());
+            let ended = child.wait();
+            done.store(true, Ordering::Relaxed);
+            (out, err, ended)
         });
-        let ended = child.wait()?;
+        if let Some((set, _)) = asked {
+            set.thread_unblock().ok();
+        }
+        let (out, err, ended) = (ended.0, ended.1, ended.2?);
         match (&out, &err) {
             (Some(noise), Some(said)) if ended.code() == Some(OWN) => {
                 let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
@@ -52,6 +80,42 @@ impl PassedOn {
             }
         }
     }
+}
+
+/// The signals that ask us to end, blocked until the set of them is unblocked, and where they are read meanwhile.
+fn asked() -> io::Result<(SigSet, SignalFd)> {
+    let set = SigSet::from_iter([Signal::SIGINT, Signal::SIGTERM]);
+    set.thread_block()?;
+    Ok((set, SignalFd::with_flags(&set, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)?))
+}
+
+fn pass_signals_on(signals: &SignalFd, mut to: impl Write, done: &AtomicBool) {
+    while !done.load(Ordering::Relaxed) {
+        poll(&mut [PollFd::new(signals.as_fd(), PollFlags::POLLIN)], LOOK).ok();
+        while let Ok(Some(signal)) = signals.read_signal() {
+            to.write_all(&[signal.ssi_signo as u8]).ok();
+        }
+    }
+}
+
+/// Carries a command out for whoever is at the other end, and gives it the signals that come in. Its input that ends is a connection that
+/// was cut, and asks for nothing. Gives what it ended with, as shells say it.
+///
+/// # Errors
+/// It cannot be started.
+pub fn attended(mut command: Command) -> io::Result<i32> {
+    let mut child = command.stdin(Stdio::null()).spawn()?;
+    let pid = Pid::from_raw(child.id() as i32);
+    let pass = move || {
+        for byte in io::stdin().lock().bytes().map_while(Result::ok) {
+            if let Ok(signal @ (Signal::SIGINT | Signal::SIGTERM)) = Signal::try_from(i32::from(byte)) {
+                kill(pid, signal).ok();
+            }
+        }
+    };
+    std::thread::Builder::new().name("signals".into()).spawn(pass)?;
+    let ended = child.wait()?;
+    Ok(ended.code().unwrap_or_else(|| 128 + ended.signal().unwrap_or(0)))
 }
 
 /// Until nobody writes any more, or nobody reads. Gives what never came to its mark.
@@ -122,7 +186,7 @@ mod tests {
         let ended = |script: &str| {
             let mut command = Command::new("/bin/sh");
             command.args(["-c", script]);
-            PassedOn { command, mark: Some("MARK".into()) }.ended().expect("it starts")
+            PassedOn { command, mark: Some("MARK".into()), signals: false }.ended().expect("it starts")
         };
         let refused = ended("echo 'me@gpu1: Permission denied (publickey).' >&2; exit 255");
         assert!(matches!(refused, Ended::Unreached(Trouble::NeedsLogin(_))), "{refused:?}");

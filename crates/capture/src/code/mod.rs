@@ -22,7 +22,7 @@ pub use changes::{changed_files, changed_since};
 pub use commit::{Checkout, survey_commit};
 pub use folders::is_environment;
 pub use store::{Draft, diff_text, is_wanted_again, remove_unfinished, store};
-pub use survey::survey;
+pub use survey::{survey, survey_copy};
 pub use work::{copy_built, linked, materialise, mend, mend_built, stored};
 
 use neronet_model::UnixMs;

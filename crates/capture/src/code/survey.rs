@@ -35,6 +35,14 @@ pub fn survey(start: &Path, home_dir: Option<&Path>, caps: &Caps, cache: &Path) 
     Ok(surveyor.survey)
 }
 
+/// The same of a copy that is the top, whatever lies above it: it is part of no work tree there, and nobody's home.
+pub fn survey_copy(top: &Path, caps: &Caps, cache: &Path) -> Result<Survey, CaptureError> {
+    let top = top.canonicalize().map_err(|error| CaptureError::io("open the folder", top, &error))?;
+    let mut surveyor = Surveyor::of(top.clone(), String::new(), caps, cache);
+    surveyor.look(None, &top, cache);
+    Ok(surveyor.survey)
+}
+
 pub(super) struct Surveyor<'a> {
     pub(super) survey: Survey,
     pub(super) caps: &'a Caps,

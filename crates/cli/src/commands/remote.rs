@@ -13,7 +13,7 @@ use neronet_report::words as written;
 use std::ffi::OsString;
 use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
+use std::process::{ExitCode, Stdio};
 
 /// What is said there as it would be here.
 const VARIABLES: [&str; 3] = ["NO_COLOR", "TERM", "NERONET_NOW"];
@@ -38,6 +38,11 @@ pub(crate) fn is_there(command: &Command) -> bool {
     }
 }
 
+/// What is carried out in a copy of the code that came along, and nowhere else.
+pub(crate) fn needs_code(command: &Command) -> bool {
+    matches!(files(command), Files::Code(_))
+}
+
 fn files(command: &Command) -> Files<'_> {
     match command {
         Command::Run(words) => Files::Code(words.what.spec.as_deref()),
@@ -60,11 +65,22 @@ fn starts(command: &Command) -> bool {
     matches!(command, Run(_) | Submit(_) | Check(_) | Resume(_) | Retry(_) | Release(_) | Serve(_) | Command::There(There::Shell(_)))
 }
 
-/// What may end with any code, as what it executes does.
+/// What may end with any code, as what it executes does, which gets our input, too.
 fn passes_its_end_on(command: &Command) -> bool {
     match command {
         Command::There(There::Shell(_)) => true,
         Command::Target(words) => matches!(words.what, Some(TargetCommand::Exec(_))),
+        _ => false,
+    }
+}
+
+/// What stays while runs execute, and asks them to stop when it is asked to end.
+fn stays(command: &Command) -> bool {
+    match command {
+        Command::Run(words) => !words.detach,
+        Command::Submit(words) => words.wait,
+        Command::Resume(words) | Command::Retry(words) => !words.detach,
+        Command::Check(words) => words.smoke.is_some(),
         _ => false,
     }
 }
@@ -91,7 +107,8 @@ fn carried_out(
 ) -> Result<ExitCode, HomeError> {
     let context = &session.context;
     remote.ready()?;
-    let mut wanted = Wanted { words, login: starts(command), project: remote.named_project(), ..Wanted::default() };
+    let mut wanted =
+        Wanted { words, login: starts(command), signals: stays(command), project: remote.named_project(), ..Wanted::default() };
     wanted.variables = VARIABLES.iter().filter_map(|name| Some(((*name).to_string(), context.variable(name)?))).collect();
     wanted.variables.push(("COLUMNS".into(), session.width.to_string()));
     let files = files(command);
@@ -103,7 +120,9 @@ fn carried_out(
             remote.bring(scratch, paths, &mut |going| progress.say(|| format!("to {}: {}", home.address(), far(going))))?;
             wanted.scratch = Some(scratch);
             for path in *paths {
-                wanted.words = by_name(wanted.words, path, &own_name(context, path)?);
+                let (name, place) = (own_name(context, path)?, context.folder.join(path));
+                wanted.words = by_name(wanted.words, path, &name);
+                wanted.project.brought.insert(name, place.canonicalize().unwrap_or(place).display().to_string());
             }
         }
         Files::Writes(path, over) => {
@@ -114,18 +133,33 @@ fn carried_out(
             wanted.words = by_name(wanted.words, path, &own_name(context, path)?);
         }
     }
-    let code = executed(remote, home, (command, &files), &mut wanted)?;
-    if let (Files::Writes(path, _), Some(scratch), 0) = (&files, wanted.scratch, code) {
+    let done = brought_back(session, (remote, home), (command, &files), &mut wanted);
+    let is_reached = !matches!(done, Err(HomeError::Target(_)));
+    if let Some(scratch) = wanted.scratch.filter(|_| is_reached) {
+        remote.clear(scratch);
+    }
+    Ok(ExitCode::from(u8::try_from(done?).unwrap_or(1)))
+}
+
+/// Carries it out, and fetches what it has written.
+fn brought_back(
+    session: &Session,
+    (remote, home): (&Remote<'_>, &RemoteHome),
+    (command, files): (&Command, &Files<'_>),
+    wanted: &mut Wanted,
+) -> Result<i32, HomeError> {
+    let code = executed(remote, home, (command, files), wanted)?;
+    if let (Files::Writes(path, _), Some(scratch), 0) = (files, wanted.scratch, code) {
         let progress = Progress::new();
         let tick = &mut |going: &Going| progress.say(|| format!("from {}: {}", home.address(), far(going)));
-        let some = remote.fetch(scratch, &context.folder.join(path), tick)?;
+        let some = remote.fetch(scratch, &session.context.folder.join(path), tick)?;
         // A folder may have nothing in it.
         if !some && !matches!(command, Command::Clone(_) | Command::There(There::Fetch(_))) {
             let (name, there) = (path.display(), home.address());
             return Err(HomeError::Failed(format!("{name} did not come: {there} says that it is written, and has no such file")));
         }
     }
-    Ok(ExitCode::from(u8::try_from(code).unwrap_or(1)))
+    Ok(code)
 }
 
 /// Gives the exit code of it.
@@ -137,7 +171,11 @@ fn executed(remote: &Remote<'_>, home: &RemoteHome, (words, files): (&Command, &
     }
     let mut again = false;
     loop {
-        let command = with_progress(&home.address().to_string(), |tick| remote.command(wanted, tick))?;
+        let mut command = with_progress(&home.address().to_string(), |tick| remote.command(wanted, tick))?;
+        if command.mark.is_some() && !passes_its_end_on(words) {
+            // It reads none, and what stands there is for others: the next lines of a loop, the keys of a pager.
+            command.command.stdin(Stdio::null());
+        }
         let may_be_its_own = command.mark.is_some() && passes_its_end_on(words);
         match code_of(command)?.map_err(|trouble| remote.told(&trouble))? {
             UNREACHED if !may_be_its_own => {

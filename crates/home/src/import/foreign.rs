@@ -29,7 +29,7 @@ pub(super) fn import(importing: &mut Importing<'_>, path: &Path, place: &Path, r
 fn one(importing: &mut Importing<'_>, source: &Source) -> std::result::Result<Found, HomeError> {
     let mut found = Found {
         from: source.kind.to_string(),
-        path: source.path.clone(),
+        path: importing.origin(&source.path),
         name: source.name(),
         project: importing.project.clone(),
         experiment: String::new(),

@@ -94,6 +94,20 @@ struct Importing<'i> {
     at: Progress,
 }
 
+impl Importing<'_> {
+    /// Where a file lies for whoever brought it along: what is read here is a copy that goes.
+    fn origin(&self, path: &Path) -> PathBuf {
+        let origin = || {
+            let mut below = path.strip_prefix(&self.context.folder).ok()?.components();
+            let brought = &self.context.project.as_ref()?.brought;
+            let mut place = PathBuf::from(brought.get(below.next()?.as_os_str().to_str()?)?);
+            place.extend(below);
+            Some(place)
+        };
+        origin().unwrap_or_else(|| path.to_path_buf())
+    }
+}
+
 /// Imports what lies at these paths. What cannot be read of one run keeps none of the others away; a disk that is full does.
 pub fn import(
     context: &Context,

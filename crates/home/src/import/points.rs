@@ -192,7 +192,7 @@ fn end(
     history.finish();
     history.join();
     let began = run.attempts.values().map(|(begun, _)| *begun).min().unwrap_or(UnixMs(0));
-    let origin = Origin { from: "neronet".into(), path: place.to_path_buf() };
+    let origin = Origin { from: "neronet".into(), path: importing.origin(place) };
     let body = Body { uid, began, folder, resumes, outcome: Outcome::Unknown, history };
     let arrival = dressed::dress(importing, &origin, &neronet_foreign::Run::default(), found, &body)?;
     if let Became::Changed(id) = found.became {

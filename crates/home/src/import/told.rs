@@ -149,7 +149,7 @@ impl Sink for Teller<'_, '_> {
             return Ok(());
         }
         // They stay where they are.
-        let left = Left::Other { path: artifact.path.display().to_string(), bytes: artifact.bytes };
+        let left = Left::Other { path: self.importing.origin(artifact.path).display().to_string(), bytes: artifact.bytes };
         Ok(told.retold.left(&left).map_err(failed(&told.folder))?)
     }
 
@@ -286,7 +286,7 @@ impl Told {
         files::sync_folder_of(&folder.join("attempts").join(n.to_string()))?;
         history.finish();
         history.join();
-        let origin = Origin { from: source.kind.to_string(), path: source.path.clone() };
+        let origin = Origin { from: source.kind.to_string(), path: importing.origin(&source.path) };
         let resumes = (1..=n.0).map(|n| n > 1).collect();
         dressed::dress(importing, &origin, run, found, &Body { uid, began, folder, resumes, outcome, history })
     }

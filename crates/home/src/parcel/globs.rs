@@ -72,6 +72,12 @@ impl Globs {
     }
 }
 
+/// The pattern that is this name or path and nothing else.
+pub fn literally(name: &str) -> String {
+    // `globset::escape` leaves the sign alone that it takes for one that escapes.
+    globset::escape(&name.replace('\\', r"\\"))
+}
+
 fn parts(glob: &str) -> Result<Vec<Part>, HomeError> {
     let refused = |why: &str| HomeError::Words(format!("'{}' is no pattern within a folder: {why}", glob.escape_debug()));
     if glob.starts_with('/') || glob.split('/').any(|part| part == "..") {
@@ -92,4 +98,18 @@ fn parts(glob: &str) -> Result<Vec<Part>, HomeError> {
         parts.push(Part::Like { matcher: any.compile_matcher(), hidden: false });
     }
     Ok(parts)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_taken_literally_is_named_whatever_is_in_it() {
+        for name in [r"a\b.pt", r"\", r"a\*", r"\[x]", "**", "{a,b}?", "!x", "ü", ".hidden"] {
+            let globs = Globs::of(&[literally(name)]).expect("a pattern");
+            let named = |name: &str| globs.name(&Inner::try_from(name.to_string()).expect("a path"));
+            assert!(named(name) && !named("ab.pt") && !named("x"), "{name}");
+        }
+    }
 }

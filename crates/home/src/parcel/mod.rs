@@ -17,7 +17,7 @@ mod snapshot;
 pub use arriving::{Arriving, Begun};
 pub(crate) use folder::ARRIVING;
 pub use folder::{Compared, Folder};
-pub use globs::Globs;
+pub use globs::{Globs, literally};
 pub use list::Listing;
 pub(crate) use list::MOST_FILES;
 pub use outgoing::Outgoing;

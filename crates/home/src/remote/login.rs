@@ -13,6 +13,8 @@ use std::time::Duration;
 
 /// For a login shell to come to us.
 const PATIENCE: Duration = Duration::from_secs(20);
+pub(super) const NONE: &str = "where home is, no login shell gives its environment: it ends in its login files, or they take over 20 s; \
+                               what is started lacks what they set";
 const OURS: [&str; 2] = ["NERONET_BINARY", "NERONET_MARK"];
 
 /// As `name=value`. None where no login shell comes that far.
@@ -27,9 +29,15 @@ pub(super) fn environment(neronet: &Path) -> Option<Vec<(OsString, OsString)>> {
     let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().ok()?;
     let mut out = child.stdout.take()?;
     let (done, said) = channel();
+    let until = mark.clone();
     let read = move || {
-        let mut all = Vec::new();
-        out.read_to_end(&mut all).ok();
+        let (mut all, mut buffer) = (Vec::new(), [0; 8 << 10]);
+        // What login files leave in the background holds the pipe open.
+        while between(&all, &until).is_none()
+            && let Ok(n @ 1..) = out.read(&mut buffer)
+        {
+            all.extend_from_slice(buffer.get(..n).unwrap_or_default());
+        }
         done.send(all).ok();
     };
     std::thread::Builder::new().name("login".into()).spawn(read).ok()?;
@@ -50,11 +58,14 @@ pub fn say(mark: &str) -> i32 {
 }
 
 /// What stands between two marks; what login files print comes before or behind them.
-fn parsed(said: &[u8], mark: &str) -> Option<Vec<(OsString, OsString)>> {
+fn between<'s>(said: &'s [u8], mark: &str) -> Option<&'s [u8]> {
     let find = |said: &[u8]| said.windows(mark.len()).position(|window| window == mark.as_bytes());
     let said = said.get(find(said)? + mark.len()..)?;
-    let said = said.get(..find(said)?)?;
-    let pairs = said.split(|byte| *byte == 0).filter(|pair| !pair.is_empty());
+    said.get(..find(said)?)
+}
+
+fn parsed(said: &[u8], mark: &str) -> Option<Vec<(OsString, OsString)>> {
+    let pairs = between(said, mark)?.split(|byte| *byte == 0).filter(|pair| !pair.is_empty());
     pairs
         .map(|pair| {
             let at = pair.iter().position(|byte| *byte == b'=').filter(|at| *at > 0)?;

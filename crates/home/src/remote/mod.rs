@@ -11,7 +11,7 @@ pub(crate) use there::Own;
 
 use crate::context::Context;
 use crate::error::HomeError;
-use crate::parcel::Folder;
+use crate::parcel::{Folder, Outgoing};
 use crate::submit::project_of;
 use crate::travel::{self, Going, Lost, Moved, Traveller, Way};
 use crate::within::{self, Within};
@@ -28,9 +28,9 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::str::FromStr;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -103,6 +103,8 @@ pub struct Wanted {
     pub login: bool,
     pub project: Project,
     pub scratch: Option<Uid>,
+    /// It stays while runs execute, and asks them to stop when it is asked to end.
+    pub signals: bool,
     /// For whoever writes to the terminal, or pretends what time it is.
     pub variables: Vec<(String, String)>,
 }
@@ -183,6 +185,7 @@ impl<'a> Remote<'a> {
             login: wanted.login,
             project: wanted.project.clone(),
             scratch: wanted.scratch,
+            signals: wanted.signals,
             variables: wanted.variables.clone(),
         };
         within::there(self.context, NAME, Within::neronet(self.uid()?, NAME, &wanted.words, own), tick)
@@ -197,19 +200,23 @@ impl<'a> Remote<'a> {
     /// sentences that the user should read.
     ///
     /// # Errors
-    /// The machine is not reached, or the code cannot be read.
+    /// The machine is not reached, or the code cannot be read or sent: nothing that lies there may take its place.
     pub fn send_project(&self, spec: Option<&str>, tick: &dyn Fn(u64, u64)) -> Result<(Project, Vec<String>), HomeError> {
         let context = self.context;
         let mut project = self.named_project();
         let survey = captured::survey(&context.folder, context.user_home.as_deref(), &Caps::default(), &context.cache)?;
         if let Some(why) = &survey.in_place_because {
-            return Ok((project, vec![format!("{} is not sent to {}: {why}", survey.top.display(), self.home.address)]));
+            let (top, address) = (survey.top.display(), &self.home.address);
+            return Err(HomeError::Words(format!(
+                "{top} is not sent to {address}: {why}; what is to run in place is submitted on that machine"
+            )));
         }
         if let Some(spec) = spec {
             self.has(&survey, spec)?;
         }
         let snapshots = context.home.snapshots();
         files::make_folder(&snapshots)?;
+        there::sweep(&snapshots, SystemTime::now() - there::UNUSED);
         let hash = captured::store(&survey, &snapshots)?;
         let sent = context.home.root().join("sent");
         if std::fs::read_to_string(&sent).ok().as_deref() != Some(&hash) {
@@ -256,7 +263,10 @@ impl<'a> Remote<'a> {
             channel.ask(Ask::Open { home, target: NAME.into(), settings: String::new(), lease: Millis(0), runs: Vec::new() }, PATIENCE)?;
             contact::send_snapshot(self.context, &channel, &hash, tick)
         };
-        sent().map_err(|trouble| self.told(&trouble))
+        let sent = sent().map_err(|trouble| self.told(&trouble))?;
+        // It goes nowhere else.
+        Outgoing::discard(&self.context.home, &hash).ok();
+        Ok(sent)
     }
 
     fn way(&self) -> Result<(Way, String), HomeError> {
@@ -286,6 +296,19 @@ impl<'a> Remote<'a> {
             whole(moved)?;
         }
         Ok(())
+    }
+
+    /// Removes what a command read or wrote there. Where that fails, it goes after a day.
+    pub fn clear(&self, scratch: Uid) {
+        let clear = || -> Result<_, HomeError> {
+            let all = targets::all(self.context)?;
+            let target = all.get(NAME).ok_or_else(|| targets::unknown(&all, NAME))?;
+            let place = format!("{}/{}/{NAME}/{}/{scratch}", targets::place_there(NAME, target)?, self.uid()?, there::SCRATCH);
+            let mut gone = within::of_target(self.context, NAME, &["rm".into(), "-rf".into(), place], &|_, _| {})?;
+            gone.command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+            gone.command.status().map_err(|e| HomeError::Failed(e.to_string()))
+        };
+        clear().ok();
     }
 
     /// Fetches what a command has written there to `place`, which has the same name there, and nothing that lies beside it. Whether there

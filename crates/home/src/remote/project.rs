@@ -3,6 +3,7 @@
 use crate::word;
 use neronet_model::journal::Git;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -11,6 +12,9 @@ pub struct Project {
     pub code: Option<Code>,
     /// Where it was unpacked.
     pub place: Option<Place>,
+    /// Where files and folders lie that were brought along, by the names that they have where the command works.
+    #[serde(default)]
+    pub brought: BTreeMap<String, String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -11,6 +11,7 @@ use neronet_store::files::{self, Durability};
 use nix::fcntl::{Flock, FlockArg};
 use serde::{Deserialize, Serialize};
 use std::fs::File;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, SystemTime};
@@ -19,7 +20,7 @@ use std::time::{Duration, SystemTime};
 pub(super) const SCRATCH: &str = "scratch";
 const PROJECTS: &str = "projects";
 /// What was not used for so long goes.
-const UNUSED: Duration = Duration::from_secs(30 * 86_400);
+pub(super) const UNUSED: Duration = Duration::from_secs(30 * 86_400);
 const SCRATCHED: Duration = Duration::from_secs(86_400);
 
 /// What neronet is to do for whoever has their home here.
@@ -29,6 +30,8 @@ pub(crate) struct Own {
     pub(crate) login: bool,
     pub(crate) project: Project,
     pub(crate) scratch: Option<Uid>,
+    /// Where whoever asks has no terminal, the signals that ask it to end come at the input.
+    pub(crate) signals: bool,
     pub(crate) variables: Vec<(String, String)>,
 }
 
@@ -37,10 +40,11 @@ impl Own {
     pub(crate) fn command(&self, ours: &Path, words: &[String]) -> Result<Command, HomeError> {
         let neronet = std::env::current_exe().map_err(|e| HomeError::Failed(format!("cannot find my own binary: {e}")))?;
         let mut command = Command::new(&neronet);
-        if self.login
-            && let Some(environment) = login::environment(&neronet)
-        {
-            command.env_clear().envs(environment);
+        if self.login {
+            match login::environment(&neronet) {
+                Some(environment) => drop(command.env_clear().envs(environment)),
+                None => drop(writeln!(io::stderr(), "note: {}", login::NONE)),
+            }
         }
         let mut project = self.project.clone();
         let folder = match (self.scratch, &project.code) {
@@ -92,28 +96,30 @@ fn unpacked(ours: &Path, snapshot: &str, name: &str) -> Result<PathBuf, HomeErro
     if !plain(snapshot) || !plain(name) {
         return Err(HomeError::Failed(format!("'{}' cannot be the name of a folder", name.escape_debug())));
     }
-    let of_snapshot = projects.join(snapshot);
+    let (of_snapshot, snapshots) = (projects.join(snapshot), ours.join("snapshots"));
     let top = of_snapshot.join(name);
+    // Its time stays that of its copy: what differs from the commit is read from it.
+    if !captured::is_wanted_again(&snapshots.join(snapshot)) {
+        return Err(HomeError::Failed("the code that was sent is not there".into()));
+    }
     if !top.is_dir() {
-        if !captured::is_wanted_again(&ours.join("snapshots").join(snapshot)) {
-            return Err(HomeError::Failed("the code that was sent is not there".into()));
-        }
         files::make_folder(&of_snapshot)?;
         // Two commands may come at once.
         let folder = File::open(&of_snapshot).map_err(|e| HomeError::Failed(format!("{}: {e}", of_snapshot.display())))?;
         let _alone = Flock::lock(folder, FlockArg::LockExclusive);
         if !top.is_dir() {
-            captured::materialise(&ours.join("snapshots"), snapshot, &top, &[], &top)?;
+            captured::materialise(&snapshots, snapshot, &top, &[], &top)?;
         }
     }
     // Whoever takes away what nobody needs looks at that.
     File::open(&of_snapshot).and_then(|folder| folder.set_modified(SystemTime::now())).ok();
     sweep(&projects, SystemTime::now() - UNUSED);
+    sweep(&snapshots, SystemTime::now() - UNUSED);
     top.canonicalize().map_err(|e| HomeError::Failed(format!("{}: {e}", top.display())))
 }
 
 /// Removes what nobody has used since then.
-fn sweep(folder: &Path, before: SystemTime) {
+pub(super) fn sweep(folder: &Path, before: SystemTime) {
     for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
         if entry.metadata().and_then(|meta| meta.modified()).is_ok_and(|at| at < before) {
             files::remove_folder(&entry.path()).ok();

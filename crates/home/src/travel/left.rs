@@ -3,7 +3,7 @@
 
 use crate::context::Context;
 use crate::error::HomeError;
-use crate::parcel::{Folder, Globs};
+use crate::parcel::{Folder, Globs, literally};
 use crate::stages;
 use crate::steer;
 use crate::there::settings_on;
@@ -16,6 +16,7 @@ use neronet_model::{AttemptNo, Run, RunId, Uid};
 use neronet_store::spool;
 use neronet_target::parcel::{Entry, Inner};
 use neronet_target::wire::Ground;
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
 
@@ -178,7 +179,7 @@ pub fn started(context: &Context, run: RunId, last: u64) -> Result<Option<(Strin
 
 /// Patterns that are these names and nothing else.
 pub fn exactly(paths: impl IntoIterator<Item = Inner>) -> Vec<String> {
-    paths.into_iter().map(|path| globset::escape(path.as_str())).collect()
+    paths.into_iter().map(|path| literally(path.as_str())).collect()
 }
 
 /// Where a file of a run's folder gets its place.
@@ -247,29 +248,42 @@ pub fn fetched(
     };
     let mut fetched = Fetched::default();
     let mut wanted: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let mut on_record = BTreeMap::new();
     if globs.is_empty() {
         let There { paths, outside } = recorded(context, run, last)?;
-        wanted.extend(paths.into_iter().map(|(target, paths)| (target, exactly(paths))));
-        fetched.outside = outside;
+        wanted.extend(paths.iter().map(|(target, paths)| (target.clone(), exactly(paths.iter().cloned()))));
+        (fetched.outside, on_record) = (outside, paths);
     } else {
         // Whatever they are, they lead nowhere else.
         Globs::of(globs)?;
-        let below = globset::escape(started.to_str().unwrap_or("work"));
+        let below = literally(started.to_str().unwrap_or("work"));
         wanted.insert(target, globs.iter().map(|glob| format!("{below}/{glob}")).collect());
     }
     let own = if into.is_none() { Some(Folder::made(&context.home.run(run))?) } else { None };
     let Some(folder) = into.or(own.as_ref()) else { return Ok(fetched) };
-    let place = |path: &Inner| match into {
-        None => Some(path.clone()),
-        Some(_) => {
-            let below = Path::new(path.as_str()).strip_prefix(&started).ok().and_then(Path::to_str);
-            below.map_or_else(|| Some(path.clone()), |below| Inner::try_from(below.to_string()).ok())
+    let listed: RefCell<BTreeSet<PathBuf>> = RefCell::default();
+    let place = |path: &Inner| {
+        // What is in a folder says that this is there.
+        listed.borrow_mut().extend(Path::new(path.as_str()).ancestors().map(Path::to_path_buf));
+        match into {
+            None => Some(path.clone()),
+            Some(_) => {
+                let below = Path::new(path.as_str()).strip_prefix(&started).ok().and_then(Path::to_str);
+                below.map_or_else(|| Some(path.clone()), |below| Inner::try_from(below.to_string()).ok())
+            }
         }
     };
     for (target, globs) in wanted {
         let way = Way::open(context, &target, &|there, all| copied(&target, there, all)).map_err(|lost| lost.of(&target))?;
         let brought = bring(&way, run, &globs, (folder, &place), &mut |going| tick(&target, going));
         let (mut moved, left_out) = brought.map_err(|lost| lost.of(&target))?;
+        let is_here = |path: &str| into.is_none() && context.home.run(run).join(path).exists();
+        let paths = on_record.get(&target).into_iter().flatten().map(Inner::as_str);
+        let absent: Vec<&str> = paths.filter(|path| !listed.borrow().contains(Path::new(path)) && !is_here(path)).collect();
+        // Links that lead elsewhere are on record, too, and counted.
+        if absent.len() as u64 > left_out {
+            moved.failed.extend(absent.iter().map(|path| format!("'{path}' is on record, and is not there")));
+        }
         moved.failed.iter_mut().for_each(|why| *why = format!("{target}: {why}"));
         fetched.left_out += left_out;
         fetched.moved.add(moved);
