@@ -59,10 +59,10 @@ for name in "$@"; do
         clusters)
             # Some of these wait for minutes, and keep no processor busy.
             RUST_TEST_THREADS=${RUST_TEST_THREADS:-$(($(nproc) + 2))} part "$name" || failed+=("$name")
-            HOSTS_DIR=/var/tmp/neronet-hosts tests/clusters/hosts.sh down
+            HOSTS_DIR=/var/tmp/neronet-hosts tests/clusters/hosts.sh clear
             # As tests/clusters/hosts.rs has them.
-            HOSTS_DIR=/var/tmp/neronet-hosts-storm HOSTS="gale squall drift" HOSTS_NET=10.213.77 HOSTS_BRIDGE=nr-storm tests/clusters/hosts.sh down
-            HOSTS_DIR=/var/tmp/neronet-hosts-clocks HOSTS="dawn dusk noon doze ebb" HOSTS_NET=10.213.78 HOSTS_BRIDGE=nr-clocks tests/clusters/hosts.sh down
+            HOSTS_DIR=/var/tmp/neronet-hosts-storm HOSTS="gale squall drift" HOSTS_NET=10.213.77 HOSTS_BRIDGE=nr-storm tests/clusters/hosts.sh clear
+            HOSTS_DIR=/var/tmp/neronet-hosts-clocks HOSTS="dawn dusk noon doze ebb" HOSTS_NET=10.213.78 HOSTS_BRIDGE=nr-clocks tests/clusters/hosts.sh clear
             ;;
         examples) timed "examples" "$CACHE/venv/bin/python" -m unittest discover -s examples/lenet || failed+=("$name") ;;
         recipes) recipes || failed+=("$name") ;;

@@ -2,6 +2,7 @@
 # Several real SSH hosts on one machine, for tests: each with its own network, processes, name, /home and /tmp, its own sshd and host key.
 #   hosts.sh up               starts them (installs sshd and two shells where they are missing: Debian, root)
 #   hosts.sh down             ends them and takes the network away
+#   hosts.sh clear            the same, and removes all that they hold: each build leaves its binary, gigabytes within days
 #   hosts.sh cut|mend HOST    the wire: packets vanish, nobody is told
 #   hosts.sh freeze|thaw HOST sshd and all below it stand still: TCP accepts, nobody answers
 #   hosts.sh reboot HOST      everything that the host runs is killed, sshd starts again, as after another start of the kernel; files stay
@@ -215,7 +216,7 @@ case ${1:-} in
         done
         for host in "${HOSTS[@]}"; do start "$host"; done
         ;;
-    down)
+    down | clear)
         for host in "${HOSTS[@]}"; do
             stop "$D/$host.pid"
             ip netns del "$(space "$host")" 2>/dev/null || true
@@ -223,6 +224,8 @@ case ${1:-} in
         done
         ip link del "$BRIDGE" 2>/dev/null || true
         ip route del unreachable "$NET.0/24" metric 4000 2>/dev/null || true
+        # Marked as ours by what `up` leaves there.
+        [ "$1" = down ] || [ ! -e "$D/config" ] || rm -rf --one-file-system "$D"
         ;;
     cut) ip link set "nv-$2" down ;;
     mend) ip link set "nv-$2" up ;;
@@ -236,5 +239,5 @@ case ${1:-} in
         shift 2
         exec nsenter -t "$(inner "$host")" -a -- "$@"
         ;;
-    *) die "up, down, or cut, mend, freeze, thaw, reboot, clock, exec of a host" ;;
+    *) die "up, down, clear, or cut, mend, freeze, thaw, reboot, clock, exec of a host" ;;
 esac
