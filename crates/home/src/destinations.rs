@@ -192,17 +192,10 @@ fn settled(experiment: &mut Experiment, each: Vec<(String, Wanted)>, targets: &T
 /// Puts in what this machine's table says of the environment; the specification says more, and its words win.
 fn with_own(experiment: &mut Experiment, own: &Environment, file: &str) {
     let environment = &mut experiment.settings.environment;
-    environment.setup.splice(0..0, own.setup.iter().cloned());
-    let mut wanted = Vec::new();
-    if let (None, Some(python)) = (&environment.python, &own.python) {
-        environment.python = Some(python.clone());
-        wanted.push(What::Python(python.clone()));
-    }
-    if let (None, Some(shell)) = (&environment.shell, &own.shell) {
-        environment.shell = Some(shell.clone());
-        wanted.push(What::Shell(shell.clone()));
-    }
-    experiment.wanted.extend(wanted.into_iter().map(|what| Wanted::of_file(what, file)));
+    let python = own.python.clone().filter(|_| environment.python.is_none()).map(What::Python);
+    let shell = own.shell.clone().filter(|_| environment.shell.is_none()).map(What::Shell);
+    environment.on_machine(own);
+    experiment.wanted.extend(python.into_iter().chain(shell).map(|what| Wanted::of_file(what, file)));
 }
 
 /// What keeps runs from going where they are to go, or deserves a word before they do. `plan` is settled.

@@ -13,7 +13,7 @@ pub(crate) const MOST_REPLACED: usize = 512 << 10;
 /// Of the run itself.
 const OF_RUN: [&str; 4] = ["run.json", "params.json", "summary.json", HISTORY];
 /// Made of what the attempts record: where it is longer than what is replaced, whoever has that makes it anew.
-pub(crate) const HISTORY: &str = "history.json";
+const HISTORY: &str = "history.json";
 /// Of an attempt.
 const OF_ATTEMPT: [&str; 2] = [LAUNCH, "keeper-failed"];
 const SEGMENTS: [&str; 4] = ["events", "metrics", "output", OUTPUTS];

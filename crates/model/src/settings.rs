@@ -186,6 +186,15 @@ pub struct Environment {
     pub shell: Option<String>,
 }
 
+impl Environment {
+    /// Puts in what a machine's own table says: its lines come first, and where this says something, that wins.
+    pub fn on_machine(&mut self, own: &Environment) {
+        self.setup.splice(0..0, own.setup.iter().cloned());
+        self.python = self.python.take().or_else(|| own.python.clone());
+        self.shell = self.shell.take().or_else(|| own.shell.clone());
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Code {
     /// Where the command starts, relative to the spec's folder.

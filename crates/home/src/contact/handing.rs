@@ -79,10 +79,7 @@ fn there(context: &Context, sweep: &Sweep, (name, target): (&str, &Target)) -> S
     if let (Some(folder), Ok(Some(home))) = (&target.folder, context.home.uid()) {
         pushed::place(&mut settings, sweep, folder, home);
     }
-    let own = &target.environment;
-    settings.environment.setup.splice(0..0, own.setup.iter().cloned());
-    settings.environment.python = settings.environment.python.or_else(|| own.python.clone());
-    settings.environment.shell = settings.environment.shell.or_else(|| own.shell.clone());
+    settings.environment.on_machine(&target.environment);
     Sweep {
         settings: Arc::new(settings),
         detached: true,
