@@ -206,3 +206,33 @@ fn a_retry_that_waits_there_starts_when_it_is_released() {
     // What the first attempt left is there still.
     assert!(lab.there("gpu1").join("runs/1/attempts/1/keeper.jsonl").exists());
 }
+
+/// The connections of a home stand still, or go on.
+fn connections(lab: &Lab, signal: Signal) {
+    let marker = lab.path("").display().to_string();
+    let ssh = processes(|words, environment| words.first().is_some_and(|word| word == "ssh") && environment.contains(&marker));
+    ssh.for_each(|pid| kill(Pid::from_raw(pid), signal).unwrap_or_default());
+}
+
+#[test]
+fn what_is_stopped_while_it_is_asked_back_ends_and_starts_nowhere() {
+    let Some(hosts) = hosts() else { return };
+    let lab = Lab::new(hosts, &[("gpu1", "beta")]);
+    let targets = lab.home().join("targets.toml");
+    let known = fs::read_to_string(&targets).expect("targets");
+    fs::write(&targets, format!("{known}max_runs = 1\n")).expect("written");
+    lab.say(&["submit", "--target", "gpu1", "--", "sleep", "300"]).with_code(0);
+    lab.wait_listed(1, "runs", |run| run["state"] == "running");
+    lab.say(&["submit", "--target", "gpu1", "--", "sh", "-c", &format!("echo begun >> {}", lab.note("begun"))]).with_code(0);
+    let journal = lab.there("gpu1").join("journal/1.log");
+    let submitted = || String::from_utf8_lossy(&fs::read(&journal).unwrap_or_default()).matches("\"submitted\"").count();
+    wait_until("both are there", || submitted() == 2);
+    connections(&lab, Signal::SIGSTOP);
+    lab.say(&["priority", "2", "5"]).with_code(0);
+    lab.say(&["stop", "2"]).with_code(0);
+    connections(&lab, Signal::SIGCONT);
+    assert_eq!(lab.ended(2)["outcome"], "stopped");
+    lab.say(&["stop", "1"]).with_code(0);
+    lab.all_ended();
+    assert_eq!(lab.noted("beta", "begun"), "");
+}

@@ -103,9 +103,17 @@ impl Decision<'_> {
         self.rooms.iter().map(|room| room.place.machine.name.as_str()).find(|name| name == only)
     }
 
-    pub(crate) fn fits(&self, at: usize, kind: &Kind) -> Option<Grant> {
+    fn fits(&self, at: usize, kind: &Kind) -> Option<Grant> {
         let room = &self.rooms[at];
         room.fit(kind.demand.at(&room.place.machine.name), false).ok()
+    }
+
+    /// Whether it fits beside all that others have there.
+    fn fits_beside(&self, at: usize, kind: &Kind, own: Option<&Grant>) -> bool {
+        let Some(own) = own else { return self.fits(at, kind).is_some() };
+        let mut room = self.rooms[at].clone();
+        room.used.give_back(own);
+        room.fit(kind.demand.at(&room.place.machine.name), false).is_ok()
     }
 
     /// Runs that wait on a target while another of theirs has room: those that came there last. And those of which something was said
@@ -136,12 +144,12 @@ impl Decision<'_> {
                     continue;
                 }
                 let kind = item.kind(lane);
-                // It was given room, and has not got it: others came first there.
-                let is_stuck = item.stand == Stand::Granted;
-                if is_stuck && (self.bringing.contains_key(run) || !self.queue.has_waited(*run, self.now)) {
+                // It was given room, and has not got it: others came first there. While there still is, what it needs is being made.
+                let own = self.queue.granted.get(run);
+                if own.is_some() && (self.bringing.contains_key(run) || !self.queue.has_waited(*run, self.now)) {
                     continue;
                 }
-                if lane.parallel.is_some() || (!is_stuck && self.fits(there, kind).is_some()) {
+                if lane.parallel.is_some() || self.fits_beside(there, kind, own.map(|own| &own.grant)) {
                     continue;
                 }
                 let elsewhere = self.rooms_of(kind).into_iter().filter(|at| *at != there);

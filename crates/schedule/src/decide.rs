@@ -172,12 +172,18 @@ impl Queue {
                 heap.extend(next(Bound::Excluded(key)));
                 continue;
             }
-            if let Some(why) = decision.sweep_blocked(id, lane).or_else(|| decision.waits_elsewhere(id, lane, of.class)) {
+            if let Some(why) = decision.sweep_blocked(id, lane) {
                 decision.decided.sweeps.insert(id, why);
                 continue;
             }
-            match decision.start(key.2, id, lane, of.class) {
-                Ok(()) => heap.extend(next(Bound::Excluded(key))),
+            match decision.room_for(key.2, &of.class.kind) {
+                Ok((place, grant)) => match decision.waits_elsewhere(id, lane, place) {
+                    Some(why) => drop(decision.decided.sweeps.insert(id, why)),
+                    None => {
+                        decision.start(key.2, (id, lane), &of.class.kind, (place, grant));
+                        heap.extend(next(Bound::Excluded(key)));
+                    }
+                },
                 Err(reason) => {
                     let kind = Kind::clone(&of.class.kind);
                     decision.decided.kinds.push((kind, reason));
@@ -298,11 +304,10 @@ impl<'q> Decision<'q> {
         lane.gpu_time_is_over(self.now).then_some(Reason::GpuTime { sweep: id })
     }
 
-    /// Of a sweep of which only so many may execute at a time, what waits on a target comes back before another machine starts one: that
-    /// target knows of none but its own.
-    fn waits_elsewhere(&mut self, id: SweepId, lane: &Lane, class: &Class) -> Option<Reason> {
+    /// Of a sweep of which only so many may execute at a time, what waits on a target comes back before another machine, the one at `place`,
+    /// starts one: that target knows of none but its own.
+    fn waits_elsewhere(&mut self, id: SweepId, lane: &Lane, place: usize) -> Option<Reason> {
         lane.parallel?;
-        let place = self.rooms_of(&class.kind).into_iter().find(|at| self.fits(*at, &class.kind).is_some())?;
         let others = self.rooms.iter().enumerate().filter(|(at, room)| *at != place && room.place.ahead.is_some());
         let there = others.filter_map(|(_, room)| self.queue.at_targets.get(room.place.machine.name.as_str())).flatten();
         let waits = |run: &&RunId| self.queue.runs.get(run).is_some_and(|item| item.lane == id && item.is_queued());
@@ -313,11 +318,13 @@ impl<'q> Decision<'q> {
         Some(Reason::Before(first))
     }
 
-    /// Starts it, or says why no run of its kind starts.
-    fn start(&mut self, run: RunId, id: SweepId, lane: &'q Lane, class: &'q Class) -> Result<(), Reason> {
-        let kind: &'q Kind = &class.kind;
+    /// Where it may start now, with what it is to have there; or why no run of its kind starts.
+    fn room_for(&mut self, run: RunId, kind: &'q Kind) -> Result<(usize, Grant), Reason> {
         let gpus_left = self.within_quota(kind)?;
-        let (place, grant) = self.first_fit(run, kind, gpus_left)?;
+        self.first_fit(run, kind, gpus_left)
+    }
+
+    fn start(&mut self, run: RunId, (id, lane): (SweepId, &'q Lane), kind: &Kind, (place, grant): (usize, Grant)) {
         let attempt = self.queue.runs.get(&run).map_or(AttemptNo(1), |item| item.attempt);
         self.rooms[place].used.take(&grant);
         let longest = self.queue.longest(kind, &grant.machine);
@@ -331,7 +338,6 @@ impl<'q> Decision<'q> {
         project.runs += 1;
         project.gpus += gpus(&grant);
         self.decided.starts.push(Start { run, attempt, grant });
-        Ok(())
     }
 
     /// Those where runs of this kind may execute, in the order in which they are tried.

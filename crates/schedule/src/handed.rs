@@ -1,12 +1,12 @@
 //! Runs that belong to a target: it starts them by itself, and says what became of them. Where they had room at once they count as
 //! started; the others wait there, and nobody else starts them until the target has given them back.
 
-use crate::queue::{Item, Queue, Stand};
+use crate::queue::{Item, Key, Queue, Stand, key};
 use neronet_model::event::Process;
 use neronet_model::journal::Handed;
 use neronet_model::{AttemptNo, Outcome, RunId, UnixMs};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Where a run is that was handed over.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -138,10 +138,24 @@ impl Queue {
         });
     }
 
-    /// With all that waits on the same targets, as their order is another now.
+    /// With all that waits on the same targets, as their order is another now; and those that wait where one of these may go, which comes
+    /// before them.
     pub(crate) fn recall_beside(&mut self, runs: &[RunId]) {
         let targets: BTreeSet<&str> = runs.iter().filter_map(|run| Some(self.waits_at(*run)?.target.as_str())).collect();
-        let beside: Vec<RunId> = targets.iter().filter_map(|target| self.at_targets.get(*target)).flatten().copied().collect();
+        let mut beside: Vec<RunId> = targets.iter().filter_map(|target| self.at_targets.get(*target)).flatten().copied().collect();
+        let mut first: BTreeMap<&str, Key> = BTreeMap::new();
+        for run in runs {
+            let Some(item) = self.runs.get(run).filter(|item| item.is_queued() && item.away.is_none()) else { continue };
+            let Some(lane) = self.lanes.get(&item.lane) else { continue };
+            for target in &item.kind(lane).targets {
+                let own = key(*run, item);
+                first.entry(target).and_modify(|first| *first = (*first).min(own)).or_insert(own);
+            }
+        }
+        for (target, first) in first {
+            let behind = |run: &&RunId| self.runs.get(run).is_some_and(|item| key(**run, item) > first);
+            beside.extend(self.at_targets.get(target).into_iter().flatten().filter(behind));
+        }
         self.recall(&beside);
     }
 

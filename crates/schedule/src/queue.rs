@@ -493,7 +493,7 @@ impl Queue {
             item.attempt = attempt;
             item.stand = Stand::Ended(outcome);
             item.not_before = None;
-            item.failures += u32::from(matches!(outcome, Outcome::Failed | Outcome::Lost));
+            item.failures = item.failures.saturating_add(u32::from(matches!(outcome, Outcome::Failed | Outcome::Lost)));
         });
         if outcome == Outcome::Finished {
             let written = self.away(run).map_or(LOCAL, |away| &away.target).to_string();

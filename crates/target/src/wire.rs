@@ -160,9 +160,6 @@ pub struct There {
     pub started: bool,
     #[serde(default)]
     pub ended: bool,
-    /// It does not start there before somebody says so.
-    #[serde(default)]
-    pub held: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

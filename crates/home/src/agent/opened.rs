@@ -118,7 +118,6 @@ impl Opened {
             attempt: AttemptNo(run.attempts),
             started: known.queue.stand(run.id) == Some(Stand::Granted),
             ended: !known.queue.awaits_end(run.id),
-            held: known.queue.is_held(run.id),
         });
         Ok(Reply::Opened { uid, runs: runs.collect(), journal: Some(follow::end(&self.context.home.journal())) })
     }
@@ -234,6 +233,12 @@ impl Opened {
                 Entry::Decided { decision, .. }
                     if home.state().runs.get(&decision.run).is_some_and(|run| run.attempts >= decision.attempt.0) => {}
                 Entry::Decided { at, decision } => new.push(Entry::Decided { at, decision: needed::taken(&self.context, &decision) }),
+                Entry::Prioritised { runs, priority } => {
+                    let other: Vec<RunId> = runs.into_iter().filter(|run| home.queue().priority(*run) != priority).collect();
+                    if !other.is_empty() {
+                        new.push(Entry::Prioritised { runs: other, priority });
+                    }
+                }
                 other => return Err(HomeError::Failed(format!("an entry '{}' is not handed over", other.name()))),
             }
         }

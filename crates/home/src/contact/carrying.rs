@@ -245,9 +245,11 @@ impl Carrier {
     fn keep(&self, context: &Context) {
         let (mut way, mut known, mut patience) = (None, Known::default(), AGAIN);
         while !self.is_leaving() {
-            let Some(job) = self.next(context).filter(|_| targets::has(context, &self.name)) else {
+            let is_target = targets::has(context, &self.name);
+            let Some(job) = self.next(context).filter(|_| is_target) else {
                 let inner = lock(&self.inner);
-                let due = inner.later.values().map(|(at, _)| at.saturating_duration_since(Instant::now()).max(REST)).min();
+                let later = inner.later.values().filter(|_| is_target);
+                let due = later.map(|(at, _)| at.saturating_duration_since(Instant::now()).max(REST)).min();
                 let idle = |inner: &mut Inner| !inner.work && !self.is_leaving();
                 let waited = self.told.wait_timeout_while(inner, due.unwrap_or(IDLE), idle);
                 let (mut inner, waited) = waited.unwrap_or_else(PoisonError::into_inner);

@@ -17,6 +17,7 @@ use neronet_model::run::Decision;
 use neronet_model::size::shown;
 use neronet_model::target::Target;
 use neronet_model::{AttemptNo, Outcome, Run, RunId, SweepId};
+use neronet_schedule::Away;
 use neronet_store::journal::Replayed;
 use neronet_target::Trouble;
 use neronet_target::channel::Channel;
@@ -107,10 +108,12 @@ fn entry(context: &Context, known: &Replayed, (sweep, target): (&Sweep, &str), r
     let mut parts = vec![Entry::Submitted(vec![Submitted { sweep: sweep.clone(), members: runs.iter().map(member).collect() }])];
     for run in runs {
         let Some(decision) = state.decisions.get(&run.id).filter(|decision| decision.attempt.0 == run.attempts) else { continue };
-        // What earlier decisions changed holds still, what failed before counts there, and it may have been released since.
-        let (changes, failures, not_before) = (run.changes.clone(), known.queue.failures(run.id), known.queue.not_before(run.id));
-        let decision = Decision { changes, failures, not_before, ..needed::handed_over(context, decision) };
+        // What earlier decisions changed holds still, what failed before counts there. That it may start by now was told by home's clock.
+        let (changes, failures) = (run.changes.clone(), known.queue.failures(run.id));
+        let decision = Decision { changes, failures, not_before: None, ..needed::handed_over(context, decision) };
         parts.push(Entry::Decided { at: context.now(), decision });
+        // The target may know it from before.
+        parts.push(Entry::Prioritised { runs: vec![run.id], priority: known.queue.priority(run.id) });
     }
     Entry::Together(parts)
 }
@@ -148,8 +151,7 @@ pub(super) fn send_secrets(context: &Context, channel: &Channel, sweep: &Sweep, 
 
 /// Runs that a target has not started come back. Nothing of what it says is written down meanwhile.
 pub(super) fn take_back(context: &Context, target: &str, runs: Vec<RunId>) -> Result<(), HomeError> {
-    forget_unbegun(context, target, &runs)?;
-    Ok(context.lock()?.decide(Entry::HandedBack { target: target.to_string(), runs })?)
+    come_back(context, target, runs, |_| None)
 }
 
 fn forget_unbegun(context: &Context, target: &str, runs: &[RunId]) -> Result<(), HomeError> {
@@ -160,10 +162,25 @@ fn forget_unbegun(context: &Context, target: &str, runs: &[RunId]) -> Result<(),
 
 /// Runs that cannot be sent come back, and wait for somebody to see to that.
 pub(super) fn hold(context: &Context, target: &str, runs: Vec<RunId>, why: &str) -> Result<(), HomeError> {
+    let why = Some(format!("it cannot go to {target}: {why}"));
+    come_back(context, target, runs, |runs| Some(Entry::Held { at: context.now(), runs, by: "neronet".into(), why }))
+}
+
+/// With what else becomes of them. Those that somebody wants an end to meanwhile have it: nobody else would hear of that any more.
+fn come_back(context: &Context, target: &str, runs: Vec<RunId>, also: impl FnOnce(Vec<RunId>) -> Option<Entry>) -> Result<(), HomeError> {
     forget_unbegun(context, target, &runs)?;
-    let back = Entry::HandedBack { target: target.to_string(), runs: runs.clone() };
-    let held = Entry::Held { at: context.now(), runs, by: "neronet".into(), why: Some(format!("it cannot go to {target}: {why}")) };
-    Ok(context.lock()?.decide(Entry::Together(vec![back, held]))?)
+    let mut home = context.lock()?;
+    let there = home.queue().away_at(target).filter(|(run, ..)| runs.contains(run));
+    let asked = |(run, n, away): (RunId, AttemptNo, &Away)| Some((run, n, away.asked.as_ref()?.0.clone()));
+    let asked: Vec<(RunId, AttemptNo, String)> = there.filter_map(asked).collect();
+    let runs: Vec<RunId> = runs.into_iter().filter(|run| !asked.iter().any(|(known, ..)| known == run)).collect();
+    if !runs.is_empty() {
+        let back = Entry::HandedBack { target: target.to_string(), runs: runs.clone() };
+        home.decide(Entry::Together([back].into_iter().chain(also(runs)).collect()))?;
+    }
+    drop(home);
+    let ends = asked.into_iter().map(|(run, n, by)| (run, live::stopped_before_start(n, &by, context.now())));
+    lost::write_down(context, ends.collect())
 }
 
 /// Code goes once to a target, whatever was sent of it before a connection was lost. Whether it was not there.

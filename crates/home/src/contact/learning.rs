@@ -11,6 +11,7 @@ use crate::targets::folder_of;
 use crate::travel::needed;
 use neronet_capture::space;
 use neronet_model::journal::Entry;
+use neronet_model::run::Decision;
 use neronet_model::size::shown;
 use neronet_model::target::Target;
 use neronet_model::{AttemptNo, Millis, RunId, Uid, UnixMs};
@@ -297,7 +298,8 @@ impl<'a> Learner<'a> {
                 // One after the other.
                 let is_next = known.checked_add(1) == Some(n) || (n == known && over());
                 let new = is_there(run) && decision.because.is_some() && is_next;
-                new.then(|| Entry::Decided { at, decision: needed::told(self.context, &decision) })
+                // Home counts what failed by itself.
+                new.then(|| Entry::Decided { at, decision: Decision { failures: 0, ..needed::told(self.context, &decision) } })
             }
             Entry::Held { at, runs, by, why } => {
                 let waits = |run: &RunId| is_there(*run) && (queue.stand(*run) == Some(Stand::Queued) || ended.contains(run));

@@ -37,10 +37,15 @@ const LOOK: Duration = Duration::from_secs(30);
 const LOOK_AT_GPUS: Duration = Duration::from_secs(5);
 /// And that is written down so often, for those who ask when it is not reached.
 const NOTED: Duration = Duration::from_secs(120);
+/// Secrets that were not to be had are looked for again after so long.
+const SECRETS_AGAIN: Duration = Duration::from_secs(300);
 /// What brought nothing new is asked for again after so long.
 const REST: Duration = Duration::from_millis(100);
 /// It is looked so often whether somebody looks at a run.
 const TICK: Duration = Duration::from_secs(1);
+
+/// That a run is to end as it was handed over, and whether at once.
+type End = (RunId, u64, AttemptNo, bool);
 
 pub(super) struct Session<'a> {
     context: &'a Context,
@@ -54,11 +59,13 @@ pub(super) struct Session<'a> {
     there: BTreeSet<(RunId, u64)>,
     /// Sweeps whose secrets it was told.
     secrets: BTreeSet<SweepId>,
-    told: BTreeSet<(RunId, AttemptNo, bool)>,
+    /// Sweeps whose secrets were not to be had, or not taken.
+    without: BTreeMap<SweepId, Instant>,
+    told: BTreeSet<End>,
     /// What it did not do when it was asked: it is asked again.
-    refused: BTreeMap<(RunId, AttemptNo, bool), Instant>,
-    /// Each with whether somebody looks at it.
-    followed: BTreeMap<RunId, bool>,
+    refused: BTreeMap<End, Instant>,
+    /// Each with whether somebody looks at it; once that was said.
+    followed: Option<BTreeMap<RunId, bool>>,
     looked: Option<Instant>,
     outdated: bool,
     /// What was seen of the machine was written down.
@@ -96,9 +103,10 @@ impl<'a> Session<'a> {
             learner: Arc::new(Mutex::new(learner)),
             there: BTreeSet::new(),
             secrets: BTreeSet::new(),
+            without: BTreeMap::new(),
             told: BTreeSet::new(),
             refused: BTreeMap::new(),
-            followed: BTreeMap::new(),
+            followed: None,
             looked: None,
             outdated: false,
             noted: None,
@@ -126,11 +134,6 @@ impl<'a> Session<'a> {
         let (running, waiting): (Vec<&There>, Vec<&There>) = stray.into_iter().partition(|there| there.started);
         let waiting: Vec<(RunId, AttemptNo)> = waiting.into_iter().map(|there| (there.run, there.attempt)).collect();
         let running: Vec<RunId> = running.into_iter().map(|there| there.run).collect();
-        // Somebody released them while it could not be told: it has them anew when it has given them back.
-        let is_ours = |there: &&There| known.queue.waits_at(there.run).is_some_and(|away| away.target == self.name);
-        let held = runs.iter().filter(|there| there.held && !known.queue.is_held(there.run)).filter(is_ours);
-        let held: BTreeSet<RunId> = held.map(|there| there.run).collect();
-        let away: Vec<(RunId, AttemptNo, Away)> = known.queue.away_at(&self.name).map(|(run, n, away)| (run, n, away.clone())).collect();
         let any_purged = !known.state.purged.is_empty();
         drop(known);
         if any_purged {
@@ -147,7 +150,6 @@ impl<'a> Session<'a> {
             let by = "neronet, as it belongs to this target no more".to_string();
             self.tell(Ask::End { runs: running, by, kill: true })?;
         }
-        self.take_back(held, &away)?;
         lost::lose(self.context, &self.name, uid, lost).map_err(failed)
     }
 
@@ -278,7 +280,7 @@ impl<'a> Session<'a> {
             handing::ready(self.context, &known, (contact, &self.target), new).map_err(failed)?
         };
         let parcels = handing::parcels(self.context, &known, (&self.name, &self.target), &new).map_err(failed)?;
-        let secret = self.secret(&known, &away);
+        let secret = self.secret(&known, &away, &new);
         // Whoever changes home meanwhile would have to copy what is known.
         drop(known);
         // Before it has them: of one that ends at once nothing would be asked for any more.
@@ -286,7 +288,7 @@ impl<'a> Session<'a> {
         contact.no_more_to_send(&back);
         self.take_back(back, &away)?;
         self.have_ended(&away)?;
-        let unfit = self.send_secrets(contact, secret, &new)?;
+        let unfit = self.send_secrets(contact, secret)?;
         for parcel in parcels.into_iter().filter(|parcel| !parcel.runs.iter().any(|run| unfit.contains(run))) {
             let sent = match parcel.send_code(self.context, &self.channel) {
                 Ok(()) if !self.are_still_to_go(contact, &parcel.runs)? => continue,
@@ -332,33 +334,32 @@ impl<'a> Session<'a> {
         lost::write_down(self.context, ends).map_err(failed)
     }
 
-    /// Sweeps whose secrets it is still to be told, with their runs there.
-    fn secret(&self, known: &Replayed, away: &[(RunId, AttemptNo, Away)]) -> BTreeMap<SweepId, (Arc<Sweep>, Vec<RunId>)> {
+    /// Sweeps whose secrets it is still to be told, each with those of its runs that are new there.
+    fn secret(&self, known: &Replayed, away: &[(RunId, AttemptNo, Away)], new: &[RunId]) -> BTreeMap<SweepId, (Arc<Sweep>, Vec<RunId>)> {
         let mut secret: BTreeMap<SweepId, (Arc<Sweep>, Vec<RunId>)> = BTreeMap::new();
         for (run, ..) in away {
             let sweep = known.state.runs.get(run).and_then(|run| known.state.sweeps.get(&run.sweep));
             let is_to_be_told =
                 |sweep: &&Arc<Sweep>| !self.secrets.contains(&sweep.id) && !sweep.settings.on_target(&self.name).secrets.is_empty();
             if let Some(sweep) = sweep.filter(is_to_be_told) {
-                secret.entry(sweep.id).or_insert_with(|| (Arc::clone(sweep), Vec::new())).1.push(*run);
+                let (_, runs) = secret.entry(sweep.id).or_insert_with(|| (Arc::clone(sweep), Vec::new()));
+                runs.extend(Some(*run).filter(|run| new.contains(run)));
             }
         }
+        // Somebody may be asked for them, or be waited for: not all the time, unless runs wait for them.
+        let rests = |sweep: &SweepId| self.without.get(sweep).is_some_and(|at| at.elapsed() < SECRETS_AGAIN);
+        secret.retain(|sweep, (_, runs)| !runs.is_empty() || !rests(sweep));
         secret
     }
 
-    /// Gives those of the new runs that cannot be sent, as a secret of theirs is not to be had.
-    fn send_secrets(
-        &mut self,
-        contact: &Contact,
-        secret: BTreeMap<SweepId, (Arc<Sweep>, Vec<RunId>)>,
-        new: &[RunId],
-    ) -> Result<BTreeSet<RunId>, Trouble> {
+    /// Gives the runs that cannot be sent, as a secret of theirs is not to be had.
+    fn send_secrets(&mut self, contact: &Contact, secret: BTreeMap<SweepId, (Arc<Sweep>, Vec<RunId>)>) -> Result<BTreeSet<RunId>, Trouble> {
         let mut unfit = BTreeSet::new();
         for (sweep, runs) in secret.into_values() {
             match handing::send_secrets(self.context, &self.channel, &sweep, (&self.name, &self.target)) {
                 Ok(()) => drop(self.secrets.insert(sweep.id)),
                 Err(unsent) => {
-                    let runs: Vec<RunId> = runs.into_iter().filter(|run| new.contains(run)).collect();
+                    self.without.insert(sweep.id, Instant::now());
                     unfit.extend(&runs);
                     self.not_sent(contact, runs, unsent)?;
                 }
@@ -371,6 +372,7 @@ impl<'a> Session<'a> {
     fn not_sent(&self, contact: &Contact, runs: Vec<RunId>, unsent: Unsent) -> Result<(), Trouble> {
         match unsent {
             // It was asked, and answered: there may be no room for these.
+            Unsent::Trouble(Trouble::Failed(_)) | Unsent::Unfit(_) if runs.is_empty() => Ok(()),
             Unsent::Trouble(Trouble::Failed(why)) => {
                 if contact.put_off(&runs, &why) {
                     (self.context.say)(&format!("{} does not take runs {}: {why}", self.name, spans(&runs)));
@@ -378,7 +380,6 @@ impl<'a> Session<'a> {
                 Ok(())
             }
             Unsent::Trouble(trouble) => Err(trouble),
-            Unsent::Unfit(_) if runs.is_empty() => Ok(()),
             Unsent::Unfit(why) => {
                 let _quiet = lock(&self.learner);
                 handing::hold(self.context, &self.name, runs, &why).map_err(failed)
@@ -393,12 +394,13 @@ impl<'a> Session<'a> {
         let is_watched = |run: RunId, n: AttemptNo| any && spool::is_watched(&self.context.home.attempt(run, n));
         let runs: BTreeMap<RunId, bool> = away.iter().map(|(run, n, _)| (*run, is_watched(*run, *n))).collect();
         let learner = lock(&self.learner);
-        if runs == self.followed && !learner.is_confused() {
+        if self.followed.as_ref() == Some(&runs) && !learner.is_confused() {
             return Ok(());
         }
         let (anew, journal) = (learner.is_confused(), learner.journal());
+        let is_known = |run: &RunId| self.followed.as_ref().is_some_and(|followed| followed.contains_key(run));
         drop(learner);
-        let (new, known): (Vec<_>, Vec<_>) = runs.iter().partition(|(run, _)| anew || !self.followed.contains_key(run));
+        let (new, known): (Vec<_>, Vec<_>) = runs.iter().partition(|(run, _)| anew || !is_known(run));
         let mut told: Vec<Followed> =
             known.into_iter().map(|(run, watched)| Followed { run: *run, files: Vec::new(), watched: *watched }).collect();
         let mut files = 0;
@@ -415,7 +417,7 @@ impl<'a> Session<'a> {
         }
         self.channel.ask(Ask::Follow { journal, runs: told }, PATIENCE)?;
         lock(&self.learner).is_clear();
-        self.followed = runs;
+        self.followed = Some(runs);
         Ok(())
     }
 
@@ -442,7 +444,7 @@ impl<'a> Session<'a> {
     fn have_ended(&mut self, away: &[(RunId, AttemptNo, Away)]) -> Result<(), Trouble> {
         for (run, n, away) in away {
             let Some((by, kill)) = away.asked.as_ref().filter(|_| self.has_arrived(*run, away)) else { continue };
-            let key = (*run, *n, *kill);
+            let key = (*run, away.epoch, *n, *kill);
             let rests = self.refused.get(&key).is_some_and(|at| at.elapsed() < PUT_OFF);
             if rests || self.told.contains(&key) {
                 continue;

@@ -336,16 +336,22 @@ fn one_that_was_given_room_and_has_not_got_it_goes_elsewhere_after_a_while() {
     let mut queue = kit::queue([on(&["a", "local"], kit::sweep(1, 1, 1))]);
     let world = kit::world([kit::place("local", 1, 0), far("a", 1, 0, 9)]);
     assert_eq!(carry_out(&mut queue, &world).0, ["1 a"]);
-    let at = |queue: &Queue, ms: i64| {
-        let decided = queue.decide(&world, UnixMs(ms), Mine::Detached);
-        (decided.back.clone(), queue.reason(RunId(1), &decided, UnixMs(ms)))
-    };
-    let away = |why: Option<Reason>| Some(Reason::Away { target: "a".into(), why: why.map(Box::new) });
-    assert_eq!(at(&queue, 59_000), (Vec::new(), away(Some(Reason::Now))));
-    assert_eq!(at(&queue, 60_000), (kit::runs([1]), away(None)));
+    let back = |queue: &Queue, world: &World, ms: i64| queue.decide(world, UnixMs(ms), Mine::Detached).back;
+    // While there is room for it, what it needs is being made there: anywhere else that would begin anew.
+    assert_eq!(back(&queue, &world, 3_600_000), Vec::new());
+    let full = Place { closed: Some("its disk is full".into()), ..far("a", 1, 0, 9) };
+    let others = kit::world([kit::place("local", 1, 0), full]);
+    assert_eq!(back(&queue, &others, 59_000), Vec::new());
+    let decided = queue.decide(&world, UnixMs(59_000), Mine::Detached);
+    let why = Reason::Away { target: "a".into(), why: Some(Box::new(Reason::Now)) };
+    assert_eq!(queue.reason(RunId(1), &decided, UnixMs(59_000)), Some(why));
+    assert_eq!(back(&queue, &others, 60_000), kit::runs([1]));
+    let mut returned = queue.clone();
+    returned.apply(&Entry::HandedBack { target: "a".into(), runs: kit::runs([1]) });
+    assert_eq!(carry_out(&mut returned, &others).0, ["1 local"]);
     // Held, it comes back at once.
     queue.apply(&Entry::Held { at: UnixMs(0), runs: kit::runs([1]), by: "me".into(), why: None });
-    assert_eq!(at(&queue, 1).0, kit::runs([1]));
+    assert_eq!(back(&queue, &world, 1), kit::runs([1]));
 }
 
 #[test]
@@ -364,9 +370,47 @@ fn of_so_many_at_a_time_what_waits_there_comes_back_before_another_machine_start
 }
 
 #[test]
+fn of_so_many_at_a_time_nothing_comes_back_for_room_that_another_run_waits_for() {
+    let mut large = kit::sweep(2, 2, 2);
+    kit::settings(&mut large).resources.cpus = Some(2);
+    let mut three = on(&["a", "local"], kit::sweep(3, 3, 9));
+    three.sweep.parallel = Some(3);
+    let mut queue = kit::queue([kit::sweep(1, 1, 1), large, three]);
+    let world = kit::world([kit::place("local", 2, 0), far("a", 1, 0, 2)]);
+    assert_eq!(carry_out(&mut queue, &world).0, ["1 local", "3 a", "4 +a", "5 +a"]);
+    // Here one has room beside run 1, but run 2 comes before it.
+    let (went, decided) = carry_out(&mut queue, &world);
+    assert_eq!((went, &decided.back), (Vec::new(), &Vec::new()));
+    assert_eq!(queue.reason(RunId(6), &decided, UnixMs(0)), Some(Reason::Before(RunId(2))));
+}
+
+#[test]
+fn what_is_moved_before_those_that_wait_on_a_target_goes_there_before_them() {
+    let mut queue = kit::queue([on(&["a"], kit::sweep(1, 1, 4))]);
+    let world = kit::world([far("a", 1, 0, 2)]);
+    assert_eq!(carry_out(&mut queue, &world).0, ["1 a", "2 +a", "3 +a"]);
+    let moved = |to| Entry::Moved { runs: kit::runs([4]), to };
+    let back = |queue: &Queue| queue.decide(&world, UnixMs(0), Mine::Detached).back.into_iter().collect::<BTreeSet<_>>();
+    queue.apply(&moved(neronet_model::queue::Place::Last));
+    assert_eq!(back(&queue), BTreeSet::new());
+    queue.apply(&moved(neronet_model::queue::Place::First));
+    assert_eq!(back(&queue), [2, 3].map(RunId).into());
+    queue.apply(&Entry::HandedBack { target: "a".into(), runs: kit::runs([2, 3]) });
+    assert_eq!(carry_out(&mut queue, &world).0, ["4 +a", "2 +a"]);
+}
+
+#[test]
 fn failures_count_wherever_they_were() {
     let mut queue = kit::queue([kit::sweep(1, 1, 1)]);
     let decision = Decision::new(RunId(1), AttemptNo(3), Again::Retry, None);
     queue.apply(&Entry::Decided { at: UnixMs(0), decision: Decision { because: Some("it crashed".into()), failures: 2, ..decision } });
     assert_eq!(queue.failures(RunId(1)), 2);
+    // However many somebody says that there were.
+    let decision = Decision::new(RunId(1), AttemptNo(4), Again::Retry, None);
+    queue.apply(&Entry::Decided {
+        at: UnixMs(0),
+        decision: Decision { because: Some("it crashed".into()), failures: u32::MAX, ..decision },
+    });
+    queue.apply(&kit::failed(1, 4, 10));
+    assert_eq!(queue.failures(RunId(1)), u32::MAX);
 }

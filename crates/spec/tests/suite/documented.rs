@@ -33,3 +33,14 @@ fn every_example_is_read_without_a_word_of_warning() {
     assert!(all[0] == [3] && all.contains(&vec![60]) && all.contains(&vec![1, 2]), "{all:?}");
     assert!(lines(&yaml[0], 0)[0].contains("amp=no"));
 }
+
+#[test]
+fn the_example_of_targets_is_read() {
+    let page = include_str!("../../../../docs/targets.md");
+    let whole: Vec<String> = examples(page, "toml").into_iter().filter(|text| text.contains("[targets.")).collect();
+    assert!(!whole.is_empty());
+    for text in whole {
+        let read = neronet_spec::targets(&text, "targets.toml").unwrap_or_else(|problems| panic!("{problems}\nin\n{text}"));
+        assert!(!read.groups.is_empty() && read.targets.len() > 1, "{text}");
+    }
+}
