@@ -2,12 +2,14 @@
 //! because another machine has room for it now.
 
 use crate::decide::{Decided, Decision};
+use crate::needs::Demand;
 use crate::queue::{Key, Lane, Stand, key};
 use crate::ready::Kind;
 use crate::room::Room;
 use neronet_model::queue::Grant;
 use neronet_model::{AttemptNo, RunId, SweepId};
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A run that is to wait on a target for its turn.
@@ -103,17 +105,21 @@ impl Decision<'_> {
         self.rooms.iter().map(|room| room.place.machine.name.as_str()).find(|name| name == only)
     }
 
-    fn fits(&self, at: usize, kind: &Kind) -> Option<Grant> {
-        let room = &self.rooms[at];
-        room.fit(kind.demand.at(&room.place.machine.name), false).ok()
+    /// Whether it fits beside all that others have there.
+    fn fits_beside(&self, at: usize, demand: &Demand, own: Option<&Grant>) -> bool {
+        let mut room = Cow::Borrowed(&self.rooms[at]);
+        if let Some(own) = own {
+            room.to_mut().used.give_back(own);
+        }
+        room.fit(demand.at(&room.place.machine.name), false).is_ok()
     }
 
-    /// Whether it fits beside all that others have there.
-    fn fits_beside(&self, at: usize, kind: &Kind, own: Option<&Grant>) -> bool {
-        let Some(own) = own else { return self.fits(at, kind).is_some() };
-        let mut room = self.rooms[at].clone();
-        room.used.give_back(own);
-        room.fit(kind.demand.at(&room.place.machine.name), false).is_ok()
+    /// What one with this place in the queue would be given there now, were it at home.
+    fn grant_before(&self, at: usize, kind: &Kind, demand: &Demand, place: Key) -> Option<Grant> {
+        let room = &self.rooms[at];
+        let grant = room.fit(demand.at(&room.place.machine.name), false).ok()?;
+        let first = self.reserved.as_ref().and_then(|reserved| Some(key(reserved.run, self.queue.runs.get(&reserved.run)?)));
+        (first.is_none_or(|first| place < first) || self.delays_nobody(at, kind, &grant)).then_some(grant)
     }
 
     /// Runs that wait on a target while another of theirs has room: those that came there last. And those of which something was said
@@ -149,13 +155,14 @@ impl Decision<'_> {
                 if own.is_some() && (self.bringing.contains_key(run) || !self.queue.has_waited(*run, self.now)) {
                     continue;
                 }
-                if lane.parallel.is_some() || self.fits_beside(there, kind, own.map(|own| &own.grant)) {
+                let demand = self.queue.demand(kind);
+                if lane.parallel.is_some() || self.fits_beside(there, &demand, own.map(|own| &own.grant)) {
                     continue;
                 }
                 let elsewhere = self.rooms_of(kind).into_iter().filter(|at| *at != there);
-                let found = elsewhere.filter_map(|at| Some((at, self.fits(at, kind)?))).next();
+                let found = elsewhere.filter_map(|at| Some((at, self.grant_before(at, kind, &demand, key(*run, item))?))).next();
                 if let Some((at, grant)) = found {
-                    self.rooms[at].used.take(&grant);
+                    self.take(at, kind, &grant);
                     decided.back.push(*run);
                 }
             }

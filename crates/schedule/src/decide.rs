@@ -96,7 +96,7 @@ pub(crate) struct Decision<'q> {
     decided: Decided,
     begun: BTreeMap<SweepId, u64>,
     in_use: BTreeMap<&'q str, InUse>,
-    reserved: Option<Reserved<'q>>,
+    pub(crate) reserved: Option<Reserved<'q>>,
     pub(crate) not_yet: &'q BTreeMap<SweepId, String>,
     pub(crate) absent: &'q BTreeMap<String, Absent>,
     pub(crate) bringing: &'q BTreeMap<RunId, String>,
@@ -233,6 +233,14 @@ impl Queue {
         Some(granted.at.plus(self.typical(&lane.kind, &granted.grant.machine)?))
     }
 
+    /// With what runs like these were seen to take.
+    pub(crate) fn demand<'k>(&self, kind: &'k Kind) -> Cow<'k, Demand> {
+        match self.learned(&kind.project, &kind.experiment) {
+            Some(learned) => Cow::Owned(kind.demand.with(learned)),
+            None => Cow::Borrowed(&kind.demand),
+        }
+    }
+
     pub(crate) fn typical(&self, kind: &Kind, machine: &str) -> Option<Millis> {
         let learned = self.learned(&kind.project, &kind.experiment).and_then(|learned| learned.typical());
         [learned, kind.demand.at(machine).time].into_iter().flatten().min()
@@ -326,11 +334,7 @@ impl<'q> Decision<'q> {
 
     fn start(&mut self, run: RunId, (id, lane): (SweepId, &'q Lane), kind: &Kind, (place, grant): (usize, Grant)) {
         let attempt = self.queue.runs.get(&run).map_or(AttemptNo(1), |item| item.attempt);
-        self.rooms[place].used.take(&grant);
-        let longest = self.queue.longest(kind, &grant.machine);
-        if let Some(reserved) = &mut self.reserved {
-            reserved.given_away(place, &grant, longest, self.now);
-        }
+        self.take(place, kind, &grant);
         let ends = self.queue.typical(kind, &grant.machine).map(|typical| self.now.plus(typical));
         self.starting.push(Ending { run, at: ends, place, grant: grant.clone() });
         *self.begun.entry(id).or_default() += 1;
@@ -338,6 +342,21 @@ impl<'q> Decision<'q> {
         project.runs += 1;
         project.gpus += gpus(&grant);
         self.decided.starts.push(Start { run, attempt, grant });
+    }
+
+    /// Nobody else has that from here on.
+    pub(crate) fn take(&mut self, place: usize, kind: &Kind, grant: &Grant) {
+        self.rooms[place].used.take(grant);
+        let longest = self.queue.longest(kind, &grant.machine);
+        if let Some(reserved) = &mut self.reserved {
+            reserved.given_away(place, grant, longest, self.now);
+        }
+    }
+
+    /// The first run that waits starts no later for it.
+    pub(crate) fn delays_nobody(&self, place: usize, kind: &Kind, grant: &Grant) -> bool {
+        let longest = self.queue.longest(kind, &grant.machine);
+        self.reserved.as_ref().is_none_or(|reserved| reserved.allows(place, grant, longest, self.now))
     }
 
     /// Those where runs of this kind may execute, in the order in which they are tried.
@@ -376,10 +395,7 @@ impl<'q> Decision<'q> {
     }
 
     fn first_fit(&mut self, run: RunId, kind: &'q Kind, gpus_left: Option<u64>) -> Result<(usize, Grant), Reason> {
-        let mut demand = match self.queue.learned(&kind.project, &kind.experiment) {
-            Some(learned) => Cow::Owned(kind.demand.with(learned)),
-            None => Cow::Borrowed(&kind.demand),
-        };
+        let mut demand = self.queue.demand(kind);
         if let Some(left) = gpus_left {
             demand = Demand::at_most(demand, left);
         }
@@ -398,9 +414,7 @@ impl<'q> Decision<'q> {
             fits_from.get_or_insert(nth);
             if gpus_left.is_some_and(|left| gpus(&grant) > left) {
                 over_quota = true;
-            } else if let Some(reserved) =
-                self.reserved.as_ref().filter(|reserved| !reserved.allows(at, &grant, self.queue.longest(kind, name), self.now))
-            {
+            } else if let Some(reserved) = self.reserved.as_ref().filter(|_| !self.delays_nobody(at, kind, &grant)) {
                 before = Some(reserved.run);
             } else {
                 self.known.insert(known, (fits_from.unwrap_or(nth), None));

@@ -2,8 +2,9 @@
 
 use crate::home::Home;
 use crate::simulation::{Simulation, Told};
-use neronet_model::journal::Entry;
+use neronet_model::journal::{Entry, Handed};
 use neronet_model::queue::{Grant, WHOLE};
+use neronet_model::time::Millis;
 use neronet_model::{AttemptNo, Outcome, RunId, SweepId, UnixMs};
 use neronet_schedule::{Lack, Limited, Mine, Place, Queue, Reason, Stand, World};
 use std::collections::{BTreeMap, BTreeSet};
@@ -145,6 +146,38 @@ pub(crate) fn decision(home: &Home, world: &World, mine: Mine<'_>, now: UnixMs, 
         true_reason(home, world, *run, &reason, &plain, &decided.starts, now);
         waited |= matches!(reason, Reason::Lacks { .. });
     }
+}
+
+/// Where nothing happens any more, and targets give back what they are asked for, nothing is handed to and fro for ever.
+pub(crate) fn comes_to_rest(home: &Home, world: &World, now: UnixMs) {
+    let mut queue = home.queue.clone();
+    let is_far = |name: &str| world.places.iter().any(|place| place.ahead.is_some() && place.machine.name == name);
+    let mut last = String::new();
+    for round in 0..60 {
+        // Long enough for what was given room and has not begun.
+        let now = now.plus(Millis(round * 90_000));
+        let decided = queue.decide(world, now, Mine::Detached);
+        let mut epoch = queue.next_epoch()..;
+        let mut handed = |target: &str, run: RunId, attempt: AttemptNo, grant: Option<&Grant>| {
+            let grant = grant.map(|grant| Box::new(grant.clone()));
+            let epoch = epoch.next().unwrap_or_default();
+            Entry::Handed { at: now, target: target.to_string(), epoch, runs: vec![Handed { run, attempt, grant }] }
+        };
+        let starts = decided.starts.iter().map(|start| match start.grant.machine.as_str() {
+            far if is_far(far) => handed(far, start.run, start.attempt, Some(&start.grant)),
+            _ => crate::kit::started(start, now.0),
+        });
+        let mut entries: Vec<Entry> = starts.collect();
+        entries.extend(decided.ahead.iter().map(|ahead| handed(&ahead.target, ahead.run, ahead.attempt, None)));
+        let back = decided.back.iter().filter_map(|run| Some((*run, queue.away(*run)?.target.clone())));
+        entries.extend(back.map(|(run, target)| Entry::HandedBack { target, runs: vec![run] }));
+        if entries.is_empty() {
+            return;
+        }
+        entries.iter().for_each(|entry| queue.apply(entry));
+        last = format!("{entries:?}");
+    }
+    panic!("it goes on and on: {last}");
 }
 
 /// Nobody else uses what is given away, and what is to be left free stays so.

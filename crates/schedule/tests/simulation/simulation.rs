@@ -130,6 +130,7 @@ impl Simulation {
             checks::at_every_step(&self);
             if self.told.steps.is_multiple_of(40) {
                 checks::replay(&self.home);
+                checks::comes_to_rest(&self.home, &self.seen(), self.wall());
             }
         }
         self.calm_down();
