@@ -125,7 +125,10 @@ impl Decision<'_> {
     /// Runs that wait on a target while another of theirs has room: those that came there last. And those of which something was said
     /// that it does not know.
     pub(crate) fn take_back(&mut self, decided: &mut Decided) {
-        for (target, runs) in &self.queue.at_targets {
+        let queue = self.queue;
+        // Most of those that wait are alike.
+        let mut known: Option<(&Kind, Cow<'_, Demand>)> = None;
+        for (target, runs) in &queue.at_targets {
             let Some(there) = self.rooms.iter().position(|room| room.place.machine.name == *target) else { continue };
             for run in runs.iter().rev() {
                 let Some(item) = self.queue.runs.get(run).filter(|item| item.stand == Stand::Queued || item.awaits_start(item.attempt))
@@ -149,18 +152,25 @@ impl Decision<'_> {
                 if item.failures > 0 {
                     continue;
                 }
-                let kind = item.kind(lane);
+                let kind: &Kind = item.kind(lane);
                 // It was given room, and has not got it: others came first there. While there still is, what it needs is being made.
                 let own = self.queue.granted.get(run);
                 if own.is_some() && (self.bringing.contains_key(run) || !self.queue.has_waited(*run, self.now)) {
                     continue;
                 }
-                let demand = self.queue.demand(kind);
-                if lane.parallel.is_some() || self.fits_beside(there, &demand, own.map(|own| &own.grant)) {
+                if lane.parallel.is_some() {
+                    continue;
+                }
+                let (_, demand) = match known.take().filter(|(of, _)| std::ptr::eq(*of, kind)) {
+                    Some(known) => known,
+                    None => (kind, queue.demand(kind)),
+                };
+                let demand = &known.insert((kind, demand)).1;
+                if self.fits_beside(there, demand, own.map(|own| &own.grant)) {
                     continue;
                 }
                 let elsewhere = self.rooms_of(kind).into_iter().filter(|at| *at != there);
-                let found = elsewhere.filter_map(|at| Some((at, self.grant_before(at, kind, &demand, key(*run, item))?))).next();
+                let found = elsewhere.filter_map(|at| Some((at, self.grant_before(at, kind, demand, key(*run, item))?))).next();
                 if let Some((at, grant)) = found {
                     self.take(at, kind, &grant);
                     decided.back.push(*run);
