@@ -25,6 +25,9 @@ const LONGEST_SOCKET: usize = 1 + 64 + 4 + 20;
 const LONGEST_PATH: usize = 107;
 /// The first time the binary is brought there, over whatever network.
 const OPENED: Duration = Duration::from_secs(300);
+/// One that is busy is asked so often more, after so long each.
+const BUSY_TIMES: u32 = 2;
+const BUSY: Duration = Duration::from_millis(200);
 
 /// Nothing without the file.
 ///
@@ -75,12 +78,23 @@ pub fn ssh(context: &Context) -> Result<Ssh, HomeError> {
     Ok(Ssh { config, sockets, home: own, carries_files: false })
 }
 
+/// A session that has just ended counts for another moment.
+fn once_free<T>(ask: impl Fn() -> Result<T, Trouble>) -> Result<T, Trouble> {
+    for _ in 0..BUSY_TIMES {
+        match ask() {
+            Err(Trouble::Busy(_)) => std::thread::park_timeout(BUSY),
+            answer => return answer,
+        }
+    }
+    ask()
+}
+
 /// What a target says of itself.
 ///
 /// # Errors
 /// It was not reached, or did not answer.
 pub fn probe(context: &Context, ssh: &Ssh, name: &str, target: &Target) -> Result<Found, Trouble> {
-    let found = probe::probe(ssh.shell(name, &target.address), target.folder.as_deref(), || context.now());
+    let found = once_free(|| probe::probe(ssh.shell(name, &target.address), target.folder.as_deref(), || context.now()));
     refused::heard(context, ssh, (name, target), &found);
     found
 }
@@ -98,9 +112,9 @@ pub fn open(
     copied: &dyn Fn(u64, u64),
 ) -> Result<Channel, Trouble> {
     let binary = own_binary(context).map_err(|e| Trouble::Failed(format!("neronet's own binary cannot be read: {e}")))?;
-    let channel = Channel::open(ssh.shell(name, &target.address), &channel::Place { folder, binary: &binary }, OPENED, &|there| {
-        copied(there, binary.size);
-    });
+    let place = channel::Place { folder, binary: &binary };
+    let copied = |there| copied(there, binary.size);
+    let channel = once_free(|| Channel::open(ssh.shell(name, &target.address), &place, OPENED, &copied));
     refused::heard(context, ssh, (name, target), &channel);
     let channel = channel?;
     if brought(context, name).as_deref() != Some(&binary.name) {

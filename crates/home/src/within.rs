@@ -54,7 +54,7 @@ pub fn of_run(context: &Context, view: &View<'_>, argv: &[String], tick: &dyn Fn
         return Err(HomeError::Failed(format!("run {id} has not been started, so there is no folder of it yet ({})", view.status())));
     };
     if view.target() == LOCAL {
-        return Ok(PassedOn { command: in_run(&context.home.attempt(id, n), argv)?, mark: None, signals: false });
+        return Ok(PassedOn { command: in_run(&context.home.attempt(id, n), argv)?, mark: None, signals: false, on_terminal: false });
     }
     let home = context.home.uid()?;
     let within = Within { home, target: view.target().to_string(), run: Some((id, n)), argv: argv.to_vec(), own: None, mark: None };
@@ -95,7 +95,7 @@ pub(crate) fn there(context: &Context, name: &str, mut within: Within, tick: &dy
     }
     let words = [&format!("{folder}/bin/{}", binary.name), "within", &word::of(&within)];
     let signals = within.own.as_ref().is_some_and(|own| own.signals);
-    Ok(PassedOn { command: ssh.execute(name, &target.address, &words, terminal), mark: within.mark, signals })
+    Ok(PassedOn { command: ssh.execute(name, &target.address, &words, terminal), mark: within.mark, signals, on_terminal: terminal })
 }
 
 /// Brings the binary to a target where it is not, and tells `tick` how much of it is there. Whether it was not.

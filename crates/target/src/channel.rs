@@ -8,7 +8,7 @@ use crate::shell;
 use crate::trouble::Trouble;
 use crate::wire::{Answer, Ask, Hello, OLDEST, PROTOCOL, Question, Reply};
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read};
 use std::os::fd::{AsFd, OwnedFd};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -275,7 +275,7 @@ fn begin(mut shell: Command, mark: &str) -> Result<(Child, ChildStdin, Receiver<
     let (words, heard) = channel();
     let (waiting, errors, mark) = (Arc::clone(&shared.waiting), Arc::clone(&shared.errors), mark.to_string());
     std::thread::spawn(move || listen(output, &mark, &words, &waiting));
-    std::thread::spawn(move || errors.keep(said));
+    std::thread::spawn(move || errors.keep(said, io::sink()));
     Ok((child, input, heard, shared))
 }
 
