@@ -21,6 +21,7 @@ mod reach;
 mod remote;
 mod room;
 mod runs;
+mod sessions;
 mod tidy;
 mod upgrade;
 #[path = "../behaviour/world.rs"]

@@ -5,6 +5,7 @@ pub mod again;
 pub mod agent;
 pub mod at_target;
 pub mod begin;
+mod binaries;
 mod brought;
 mod build;
 mod bulletin;

@@ -4,17 +4,15 @@ use crate::context::Context;
 use crate::error::HomeError;
 use crate::nearest::{did_you_mean, some_of};
 use crate::select::spans;
-use crate::{refused, runtime, target_file};
+use crate::{binaries, refused, runtime, target_file};
 use neronet_capture::hash;
 use neronet_model::RunId;
 use neronet_model::target::{Address, LOCAL, Target, Targets, refused_name};
 use neronet_store::files::{self, Durability};
 use neronet_target::Trouble;
-use neronet_target::binary::Binary;
 use neronet_target::channel::{self, Channel};
 use neronet_target::probe::{self, Found};
 use neronet_target::ssh::Ssh;
-use serde::{Deserialize, Serialize};
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -25,6 +23,9 @@ const LONGEST_SOCKET: usize = 1 + 64 + 4 + 20;
 const LONGEST_PATH: usize = 107;
 /// The first time the binary is brought there, over whatever network.
 const OPENED: Duration = Duration::from_secs(300);
+/// One that is busy is asked so often more, after so long each.
+const BUSY_TIMES: u32 = 2;
+const BUSY: Duration = Duration::from_millis(200);
 
 /// Nothing without the file.
 ///
@@ -75,12 +76,23 @@ pub fn ssh(context: &Context) -> Result<Ssh, HomeError> {
     Ok(Ssh { config, sockets, home: own, carries_files: false })
 }
 
+/// A session that has just ended counts for another moment.
+fn once_free<T>(ask: impl Fn() -> Result<T, Trouble>) -> Result<T, Trouble> {
+    for _ in 0..BUSY_TIMES {
+        match ask() {
+            Err(Trouble::Busy(_)) => std::thread::park_timeout(BUSY),
+            answer => return answer,
+        }
+    }
+    ask()
+}
+
 /// What a target says of itself.
 ///
 /// # Errors
 /// It was not reached, or did not answer.
 pub fn probe(context: &Context, ssh: &Ssh, name: &str, target: &Target) -> Result<Found, Trouble> {
-    let found = probe::probe(ssh.shell(name, &target.address), target.folder.as_deref(), || context.now());
+    let found = once_free(|| probe::probe(ssh.shell(name, &target.address), target.folder.as_deref(), || context.now()));
     refused::heard(context, ssh, (name, target), &found);
     found
 }
@@ -97,52 +109,35 @@ pub fn open(
     folder: &str,
     copied: &dyn Fn(u64, u64),
 ) -> Result<Channel, Trouble> {
-    let binary = own_binary(context).map_err(|e| Trouble::Failed(format!("neronet's own binary cannot be read: {e}")))?;
-    let channel = Channel::open(ssh.shell(name, &target.address), &channel::Place { folder, binary: &binary }, OPENED, &|there| {
-        copied(there, binary.size);
-    });
+    let binaries = binaries::all(context).map_err(|e| Trouble::Failed(format!("neronet's own binary cannot be read: {e}")))?;
+    let place = channel::Place { folder, binaries: &binaries };
+    let channel = once_free(|| Channel::open(ssh.shell(name, &target.address), &place, OPENED, copied));
     refused::heard(context, ssh, (name, target), &channel);
     let channel = channel?;
-    if brought(context, name).as_deref() != Some(&binary.name) {
+    if brought(context, name).as_deref() != Some(&channel.binary) {
         // Best effort: else it is looked for there the next time.
         let path = folder_of(context, name).join(BROUGHT);
         files::make_folder(path.parent().unwrap_or(&path))
-            .and_then(|()| files::replace(&path, binary.name.as_bytes(), Durability::Renamed))
+            .and_then(|()| files::replace(&path, channel.binary.as_bytes(), Durability::Renamed))
             .ok();
     }
     Ok(channel)
 }
 
-/// A binary that was looked at, and the file that it was then.
-#[derive(Serialize, Deserialize)]
-struct Seen {
-    file: (PathBuf, u64, u64, i64, i64),
-    binary: Binary,
-}
-
-/// Our own, as targets are to have it. To sum it up takes longer than to reach some targets, so that is kept in the cache.
-///
-/// # Errors
-/// It cannot be read.
-pub(crate) fn own_binary(context: &Context) -> std::io::Result<Binary> {
-    let meta = context.neronet.metadata()?;
-    let file = (context.neronet.clone(), meta.ino(), meta.len(), meta.mtime(), meta.mtime_nsec());
-    let path = context.cache.join("binary.json");
-    let seen: Option<Seen> = files::read_json(&path).ok().flatten();
-    if let Some(seen) = seen.filter(|seen| seen.file == file) {
-        return Ok(seen.binary);
-    }
-    let binary = Binary::of(&context.neronet, env!("CARGO_PKG_VERSION"))?;
-    let seen = Seen { file, binary };
-    files::make_folder(&context.cache).and_then(|()| files::replace_json(&path, &seen, Durability::Renamed)).ok();
-    Ok(seen.binary)
-}
-
 const BROUGHT: &str = "binary";
 
-/// The binary that a target is known to have.
-pub(crate) fn brought(context: &Context, name: &str) -> Option<String> {
+/// The binary that was taken at a target last.
+fn brought(context: &Context, name: &str) -> Option<String> {
     std::fs::read_to_string(folder_of(context, name).join(BROUGHT)).ok()
+}
+
+/// The binary that a target is known to have, if it is one that we would bring.
+///
+/// # Errors
+/// Our own cannot be read.
+pub(crate) fn has_binary(context: &Context, name: &str) -> Result<Option<String>, HomeError> {
+    let binaries = binaries::all(context).map_err(|e| HomeError::Failed(format!("neronet's own binary: {e}")))?;
+    Ok(brought(context, name).filter(|known| binaries.iter().any(|binary| binary.name == *known)))
 }
 
 /// Where everything is on a target.

@@ -13,6 +13,7 @@ use neronet_model::target::{LOCAL, Target};
 use neronet_model::{AttemptNo, RunId, Uid};
 use neronet_store::spool;
 use neronet_supervise::start::METRICS_VARIABLE;
+use neronet_target::channel::Channel;
 use neronet_target::{PassedOn, attended, shell};
 use serde::{Deserialize, Serialize};
 use std::cell::Cell;
@@ -54,7 +55,7 @@ pub fn of_run(context: &Context, view: &View<'_>, argv: &[String], tick: &dyn Fn
         return Err(HomeError::Failed(format!("run {id} has not been started, so there is no folder of it yet ({})", view.status())));
     };
     if view.target() == LOCAL {
-        return Ok(PassedOn { command: in_run(&context.home.attempt(id, n), argv)?, mark: None, signals: false });
+        return Ok(PassedOn { command: in_run(&context.home.attempt(id, n), argv)?, mark: None, signals: false, on_terminal: false });
     }
     let home = context.home.uid()?;
     let within = Within { home, target: view.target().to_string(), run: Some((id, n)), argv: argv.to_vec(), own: None, mark: None };
@@ -82,10 +83,10 @@ pub(crate) fn there(context: &Context, name: &str, mut within: Within, tick: &dy
         )));
     }
     let ssh = targets::ssh(context)?;
-    let binary = targets::own_binary(context).map_err(|e| HomeError::Failed(format!("neronet's own binary: {e}")))?;
-    if targets::brought(context, name).as_deref() != Some(&binary.name) {
-        bring(context, name, tick)?;
-    }
+    let binary = match targets::has_binary(context, name)? {
+        Some(binary) => binary,
+        None => open(context, name, tick)?.binary.clone(),
+    };
     let terminal = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
     // On a terminal, what login files print is where it always is.
     within.mark = if terminal { None } else { Some(shell::mark().map_err(|trouble| HomeError::of_target(name, &trouble))?) };
@@ -93,9 +94,9 @@ pub(crate) fn there(context: &Context, name: &str, mut within: Within, tick: &dy
         // Where there is a terminal, Ctrl-C goes there as the key that it is.
         own.signals &= !terminal;
     }
-    let words = [&format!("{folder}/bin/{}", binary.name), "within", &word::of(&within)];
+    let words = [&format!("{folder}/bin/{binary}"), "within", &word::of(&within)];
     let signals = within.own.as_ref().is_some_and(|own| own.signals);
-    Ok(PassedOn { command: ssh.execute(name, &target.address, &words, terminal), mark: within.mark, signals })
+    Ok(PassedOn { command: ssh.execute(name, &target.address, &words, terminal), mark: within.mark, signals, on_terminal: terminal })
 }
 
 /// Brings the binary to a target where it is not, and tells `tick` how much of it is there. Whether it was not.
@@ -103,17 +104,19 @@ pub(crate) fn there(context: &Context, name: &str, mut within: Within, tick: &dy
 /// # Errors
 /// It was not reached, or the binary cannot run there.
 pub fn bring(context: &Context, name: &str, tick: &dyn Fn(u64, u64)) -> Result<bool, HomeError> {
-    let all = targets::all(context)?;
-    let target = all.get(name).ok_or_else(|| targets::unknown(&all, name))?;
-    let ssh = targets::ssh(context)?;
     let copied = Cell::new(false);
-    let folder = targets::place_there(name, target)?;
-    let opened = targets::open(context, &ssh, (name, target), folder, &|there, all| {
+    open(context, name, &|there, all| {
         copied.set(true);
         tick(there, all);
-    });
-    opened.map_err(|trouble| HomeError::of_target(name, &trouble))?;
+    })?;
     Ok(copied.get())
+}
+
+fn open(context: &Context, name: &str, tick: &dyn Fn(u64, u64)) -> Result<Channel, HomeError> {
+    let all = targets::all(context)?;
+    let target = all.get(name).ok_or_else(|| targets::unknown(&all, name))?;
+    let (ssh, folder) = (targets::ssh(context)?, targets::place_there(name, target)?);
+    targets::open(context, &ssh, (name, target), folder, tick).map_err(|trouble| HomeError::of_target(name, &trouble))
 }
 
 /// On the target: becomes what the word asks for. Why not, if it cannot.

@@ -8,7 +8,7 @@ use crate::shell;
 use crate::trouble::Trouble;
 use crate::wire::{Answer, Ask, Hello, OLDEST, PROTOCOL, Question, Reply};
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read};
 use std::os::fd::{AsFd, OwnedFd};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -29,7 +29,8 @@ const MOST_LATE: usize = 1_000;
 pub struct Place<'a> {
     /// Where everything of ours is there, absolute.
     pub folder: &'a str,
-    pub binary: &'a Binary,
+    /// The first that fits the machine is taken. What is this machine's own comes first.
+    pub binaries: &'a [Binary],
 }
 
 pub struct Channel {
@@ -40,6 +41,8 @@ pub struct Channel {
     errors: Arc<LastWords>,
     next: Mutex<u64>,
     pub hello: Hello,
+    /// The name of the binary that answers.
+    pub binary: String,
 }
 
 /// A question that is not answered yet.
@@ -120,21 +123,23 @@ fn shortened(words: &str) -> String {
 }
 
 impl Channel {
-    /// Opens one. `command` is a shell that reads from its input; `copied` is told how much of the binary is there where it has to be brought.
+    /// Opens one. `command` is a shell that reads from its input; `copied` is told how much of the binary is there, and
+    /// of how much, where it has to be brought.
     ///
     /// # Errors
     /// Why there is none: the machine is not reached, the binary would not run there, or has no room.
-    pub fn open(command: Command, place: &Place<'_>, patience: Duration, copied: &dyn Fn(u64)) -> Result<Channel, Trouble> {
+    pub fn open(command: Command, place: &Place<'_>, patience: Duration, copied: &dyn Fn(u64, u64)) -> Result<Channel, Trouble> {
         let mark = shell::mark()?;
         let (mut child, input, words, shared) = begin(command, &mark)?;
         let mut opening = Opening { input, words, until: Instant::now() + patience };
-        match opening.greeted(&script(place, &mark), place.binary, copied) {
-            Ok(hello) if hello.common().is_some() => {
+        match opening.greeted(&script(place, &mark), place.binaries, copied) {
+            Ok((hello, binary)) if hello.common().is_some() => {
                 let Shared { waiting, errors, output } = shared;
                 let (child, input) = (Mutex::new(child), Mutex::new(opening.input));
-                Ok(Channel { child, input, output, waiting, errors, next: Mutex::new(1), hello })
+                let binary = binary.name.clone();
+                Ok(Channel { child, input, output, waiting, errors, next: Mutex::new(1), hello, binary })
             }
-            Ok(hello) => {
+            Ok((hello, _)) => {
                 end(&mut child);
                 let Hello { protocol, oldest, version, .. } = hello;
                 let theirs =
@@ -275,7 +280,7 @@ fn begin(mut shell: Command, mark: &str) -> Result<(Child, ChildStdin, Receiver<
     let (words, heard) = channel();
     let (waiting, errors, mark) = (Arc::clone(&shared.waiting), Arc::clone(&shared.errors), mark.to_string());
     std::thread::spawn(move || listen(output, &mark, &words, &waiting));
-    std::thread::spawn(move || errors.keep(said));
+    std::thread::spawn(move || errors.keep(said, io::sink()));
     Ok((child, input, heard, shared))
 }
 
@@ -304,7 +309,7 @@ fn lines(output: &mut BufReader<ChildStdout>, mark: &str, words: &Sender<Word>) 
         let line = String::from_utf8_lossy(&line).trim().to_string();
         match line.strip_prefix(mark).map(str::trim) {
             Some(said) => {
-                let runs = said == "run";
+                let runs = said.starts_with("run ");
                 words.send(Word::Line(said.to_string())).ok();
                 if runs {
                     return Ok(());
@@ -374,7 +379,11 @@ mod tests {
     }
 
     fn open(folder: &Path, binary: &Binary, copied: &dyn Fn(u64)) -> Result<Channel, Trouble> {
-        let place = Place { folder: folder.to_str().expect("text"), binary };
+        offer(folder, std::slice::from_ref(binary), &|there, _| copied(there))
+    }
+
+    fn offer(folder: &Path, binaries: &[Binary], copied: &dyn Fn(u64, u64)) -> Result<Channel, Trouble> {
+        let place = Place { folder: folder.to_str().expect("text"), binaries };
         Channel::open(Command::new("/bin/sh"), &place, LONG, copied)
     }
 
@@ -459,11 +468,41 @@ mod tests {
         let Err(trouble) = open(&file, &binary, &|_| {}) else { panic!("no channel") };
         assert!(trouble.to_string().starts_with("its binary cannot be put into ") && trouble.to_string().contains("mkdir"), "{trouble}");
         // What arrives is not what was sent.
-        let other = Binary { sum: binary.sum ^ 1, name: "other".into(), ..binary.clone() };
+        let other = Binary { sum: binary.sum ^ 1, name: "other".into(), ..binary };
         assert!(matches!(open(world.path(), &other, &|_| {}), Err(Trouble::Failed(_))));
         assert!(std::fs::read_dir(world.path().join("bin")).expect("made").next().is_none());
-        let newer = Binary { needs: (9, 9), name: "newer".into(), ..binary };
-        let Err(trouble) = open(world.path(), &newer, &|_| {}) else { panic!("no channel") };
-        assert!(trouble.to_string().contains("this binary asks for 9.9"), "{trouble}");
+    }
+
+    #[test]
+    fn the_first_binary_that_fits_the_machine_is_taken_whatever_lies_there() {
+        let world = tempfile::tempdir().expect("a folder");
+        let fits = binary(world.path(), &format!("{}; cat >/dev/null", hello(1, 1)));
+        let other = Binary { arch: "pdp11".into(), name: "other".into(), size: 7, ..fits.clone() };
+        let newer = Binary { needs: (9, 9), name: "newer".into(), size: 7, ..fits.clone() };
+        let later = Binary { name: "later".into(), ..fits.clone() };
+        // A folder that machines of two kinds share.
+        let there = world.path().join("bin");
+        std::fs::create_dir(&there).expect("made");
+        for name in ["other", "newer"] {
+            std::fs::copy(&fits.path, there.join(name)).expect("copied");
+            std::fs::set_permissions(there.join(name), std::os::unix::fs::PermissionsExt::from_mode(0o700)).expect("executable");
+        }
+        let all = [other.clone(), newer.clone(), fits.clone(), later];
+        for expected in [fits.size, 0] {
+            let sent = Cell::new(0);
+            let channel = offer(world.path(), &all, &|there, all| sent.set(there.min(all))).expect("a channel");
+            assert_eq!((sent.get(), channel.binary.as_str()), (expected, fits.name.as_str()));
+        }
+        let refused = |binaries: &[Binary]| match offer(world.path(), binaries, &|_, _| panic!("nothing is brought")) {
+            Err(trouble) => trouble.to_string(),
+            Ok(_) => panic!("no channel"),
+        };
+        let (own, beside) = (&fits.arch, world.path().display());
+        let said = refused(std::slice::from_ref(&other));
+        let put = format!("put one built for it beside this one, as {beside}/neronet-linux-{own}");
+        assert_eq!(said, format!("it is Linux {own}, and there is no neronet for that here: {put}"));
+        let said = refused(&[other, newer]);
+        let put = format!("put the released one (`make dist`, which asks for 2.17) beside this one, as {beside}/neronet-linux-{own}");
+        assert!(said.starts_with("it has glibc 2.") && said.ends_with(&format!(", and this binary asks for 9.9: {put}")), "{said}");
     }
 }

@@ -1,7 +1,7 @@
 //! The last of what ssh says on standard error: why a connection ended.
 
 use crate::channel::lock;
-use std::io::Read;
+use std::io::{Read, Write};
 use std::process::ChildStderr;
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
@@ -33,10 +33,11 @@ impl LastWords {
         String::from_utf8_lossy(&said.bytes).into_owned()
     }
 
-    /// Reads to the end.
-    pub(crate) fn keep(&self, mut from: ChildStderr) {
+    /// Reads to the end, and passes it on.
+    pub(crate) fn keep(&self, mut from: ChildStderr, mut to: impl Write) {
         let mut buffer = [0; 4 << 10];
         while let Ok(n @ 1..) = from.read(&mut buffer) {
+            to.write_all(&buffer[..n]).ok();
             let said = &mut lock(&self.said).bytes;
             said.extend_from_slice(&buffer[..n]);
             let more = said.len().saturating_sub(MOST);

@@ -1,6 +1,7 @@
 //! A command that is executed on a machine for somebody's terminal or pipe: what it says is passed on as it comes, but not what login
 //! files print before it begins.
 
+use crate::last_words::LastWords;
 use crate::trouble::{OWN, Trouble};
 use nix::poll::{PollFd, PollFlags, poll};
 use nix::sys::signal::{SigSet, Signal, kill};
@@ -10,6 +11,7 @@ use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Command, ExitStatus, Stdio};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Longer than what login files print; behind that it is passed on as it is.
@@ -23,6 +25,8 @@ pub struct PassedOn {
     pub mark: Option<String>,
     /// It reads the numbers of the signals that ask us to end, each a byte: a connection without a terminal knows none.
     pub signals: bool,
+    /// It is ssh with a terminal: on its standard error it says what it has to say itself.
+    pub on_terminal: bool,
 }
 
 /// How it came out.
@@ -40,7 +44,9 @@ impl PassedOn {
     /// # Errors
     /// It cannot be started.
     pub fn ended(mut self) -> io::Result<Ended> {
-        let Some(mark) = self.mark else { return self.command.status().map(Ended::With) };
+        let Some(mark) = self.mark else {
+            return if self.on_terminal { on_terminal(self.command) } else { self.command.status().map(Ended::With) };
+        };
         if self.signals {
             // Ctrl-C is for everything on the terminal that is not in a group of its own.
             self.command.stdin(Stdio::piped()).process_group(0);
@@ -80,6 +86,22 @@ impl PassedOn {
             }
         }
     }
+}
+
+/// What the user sees is what ssh says. That it takes no more is told besides: nothing there has failed.
+fn on_terminal(mut command: Command) -> io::Result<Ended> {
+    let mut child = command.stderr(Stdio::piped()).spawn()?;
+    let errors = Arc::new(LastWords::default());
+    if let Some(said) = child.stderr.take() {
+        let errors = Arc::clone(&errors);
+        std::thread::Builder::new().name("errors".into()).spawn(move || errors.keep(said, io::stderr()))?;
+    }
+    let ended = child.wait()?;
+    let said = errors.all();
+    Ok(match Trouble::of(&said, "", ended.code()) {
+        busy @ Trouble::Busy(_) => Ended::Unreached(busy),
+        _ => Ended::With(ended),
+    })
 }
 
 /// The signals that ask us to end, blocked until the set of them is unblocked, and where they are read meanwhile.
@@ -186,7 +208,7 @@ mod tests {
         let ended = |script: &str| {
             let mut command = Command::new("/bin/sh");
             command.args(["-c", script]);
-            PassedOn { command, mark: Some("MARK".into()), signals: false }.ended().expect("it starts")
+            PassedOn { command, mark: Some("MARK".into()), signals: false, on_terminal: false }.ended().expect("it starts")
         };
         let refused = ended("echo 'me@gpu1: Permission denied (publickey).' >&2; exit 255");
         assert!(matches!(refused, Ended::Unreached(Trouble::NeedsLogin(_))), "{refused:?}");

@@ -2,9 +2,10 @@
 
 use crate::ciphers;
 use neronet_model::target::{Address, Transport};
+use nix::errno::Errno;
+use nix::sys::socket::{self, AddressFamily, SockFlag, SockType, UnixAddr};
 use std::ffi::OsString;
-use std::io::ErrorKind;
-use std::os::unix::net::UnixStream;
+use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
@@ -33,8 +34,8 @@ impl Ssh {
         let Transport::Ssh { user, host, port } = &address.transport else { return Command::new("/bin/sh") };
         let mut command = self.ssh();
         let socket = self.socket(target);
-        if socket.exists() {
-            command.args(["-o", "ControlMaster=no", "-o"]).arg(control(&socket));
+        if serves(&socket) {
+            through(&mut command, &socket);
         } else if self.carries_files {
             let mut asked = self.ssh();
             to(&mut asked, user.as_deref(), host, *port);
@@ -61,8 +62,8 @@ impl Ssh {
         };
         let mut command = self.ssh();
         let socket = self.socket(target);
-        if socket.exists() {
-            command.args(["-o", "ControlMaster=no", "-o"]).arg(control(&socket));
+        if serves(&socket) {
+            through(&mut command, &socket);
         }
         command.args(if terminal { &["-t"][..] } else { &["-T", "-o", "BatchMode=yes"] });
         command.args(["-o", "LogLevel=ERROR", "-o", &format!("ConnectTimeout={CONNECT}")]);
@@ -77,7 +78,7 @@ impl Ssh {
     pub fn login(&self, target: &str, address: &Address) -> Option<Command> {
         let Transport::Ssh { user, host, port } = &address.transport else { return None };
         let socket = self.socket(target);
-        if UnixStream::connect(&socket).is_err_and(|e| e.kind() == ErrorKind::ConnectionRefused) {
+        if !serves(&socket) {
             std::fs::remove_file(&socket).ok();
         }
         let mut command = self.ssh();
@@ -133,6 +134,22 @@ fn knows_remote_command() -> bool {
     })
 }
 
+/// Whether somebody is behind it: a master connection that was killed leaves its socket. One that hangs is not waited for.
+fn serves(socket: &Path) -> bool {
+    let connected = || {
+        let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+        let end = socket::socket(AddressFamily::Unix, SockType::Stream, flags, None)?;
+        socket::connect(end.as_raw_fd(), &UnixAddr::new(socket)?)
+    };
+    matches!(connected(), Ok(()) | Err(Errno::EAGAIN))
+}
+
+/// Over the connection that is open, and no other: where that takes no more sessions, ssh would open one of its own, for which nobody is
+/// there to log in. That is what the proxy stands in the way of; being first, it counts more than the configuration's proxies and jumps.
+fn through(command: &mut Command, socket: &Path) {
+    command.args(["-o", "ControlMaster=no", "-o", "ProxyCommand=false", "-o"]).arg(control(socket));
+}
+
 /// ssh fills in what stands behind a percent sign.
 fn control(socket: &Path) -> OsString {
     let mut option = OsString::from("ControlPath=");
@@ -157,6 +174,24 @@ mod tests {
 
     fn words(command: &Command) -> Vec<String> {
         command.get_args().map(|word| word.to_string_lossy().into_owned()).collect()
+    }
+
+    #[test]
+    fn what_is_open_is_gone_through_and_nothing_opened_beside_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let ssh = Ssh { config: None, sockets: folder.path().into(), home: "h".into(), carries_files: false };
+        let address = "ssh://gpu1".parse().expect("an address");
+        let alone = || {
+            let both = [ssh.shell("gpu1", &address), ssh.execute("gpu1", &address, &["true"], true)];
+            both.map(|command| words(&command).contains(&"ProxyCommand=false".to_string()))
+        };
+        assert_eq!(alone(), [false, false]);
+        let master = std::os::unix::net::UnixListener::bind(ssh.socket("gpu1")).expect("a socket");
+        assert_eq!(alone(), [true, true]);
+        // It was killed.
+        drop(master);
+        assert!(ssh.socket("gpu1").exists());
+        assert_eq!(alone(), [false, false]);
     }
 
     #[test]

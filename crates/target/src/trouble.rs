@@ -8,6 +8,8 @@ pub enum Trouble {
     NeedsLogin(String),
     /// The key by which the host is known is not known, or another one.
     HostKey(String),
+    /// Its sshd takes no more sessions on the connection that is open: it is there, and its user is logged in.
+    Busy(String),
     Unreachable(String),
     /// It was reached and said something else than what was asked.
     Garbled(String),
@@ -41,6 +43,7 @@ impl Trouble {
             let telling = |line: &&str| words.iter().any(|word| line.to_ascii_lowercase().contains(word));
             lines().find(telling).or(lines().next()).unwrap_or("ssh said nothing").to_string()
         };
+        let busy = ["session open refused", "session request failed"];
         let keys = ["host key verification failed", "remote host identification has changed", "no matching host key"];
         let refused = ["permission denied (", "too many authentication failures", "authentication failed", "no supported authentication"];
         let away = [
@@ -57,6 +60,10 @@ impl Trouble {
             "stdio forwarding failed",
         ];
         if code == Some(OWN) || code.is_none() {
+            // Before all that a connection of its own met with, which ssh tries then.
+            if has(&busy) {
+                return Trouble::Busy(line(&busy));
+            }
             if has(&keys) {
                 return Trouble::HostKey(line(&keys));
             }
@@ -80,6 +87,7 @@ impl Trouble {
         match self {
             Trouble::NeedsLogin(_) => format!("neronet target login {target}"),
             Trouble::HostKey(_) => "ssh to it once by hand, and look whether the new key is right before you accept it".into(),
+            Trouble::Busy(_) => "end a shell or a transfer there, or raise MaxSessions in its sshd_config".into(),
             Trouble::Unreachable(_) => "is it up, and does ssh reach it by hand?".into(),
             Trouble::Garbled(_) => "does a file such as .bashrc there end the shell, or start another one?".into(),
             Trouble::Silent(_) => "it took the connection and did nothing: is it overloaded, or does its home hang?".into(),
@@ -95,6 +103,7 @@ impl fmt::Display for Trouble {
         match self {
             Trouble::NeedsLogin(said) => write!(f, "needs login: {said}"),
             Trouble::HostKey(said) => write!(f, "its host key is not the known one: {said}"),
+            Trouble::Busy(said) => write!(f, "busy: its sshd takes no more sessions on one connection (MaxSessions): {said}"),
             Trouble::Unreachable(said) => write!(f, "unreachable: {said}"),
             Trouble::Garbled(said) => write!(f, "it did not answer what was asked: {said}"),
             Trouble::Silent(seconds) => write!(f, "no answer within {seconds} s"),
@@ -121,6 +130,11 @@ mod tests {
         assert_eq!(of(said), of(""));
         let garbled = Trouble::of(said, "This account is currently not available.\n", Some(1));
         assert_eq!(garbled, Trouble::Garbled("This account is currently not available.".into()));
+        let full = "mux_client_request_session: session request failed: Session open refused by peer";
+        // What ssh tries then is another connection, which nobody is there to log in to.
+        for then in ["kex_exchange_identification: Connection closed by remote host", "me@gpu1: Permission denied (password)."] {
+            assert_eq!(of(&format!("{full}\r\n{then}\r\n")), Trouble::Busy(full.into()));
+        }
         // What a script there says of permissions is not ssh's word.
         assert!(matches!(Trouble::of("sh: Permission denied (publickey)", "", Some(1)), Trouble::Garbled(_)));
     }

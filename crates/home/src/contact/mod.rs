@@ -315,6 +315,7 @@ pub(crate) fn words(trouble: &Trouble) -> String {
     match trouble {
         Trouble::NeedsLogin(_) => "needs login".to_string(),
         Trouble::HostKey(_) => "has another host key than it had".to_string(),
+        Trouble::Busy(_) => "busy (its sshd takes no more sessions on one connection)".to_string(),
         Trouble::Unreachable(_) | Trouble::Silent(_) => "unreachable".to_string(),
         Trouble::NoPlace(_) => format!("cannot be used: {trouble}"),
         Trouble::Garbled(said) | Trouble::Failed(said) | Trouble::NoSsh(said) => format!("cannot be used: {said}"),

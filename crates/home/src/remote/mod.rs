@@ -152,9 +152,7 @@ impl<'a> Remote<'a> {
     /// # Errors
     /// The machine is not reached, or it does not run there.
     pub fn open(&self, sure: bool, tick: &dyn Fn(u64, u64)) -> Result<bool, HomeError> {
-        let context = self.context;
-        let binary = targets::own_binary(context).map_err(|e| HomeError::Failed(format!("neronet's own binary: {e}")))?;
-        if !sure && targets::brought(context, NAME).as_deref() == Some(&binary.name) {
+        if !sure && targets::has_binary(self.context, NAME)?.is_some() {
             return Ok(false);
         }
         let copied = Cell::new(false);
