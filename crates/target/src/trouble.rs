@@ -60,15 +60,14 @@ impl Trouble {
             "stdio forwarding failed",
         ];
         if code == Some(OWN) || code.is_none() {
-            // Before all that a connection of its own met with, which ssh tries then.
-            if has(&busy) {
-                return Trouble::Busy(line(&busy));
-            }
             if has(&keys) {
                 return Trouble::HostKey(line(&keys));
             }
             if has(&refused) {
                 return Trouble::NeedsLogin(line(&refused));
+            }
+            if has(&busy) {
+                return Trouble::Busy(line(&busy));
             }
             if has(&away) || code == Some(OWN) {
                 return Trouble::Unreachable(line(&away));
@@ -131,10 +130,11 @@ mod tests {
         let garbled = Trouble::of(said, "This account is currently not available.\n", Some(1));
         assert_eq!(garbled, Trouble::Garbled("This account is currently not available.".into()));
         let full = "mux_client_request_session: session request failed: Session open refused by peer";
-        // What ssh tries then is another connection, which nobody is there to log in to.
-        for then in ["kex_exchange_identification: Connection closed by remote host", "me@gpu1: Permission denied (password)."] {
-            assert_eq!(of(&format!("{full}\r\n{then}\r\n")), Trouble::Busy(full.into()));
-        }
+        // What ssh tries then, over a connection that is not ours, is another one.
+        let then = |then: &str| of(&format!("{full}\r\n{then}\r\n"));
+        assert_eq!(then("kex_exchange_identification: Connection closed by remote host"), Trouble::Busy(full.into()));
+        // Where it was refused there, nobody is to try that again and again.
+        assert!(matches!(then("me@gpu1: Permission denied (password)."), Trouble::NeedsLogin(_)));
         // What a script there says of permissions is not ssh's word.
         assert!(matches!(Trouble::of("sh: Permission denied (publickey)", "", Some(1)), Trouble::Garbled(_)));
     }
