@@ -21,6 +21,8 @@ mod reach;
 mod remote;
 mod room;
 mod runs;
+mod shared;
+mod there;
 mod tidy;
 mod upgrade;
 #[path = "../behaviour/world.rs"]
