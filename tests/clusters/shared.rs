@@ -83,6 +83,47 @@ fn what_becomes_of_one_host_is_nothing_to_another_in_the_same_folder() {
     assert!(lab.list().iter().all(|run| run["attempts"] == 1));
 }
 
+/// What ssh reaches by the name `cluster` from now on.
+fn cluster_is(lab: &Lab, host: &str) {
+    let config = std::fs::read_to_string(lab.hosts.config()).expect("a configuration");
+    let block = config.split("Host ").find_map(|block| block.strip_prefix(host)).expect("it is there");
+    std::fs::write(lab.path("ssh_config"), format!("Host cluster{block}")).expect("written");
+}
+
+#[test]
+fn a_cluster_that_is_reached_by_another_of_its_hosts_executes_nothing_twice() {
+    let Some(hosts) = hosts() else { return };
+    let shared = shared();
+    let mut lab = Lab::new(hosts, &[]);
+    cluster_is(&lab, "alpha");
+    lab.add("gpu", "cluster", &shared.path().join("n").display().to_string());
+    lab.script("work.sh", &work(&shared));
+    lab.write("neronet.toml", "command = './work.sh {n}'\ntarget = 'gpu'\nparams.n = [1, 2]\nsweep.parallel = 1\n");
+    lab.say(&["submit", "--quiet"]).with_code(0);
+    wait_until("the first to run", || is_running(&lab, &[1]));
+    lab.wait_listed(2, "waits there", |run| text(&run["reason"]).starts_with("on gpu"));
+    lab.down();
+    // Another address is refused while they are there, another host behind it is not.
+    let targets = lab.home().join("targets.toml");
+    let told = std::fs::read_to_string(&targets).expect("targets");
+    std::fs::write(&targets, told.replace("ssh://cluster", "ssh://student@cluster")).expect("written");
+    lab.say(&["serve", "--background"]).with_code(0);
+    lab.wait_listed(1, "is refused", |run| text(&run["reason"]).contains("were given to ssh://cluster, "));
+    assert!(is_running(&lab, &[1]));
+    lab.down();
+    std::fs::write(&targets, told).expect("written");
+    cluster_is(&lab, "beta");
+    let turn = lab.there("gpu").join("agent.json");
+    let before = std::fs::read(&turn).expect("somebody spoke for it");
+    lab.say(&["serve", "--background"]).with_code(0);
+    wait_until("the other host to speak for it", || std::fs::read(&turn).is_ok_and(|turn| turn != before));
+    [1, 2].iter().for_each(|n| std::fs::write(shared.path().join(format!("go.{n}")), "").expect("written"));
+    for run in lab.all_ended() {
+        assert_eq!((&run["outcome"], &run["attempts"]), (&"finished".into(), &1.into()), "{run:#}");
+    }
+    assert_eq!(std::fs::read_to_string(shared.path().join("ran")).expect("they ran"), "1 on alpha\n2 on alpha\n");
+}
+
 /// Goes with its test.
 pub(crate) struct Passing(pub(crate) PathBuf);
 
