@@ -144,6 +144,65 @@ fn what_a_run_left_comes_home_by_itself_and_the_rest_when_it_is_asked_for() {
 }
 
 #[test]
+fn of_checkpoints_those_come_by_themselves_that_the_specification_names() {
+    let Some(far) = Far::new() else { return };
+    // The first is the best.
+    far.write("train.sh", TRAIN);
+    let expected: [(&str, &[&str]); 4] = [("best", &["1.pt"]), ("last", &["3.pt"]), ("all", &["1.pt", "2.pt", "3.pt"]), ("none", &[])];
+    for (run, (fetch, come)) in (1..).zip(expected) {
+        far.write("neronet.toml", SPEC.replace("[outputs]", &format!("fetch = '{fetch}'\n[outputs]")));
+        far.on(&["submit", "--again", "--wait", "--quiet"]).with_code(0);
+        far.wait_collected("gpu1");
+        let work = far.home().join(format!("runs/{run}/work"));
+        let mut names: Vec<String> =
+            fs::read_dir(work.join("ck")).into_iter().flatten().flatten().map(|file| file.file_name().to_string_lossy().into()).collect();
+        names.sort();
+        assert_eq!(names, come, "{fetch}");
+        for name in come {
+            assert_eq!(text(&work.join("ck").join(name)), format!("weights {}\n", &name[..1]));
+        }
+        // Whatever it says of checkpoints.
+        assert_eq!(text(&work.join("out/table.csv")), "a,b\n");
+    }
+}
+
+/// What has arrived of something that is on its way.
+fn some_of(arriving: &Path) -> PathBuf {
+    wait_for("some of it", || {
+        let part = fs::read_dir(arriving).ok()?.flatten().next()?;
+        Some(part.path()).filter(|_| part.metadata().is_ok_and(|meta| meta.len() > 8 << 20))
+    })
+}
+
+fn noise(bytes: usize) -> Vec<u8> {
+    let mut noise = vec![0; bytes];
+    fs::File::open("/dev/urandom").and_then(|mut random| std::io::Read::read_exact(&mut random, &mut noise)).expect("Linux");
+    noise
+}
+
+#[test]
+fn a_push_that_is_cut_goes_on_where_it_was() {
+    let Some(far) = Far::new() else { return };
+    let big = noise(300 << 20);
+    far.write("big.bin", &big);
+    let place = format!("cut-{}", std::process::id());
+    let there = far.there("alpha").join(&place);
+    let words = ["push", "gpu1", "big.bin", "--to", &place, "--json"];
+    let mut cut = far.world.with(far.hosts, &words).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("neronet starts");
+    let part = some_of(&there.join(".arriving"));
+    cut.kill().expect("killed");
+    cut.wait().expect("ended");
+    // What was on the wire may arrive still.
+    let some = part.metadata().expect("it is still there").len();
+    assert!(some < big.len() as u64, "it was not cut");
+    let rest = far.on(&words).with_code(0).json();
+    assert!(rest["files"] == 1 && rest["bytes"].as_u64().is_some_and(|rest| rest <= big.len() as u64 - some), "{rest:#} after {some}");
+    assert!(fs::read(there.join("big.bin")).expect("there") == big);
+    assert!(!there.join(".arriving").exists());
+    fs::remove_dir_all(there).expect("removed");
+}
+
+#[test]
 fn a_fetch_that_is_cut_goes_on_where_it_was() {
     let Some(far) = Far::new() else { return };
     const BYTES: u64 = 300 << 20;
@@ -152,10 +211,7 @@ fn a_fetch_that_is_cut_goes_on_where_it_was() {
     let mut cut = far.world.with(far.hosts, &["fetch", "1", "big.bin"]);
     let mut cut = cut.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("neronet starts");
     let arriving = far.here(".arriving");
-    let part = wait_for("some of it", || {
-        let part = fs::read_dir(&arriving).ok()?.flatten().next()?;
-        Some(part).filter(|part| part.metadata().is_ok_and(|meta| meta.len() > 8 << 20))
-    });
+    let part = some_of(&arriving);
     cut.kill().expect("killed");
     cut.wait().expect("ended");
     let some = part.metadata().expect("it is still there").len();

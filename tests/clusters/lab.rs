@@ -51,6 +51,13 @@ impl Lab {
         std::fs::write(&path, format!("{more}\n{text}")).expect("written");
     }
 
+    /// Keys of a target.
+    pub(crate) fn keys(&self, target: &str, keys: &str) {
+        let path = self.home().join("targets.toml");
+        let (text, table) = (std::fs::read_to_string(&path).expect("targets"), format!("[targets.{target}]\n"));
+        std::fs::write(&path, text.replace(&table, &format!("{table}{keys}\n"))).expect("written");
+    }
+
     /// Home's own name.
     pub(crate) fn uid(&self) -> String {
         let home = std::fs::read_to_string(self.home().join("home.json")).unwrap_or_default();

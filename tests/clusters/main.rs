@@ -22,6 +22,8 @@ mod remote;
 mod room;
 mod runs;
 mod sessions;
+mod shared;
+mod there;
 mod tidy;
 mod upgrade;
 #[path = "../behaviour/world.rs"]

@@ -2,10 +2,11 @@
 
 use crate::hosts::{drift, folder, hosts};
 use crate::lab::Lab;
+use crate::shared::shared;
 use crate::world::{Said, World, text, wait_for, wait_until};
 use serde_json::Value;
 use std::collections::BTreeSet;
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
 const TRAIN: &str = r#"
@@ -267,8 +268,7 @@ fn words_arrive_as_they_are_whatever_a_shell_would_make_of_them() {
 fn homes_and_targets_that_share_a_folder_have_nothing_in_common() {
     let Some(hosts) = hosts() else { return };
     // Also on the file system where home is, where others could see what is there.
-    let shared = tempfile::Builder::new().prefix("neronet-shared-").tempdir_in("/var/tmp").expect("a folder");
-    std::fs::set_permissions(shared.path(), PermissionsExt::from_mode(0o777)).expect("ours");
+    let shared = shared();
     let at = shared.path().join("n").display().to_string();
     let mut labs = [Lab::new(hosts, &[]), Lab::new(hosts, &[])];
     for lab in &mut labs {

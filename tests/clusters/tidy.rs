@@ -7,8 +7,9 @@ use std::fs::File;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-fn made_old(path: &Path) {
-    let before = SystemTime::now() - Duration::from_secs(90 * 86_400);
+/// As if nobody had changed it for so many days.
+pub(crate) fn made_old(path: &Path, days: u64) {
+    let before = SystemTime::now() - Duration::from_secs(days * 86_400);
     File::open(path).and_then(|file| file.set_modified(before)).expect("ours");
 }
 
@@ -48,11 +49,11 @@ fn code_and_binaries_that_nobody_used_for_long_go_and_come_again_when_they_are_w
     let snapshots = lab.there("gpu1").join("snapshots");
     let names = || std::fs::read_dir(&snapshots).expect("a folder").flatten().map(|entry| entry.path()).collect::<Vec<_>>();
     let first = names().remove(0);
-    made_old(&first);
+    made_old(&first, 90);
     let bin = hosts.outside("alpha", &folder()).join("bin");
     let old = bin.join(format!("neronet-0.0.0-{}", lab.uid()));
     std::fs::write(&old, "old").expect("written");
-    made_old(&old);
+    made_old(&old, 90);
     std::fs::remove_file(lab.home().join("targets/gpu1/space.json")).expect("measured");
     lab.write("work.sh", "echo second\n");
     lab.say(&["submit", "--again", "--wait", "--quiet"]).with_code(0);

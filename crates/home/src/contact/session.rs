@@ -118,6 +118,13 @@ impl<'a> Session<'a> {
     /// Makes what home believes to be there and what is there agree.
     fn compare(&mut self, uid: Uid, runs: &[There]) -> Result<(), Trouble> {
         let known = self.context.home.read().map_err(failed)?;
+        // Whoever has the other one must not have it ended by us, nor we its end.
+        if let Some(other) = runs.iter().find(|there| known.state.runs.get(&there.run).is_some_and(|run| run.uid != there.uid)) {
+            return Err(Trouble::Failed(format!(
+                "run {} there is another one ({}) than here: two homes have the same name, as when one is a copy of the other",
+                other.run, other.uid
+            )));
+        }
         let there: BTreeMap<RunId, &There> = runs.iter().map(|there| (there.run, there)).collect();
         let mut lost = Vec::new();
         for (run, attempt, away) in known.queue.away_at(&self.name) {
