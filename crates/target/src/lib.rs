@@ -17,5 +17,5 @@ pub mod ssh;
 mod trouble;
 pub mod wire;
 
-pub use passed_on::{Ended, PassedOn, attended};
+pub use passed_on::{Ended, PassedOn, Said, Signals, attended};
 pub use trouble::Trouble;

@@ -3,7 +3,7 @@
 use crate::args::{Command, TargetCommand, There};
 use crate::commands::fetch::far;
 use crate::commands::progress::Progress;
-use crate::commands::shell::{UNREACHED, code_of, with_progress};
+use crate::commands::shell::{Came, UNREACHED, came, with_progress};
 use crate::output;
 use crate::session::Session;
 use neronet_home::remote::{self, Remote, RemoteHome, Wanted};
@@ -138,7 +138,7 @@ fn carried_out(
     if let Some(scratch) = wanted.scratch.filter(|_| is_reached) {
         remote.clear(scratch);
     }
-    Ok(ExitCode::from(u8::try_from(done?).unwrap_or(1)))
+    Ok(done?.end())
 }
 
 /// Carries it out, and fetches what it has written.
@@ -147,9 +147,9 @@ fn brought_back(
     (remote, home): (&Remote<'_>, &RemoteHome),
     (command, files): (&Command, &Files<'_>),
     wanted: &mut Wanted,
-) -> Result<i32, HomeError> {
-    let code = executed(remote, home, (command, files), wanted)?;
-    if let (Files::Writes(path, _), Some(scratch), 0) = (files, wanted.scratch, code) {
+) -> Result<Came, HomeError> {
+    let came = executed(remote, home, (command, files), wanted)?;
+    if let (Files::Writes(path, _), Some(scratch), 0) = (files, wanted.scratch, came.code) {
         let progress = Progress::new();
         let tick = &mut |going: &Going| progress.say(|| format!("from {}: {}", home.address(), far(going)));
         let some = remote.fetch(scratch, &session.context.folder.join(path), tick)?;
@@ -159,11 +159,10 @@ fn brought_back(
             return Err(HomeError::Failed(format!("{name} did not come: {there} says that it is written, and has no such file")));
         }
     }
-    Ok(code)
+    Ok(came)
 }
 
-/// Gives the exit code of it.
-fn executed(remote: &Remote<'_>, home: &RemoteHome, (words, files): (&Command, &Files<'_>), wanted: &mut Wanted) -> Result<i32, HomeError> {
+fn executed(remote: &Remote<'_>, home: &RemoteHome, (words, files): (&Command, &Files<'_>), wanted: &mut Wanted) -> Result<Came, HomeError> {
     if let Files::Code(spec) = files {
         let (project, notes) = sending(home, |tick| remote.send_project(*spec, tick))?;
         wanted.project = project;
@@ -177,22 +176,23 @@ fn executed(remote: &Remote<'_>, home: &RemoteHome, (words, files): (&Command, &
             command.command.stdin(Stdio::null());
         }
         let may_be_its_own = command.mark.is_some() && passes_its_end_on(words);
-        match code_of(command)?.map_err(|trouble| remote.told(&trouble))? {
+        let came = came(command)?.map_err(|trouble| remote.told(&trouble))?;
+        match came.code {
             UNREACHED if !may_be_its_own => {
                 let where_home_is = home.address();
                 return Err(HomeError::Target(format!("{where_home_is}, where home is, is unreachable, or the connection was lost")));
             }
             // The binary, or what had been sent, may have gone from there; else it is what the command ended with.
-            ended @ (126 | 127) if !again => {
+            126 | 127 if !again => {
                 again = with_progress(&home.address().to_string(), |tick| remote.open(true, tick))?;
                 if let Some(code) = &wanted.project.code {
                     again |= sending(home, |tick| remote.send(&code.snapshot, tick))?;
                 }
                 if !again {
-                    return Ok(ended);
+                    return Ok(came);
                 }
             }
-            code => return Ok(code),
+            _ => return Ok(came),
         }
     }
 }

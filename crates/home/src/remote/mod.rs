@@ -7,7 +7,7 @@ mod there;
 
 pub use login::say as say_environment;
 pub use project::{Code, Place, Project};
-pub(crate) use there::Own;
+pub(crate) use there::{ATTENDED, Own};
 
 use crate::context::Context;
 use crate::error::HomeError;
@@ -186,6 +186,7 @@ impl<'a> Remote<'a> {
             project: wanted.project.clone(),
             scratch: wanted.scratch,
             signals: wanted.signals,
+            known_as: None,
             variables: wanted.variables.clone(),
         };
         within::there(self.context, NAME, Within::neronet(self.uid()?, NAME, &wanted.words, own), tick)
