@@ -6,7 +6,7 @@ use nix::unistd::Pid;
 use std::os::unix::fs::symlink;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant, SystemTime};
 
 /// Carries out here what ssh is to carry out there, and then what `$WORLD/there.sh` says, in the folder where commands write. It is as old
@@ -37,10 +37,10 @@ done
 exit $code
 "#;
 
-/// Passes on half a megabyte at most each tenth of a second.
+/// Passes on 64 KiB at most each tenth of a second: what is sent is on its way for longer than others need for all of it.
 const SLOWLY: &str = "
 import os, time
-while some := os.read(0, 1 << 19):
+while some := os.read(0, 1 << 16):
     while some: some = some[os.write(1, some):]
     time.sleep(0.1)
 ";
@@ -324,20 +324,31 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) % 256)
 fn what_is_asked_to_end_on_a_terminal_leaves_the_runs_there() {
     let elsewhere = Elsewhere::new();
     let script = "echo > $WORLD/two; until [ -e $WORLD/go ]; do sleep 0.1; done; echo > $WORLD/done";
-    let neronet = elsewhere.command(&["run", "--", "sh", "-c", script]);
-    let mut terminal = Command::new("python3");
-    terminal.args(["-c", TERMINAL, "sh", "-c", "echo $$ > \"$WORLD/pid\"; exec \"$@\"", "sh"]).arg(neronet.get_program());
-    terminal.args(neronet.get_args()).current_dir(elsewhere.0.project());
-    terminal.envs(neronet.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    let mut running = terminal.spawn().expect("python3");
+    let start = |words: &[&str]| {
+        let neronet = elsewhere.command(words);
+        let mut terminal = Command::new("python3");
+        terminal.args(["-c", TERMINAL, "sh", "-c", "echo $$ > \"$WORLD/pid\"; exec \"$@\"", "sh"]).arg(neronet.get_program());
+        terminal.args(neronet.get_args()).current_dir(elsewhere.0.project());
+        terminal.envs(neronet.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        terminal.spawn().expect("python3")
+    };
+    let end = |mut running: Child| {
+        let pid = elsewhere.0.wait_told("pid").trim().parse().expect("a number");
+        kill(Pid::from_raw(pid), Signal::SIGTERM).expect("there");
+        running.wait().expect("ended").code()
+    };
+    let running = start(&["run", "--", "sh", "-c", script]);
     elsewhere.0.wait_told("two");
-    let pid = elsewhere.0.wait_told("pid").trim().parse().expect("a number");
-    kill(Pid::from_raw(pid), Signal::SIGTERM).expect("there");
     // As it ends at home.
-    assert_eq!(running.wait().expect("ended").code(), Some(1));
+    assert_eq!(end(running), Some(1));
     assert_eq!(elsewhere.0.told("done"), None);
     elsewhere.0.tell("go");
     elsewhere.0.wait_told("done");
+    let running = start(&["shell", "1", "--", "sh", "-c", "echo > $WORLD/shell; sleep 20"]);
+    elsewhere.0.wait_told("shell");
+    let began = Instant::now();
+    assert_eq!(end(running), Some(128 + 15));
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
 }
 
 #[test]
@@ -375,7 +386,7 @@ fn two_that_send_the_same_code_at_once_both_have_it_there() {
         command.env("SLOWLY", slowly).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("neronet starts")
     };
     let slow = start(SLOWLY);
-    std::thread::sleep(Duration::from_millis(700));
+    std::thread::sleep(Duration::from_secs(3));
     let quick = start("");
     for one in [quick, slow] {
         Said::from(one.wait_with_output().expect("ended")).with_code(0);

@@ -129,8 +129,10 @@ impl PassedOn {
 
 /// Ctrl-C goes there as the key that it is. What we are told does not; ssh, which is, puts the terminal back as it was.
 fn on_terminal(mut command: Command, tell: Option<Command>) -> io::Result<Ended> {
+    // What is blocked here would be blocked for what is started.
+    let child = command.spawn()?;
     let (set, signals) = asked([Signal::SIGTERM, Signal::SIGHUP])?;
-    let ended = command.spawn().and_then(|child| told(child, &signals, tell));
+    let ended = told(child, &signals, tell);
     set.thread_unblock().ok();
     ended
 }
