@@ -3,9 +3,10 @@
 use crate::world::{Said, World};
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
+use std::os::unix::fs::symlink;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant, SystemTime};
 
 /// Carries out here what ssh is to carry out there, and then what `$WORLD/there.sh` says, in the folder where commands write. It is as old
@@ -17,15 +18,16 @@ while [ $# -gt 0 ] && [ "$1" != -- ]; do shift; done
 shift 2
 case "$*" in
 *" within "*)
+    [ ! -e "$WORLD/hangs" ] || exec sleep 60
     taken=$(mktemp -u) && mkfifo "$taken" && exec 3<&0
     cat <&3 >"$taken" &
     sh -c "$*" <"$taken" 3<&-
     code=$?
-    kill $!
+    kill $! 2>/dev/null
     rm "$taken"
     ;;
 *)
-    sh -c "$*"
+    if [ -n "$SLOWLY" ]; then python3 -c "$SLOWLY" | sh -c "$*"; else sh -c "$*"; fi
     code=$?
     ;;
 esac
@@ -34,6 +36,14 @@ for folder in "$HOME"/.cache/neronet/*/home/scratch/*/; do
 done
 exit $code
 "#;
+
+/// Passes on 64 KiB at most each tenth of a second: what is sent is on its way for longer than others need for all of it.
+const SLOWLY: &str = "
+import os, time
+while some := os.read(0, 1 << 16):
+    while some: some = some[os.write(1, some):]
+    time.sleep(0.1)
+";
 
 struct Elsewhere(World);
 
@@ -264,4 +274,156 @@ fn what_commands_needed_there_goes() {
     std::fs::remove_dir_all(folder("snapshots").join(&new[0])).expect("removed");
     elsewhere.say(&["run", "--quiet", "--", "true"]).with_code(0);
     assert_eq!(names("snapshots"), new);
+}
+
+#[test]
+fn output_that_cannot_be_written_is_an_error() {
+    let elsewhere = Elsewhere::new();
+    let full = || std::fs::OpenOptions::new().write(true).open("/dev/full").expect("a full device");
+    for words in [&["ls"][..], &["ls", "--json"], &["clone", "1", "cloned"]] {
+        let said: Said = elsewhere.command(words).stdout(full()).output().expect("neronet starts").into();
+        assert!(said.code == Some(1) && said.err.contains("No space left"), "{words:?}: {said:#?}");
+    }
+    assert!(elsewhere.here("cloned/train.py").is_file());
+}
+
+#[test]
+fn a_failure_that_is_mended_is_not_told() {
+    let elsewhere = Elsewhere::new();
+    for binary in std::fs::read_dir(elsewhere.0.path("user/.cache/neronet/bin")).expect("there").flatten() {
+        std::fs::remove_file(binary.path()).expect("removed");
+    }
+    let said = elsewhere.say(&["ls", "--json"]).with_code(0);
+    assert_eq!((said.json().as_array().map(Vec::len), said.err.as_str()), (Some(1), ""));
+}
+
+#[test]
+fn a_connection_that_hangs_is_given_up() {
+    let elsewhere = Elsewhere::new();
+    elsewhere.0.tell("hangs");
+    let running = elsewhere.command(&["run", "--", "true"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("neronet starts");
+    std::thread::sleep(Duration::from_secs(3));
+    let began = Instant::now();
+    for _ in 0..2 {
+        kill(Pid::from_raw(running.id() as i32), Signal::SIGINT).expect("there");
+        std::thread::sleep(Duration::from_secs(1));
+    }
+    let said: Said = running.wait_with_output().expect("ended").into();
+    assert!(said.code == Some(130) && began.elapsed() < Duration::from_secs(20), "{:?} {said:#?}", began.elapsed());
+}
+
+/// Executes what is behind it on a terminal of its own.
+const TERMINAL: &str = "
+import os, pty, sys
+pid, terminal = pty.fork()
+if pid == 0: os.execvp(sys.argv[1], sys.argv[1:])
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) % 256)
+";
+
+#[test]
+fn what_is_asked_to_end_on_a_terminal_leaves_the_runs_there() {
+    let elsewhere = Elsewhere::new();
+    let script = "echo > $WORLD/two; until [ -e $WORLD/go ]; do sleep 0.1; done; echo > $WORLD/done";
+    let start = |words: &[&str]| {
+        let neronet = elsewhere.command(words);
+        let mut terminal = Command::new("python3");
+        terminal.args(["-c", TERMINAL, "sh", "-c", "echo $$ > \"$WORLD/pid\"; exec \"$@\"", "sh"]).arg(neronet.get_program());
+        terminal.args(neronet.get_args()).current_dir(elsewhere.0.project());
+        terminal.envs(neronet.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        terminal.spawn().expect("python3")
+    };
+    let end = |mut running: Child| {
+        let pid = elsewhere.0.wait_told("pid").trim().parse().expect("a number");
+        kill(Pid::from_raw(pid), Signal::SIGTERM).expect("there");
+        running.wait().expect("ended").code()
+    };
+    let running = start(&["run", "--", "sh", "-c", script]);
+    elsewhere.0.wait_told("two");
+    // As it ends at home.
+    assert_eq!(end(running), Some(1));
+    assert_eq!(elsewhere.0.told("done"), None);
+    elsewhere.0.tell("go");
+    elsewhere.0.wait_told("done");
+    let running = start(&["shell", "1", "--", "sh", "-c", "echo > $WORLD/shell; sleep 20"]);
+    elsewhere.0.wait_told("shell");
+    let began = Instant::now();
+    assert_eq!(end(running), Some(128 + 15));
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+}
+
+#[test]
+fn one_file_of_a_tracker_is_the_same_run_each_time() {
+    let elsewhere = Elsewhere::new();
+    let samples = concat!(env!("CARGO_MANIFEST_DIR"), "/../foreign/tests/samples");
+    for (from, to) in [("tensorboard/simple", "logs"), ("wandb", "wandb")] {
+        assert!(Command::new("cp").arg("-r").arg(format!("{samples}/{from}")).arg(elsewhere.here(to)).status().expect("cp").success());
+    }
+    let names = std::fs::read_dir(elsewhere.here("logs")).expect("there").flatten().map(|entry| entry.file_name());
+    let events = names.map(|name| format!("logs/{}", name.to_string_lossy())).find(|name| name.contains("tfevents")).expect("events");
+    let of_wandb = "wandb/offline-run-20231114_221320-abcd1234/run-abcd1234.wandb";
+    for (file, run) in [(events.as_str(), "2"), (of_wandb, "3")] {
+        let said = elsewhere.say(&["import", file]).with_code(0);
+        assert!(said.out.contains(&format!("1 run imported as {run}")), "{said:#?}");
+        let said = elsewhere.say(&["import", file]).with_code(0);
+        assert!(said.out.contains("1 was there already"), "{said:#?}");
+    }
+    let shown = |run: &str| elsewhere.say(&["show", run, "--json"]).with_code(0).out;
+    assert!(shown("2").contains("\"logs\"") && !shown("2").contains("/scratch/"), "{}", shown("2"));
+    let files = elsewhere.here("wandb").canonicalize().expect("there").join("offline-run-20231114_221320-abcd1234/files");
+    assert!(shown("3").contains(&format!("\"{}/", files.display())), "{}", shown("3"));
+}
+
+#[test]
+fn two_that_send_the_same_code_at_once_both_have_it_there() {
+    let elsewhere = Elsewhere::new();
+    for n in 0..8 {
+        let mut noise = vec![0; 1 << 20];
+        std::io::Read::read_exact(&mut std::fs::File::open("/dev/urandom").expect("noise"), &mut noise).expect("noise");
+        elsewhere.0.write(&format!("noise/{n}"), noise);
+    }
+    let start = |slowly: &str| {
+        let mut command = elsewhere.command(&["run", "--quiet", "--", "true"]);
+        command.env("SLOWLY", slowly).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("neronet starts")
+    };
+    let slow = start(SLOWLY);
+    std::thread::sleep(Duration::from_secs(3));
+    let quick = start("");
+    for one in [quick, slow] {
+        Said::from(one.wait_with_output().expect("ended")).with_code(0);
+    }
+}
+
+#[test]
+fn what_is_written_goes_where_links_lead_and_nothing_unfinished_is_left() {
+    let elsewhere = Elsewhere::new();
+    let outside = elsewhere.0.path("outside");
+    std::fs::create_dir(&outside).expect("made");
+    std::fs::write(outside.join("page.html"), "old").expect("written");
+    symlink(&outside, elsewhere.here("folder")).expect("linked");
+    symlink(outside.join("page.html"), elsewhere.here("link.html")).expect("linked");
+    elsewhere.say(&["report", "1", "-o", "link.html"]).with_code(0);
+    assert!(std::fs::read_to_string(outside.join("page.html")).is_ok_and(|page| page.contains("<html")));
+    assert!(elsewhere.here("link.html").is_symlink());
+    std::fs::remove_file(outside.join("page.html")).expect("removed");
+    elsewhere.say(&["clone", "1", "folder"]).with_code(0);
+    assert!(outside.join("train.py").is_file() && elsewhere.here("folder").is_symlink());
+    std::fs::create_dir(elsewhere.here("taken.html")).expect("made");
+    elsewhere.say(&["report", "1", "-o", "taken.html"]).with_code(1);
+    assert!(!elsewhere.here(".arriving").exists() && !elsewhere.here("taken.html/.arriving").exists());
+    for folder in ["folder", "."] {
+        let said = elsewhere.say(&["export", "1", "--format", "tensorboard", "--force", "-o", folder]).with_code(2);
+        assert!(said.err.contains("is there already"), "{said:#?}");
+    }
+}
+
+#[test]
+fn what_cannot_come_or_is_too_long_to_go_is_named() {
+    let elsewhere = Elsewhere::new();
+    symlink("/etc", elsewhere.here("leads away")).expect("linked");
+    elsewhere.say(&["run", "--quiet", "--", "true"]).with_code(0);
+    let said = elsewhere.say(&["clone", "2", "cloned"]).with_code(1);
+    assert!(said.err.contains("1 more cannot be fetched") && said.err.contains("cloned/leads away"), "{said:#?}");
+    assert!(elsewhere.here("cloned/train.py").is_file());
+    let said = elsewhere.say(&["note", "1", &"long ".repeat(14_000)]).with_code(2);
+    assert!(said.err.contains("these words are too long to be sent to ssh://elsewhere"), "{said:#?}");
 }

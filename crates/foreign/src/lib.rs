@@ -27,4 +27,4 @@ mod yaml;
 pub use error::{ForeignError, Refusal, Result};
 pub use report::{Notice, Place, Report};
 pub use sink::{Artifact, Metric, Output, Row, Run, Sink, Text, Wanted};
-pub use source::{Kind, Look, Source, look, read};
+pub use source::{Kind, Look, Source, is_named_by_its_folder, look, read};

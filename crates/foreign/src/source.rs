@@ -114,6 +114,11 @@ pub fn read(source: &Source, sink: &mut dyn Sink) -> Result<Report> {
     }
 }
 
+/// Whether a file of this name holds a run, or a part of one, that is called and known by the folder it lies in.
+pub fn is_named_by_its_folder(name: &[u8]) -> bool {
+    tensorboard::is_event_file(name) || wandb::id(name).is_some()
+}
+
 struct Looking {
     root: PathBuf,
     sources: Vec<Source>,

@@ -4,7 +4,7 @@
 use crate::agent;
 use crate::context::Context;
 use crate::error::HomeError;
-use crate::remote::Own;
+use crate::remote::{ATTENDED, Own};
 use crate::runner::login_shell;
 use crate::targets;
 use crate::view::View;
@@ -14,7 +14,7 @@ use neronet_model::{AttemptNo, RunId, Uid};
 use neronet_store::spool;
 use neronet_supervise::start::METRICS_VARIABLE;
 use neronet_target::channel::Channel;
-use neronet_target::{PassedOn, attended, shell};
+use neronet_target::{PassedOn, Signals, attended, shell};
 use serde::{Deserialize, Serialize};
 use std::cell::Cell;
 use std::io::{self, IsTerminal, Write};
@@ -55,7 +55,7 @@ pub fn of_run(context: &Context, view: &View<'_>, argv: &[String], tick: &dyn Fn
         return Err(HomeError::Failed(format!("run {id} has not been started, so there is no folder of it yet ({})", view.status())));
     };
     if view.target() == LOCAL {
-        return Ok(PassedOn { command: in_run(&context.home.attempt(id, n), argv)?, mark: None, signals: false, on_terminal: false });
+        return Ok(PassedOn { command: in_run(&context.home.attempt(id, n), argv)?, mark: None, signals: Signals::End });
     }
     let home = context.home.uid()?;
     let within = Within { home, target: view.target().to_string(), run: Some((id, n)), argv: argv.to_vec(), own: None, mark: None };
@@ -90,13 +90,26 @@ pub(crate) fn there(context: &Context, name: &str, mut within: Within, tick: &dy
     let terminal = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
     // On a terminal, what login files print is where it always is.
     within.mark = if terminal { None } else { Some(shell::mark().map_err(|trouble| HomeError::of_target(name, &trouble))?) };
-    if let Some(own) = &mut within.own {
-        // Where there is a terminal, Ctrl-C goes there as the key that it is.
-        own.signals &= !terminal;
-    }
-    let words = [&format!("{folder}/bin/{binary}"), "within", &word::of(&within)];
-    let signals = within.own.as_ref().is_some_and(|own| own.signals);
-    Ok(PassedOn { command: ssh.execute(name, &target.address, &words, terminal), mark: within.mark, signals, on_terminal: terminal })
+    let execute = |within: &Within, terminal| {
+        let words = [&format!("{folder}/bin/{binary}"), "within", &word::of(within)];
+        ssh.execute(name, &target.address, &words, terminal)
+    };
+    let signals = match &mut within.own {
+        Some(own) if own.signals && terminal => {
+            // Ctrl-C goes there as the key that it is.
+            own.signals = false;
+            let known_as = context.uid()?;
+            own.known_as = Some(known_as);
+            let path = format!("{folder}/{}/{name}/{ATTENDED}/{known_as}", within.home.map(|home| home.to_string()).unwrap_or_default());
+            let argv = ["/bin/sh", "-c", r#"read -r pid <"$0" && kill -TERM "$pid""#, &path].map(String::from).into();
+            let tell = Within { home: None, target: name.to_string(), run: None, argv, own: None, mark: None };
+            Signals::Terminal(Some(execute(&tell, false)))
+        }
+        Some(own) if own.signals => Signals::Bytes,
+        _ if terminal => Signals::Terminal(None),
+        _ => Signals::End,
+    };
+    Ok(PassedOn { command: execute(&within, terminal), mark: within.mark, signals })
 }
 
 /// Brings the binary to a target where it is not, and tells `tick` how much of it is there. Whether it was not.

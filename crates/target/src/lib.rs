@@ -8,6 +8,7 @@ mod ciphers;
 pub mod folder;
 pub mod frame;
 mod last_words;
+mod on_terminal;
 mod opening;
 pub mod parcel;
 pub mod passed_on;
@@ -17,5 +18,5 @@ pub mod ssh;
 mod trouble;
 pub mod wire;
 
-pub use passed_on::{Ended, PassedOn, attended};
+pub use passed_on::{Ended, PassedOn, Said, Signals, attended};
 pub use trouble::Trouble;

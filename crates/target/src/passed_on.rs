@@ -1,41 +1,70 @@
 //! A command that is executed on a machine for somebody's terminal or pipe: what it says is passed on as it comes, but not what login
 //! files print before it begins.
 
-use crate::last_words::LastWords;
+use crate::on_terminal::on_terminal;
 use crate::trouble::{OWN, Trouble};
 use nix::poll::{PollFd, PollFlags, poll};
-use nix::sys::signal::{SigSet, Signal, kill};
+use nix::sys::signal::{SigSet, Signal, kill, killpg};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::unistd::Pid;
-use std::io::{self, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::os::fd::AsFd;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Command, ExitStatus, Stdio};
-use std::sync::Arc;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Longer than what login files print; behind that it is passed on as it is.
 const MOST_NOISE: usize = 1 << 20;
 /// Milliseconds between looks whether it has ended.
-const LOOK: u16 = 100;
+pub(crate) const LOOK: u16 = 100;
+/// Where so many signals have not ended it, nobody hears of them: the first asks runs to stop, the second kills them.
+const DEAF: usize = 3;
+/// Where nothing has come of it yet.
+const DEAF_BEFORE: usize = 2;
 
 pub struct PassedOn {
     pub command: Command,
     /// What it says first, on both of its outputs. None: nothing comes before it, or whoever sees it sees to that.
     pub mark: Option<String>,
-    /// It reads the numbers of the signals that ask us to end, each a byte: a connection without a terminal knows none.
-    pub signals: bool,
-    /// It is ssh with a terminal: on its standard error it says what it has to say itself.
-    pub on_terminal: bool,
+    pub signals: Signals,
+}
+
+/// What becomes of the signals that ask us to end.
+pub enum Signals {
+    /// They end us, as they do it.
+    End,
+    /// It reads their numbers, each a byte: a connection without a terminal knows none.
+    Bytes,
+    /// It has our terminal, and what we are told goes there by this command; without one, or where that fails, it ends as we do.
+    Terminal(Option<Command>),
 }
 
 /// How it came out.
 #[derive(Debug)]
 pub enum Ended {
     /// It began, or nobody saw whether it did.
-    With(ExitStatus),
+    With(ExitStatus, Said),
     /// ssh did not come that far.
     Unreached(Trouble),
+    /// We were asked to end, and did not wait for more.
+    Asked(Signal),
+}
+
+/// What came beside its own words.
+#[derive(Debug, Default)]
+pub struct Said {
+    /// Instead of them, as it did not come to its mark: why stands in it.
+    pub instead: Vec<u8>,
+    /// Our output took no more of them.
+    pub unwritten: Option<io::Error>,
+}
+
+/// What came of passing on.
+struct Passed {
+    /// What never came to its mark.
+    held: Option<Vec<u8>>,
+    unwritten: Option<io::Error>,
 }
 
 impl PassedOn {
@@ -45,26 +74,37 @@ impl PassedOn {
     /// It cannot be started.
     pub fn ended(mut self) -> io::Result<Ended> {
         let Some(mark) = self.mark else {
-            return if self.on_terminal { on_terminal(self.command) } else { self.command.status().map(Ended::With) };
+            return match self.signals {
+                Signals::Terminal(tell) => on_terminal(self.command, tell),
+                _ => self.command.status().map(|ended| Ended::With(ended, Said::default())),
+            };
         };
-        if self.signals {
+        let asks = matches!(self.signals, Signals::Bytes);
+        if asks {
             // Ctrl-C is for everything on the terminal that is not in a group of its own.
             self.command.stdin(Stdio::piped()).process_group(0);
         }
         let mut child = self.command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
-        let asked = if self.signals { Some(asked()?) } else { None };
+        let asked = if asks { Some(asked([Signal::SIGINT, Signal::SIGTERM])?) } else { None };
         let (out, err, input) = (child.stdout.take(), child.stderr.take(), child.stdin.take());
+        let (began, left) = (AtomicBool::new(false), Mutex::new(None));
+        let group = Pid::from_raw(child.id() as i32);
         let done = AtomicBool::new(false);
         let ended = std::thread::scope(|scope| {
             let asked = asked.as_ref().zip(input);
             if let Some(((_, signals), input)) = asked {
-                let pass = || pass_signals_on(signals, input, &done);
+                let pass = || {
+                    if let Some(signal) = pass_signals_on(signals, input, (&began, &done)) {
+                        *left.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(signal);
+                        killpg(group, Signal::SIGKILL).ok();
+                    }
+                };
                 std::thread::Builder::new().name("signals".into()).spawn_scoped(scope, pass).ok();
             }
-            let mark = mark.as_bytes();
-            let errors = move || err.and_then(|err| pass_on(err, mark, io::stderr()));
+            let (mark, began) = (mark.as_bytes(), &began);
+            let errors = move || err.map(|err| pass_on(err, mark, io::stderr(), began));
             let beside = std::thread::Builder::new().name("errors".into()).spawn_scoped(scope, errors).ok();
-            let out = out.and_then(|out| pass_on(out, mark, io::stdout()));
+            let out = out.map(|out| pass_on(out, mark, io::stdout(), began));
             let err = beside.and_then(|beside| beside.join().ok().flatten());
             let ended = child.wait();
             done.store(true, Ordering::Relaxed);
@@ -73,51 +113,42 @@ impl PassedOn {
         if let Some((set, _)) = asked {
             set.thread_unblock().ok();
         }
-        let (out, err, ended) = (ended.0, ended.1, ended.2?);
+        if let Some(signal) = left.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner) {
+            return Ok(Ended::Asked(signal));
+        }
+        let (out, err, ended) = (ended.0, ended.1.and_then(|err| err.held), ended.2?);
+        let (out, unwritten) = out.map_or((None, None), |out| (out.held, out.unwritten));
         match (&out, &err) {
             (Some(noise), Some(said)) if ended.code() == Some(OWN) => {
                 let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
                 Ok(Ended::Unreached(Trouble::of(&text(said), &text(noise), Some(OWN))))
             }
-            _ => {
-                // Why it never came that far stands in what was said.
-                [out, err].into_iter().flatten().for_each(|noise| drop(io::stderr().write_all(&noise)));
-                Ok(Ended::With(ended))
-            }
+            _ => Ok(Ended::With(ended, Said { instead: [out, err].into_iter().flatten().flatten().collect(), unwritten })),
         }
     }
 }
 
-/// What the user sees is what ssh says. That it takes no more is told besides: nothing there has failed.
-fn on_terminal(mut command: Command) -> io::Result<Ended> {
-    let mut child = command.stderr(Stdio::piped()).spawn()?;
-    let errors = Arc::new(LastWords::default());
-    if let Some(said) = child.stderr.take() {
-        let errors = Arc::clone(&errors);
-        std::thread::Builder::new().name("errors".into()).spawn(move || errors.keep(said, io::stderr()))?;
-    }
-    let ended = child.wait()?;
-    let said = errors.all();
-    Ok(match Trouble::of(&said, "", ended.code()) {
-        busy @ Trouble::Busy(_) => Ended::Unreached(busy),
-        _ => Ended::With(ended),
-    })
-}
-
 /// The signals that ask us to end, blocked until the set of them is unblocked, and where they are read meanwhile.
-fn asked() -> io::Result<(SigSet, SignalFd)> {
-    let set = SigSet::from_iter([Signal::SIGINT, Signal::SIGTERM]);
+pub(crate) fn asked(signals: [Signal; 2]) -> io::Result<(SigSet, SignalFd)> {
+    let set = SigSet::from_iter(signals);
     set.thread_block()?;
     Ok((set, SignalFd::with_flags(&set, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)?))
 }
 
-fn pass_signals_on(signals: &SignalFd, mut to: impl Write, done: &AtomicBool) {
+/// Gives the one that it does not hear of any more.
+fn pass_signals_on(signals: &SignalFd, mut to: impl Write, (began, done): (&AtomicBool, &AtomicBool)) -> Option<Signal> {
+    let mut passed = 0;
     while !done.load(Ordering::Relaxed) {
         poll(&mut [PollFd::new(signals.as_fd(), PollFlags::POLLIN)], LOOK).ok();
         while let Ok(Some(signal)) = signals.read_signal() {
             to.write_all(&[signal.ssi_signo as u8]).ok();
+            passed += 1;
+            if passed >= if began.load(Ordering::Relaxed) { DEAF } else { DEAF_BEFORE } {
+                return Signal::try_from(signal.ssi_signo as i32).ok();
+            }
         }
     }
+    None
 }
 
 /// Carries a command out for whoever is at the other end, and gives it the signals that come in. Its input that ends is a connection that
@@ -140,14 +171,14 @@ pub fn attended(mut command: Command) -> io::Result<i32> {
     Ok(ended.code().unwrap_or_else(|| 128 + ended.signal().unwrap_or(0)))
 }
 
-/// Until nobody writes any more, or nobody reads. Gives what never came to its mark.
-fn pass_on(mut from: impl Read, mark: &[u8], mut to: impl Write) -> Option<Vec<u8>> {
+/// Until nobody writes any more, or nobody reads.
+fn pass_on(mut from: impl Read, mark: &[u8], mut to: impl Write, began: &AtomicBool) -> Passed {
     let (mut held, mut buffer) = (Some(Vec::new()), vec![0; 64 << 10]);
     loop {
         let got = match from.read(&mut buffer) {
             Ok(0) => break,
             Ok(n) => buffer.get(..n).unwrap_or_default(),
-            Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
+            Err(e) if e.kind() == ErrorKind::Interrupted => continue,
             Err(_) => break,
         };
         let passed = match held.take() {
@@ -155,6 +186,7 @@ fn pass_on(mut from: impl Read, mark: &[u8], mut to: impl Write) -> Option<Vec<u
             Some(mut before) => {
                 before.extend_from_slice(got);
                 let found = before.windows(mark.len()).position(|window| window == mark);
+                began.fetch_or(found.is_some(), Ordering::Relaxed);
                 match found {
                     Some(at) => to.write_all(before.get(at + mark.len()..).unwrap_or_default()),
                     None if before.len() > MOST_NOISE => to.write_all(&before),
@@ -166,11 +198,11 @@ fn pass_on(mut from: impl Read, mark: &[u8], mut to: impl Write) -> Option<Vec<u
             }
         };
         // Whoever writes hears of it, as what it writes to is closed.
-        if passed.and_then(|()| to.flush()).is_err() {
-            break;
+        if let Err(e) = passed.and_then(|()| to.flush()) {
+            return Passed { held, unwritten: Some(e).filter(|e| e.kind() != ErrorKind::BrokenPipe) };
         }
     }
-    held
+    Passed { held, unwritten: None }
 }
 
 #[cfg(test)]
@@ -189,31 +221,36 @@ mod tests {
         }
     }
 
+    fn held(from: impl Read, to: &mut Vec<u8>) -> Option<Vec<u8>> {
+        pass_on(from, b"MARK", to, &AtomicBool::new(false)).held
+    }
+
     #[test]
     fn what_comes_before_the_mark_is_not_passed_on() {
         for pieces in [1, 3, 1000] {
             let mut to = Vec::new();
-            assert_eq!(pass_on(Slowly(b"Welcome\nMARKwhat it says MARK", pieces), b"MARK", &mut to), None, "{pieces}");
+            assert_eq!(held(Slowly(b"Welcome\nMARKwhat it says MARK", pieces), &mut to), None, "{pieces}");
             assert_eq!(to, b"what it says MARK", "{pieces}");
             // It never came that far: why stands in what was said.
-            let noise = pass_on(Slowly(b"Permission denied", pieces), b"MARK", &mut to);
+            let noise = held(Slowly(b"Permission denied", pieces), &mut to);
             assert_eq!((to.len(), noise.as_deref()), (17, Some(&b"Permission denied"[..])), "{pieces}");
         }
         let (long, mut to) = (vec![b'x'; MOST_NOISE + 10], Vec::new());
-        assert_eq!(pass_on(&long[..], b"MARK", &mut to), None);
+        assert_eq!(held(&long[..], &mut to), None);
         assert_eq!(to, long);
     }
+
     #[test]
     fn what_never_began_is_told_from_what_ended_as_ssh_does() {
         let ended = |script: &str| {
             let mut command = Command::new("/bin/sh");
             command.args(["-c", script]);
-            PassedOn { command, mark: Some("MARK".into()), signals: false, on_terminal: false }.ended().expect("it starts")
+            PassedOn { command, mark: Some("MARK".into()), signals: Signals::End }.ended().expect("it starts")
         };
         let refused = ended("echo 'me@gpu1: Permission denied (publickey).' >&2; exit 255");
         assert!(matches!(refused, Ended::Unreached(Trouble::NeedsLogin(_))), "{refused:?}");
         for (script, code) in [("printf MARK; exit 255", 255), ("exit 127", 127)] {
-            assert!(matches!(ended(script), Ended::With(status) if status.code() == Some(code)), "{script}");
+            assert!(matches!(ended(script), Ended::With(status, _) if status.code() == Some(code)), "{script}");
         }
     }
 }

@@ -204,6 +204,7 @@ pub enum Reply {
     Listed {
         entries: Vec<Entry>,
         left_out: u64,
+        unfit: Vec<String>,
         cut_short: bool,
         more: bool,
     },

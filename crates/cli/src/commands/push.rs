@@ -12,7 +12,7 @@ use std::process::ExitCode;
 pub(crate) fn push(session: &Session, words: &Words) -> Result<ExitCode, HomeError> {
     let name = &words.target;
     targets::not_this_machine(name, "what is here need not be brought")?;
-    remote::distinct(&session.context.folder, &words.paths)?;
+    remote::carried(&session.context.folder, &words.paths, false)?;
     // A path that is not there is told before anything is asked of the target.
     let sets =
         words.paths.iter().map(|path| brought::Set::of(&session.context.folder.join(path), &words.to)).collect::<Result<Vec<_>, _>>()?;

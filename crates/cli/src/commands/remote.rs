@@ -1,11 +1,12 @@
 //! Commands whose home is on another machine: carried out there, with the code, the files and the terminal of whoever typed them.
 
-use crate::args::{Command, TargetCommand, There};
+use crate::args::{Args, Command, ExportFormat, TargetCommand, There};
 use crate::commands::fetch::far;
 use crate::commands::progress::Progress;
-use crate::commands::shell::{UNREACHED, code_of, with_progress};
+use crate::commands::shell::{Came, UNREACHED, came, with_progress};
 use crate::output;
 use crate::session::Session;
+use clap::Parser;
 use neronet_home::remote::{self, Remote, RemoteHome, Wanted};
 use neronet_home::travel::Going;
 use neronet_home::{Context, HomeError};
@@ -50,7 +51,10 @@ fn files(command: &Command) -> Files<'_> {
         Command::Check(words) => Files::Code(words.spec.as_deref()),
         Command::Import(words) => Files::Reads(&words.paths),
         Command::There(There::Push(words)) => Files::Reads(&words.paths),
-        Command::Export(words) if words.output.as_os_str() != "-" => Files::Writes(&words.output, words.force),
+        Command::Export(words) if words.output.as_os_str() != "-" => {
+            // A folder is never written over.
+            Files::Writes(&words.output, words.force && words.format != Some(ExportFormat::Tensorboard))
+        }
         Command::Plot(words) => words.output.as_deref().map_or(Files::Nothing, |output| Files::Writes(output, true)),
         Command::Report(words) => Files::Writes(&words.output, true),
         Command::Clone(words) => Files::Writes(&words.folder, false),
@@ -112,33 +116,32 @@ fn carried_out(
     wanted.variables = VARIABLES.iter().filter_map(|name| Some(((*name).to_string(), context.variable(name)?))).collect();
     wanted.variables.push(("COLUMNS".into(), session.width.to_string()));
     let files = files(command);
-    match &files {
-        Files::Nothing | Files::Code(_) => {}
-        Files::Reads(paths) => {
-            let scratch = context.uid()?;
-            let progress = Progress::new();
-            remote.bring(scratch, paths, &mut |going| progress.say(|| format!("to {}: {}", home.address(), far(going))))?;
-            wanted.scratch = Some(scratch);
-            for path in *paths {
-                let (name, place) = (own_name(context, path)?, context.folder.join(path));
-                wanted.words = by_name(wanted.words, path, &name);
-                wanted.project.brought.insert(name, place.canonicalize().unwrap_or(place).display().to_string());
-            }
-        }
-        Files::Writes(path, over) => {
-            if !over && is_in_the_way(&context.folder.join(path)) {
-                return Err(HomeError::Words(format!("{} is there already", path.display())));
-            }
-            wanted.scratch = Some(context.uid()?);
-            wanted.words = by_name(wanted.words, path, &own_name(context, path)?);
-        }
+    let carried = match &files {
+        Files::Reads(paths) => remote::carried(&context.folder, paths, matches!(command, Command::Import(_)))?,
+        _ => Vec::new(),
+    };
+    for one in &carried {
+        wanted.words = by_name(wanted.words, &one.path, one.name.as_str());
+        wanted.project.brought.insert(one.place.0.clone(), one.place.1.display().to_string());
+    }
+    if let Files::Writes(path, over) = files {
+        is_free(context, path, over)?;
+        wanted.words = by_name(wanted.words, path, remote::own_name(&context.folder.join(path))?.as_str());
+    }
+    if matches!(files, Files::Reads(_) | Files::Writes(..)) {
+        wanted.scratch = Some(context.uid()?);
+    }
+    remote.fits(&wanted)?;
+    if let Some(scratch) = wanted.scratch.filter(|_| !carried.is_empty()) {
+        let progress = Progress::new();
+        remote.bring(scratch, &carried, &mut |going| progress.say(|| format!("to {}: {}", home.address(), far(going))))?;
     }
     let done = brought_back(session, (remote, home), (command, &files), &mut wanted);
     let is_reached = !matches!(done, Err(HomeError::Target(_)));
     if let Some(scratch) = wanted.scratch.filter(|_| is_reached) {
         remote.clear(scratch);
     }
-    Ok(ExitCode::from(u8::try_from(done?).unwrap_or(1)))
+    Ok(done?.end())
 }
 
 /// Carries it out, and fetches what it has written.
@@ -147,9 +150,11 @@ fn brought_back(
     (remote, home): (&Remote<'_>, &RemoteHome),
     (command, files): (&Command, &Files<'_>),
     wanted: &mut Wanted,
-) -> Result<i32, HomeError> {
-    let code = executed(remote, home, (command, files), wanted)?;
-    if let (Files::Writes(path, _), Some(scratch), 0) = (files, wanted.scratch, code) {
+) -> Result<Came, HomeError> {
+    let came = executed(remote, home, (command, files), wanted)?;
+    if let (Files::Writes(path, over), Some(scratch), 0) = (files, wanted.scratch, came.code) {
+        // It may have taken a while.
+        is_free(&session.context, path, *over)?;
         let progress = Progress::new();
         let tick = &mut |going: &Going| progress.say(|| format!("from {}: {}", home.address(), far(going)));
         let some = remote.fetch(scratch, &session.context.folder.join(path), tick)?;
@@ -159,11 +164,15 @@ fn brought_back(
             return Err(HomeError::Failed(format!("{name} did not come: {there} says that it is written, and has no such file")));
         }
     }
-    Ok(code)
+    Ok(came)
 }
 
-/// Gives the exit code of it.
-fn executed(remote: &Remote<'_>, home: &RemoteHome, (words, files): (&Command, &Files<'_>), wanted: &mut Wanted) -> Result<i32, HomeError> {
+fn executed(
+    remote: &Remote<'_>,
+    home: &RemoteHome,
+    (words, files): (&Command, &Files<'_>),
+    wanted: &mut Wanted,
+) -> Result<Came, HomeError> {
     if let Files::Code(spec) = files {
         let (project, notes) = sending(home, |tick| remote.send_project(*spec, tick))?;
         wanted.project = project;
@@ -177,22 +186,23 @@ fn executed(remote: &Remote<'_>, home: &RemoteHome, (words, files): (&Command, &
             command.command.stdin(Stdio::null());
         }
         let may_be_its_own = command.mark.is_some() && passes_its_end_on(words);
-        match code_of(command)?.map_err(|trouble| remote.told(&trouble))? {
+        let came = came(command)?.map_err(|trouble| remote.told(&trouble))?;
+        match came.code {
             UNREACHED if !may_be_its_own => {
                 let where_home_is = home.address();
                 return Err(HomeError::Target(format!("{where_home_is}, where home is, is unreachable, or the connection was lost")));
             }
             // The binary, or what had been sent, may have gone from there; else it is what the command ended with.
-            ended @ (126 | 127) if !again => {
+            126 | 127 if !again => {
                 again = with_progress(&home.address().to_string(), |tick| remote.open(true, tick))?;
                 if let Some(code) = &wanted.project.code {
                     again |= sending(home, |tick| remote.send(&code.snapshot, tick))?;
                 }
                 if !again {
-                    return Ok(ended);
+                    return Ok(came);
                 }
             }
-            code => return Ok(code),
+            _ => return Ok(came),
         }
     }
 }
@@ -202,12 +212,14 @@ fn sending<T>(home: &RemoteHome, work: impl FnOnce(&dyn Fn(u64, u64)) -> T) -> T
     work(&|done, all| progress.say(|| format!("the code to {}: {} of {}", home.address(), written::bytes(done), written::bytes(all))))
 }
 
-/// A folder with nothing in it is not.
-fn is_in_the_way(place: &Path) -> bool {
-    match std::fs::read_dir(place) {
+/// Refuses what is there already. A folder with nothing in it is not.
+fn is_free(context: &Context, path: &Path, over: bool) -> Result<(), HomeError> {
+    let place = context.folder.join(path);
+    let taken = match std::fs::read_dir(&place) {
         Ok(mut entries) => entries.next().is_some(),
         Err(_) => place.symlink_metadata().is_ok(),
-    }
+    };
+    if taken && !over { Err(HomeError::Words(format!("{} is there already", path.display()))) } else { Ok(()) }
 }
 
 /// Where home is said only to us.
@@ -227,20 +239,30 @@ fn without_home(words: Vec<String>) -> Vec<String> {
     left
 }
 
-fn own_name(context: &Context, path: &Path) -> Result<String, HomeError> {
-    remote::own_name(&context.folder.join(path)).map(String::from)
+/// A path as it is called where the command works, wherever it is the path that is meant.
+fn by_name(mut words: Vec<String>, path: &Path, name: &str) -> Vec<String> {
+    let whole = path.to_string_lossy();
+    for at in 0..words.len() {
+        let Some(option) = words.get(at).and_then(|word| word.strip_suffix(&*whole)).map(str::to_string) else { continue };
+        if is_a_file(&words, at, &option) {
+            words[at] = format!("{option}{name}");
+        }
+    }
+    words
 }
 
-/// A path by its last name alone, which it has where the command works.
-fn by_name(words: Vec<String>, path: &Path, name: &str) -> Vec<String> {
-    let whole = path.to_string_lossy();
-    let renamed = |word: String| match word.strip_suffix(&*whole) {
-        Some("") => name.to_string(),
-        Some(option) if option.starts_with("--") && option.ends_with('=') => format!("{option}{name}"),
-        Some(option) if option.starts_with('-') && !option.starts_with("--") => format!("{option}{name}"),
-        _ => word,
-    };
-    words.into_iter().map(renamed).collect()
+/// Whether what stands behind the option in this word is read as a file of the command: another one would be, then.
+fn is_a_file(words: &[String], at: usize, option: &str) -> bool {
+    // Nobody has typed that.
+    const OTHER: &str = "\0";
+    let other = |(n, word): (usize, &String)| if n == at { format!("{option}{OTHER}") } else { word.clone() };
+    let words = std::iter::once("neronet".to_string()).chain(words.iter().enumerate().map(other));
+    let Ok(args) = Args::try_parse_from(words) else { return false };
+    match files(&args.command) {
+        Files::Reads(paths) => paths.iter().any(|path| path.as_os_str() == OTHER),
+        Files::Writes(path, _) => path.as_os_str() == OTHER,
+        Files::Nothing | Files::Code(_) => false,
+    }
 }
 
 #[cfg(test)]
@@ -261,9 +283,17 @@ mod tests {
     fn files_are_named_as_they_are_called_there() {
         let path = Path::new("../out/a b.csv");
         let named = |words: &[&str]| by_name(words.iter().map(ToString::to_string).collect(), path, "a b.csv");
-        assert_eq!(named(&["export", "-o", "../out/a b.csv"]), ["export", "-o", "a b.csv"]);
-        assert_eq!(named(&["export", "-o../out/a b.csv"]), ["export", "-oa b.csv"]);
+        assert_eq!(named(&["export", "1", "-o", "../out/a b.csv"]), ["export", "1", "-o", "a b.csv"]);
+        assert_eq!(named(&["export", "1", "-o../out/a b.csv"]), ["export", "1", "-oa b.csv"]);
         assert_eq!(named(&["export", "--output=../out/a b.csv", "lr"]), ["export", "--output=a b.csv", "lr"]);
-        assert_eq!(named(&["export", "x../out/a b.csv"]), ["export", "x../out/a b.csv"]);
+        assert_eq!(named(&["export", "x../out/a b.csv", "-o", "y.csv"]), ["export", "x../out/a b.csv", "-o", "y.csv"]);
+        // Other words may say the same, and mean something else.
+        let named = |path: &str, name: &str, typed: &str| by_name(words(typed), Path::new(path), name).join(" ");
+        assert_eq!(named("ck/best.pt", "best.pt", "fetch 3 ck/best.pt --into ck/best.pt"), "fetch 3 ck/best.pt --into best.pt");
+        assert_eq!(named(".", "ss", "fetch 3 . --into ."), "fetch 3 . --into ss");
+        assert_eq!(named("a/b", "b", "clone -a a/b a/b"), "clone -a a/b b");
+        assert_eq!(named("a/b", "b", "import a/b --project a/b"), "import b --project a/b");
+        assert_eq!(named("a/b", "b", "plot a/b -m a/b -oa/b"), "plot a/b -m a/b -ob");
+        assert_eq!(named("a/b", "b", "push a/b a/b --to a/b"), "push a/b b --to a/b");
     }
 }

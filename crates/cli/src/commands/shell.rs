@@ -8,7 +8,8 @@ use crate::session::Session;
 use neronet_home::{HomeError, within};
 use neronet_model::target::LOCAL;
 use neronet_report::words;
-use neronet_target::{Ended, PassedOn, Trouble};
+use neronet_target::{Ended, PassedOn, Said, Trouble};
+use std::io::{self, Write};
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitCode;
 
@@ -36,24 +37,44 @@ pub(crate) fn carried_out(
     again: impl Fn() -> Result<PassedOn, HomeError>,
 ) -> Result<ExitCode, HomeError> {
     let is_unseen = command.mark.is_none() && target != LOCAL;
-    let code = code_of(command)?.map_err(|trouble| HomeError::of_target(target, &trouble))?;
-    if code == UNREACHED && is_unseen {
+    let came = came(command)?.map_err(|trouble| HomeError::of_target(target, &trouble))?;
+    if came.code == UNREACHED && is_unseen {
         let lost = format!("{target} is unreachable, or the connection was lost (`neronet target check {target}`)");
         return Err(HomeError::Target(format!("{lost}; or the command itself ended with {UNREACHED}")));
     }
     let bring = || with_progress(target, |tick| within::bring(&session.context, target, tick));
-    if matches!(code, 126 | 127) && target != LOCAL && bring()? {
+    if matches!(came.code, 126 | 127) && target != LOCAL && bring()? {
         return carried_out(session, LOCAL, again()?, again);
     }
-    Ok(ExitCode::from(u8::try_from(code).unwrap_or(1)))
+    Ok(came.end())
 }
 
-/// What it ends with, as shells say it; or why it never began.
-pub(crate) fn code_of(passed: PassedOn) -> Result<Result<i32, Trouble>, HomeError> {
+/// What became of a command that was passed on.
+#[derive(Default)]
+pub(crate) struct Came {
+    /// What it ended with, as shells say it.
+    pub(crate) code: i32,
+    said: Said,
+}
+
+impl Came {
+    /// Where nothing else is tried.
+    pub(crate) fn end(self) -> ExitCode {
+        io::stderr().write_all(&self.said.instead).ok();
+        if let Some(e) = self.said.unwritten {
+            output::give_up(&e);
+        }
+        ExitCode::from(u8::try_from(self.code).unwrap_or(1))
+    }
+}
+
+/// Carries it out; or why it never began.
+pub(crate) fn came(passed: PassedOn) -> Result<Result<Came, Trouble>, HomeError> {
     let program = passed.command.get_program().to_string_lossy().into_owned();
     let ended = passed.ended().map_err(|e| HomeError::Failed(format!("{program} cannot be executed: {e}")))?;
     Ok(match ended {
-        Ended::With(status) => Ok(status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(0))),
+        Ended::With(status, said) => Ok(Came { code: status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(0)), said }),
+        Ended::Asked(signal) => Ok(Came { code: 128 + signal as i32, said: Said::default() }),
         Ended::Unreached(trouble) => Err(trouble),
     })
 }

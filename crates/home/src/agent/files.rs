@@ -141,7 +141,7 @@ impl Worker {
         let behind = listing.entries.get(from..).unwrap_or_default();
         let entries: Vec<Entry> = travel::page(behind, PAGE).to_vec();
         let more = entries.len() < behind.len();
-        Ok(Reply::Listed { entries, left_out: listing.left_out, cut_short: listing.cut_short, more })
+        Ok(Reply::Listed { entries, left_out: listing.left_out, unfit: listing.unfit.clone(), cut_short: listing.cut_short, more })
     }
 
     fn compare(&mut self, ground: &Ground, files: &[Entry]) -> Result<Reply, HomeError> {

@@ -187,11 +187,28 @@ fn come_back(context: &Context, target: &str, runs: Vec<RunId>, also: impl FnOnc
 /// `tick`: how much of it is there, of how much.
 pub(crate) fn send_snapshot(context: &Context, channel: &Channel, hash: &Hash, tick: &dyn Fn(u64, u64)) -> Result<bool, Trouble> {
     let failed = |e: HomeError| Trouble::Failed(e.to_string());
-    if let (Reply::Done, _) = channel.ask(Ask::Snapshot { hash: hash.clone() }, PATIENCE)? {
+    let is_there = || Ok::<_, Trouble>(matches!(channel.ask(Ask::Snapshot { hash: hash.clone() }, PATIENCE)?, (Reply::Done, _)));
+    if is_there()? {
         return Ok(false);
     }
     let outgoing = Outgoing::of_snapshot(&context.home, hash).map_err(failed)?;
     let parcel = outgoing.parcel().clone();
+    match send(&outgoing, channel, tick) {
+        // Somebody else sent the same, and what had come of it has its place by now, or was given up.
+        Err(Trouble::Failed(_)) if is_there()? => return Ok(false),
+        Err(Trouble::Failed(_)) => send(&outgoing, channel, tick)?,
+        sent => sent?,
+    }
+    let unpacked = channel.ask(Ask::Unpack { parcel, snapshot: hash.clone() }, UNPACKED);
+    if let Err(Trouble::Failed(_)) = &unpacked {
+        // What was packed here may be damaged: it is packed anew the next time.
+        Outgoing::discard(&context.home, hash).map_err(failed)?;
+    }
+    unpacked.map(|_| true)
+}
+
+fn send(outgoing: &Outgoing, channel: &Channel, tick: &dyn Fn(u64, u64)) -> Result<(), Trouble> {
+    let parcel = outgoing.parcel();
     let (Reply::At(mut at), _) = channel.ask(Ask::Begin { parcel: parcel.clone() }, PATIENCE)? else { return Err(Trouble::odd()) };
     while at < parcel.bytes {
         let bytes = outgoing.read(at, MOST_BODY).map_err(|e| Trouble::Failed(format!("what is to be sent cannot be read: {e}")))?;
@@ -204,12 +221,7 @@ pub(crate) fn send_snapshot(context: &Context, channel: &Channel, hash: &Hash, t
         at = next;
         tick(at, parcel.bytes);
     }
-    let unpacked = channel.ask(Ask::Unpack { parcel, snapshot: hash.clone() }, UNPACKED);
-    if let Err(Trouble::Failed(_)) = &unpacked {
-        // What was packed here may be damaged: it is packed anew the next time.
-        Outgoing::discard(&context.home, hash).map_err(failed)?;
-    }
-    unpacked.map(|_| true)
+    Ok(())
 }
 
 /// Those of these runs that may be handed over now: what they go on from and what they read is there. What can never start ends, and

@@ -5,8 +5,9 @@ use super::reading::Hashing;
 use super::{Folder, Parts};
 use crate::error::HomeError;
 use neronet_capture::hash;
-use neronet_target::parcel::{Entry, Hash};
+use neronet_target::parcel::{Entry, Hash, Inner};
 use std::borrow::Borrow;
+use std::collections::BTreeSet;
 
 /// Digits of a part's name that stand for the path; the others stand for the state.
 const OF_PATH: usize = 32;
@@ -28,6 +29,21 @@ pub struct Begun {
     pub anew: bool,
 }
 
+fn digits(path: &Inner) -> String {
+    hash(path.as_str().as_bytes()).chars().take(OF_PATH).collect()
+}
+
+/// Removes what has come of these files, where nobody goes on with them.
+///
+/// # Errors
+/// It cannot be removed.
+pub fn give_up(into: &Folder, paths: &[Inner]) -> Result<(), HomeError> {
+    let all: BTreeSet<String> = paths.iter().map(digits).collect();
+    into.parts()?.remove_those(|name| name.as_str().get(..OF_PATH).is_some_and(|of_path| all.contains(of_path)))?;
+    into.leave();
+    Ok(())
+}
+
 impl<F: Borrow<Folder>> Arriving<F> {
     /// Begins, or goes on, to fetch a file as it was told into a folder.
     ///
@@ -36,9 +52,9 @@ impl<F: Borrow<Folder>> Arriving<F> {
     pub fn begin(into: F, source: Entry) -> Result<(Arriving<F>, Begun), HomeError> {
         let parts = into.borrow().parts()?;
         let state = hash(format!("{} {}", source.bytes, source.modified.0).as_bytes());
-        let digits: String = hash(source.path.as_str().as_bytes()).chars().take(OF_PATH).collect();
+        let digits = digits(&source.path);
         let part = Hash::try_from(format!("{digits}{}", state.get(OF_PATH..).unwrap_or_default())).map_err(HomeError::Failed)?;
-        let anew = parts.remove_others(&digits, &part)?;
+        let anew = parts.remove_those(|name| name.as_str().starts_with(&digits) && *name != part)?;
         let at = parts.begin(&part, source.bytes)?;
         Ok((Arriving { into, parts, part, source, hashed: Hashing::default() }, Begun { at, anew }))
     }

@@ -146,9 +146,13 @@ impl Folder {
     /// `hashed`: as much of it as was hashed when it came.
     pub(super) fn put_part(&self, name: &Hash, told: &Entry, sha256: &Hash, hashed: &mut Hashing) -> Result<(), HomeError> {
         let put = self.put_from(&self.parts()?, name, told, (sha256, hashed));
-        // Where it was the last.
-        unlinkat(&self.opened, ARRIVING, UnlinkatFlags::RemoveDir).ok();
+        self.leave();
         put
+    }
+
+    /// Nothing of what arrives stays behind where it was the last.
+    pub(super) fn leave(&self) {
+        unlinkat(&self.opened, ARRIVING, UnlinkatFlags::RemoveDir).ok();
     }
 
     fn put_from(&self, parts: &Parts, name: &Hash, told: &Entry, (sha256, hashed): (&Hash, &mut Hashing)) -> Result<(), HomeError> {

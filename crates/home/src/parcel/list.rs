@@ -14,6 +14,8 @@ use std::os::fd::AsRawFd;
 /// Files that are listed, and names that are looked at for them.
 pub(crate) const MOST_FILES: usize = 100_000;
 const MOST_NAMES: usize = 1_000_000;
+/// Of what cannot travel so many are named.
+const SOME: usize = 20;
 
 #[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Listing {
@@ -22,8 +24,19 @@ pub struct Listing {
     /// What patterns name and cannot travel: links to folders and out of the folder, pipes, names that are no text, folders
     /// that cannot be looked into.
     pub left_out: u64,
+    /// Some of that, for people.
+    pub unfit: Vec<String>,
     /// There may be more.
     pub cut_short: bool,
+}
+
+impl Listing {
+    fn leave_out(&mut self, path: &str) {
+        self.left_out += 1;
+        if self.unfit.len() < SOME {
+            self.unfit.push(path.escape_debug().to_string());
+        }
+    }
 }
 
 /// A folder that is still to be looked into.
@@ -52,7 +65,7 @@ impl Folder {
             let opened = self.down(below.path.split('/').filter(|name| !name.is_empty()).map(OsStr::new), false);
             // By its number: whatever has its name by now, this is the folder that was opened.
             let Ok(entries) = opened.and_then(|opened| fs::read_dir(format!("/proc/self/fd/{}", opened.as_raw_fd()))) else {
-                listing.left_out += 1;
+                listing.leave_out(&below.path);
                 continue;
             };
             for entry in entries.flatten() {
@@ -77,15 +90,16 @@ impl Folder {
         if left.as_ref().is_some_and(|left| left.is_empty() || !meta.is_dir()) {
             return;
         }
-        let path = name.to_str().map(|name| if below.path.is_empty() { name.to_string() } else { format!("{}/{name}", below.path) });
+        let whole = |name: &str| if below.path.is_empty() { name.to_string() } else { format!("{}/{name}", below.path) };
+        let (path, shown) = (name.to_str().map(whole), whole(&name.to_string_lossy()));
         match path.and_then(|path| Inner::try_from(path).ok()) {
             Some(path) if meta.is_dir() => waiting.push_back(Below { path: path.into(), left }),
             Some(path) if meta.is_file() => listing.entries.push(entry_of(&path, &meta)),
             Some(path) if meta.is_symlink() => match self.entry(&path) {
                 Ok(entry) => listing.entries.push(entry),
-                Err(_) => listing.left_out += 1,
+                Err(_) => listing.leave_out(&shown),
             },
-            _ => listing.left_out += 1,
+            _ => listing.leave_out(&shown),
         }
     }
 }

@@ -14,7 +14,7 @@ mod parts;
 mod reading;
 mod snapshot;
 
-pub use arriving::{Arriving, Begun};
+pub use arriving::{Arriving, Begun, give_up};
 pub(crate) use folder::ARRIVING;
 pub use folder::{Compared, Folder};
 pub use globs::{Globs, literally};

@@ -112,13 +112,13 @@ impl Parts {
         Ok(Some(part))
     }
 
-    /// Gives up the parts whose names begin so, this one excepted. Whether there were any.
-    pub(super) fn remove_others(&self, prefix: &str, than: &Hash) -> Result<bool, HomeError> {
+    /// Gives up the parts of such names. Whether there were any.
+    pub(super) fn remove_those(&self, are_meant: impl Fn(&Hash) -> bool) -> Result<bool, HomeError> {
         let names = fs::read_dir(self.folder()).into_iter().flatten().flatten();
         let names = names.filter_map(|entry| Hash::try_from(entry.file_name().to_str()?.strip_suffix(ENDING)?.to_string()).ok());
-        let others: Vec<Hash> = names.filter(|name| name.as_str().starts_with(prefix) && name != than).collect();
-        others.iter().try_for_each(|name| self.remove(name))?;
-        Ok(!others.is_empty())
+        let meant: Vec<Hash> = names.filter(are_meant).collect();
+        meant.iter().try_for_each(|name| self.remove(name))?;
+        Ok(!meant.is_empty())
     }
 
     /// By its number: it is the folder that was opened, whatever has its name by now.

@@ -1,38 +1,45 @@
 //! A home on another machine (`NERONET_HOME=ssh://gpu1`): each command is carried out there, by the same neronet, which is brought there
 //! as it is to targets. Here a small home stands for it, whose only target is that machine.
 
+mod carried;
 mod login;
 mod project;
 mod there;
 
+pub use carried::{Carried, carried};
 pub use login::say as say_environment;
 pub use project::{Code, Place, Project};
-pub(crate) use there::Own;
+pub(crate) use there::{ATTENDED, Own};
 
 use crate::context::Context;
 use crate::error::HomeError;
-use crate::parcel::{Folder, Outgoing};
+use crate::parcel::{self, Folder, Outgoing};
 use crate::submit::project_of;
+use crate::travel::brought::Set;
 use crate::travel::{self, Going, Lost, Moved, Traveller, Way};
 use crate::within::{self, Within};
-use crate::{contact, listing, targets};
+use crate::{contact, listing, targets, word};
 use neronet_capture::code::{self as captured, Caps, Survey};
 use neronet_model::target::{Address, Scheduler, Transport};
 use neronet_model::{Millis, Uid};
 use neronet_store::files::{self, Durability};
 use neronet_target::channel::Channel;
-use neronet_target::parcel::{Hash, Inner};
+use neronet_target::parcel::{Entry, Hash, Inner};
 use neronet_target::wire::{Ask, Ground};
 use neronet_target::{PassedOn, Trouble};
 use std::cell::Cell;
-use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
+use std::io::{self, IsTerminal};
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::str::FromStr;
 use std::time::{Duration, SystemTime};
 
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Linux passes 128 KiB on as one word; what is not known yet of the code goes with it.
+const LONGEST: usize = 120 << 10;
 
 /// What the machine is called in the home that stands for it.
 pub const NAME: &str = "home";
@@ -139,6 +146,8 @@ impl<'a> Remote<'a> {
     pub fn told(&self, trouble: &Trouble) -> HomeError {
         if let Trouble::NeedsLogin(why) = trouble {
             self.needs_login.set(true);
+            // Best effort: else ssh asks each time.
+            std::fs::write(self.asked(), "").ok();
             return HomeError::Target(format!(
                 "{}, where home is, needs login: any command in a terminal asks for it ({why})",
                 self.home.address
@@ -163,6 +172,18 @@ impl<'a> Remote<'a> {
         Ok(copied.get())
     }
 
+    /// It has asked for a password or the like, of which a file tells.
+    fn asked(&self) -> PathBuf {
+        self.context.home.root().join("asks")
+    }
+
+    /// Whether ssh could ask the user on their terminal, and leave nothing open for the next command.
+    fn might_ask(&self) -> bool {
+        let terminal = io::stdin().is_terminal() && io::stdout().is_terminal() && io::stderr().is_terminal();
+        let is_open = || targets::ssh(self.context).is_ok_and(|ssh| UnixStream::connect(ssh.socket(NAME)).is_ok());
+        terminal && self.asked().exists() && !is_open()
+    }
+
     fn channel(&self, tick: &dyn Fn(u64, u64)) -> Result<Channel, HomeError> {
         let all = targets::all(self.context)?;
         let target = all.get(NAME).ok_or_else(|| targets::unknown(&all, NAME))?;
@@ -177,16 +198,38 @@ impl<'a> Remote<'a> {
     /// # Errors
     /// The machine is not known yet.
     pub fn command(&self, wanted: &Wanted, tick: &dyn Fn(u64, u64)) -> Result<PassedOn, HomeError> {
-        self.open(false, tick)?;
+        if self.might_ask() {
+            self.open(true, tick)?;
+            // By now it is content with a key.
+            std::fs::remove_file(self.asked()).ok();
+        } else {
+            self.open(false, tick)?;
+        }
+        within::there(self.context, NAME, self.within(wanted)?, tick)
+    }
+
+    /// Refuses what is too long for a command line, before anything is sent.
+    ///
+    /// # Errors
+    /// It is.
+    pub fn fits(&self, wanted: &Wanted) -> Result<(), HomeError> {
+        let address = &self.home.address;
+        let refused =
+            || format!("these words are too long to be sent to {address}: name a folder instead of the files in it, or a file with them");
+        if word::of(&self.within(wanted)?).len() > LONGEST { Err(HomeError::Words(refused())) } else { Ok(()) }
+    }
+
+    fn within(&self, wanted: &Wanted) -> Result<Within, HomeError> {
         let own = Own {
             home: self.home.folder.clone(),
             login: wanted.login,
             project: wanted.project.clone(),
             scratch: wanted.scratch,
             signals: wanted.signals,
+            known_as: None,
             variables: wanted.variables.clone(),
         };
-        within::there(self.context, NAME, Within::neronet(self.uid()?, NAME, &wanted.words, own), tick)
+        Ok(Within::neronet(self.uid()?, NAME, &wanted.words, own))
     }
 
     /// The folder's project by name, of which nothing is sent.
@@ -279,16 +322,20 @@ impl<'a> Remote<'a> {
         }
     }
 
-    /// Brings files and folders of this machine to where a command looks for them by their names alone.
+    /// Brings files and folders of this machine to where a command looks for them by their names.
     ///
     /// # Errors
-    /// One is not there, two have one name, or the machine is not reached.
-    pub fn bring(&self, scratch: Uid, paths: &[PathBuf], tick: &mut dyn FnMut(&Going)) -> Result<(), HomeError> {
-        distinct(&self.context.folder, paths)?;
+    /// One is not there, or the machine is not reached.
+    pub fn bring(&self, scratch: Uid, all: &[Carried], tick: &mut dyn FnMut(&Going)) -> Result<(), HomeError> {
         let (way, scratches) = self.way()?;
         let to = format!("{scratches}/{scratch}");
-        let sets =
-            paths.iter().map(|path| travel::brought::Set::of(&self.context.folder.join(path), &to)).collect::<Result<Vec<_>, _>>()?;
+        let mut sets = Vec::new();
+        for one in all {
+            sets.push(Set::called(&self.context.folder.join(&one.path), &to, one.name.clone())?);
+            if let Some((path, name)) = &one.beside {
+                sets.push(Set::called(path, &to, name.clone())?);
+            }
+        }
         for set in sets {
             let moved = set.bring(&way, tick).map_err(|lost| self.lost(lost))?;
             whole(moved)?;
@@ -313,28 +360,45 @@ impl<'a> Remote<'a> {
     /// was something.
     ///
     /// # Errors
-    /// The machine is not reached, or it cannot be written here.
+    /// The machine is not reached, not all of it can travel, or it cannot be written here.
     pub fn fetch(&self, scratch: Uid, place: &Path, tick: &mut dyn FnMut(&Going)) -> Result<bool, HomeError> {
         let name = own_name(place)?;
         let (way, scratches) = self.way()?;
         let ground = Ground::Folder(format!("{scratches}/{scratch}"));
         let listed = travel::list(&way, &ground, &travel::left::exactly([name.clone()])).map_err(|lost| self.lost(lost))?;
-        if listed.left_out > 0 {
-            (self.context.say)(&travel::stays_there(listed.left_out));
+        if listed.cut_short {
+            return Err(HomeError::Failed(format!("{} has too many files there to come here", place.display())));
         }
-        let all: Vec<Traveller> = listed
-            .entries
-            .into_iter()
+        let is_file = listed.entries.iter().any(|entry| entry.path == name);
+        // A link leads where it does for whoever writes here.
+        let real = place.canonicalize().unwrap_or_else(|_| place.to_path_buf());
+        let (folder, own) = if is_file { (real.parent().unwrap_or(&real), own_name(&real)?) } else { (real.as_path(), name.clone()) };
+        let named = |path: &Inner| {
+            if is_file {
+                return (*path == name).then(|| own.clone());
+            }
             // Whatever the machine there says.
-            .filter(|entry| Path::new(entry.path.as_str()).starts_with(name.as_str()))
-            .map(|entry| Traveller { from: entry.path.clone(), to: entry })
+            let below = Path::new(path.as_str()).strip_prefix(name.as_str()).ok()?;
+            Inner::try_from(below.to_str()?.to_string()).ok()
+        };
+        let all = listed.entries.into_iter();
+        let all: Vec<Traveller> = all
+            .filter_map(|entry| Some(Traveller { from: entry.path.clone(), to: Entry { path: named(&entry.path)?, ..entry } }))
             .collect();
         let some = !all.is_empty();
-        // `..` has a place of its own, and a name there.
-        let real = place.file_name().is_none().then(|| place.canonicalize().ok()).flatten();
-        let place = real.as_deref().unwrap_or(place);
-        let into = Folder::made(place.parent().unwrap_or(place))?;
-        whole(travel::fetch(&way, &ground, &into, all, tick).map_err(|lost| self.lost(lost))?)?;
+        if some {
+            let (into, paths) = (Folder::made(folder)?, all.iter().map(|one| one.to.path.clone()).collect::<Vec<_>>());
+            let moved = travel::fetch(&way, &ground, &into, all, tick).map_err(|lost| self.lost(lost)).and_then(whole);
+            if moved.is_err() {
+                // Nobody goes on with it: the next time it is written anew there.
+                parcel::give_up(&into, &paths).ok();
+            }
+            moved?;
+        }
+        if listed.left_out > 0 {
+            let (stays, names) = (travel::stays_there(listed.left_out), listed.unfit.join(", "));
+            return Err(HomeError::Failed(format!("{}: {stays}: {names}", place.display())));
+        }
         Ok(some)
     }
 }
@@ -348,22 +412,6 @@ pub fn own_name(path: &Path) -> Result<Inner, HomeError> {
     let name = path.file_name().map(OsStr::to_owned).or_else(real);
     let name = name.and_then(|name| Inner::try_from(name.into_string().ok()?).ok());
     name.ok_or_else(|| HomeError::Words(format!("{}: it has no name that it could get there", path.display())))
-}
-
-/// Refuses paths of which one would take the place of another where each gets one under its own name.
-///
-/// # Errors
-/// Two have the same name.
-pub fn distinct(folder: &Path, paths: &[PathBuf]) -> Result<(), HomeError> {
-    let mut known = BTreeMap::new();
-    for path in paths {
-        let name = own_name(&folder.join(path))?;
-        if let Some(one) = known.insert(name.clone(), path) {
-            let (one, other) = (one.display(), path.display());
-            return Err(HomeError::Words(format!("{one} and {other} would both be '{name}' there: rename one of them")));
-        }
-    }
-    Ok(())
 }
 
 fn whole(moved: Moved) -> Result<(), HomeError> {

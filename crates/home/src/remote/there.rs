@@ -18,6 +18,8 @@ use std::time::{Duration, SystemTime};
 
 /// What commands read and write that is somebody's elsewhere.
 pub(super) const SCRATCH: &str = "scratch";
+/// Commands that are told from elsewhere to end: the process of each, under the name that is known there.
+pub(crate) const ATTENDED: &str = "attended";
 const PROJECTS: &str = "projects";
 /// What was not used for so long goes.
 pub(super) const UNUSED: Duration = Duration::from_secs(30 * 86_400);
@@ -32,6 +34,8 @@ pub(crate) struct Own {
     pub(crate) scratch: Option<Uid>,
     /// Where whoever asks has no terminal, the signals that ask it to end come at the input.
     pub(crate) signals: bool,
+    /// Where they have one, by which name it is told to end, as the terminal does not say that.
+    pub(crate) known_as: Option<Uid>,
     pub(crate) variables: Vec<(String, String)>,
 }
 
@@ -62,6 +66,10 @@ impl Own {
             }
             (None, None) => std::env::var_os("HOME").map_or_else(|| PathBuf::from("/"), PathBuf::from),
         };
+        if let Some(name) = &self.known_as {
+            // Best effort: else it ends with the connection.
+            known(&ours.join(ATTENDED), name.as_str()).ok();
+        }
         command.env("NERONET_HOME", self.root(ours, &neronet)?).envs(self.variables.iter().map(|(name, value)| (name, value)));
         command.args(["from", &word::of(&project)]).args(words).current_dir(folder);
         Ok(command)
@@ -88,6 +96,18 @@ impl Own {
         files::replace_json(&path, &root, Durability::Renamed)?;
         Ok(root)
     }
+}
+
+/// Writes down this process, which becomes the command, and forgets those that have ended.
+fn known(folder: &Path, name: &str) -> io::Result<()> {
+    std::fs::create_dir_all(folder)?;
+    for entry in std::fs::read_dir(folder)?.flatten() {
+        let pid = std::fs::read_to_string(entry.path()).unwrap_or_default();
+        if !Path::new("/proc").join(pid.trim()).exists() {
+            std::fs::remove_file(entry.path()).ok();
+        }
+    }
+    std::fs::write(folder.join(name), format!("{}\n", std::process::id()))
 }
 
 /// A copy of a snapshot under the name of the project, that commands and what they start may write to.

@@ -43,13 +43,13 @@ impl Set {
         let real = path.canonicalize().map_err(|e| wrong(&e.to_string()))?;
         if real.is_dir() {
             let from = Folder::open(&real)?;
-            let Listing { entries, left_out, cut_short } = from.list(&[".".to_string()])?;
+            let Listing { entries, left_out, unfit, cut_short } = from.list(&[".".to_string()])?;
             if cut_short {
                 return Err(wrong("it has more than 100000 files: pack it into one, or push what is in it in several parts"));
             }
             if left_out > 0 {
                 let what = "links that lead out of it, pipes, names that are no text or folders that cannot be read";
-                return Err(wrong(&format!("{left_out} of what is in it cannot travel: {what}")));
+                return Err(wrong(&format!("{left_out} of what is in it cannot travel: {what}: {}", unfit.join(", "))));
             }
             let all = entries.into_iter().map(|to| Traveller { from: to.path.clone(), to });
             return Ok(Set { from, ground: Ground::Folder(format!("{to}/{}", name.as_str())), all: all.collect() });

@@ -24,7 +24,7 @@ pub fn list(way: &Way, ground: &Ground, globs: &[String]) -> Result<Listing, Los
     let mut all = Listing::default();
     loop {
         let ask = Ask::List { ground: ground.clone(), globs: globs.to_vec(), from: all.entries.len() };
-        let (Reply::Listed { entries, left_out, cut_short, more }, _) = way.channel.ask(ask, LISTED)? else {
+        let (Reply::Listed { entries, left_out, unfit, cut_short, more }, _) = way.channel.ask(ask, LISTED)? else {
             return Err(Trouble::odd().into());
         };
         if let Some(other) = entries.iter().find(|entry| !asked.name(&entry.path)) {
@@ -35,7 +35,7 @@ pub fn list(way: &Way, ground: &Ground, globs: &[String]) -> Result<Listing, Los
         if all.entries.len() > MOST_FILES {
             return Err(Trouble::Failed(format!("its agent told of more than {MOST_FILES} files")).into());
         }
-        (all.left_out, all.cut_short) = (left_out, cut_short);
+        (all.left_out, all.unfit, all.cut_short) = (left_out, unfit, cut_short);
         if !more || none {
             return Ok(all);
         }
