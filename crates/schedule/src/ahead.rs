@@ -4,6 +4,7 @@
 use crate::decide::{Decided, Decision};
 use crate::queue::{Key, Lane, Stand, key};
 use crate::ready::Kind;
+use crate::reason::Reason;
 use crate::room::Room;
 use neronet_model::queue::Grant;
 use neronet_model::{AttemptNo, RunId, SweepId};
@@ -106,6 +107,22 @@ impl Decision<'_> {
     pub(crate) fn fits(&self, at: usize, kind: &Kind) -> Option<Grant> {
         let room = &self.rooms[at];
         room.fit(kind.demand.at(&room.place.machine.name), false).ok()
+    }
+
+    /// Why what waits on a target does not start there, as far as its machine is known here: there may be nothing left here that waits for
+    /// the same.
+    pub(crate) fn lack_there(&self, decided: &mut Decided) {
+        for (target, runs) in &self.queue.at_targets {
+            let Some(room) = self.rooms.iter().find(|room| room.place.machine.name == *target) else { continue };
+            let mut known: BTreeMap<&Kind, Option<Reason>> = BTreeMap::new();
+            for run in runs {
+                let Some(item) = self.queue.runs.get(run).filter(|item| item.is_queued()) else { continue };
+                let Some(lane) = self.queue.lanes.get(&item.lane) else { continue };
+                let kind = item.kind(lane);
+                let reason = known.entry(kind).or_insert_with(|| self.lacks(room, kind)).clone();
+                decided.lacking.extend(reason.map(|reason| (*run, reason)));
+            }
+        }
     }
 
     /// Runs that wait on a target while another of theirs has room: those that came there last. And those of which something was said

@@ -48,6 +48,9 @@ pub struct Decided {
     absent: BTreeMap<String, Absent>,
     #[serde(default)]
     bringing: BTreeMap<RunId, String>,
+    /// What is lacking on a target for a run that waits there.
+    #[serde(default)]
+    pub(crate) lacking: BTreeMap<RunId, Reason>,
 }
 
 impl Decided {
@@ -63,7 +66,8 @@ impl Decided {
     /// Why a run that belongs to a target does not start there, as far as that is known here.
     pub(crate) fn there(&self, run: RunId, away: &Away, kind: Option<&Kind>) -> Option<Box<Reason>> {
         let absent = self.absent.get(&away.target).map(|absent| absent_reason(&away.target, absent));
-        absent.or_else(|| self.brought(run)).or_else(|| self.of_kind(kind?).cloned()).map(Box::new)
+        let lacking = || self.lacking.get(&run).or_else(|| self.of_kind(kind?)).cloned();
+        absent.or_else(|| self.brought(run)).or_else(lacking).map(Box::new)
     }
 }
 
@@ -196,6 +200,7 @@ impl Queue {
         }
         if !matches!(mine, Mine::These { .. }) {
             decision.hand_ahead(&mut decided);
+            decision.lack_there(&mut decided);
             decision.take_back(&mut decided);
         }
         let reserved = decision.reserved;
@@ -369,11 +374,15 @@ impl<'q> Decision<'q> {
         Reason::Quota { project: kind.project.clone(), what: Limited::Gpus, most: u64::from(most) }
     }
 
-    fn first_fit(&mut self, run: RunId, kind: &'q Kind, gpus_left: Option<u64>) -> Result<(usize, Grant), Reason> {
-        let mut demand = match self.queue.learned(&kind.project, &kind.experiment) {
+    fn demand<'k>(&self, kind: &'k Kind) -> Cow<'k, Demand> {
+        match self.queue.learned(&kind.project, &kind.experiment) {
             Some(learned) => Cow::Owned(kind.demand.with(learned)),
             None => Cow::Borrowed(&kind.demand),
-        };
+        }
+    }
+
+    fn first_fit(&mut self, run: RunId, kind: &'q Kind, gpus_left: Option<u64>) -> Result<(usize, Grant), Reason> {
+        let mut demand = self.demand(kind);
         if let Some(left) = gpus_left {
             demand = Demand::at_most(demand, left);
         }
@@ -412,6 +421,23 @@ impl<'q> Decision<'q> {
         }
     }
 
+    /// Who has what is lacking, and when the first of them will have ended.
+    fn held(&self, room: &Room<'_>, lack: &Lack) -> (Vec<RunId>, Option<UnixMs>) {
+        let mut holders = self.queue.holders(&room.place.machine.name, lack);
+        let here = self.starting.iter().filter(|ending| ending.grant.machine == room.place.machine.name && has(&ending.grant, lack));
+        holders.extend(here.map(|ending| (ending.run, ending.at)));
+        holders.sort_unstable();
+        let until = holders.iter().filter_map(|(_, end)| *end).min();
+        (holders.into_iter().map(|(run, _)| run).collect(), until)
+    }
+
+    /// What runs of this kind lack in a room, if anything.
+    pub(crate) fn lacks(&self, room: &Room<'_>, kind: &Kind) -> Option<Reason> {
+        let lack = room.fit(self.demand(kind).at(&room.place.machine.name), false).err()?;
+        let (held_by, until) = self.held(room, &lack);
+        Some(Reason::Lacks { lack, held_by, until: until.filter(|at| *at > self.now) })
+    }
+
     /// Why it fits nowhere now. The first of these is given a place as soon as there is one.
     fn nowhere(&mut self, run: RunId, kind: &Kind, demand: &Demand) -> Reason {
         let could = |(room, _): &(&Room<'_>, Lack)| ever(room, demand).is_ok();
@@ -425,12 +451,7 @@ impl<'q> Decision<'q> {
             let never = || unable.first().and_then(|(room, _)| ever(room, demand).err()).map(Reason::Never);
             return absent.or_else(never).unwrap_or(Reason::NoMachine);
         };
-        let mut holders = self.queue.holders(&room.place.machine.name, &lack);
-        let here = self.starting.iter().filter(|ending| ending.grant.machine == room.place.machine.name && has(&ending.grant, &lack));
-        holders.extend(here.map(|ending| (ending.run, ending.at)));
-        holders.sort_unstable();
-        let mut until = holders.iter().filter_map(|(_, end)| *end).min();
-        let held_by = holders.into_iter().map(|(run, _)| run).collect();
+        let (held_by, mut until) = self.held(room, &lack);
         if self.reserved.is_none() {
             self.reserved = Reserved::find(self.queue, &rooms, &self.starting, run, demand);
             until = self.reserved.as_ref().and_then(|reserved| reserved.at);
