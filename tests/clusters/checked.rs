@@ -4,7 +4,6 @@ use crate::hosts::{Hosts, folder, odd};
 use crate::lab::Lab;
 use crate::world::{Said, World, text, wait_for};
 use serde_json::{Value, json};
-use std::path::Path;
 use std::process::Command;
 
 fn said_here(words: &[&str]) -> String {
@@ -78,8 +77,8 @@ fn a_logind_that_kills_what_is_left_is_told_unless_the_user_lingers() {
     let Some(hosts) = odd() else { return };
     let world = World::new();
     let (configured, lingers) = (hosts.outside("attic", "/systemd/logind.conf"), hosts.outside("attic", "/state/linger/student"));
-    let gone = |path: &Path| std::fs::remove_file(path).ok();
-    (gone(&configured), gone(&lingers));
+    let clear = || [&configured, &lingers].into_iter().for_each(|path| std::fs::remove_file(path).unwrap_or_default());
+    clear();
     world.say_with(hosts, &["target", "add", "gpu1", "ssh://attic", "--folder", &folder()]).with_code(0);
     let is_told = || {
         let page = world.say_with(hosts, &["target", "check"]).with_code(0).out;
@@ -90,7 +89,7 @@ fn a_logind_that_kills_what_is_left_is_told_unless_the_user_lingers() {
     assert!(is_told());
     std::fs::write(&lingers, "").expect("written");
     assert!(!is_told());
-    (gone(&configured), gone(&lingers));
+    clear();
 }
 
 #[test]
