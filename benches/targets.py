@@ -17,6 +17,7 @@ HOSTS = bench.Path(__file__).parent.parent / "tests/clusters/hosts.sh"
 FOLDER = "/home/student/bench"
 
 hosts = os.environ.setdefault("HOSTS_DIR", "/var/tmp/neronet-hosts")
+os.environ["HOSTS_SFTP"] = "1"
 up = subprocess.run([str(HOSTS), "up"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
 if up.returncode != 0:
     print(f"NOT MEASURED: targets over SSH: {up.stderr.strip()}")

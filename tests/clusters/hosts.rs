@@ -12,8 +12,8 @@ pub(crate) struct Hosts {
     names: &'static str,
     net: &'static str,
     bridge: &'static str,
-    /// Each has a clock of its own.
-    clocks: bool,
+    /// What is special with them, as `hosts.sh` calls it.
+    special: &'static str,
     started: OnceLock<bool>,
 }
 
@@ -22,7 +22,7 @@ static CALM: Hosts = Hosts {
     names: "alpha beta",
     net: "10.213.9",
     bridge: "nr-br",
-    clocks: false,
+    special: "",
     started: OnceLock::new(),
 };
 static HARMED: Hosts = Hosts {
@@ -30,7 +30,7 @@ static HARMED: Hosts = Hosts {
     names: "gale squall drift",
     net: "10.213.77",
     bridge: "nr-storm",
-    clocks: false,
+    special: "",
     started: OnceLock::new(),
 };
 static CLOCKS: Hosts = Hosts {
@@ -38,7 +38,15 @@ static CLOCKS: Hosts = Hosts {
     names: "dawn dusk noon doze ebb",
     net: "10.213.78",
     bridge: "nr-clocks",
-    clocks: true,
+    special: "HOSTS_CLOCKS",
+    started: OnceLock::new(),
+};
+static ODD: Hosts = Hosts {
+    folder: "/var/tmp/neronet-hosts-odd",
+    names: "hall attic",
+    net: "10.213.79",
+    bridge: "nr-odd",
+    special: "HOSTS_OWN",
     started: OnceLock::new(),
 };
 
@@ -57,6 +65,11 @@ pub(crate) fn harmed() -> Option<&'static Hosts> {
 /// counts from its start, `ebb` to be cut off.
 pub(crate) fn clocks() -> Option<&'static Hosts> {
     CLOCKS.up()
+}
+
+/// Hosts with GPUs, programs and a logind of their own: `hall` for GPUs, `attic` for what else a machine says of itself.
+pub(crate) fn odd() -> Option<&'static Hosts> {
+    ODD.up()
 }
 
 /// `drift`, for whoever has the guard.
@@ -88,8 +101,8 @@ impl Hosts {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/clusters/hosts.sh");
         let mut command = Command::new(script);
         command.env("HOSTS_DIR", self.folder).env("HOSTS", self.names).env("HOSTS_NET", self.net).env("HOSTS_BRIDGE", self.bridge);
-        if self.clocks {
-            command.env("HOSTS_CLOCKS", "1");
+        if !self.special.is_empty() {
+            command.env(self.special, "1");
         }
         command.args(words).output().expect("bash").into()
     }
@@ -121,7 +134,7 @@ impl Hosts {
         std::fs::read_link(format!("/proc/{}/ns/pid", inner.split_whitespace().next()?)).ok()
     }
 
-    /// A path below `/home` of a host, as it is seen from here.
+    /// A path below `/home` of a host, or of what is its own, as it is seen from here.
     pub(crate) fn outside(&self, host: &str, path: &str) -> PathBuf {
         Path::new(self.folder).join(host).join(path.trim_start_matches('/'))
     }

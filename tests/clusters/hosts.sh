@@ -8,6 +8,10 @@
 #   hosts.sh reboot HOST      everything that the host runs is killed, sshd starts again, as after another start of the kernel; files stay
 #   hosts.sh exec HOST CMD…   as root in that host
 #   hosts.sh clock HOST S [S] its clock is so many seconds ahead; so much later since its start ($HOSTS_CLOCKS must be set when it starts)
+# What else is set when hosts start:
+#   HOSTS_SFTP  sshd offers sftp, which scp asks for and neronet does not
+#   HOSTS_OWN   each has below $HOSTS_DIR/HOST programs (bin/), GPUs as testdata/nvml tells them (gpus/), a logind's configuration (systemd/)
+#               and users who linger (state/linger/)
 # Another group of hosts beside these has $HOSTS, $HOSTS_NET, $HOSTS_BRIDGE and $HOSTS_DIR of its own.
 # Everything is below $HOSTS_DIR. `ssh -F $HOSTS_DIR/config alpha` works afterwards; a user of another name than `student` is
 # a case of its own:
@@ -92,10 +96,11 @@ accounts() {
 }
 
 settings() {
-    local host user
+    # Put in their places when they are whole: other tests may have begun.
+    local host user config=$D/config.$$ known=$D/known_hosts.$$
     [ -e "$D/id" ] || ssh-keygen -q -t ed25519 -N '' -C tests -f "$D/id"
-    : >"$D/known_hosts"
-    : >"$D/config"
+    : >"$known"
+    : >"$config"
     mkdir -p "$D/keys"
     for user in "${USERS[@]}"; do
         [ "$user" = locked ] || cp "$D/id.pub" "$D/keys/$user"
@@ -105,8 +110,8 @@ settings() {
     for host in "${HOSTS[@]}"; do
         mkdir -p "$D/$host"
         [ -e "$D/$host/key" ] || ssh-keygen -q -t ed25519 -N '' -C "$host" -f "$D/$host/key"
-        echo "$(address "$host") $(cut -d ' ' -f 1,2 "$D/$host/key.pub")" >>"$D/known_hosts"
-        cat >>"$D/config" <<EOF
+        echo "$(address "$host") $(cut -d ' ' -f 1,2 "$D/$host/key.pub")" >>"$known"
+        cat >>"$config" <<EOF
 Host $host
   HostName $(address "$host")
   User student
@@ -126,13 +131,16 @@ KbdInteractiveAuthentication no
 PermitRootLogin no
 UsePAM no
 AllowUsers ${USERS[*]}
-Subsystem sftp internal-sftp
 MaxStartups 100
 PrintMotd no
 PrintLastLog no
 EOF
+        [ -z "${HOSTS_SFTP:-}" ] || echo "Subsystem sftp internal-sftp" >>"$D/$host/sshd_config"
+        [ -z "${HOSTS_OWN:-}" ] || echo "SetEnv PATH=$D/$host/bin:/usr/local/bin:/usr/bin:/bin LD_LIBRARY_PATH=$D/$host/gpus" >>"$D/$host/sshd_config"
         [ -z "${HOSTS_CLOCKS:-}" ] || echo "SetEnv LD_PRELOAD=$D/clock.so HOST_CLOCK=$D/$host/clock" >>"$D/$host/sshd_config"
     done
+    mv "$known" "$D/known_hosts"
+    mv "$config" "$D/config"
 }
 
 # Read at each look, so that it is changed at once.
@@ -161,6 +169,13 @@ mount -t tmpfs -o "size=64k,mode=700,uid=$(id -u full)" tmpfs /home/full
 head -c 200000 /dev/zero >/home/full/filler 2>/dev/null || true
 mount --bind /home/fixed /home/fixed
 mount -o remount,ro,bind /home/fixed
+if [ -n "$OWN" ]; then
+    mkdir -p /etc/systemd /var/lib/systemd
+    mount --bind "$DIR/systemd" /etc/systemd
+    mount --bind "$DIR/state" /var/lib/systemd
+    # A logind of this machine would answer for its own.
+    [ ! -d /run/dbus ] || mount -t tmpfs tmpfs /run/dbus
+fi
 # What belongs to the hosts may lie below /tmp itself.
 case $ALL in /tmp/*) mkdir -p "$DIR/tmp${ALL#/tmp}"; mount --bind "$ALL" "$DIR/tmp${ALL#/tmp}" ;; esac
 mount --rbind "$DIR/tmp" /tmp
@@ -169,7 +184,7 @@ exec /usr/sbin/sshd -D -e -f "$DIR/sshd_config"
 
 start() {
     alive "$D/$1.pid" && return
-    setsid ip netns exec "$(space "$1")" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOST="$1" DIR="$D/$1" ALL="$D" USERS="${USERS[*]}" \
+    setsid ip netns exec "$(space "$1")" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOST="$1" DIR="$D/$1" ALL="$D" USERS="${USERS[*]}" OWN="${HOSTS_OWN:-}" \
         unshare --pid --mount --uts --ipc --fork --kill-child=KILL bash -c "$BOOT" </dev/null >>"$D/$1/log" 2>&1 &
     echo "$! $(start_time $!)" >"$D/$1.pid"
     local until=$((SECONDS + 20))
@@ -200,6 +215,13 @@ case ${1:-} in
         if [ -n "${HOSTS_CLOCKS:-}" ]; then
             cc -shared -fPIC -O1 -o "$D/clock.so.new" "$HERE/clock.c" && mv "$D/clock.so.new" "$D/clock.so"
             for host in "${HOSTS[@]}"; do set_clock "$host" 0 0; done
+        fi
+        if [ -n "${HOSTS_OWN:-}" ]; then
+            for host in "${HOSTS[@]}"; do
+                mkdir -p "$D/$host"/{bin,gpus,systemd,state/linger}
+                library="$D/$host/gpus/libnvidia-ml.so.1"
+                cc -shared -fPIC -o "$library.new" "$HERE/../../testdata/nvml/stand_in.c" && mv "$library.new" "$library"
+            done
         fi
         # Without the bridge these addresses must not leave by the default route.
         ip route replace unreachable "$NET.0/24" metric 4000

@@ -3,6 +3,7 @@
 mod apart;
 #[path = "../chance.rs"]
 mod chance;
+mod checked;
 mod clocks;
 mod cut;
 mod ending;

@@ -1,6 +1,6 @@
 //! How a target is reached, what is said of it, and what is said where it is not.
 
-use crate::hosts::{drift, hosts};
+use crate::hosts::{drift, folder, hosts, odd};
 use crate::lab::Lab;
 use crate::world::{World, text};
 use serde_json::{Value, json};
@@ -82,7 +82,7 @@ fn what_a_configuration_wants_of_its_users_own_connections_is_in_nobodys_way() {
     let config = std::fs::read_to_string(lab.path("ssh_config")).expect("a configuration");
     let own = "LogLevel QUIET\nRemoteCommand echo hello\nRequestTTY force\nForwardAgent yes\nForwardX11 yes\n";
     std::fs::write(lab.path("ssh_config"), format!("{own}{config}")).expect("written");
-    lab.say(&["target", "add", "gpu1", "ssh://alpha", "--folder", &crate::hosts::folder()]).with_code(0);
+    lab.say(&["target", "add", "gpu1", "ssh://alpha", "--folder", &folder()]).with_code(0);
     let agent = Command::new("ssh-agent").arg("-s").output().expect("ssh-agent");
     let agent = String::from_utf8(agent.stdout).expect("text");
     let of = |name: &str| agent.split([';', '\n']).find_map(|word| word.strip_prefix(name)?.strip_prefix('=')).expect("told").to_string();
@@ -158,6 +158,85 @@ fn a_home_without_room_or_without_right_is_told() {
     let fixed = world.say_with(hosts, &["target", "add", "fixed", "ssh://fixed@alpha"]).with_code(0);
     assert!(fixed.out.contains("warning: there is no folder that you may write to"), "{fixed:#?}");
     assert!(targets_of(&world).contains("[targets.fixed]\naddress"), "{}", targets_of(&world));
+}
+
+#[test]
+fn a_folder_that_takes_nothing_is_told_with_what_to_do_and_nothing_stays_there() {
+    let Some(hosts) = hosts() else { return };
+    let world = World::new();
+    let room = "No space left on device; make room there, or write another `folder` into targets.toml";
+    for (user, why) in [("full", room), ("fixed", "Read-only file system; write another `folder` into targets.toml")] {
+        let top = format!("/home/{user}/n.{}", std::process::id());
+        let folder = format!("{top}/deep");
+        let added = world.say_with(hosts, &["target", "add", user, &format!("ssh://{user}@alpha"), "--folder", &folder]).with_code(1);
+        let warning = format!("  warning: neronet does not run there: its binary cannot be put into {folder}: ");
+        assert!(added.out.lines().any(|line| line.starts_with(&warning) && line.ends_with(why)), "{added:#?}");
+        hosts.exec("alpha", &["test", "-e", &top]).with_code(1);
+    }
+}
+
+#[test]
+fn files_travel_where_sshd_offers_no_sftp() {
+    let Some(hosts) = odd() else { return };
+    let lab = Lab::new(hosts, &[("gpu1", "attic")]);
+    let config = hosts.config().display().to_string();
+    for words in [&["sftp", "-F", &config, "-b", "/dev/null", "attic"][..], &["scp", "-F", &config, "attic:/etc/hostname", "copied"]] {
+        let mut command = Command::new(words[0]);
+        lab.settle(&mut command);
+        let said: crate::world::Said = command.args(&words[1..]).output().expect("it starts").into();
+        assert!(said.code != Some(0) && said.err.contains("subsystem request failed"), "{said:#?}");
+    }
+    lab.say(&["submit", "--target", "gpu1", "--wait", "--quiet", "--", "sh", "-c", "echo 42 > out.txt"]).with_code(0);
+    lab.say(&["fetch", "1", "out.txt"]).with_code(0);
+    assert_eq!(std::fs::read_to_string(lab.home().join("runs/1/work/out.txt")).expect("it came"), "42\n");
+}
+
+#[test]
+fn a_host_behind_another_one_is_a_target_by_the_configuration_alone() {
+    let Some(hosts) = hosts() else { return };
+    let lab = Lab::new(hosts, &[]);
+    let config = std::fs::read_to_string(hosts.config()).expect("a configuration");
+    let address_of = |host: &str| {
+        let lines = config.lines().skip_while(|line| *line != format!("Host {host}"));
+        lines.map(str::trim).find_map(|line| line.strip_prefix("HostName ")).expect("an address").to_string()
+    };
+    let (near, far, keys) = (address_of("alpha"), address_of("beta"), hosts.config().display().to_string().replace("config", ""));
+    let more = format!(
+        "Host far\n  HostName {far}\n  ProxyJump alpha\n  User student\n  IdentityFile {keys}id\n  IdentitiesOnly yes\n  \
+         UserKnownHostsFile {keys}known_hosts\n"
+    );
+    let own = std::fs::read_to_string(lab.path("ssh_config")).expect("a configuration");
+    std::fs::write(lab.path("ssh_config"), format!("{own}{more}")).expect("written");
+    lab.say(&["target", "add", "far", "ssh://far", "--folder", &folder()]).with_code(0);
+    let from = lab.say(&["target", "exec", "far", "--", "sh", "-c", "echo $(hostname) $SSH_CONNECTION"]).with_code(0).out;
+    assert!(from.starts_with(&format!("beta {near} ")), "{from}");
+    lab.write("train.py", "print('from beta')\n");
+    lab.say(&["submit", "--target", "far", "--wait", "--quiet", "--", "python3", "train.py"]).with_code(0);
+    assert_eq!((lab.output_so_far(1).as_str(), &lab.listed(1)["target"]), ("from beta\n", &json!("far")));
+}
+
+#[test]
+fn a_folder_is_called_as_it_may_be_called_there() {
+    let Some(hosts) = hosts() else { return };
+    let mut lab = Lab::new(hosts, &[]);
+    let odd = format!("{}/-a b'c\"d;e`f`&g|h<i>*?[j]#!\\k{{l}}(m)~%n:ü", folder());
+    lab.add("gpu1", "alpha", &odd);
+    lab.write("train.py", "import os\nfrom lib import word\nopen('out.txt', 'w').write(word)\nprint(os.getcwd())\n")
+        .write("lib.py", "word = 'grüße'\n");
+    lab.write("set/one.csv", "1\n");
+    lab.say(&["submit", "--target", "gpu1", "--wait", "--quiet", "--", "python3", "train.py"]).with_code(0);
+    let within = lab.output_so_far(1);
+    assert!(within.starts_with(&format!("{odd}/{}/gpu1/runs/1/", lab.uid())), "{within}");
+    // A login shell reads what begins it there, whichever that is.
+    let refused = lab.say(&["shell", "1", "--", "pwd"]).with_code(2);
+    assert!(refused.err.contains("as something else: choose a folder of plain letters"), "{refused:#?}");
+    lab.say(&["fetch", "1", "out.txt"]).with_code(0);
+    assert_eq!(std::fs::read_to_string(lab.home().join("runs/1/work/out.txt")).expect("it came"), "grüße");
+    lab.say(&["push", "gpu1", "set"]).with_code(0);
+    let there = hosts.outside("alpha", &odd);
+    assert_eq!(std::fs::read_to_string(there.join("data/set/one.csv")).expect("it went"), "1\n");
+    lab.say(&["down"]).with_code(0);
+    std::fs::remove_dir_all(there).ok();
 }
 
 #[test]
@@ -260,7 +339,23 @@ fn names_and_addresses_that_are_none_are_refused_and_nothing_is_written() {
         let said = world.say(&["target", "add", "--", name, address]).with_code(2);
         assert!(said.err.starts_with("error: "), "{said:#?}");
     }
-    world.say(&["target", "add", "gpu1", "ssh://nowhere.invalid", "--folder", "relative"]).with_code(2);
+    for odd in ["a'b", "a\"b", "a;b", "a\nb", "-a", "a`id`", "a|b"] {
+        let (user, host) = (format!("ssh://{odd}@gpu1"), format!("ssh://{odd}"));
+        for (name, address, what) in [(odd, "ssh://gpu1", "target"), ("gpu1", &user, "user"), ("gpu1", &host, "host")] {
+            let said = world.say(&["target", "add", "--", name, address]).with_code(2);
+            assert!(said.err.contains(&format!("'{}' cannot be the name of a {what}", odd.escape_debug())), "{said:#?}");
+        }
+    }
+    for (folder, why) in [
+        ("relative", "it is not absolute"),
+        ("/a\nb", "it has a control character"),
+        ("/data/$USER", "'~' and '$' mean nothing in it"),
+        ("/", "it is the root of all that is there"),
+        ("/a/../b", "'..' leads out of what is written"),
+    ] {
+        let said = world.say(&["target", "add", "gpu1", "ssh://nowhere.invalid", "--folder", folder]).with_code(2);
+        assert!(said.err.contains(&format!("--folder '{}': {why}", folder.escape_debug())), "{said:#?}");
+    }
     assert_eq!(targets_of(&world), "");
     assert!(!world.project().join("pwned").exists());
     world.say(&["target", "check", "gpu1"]).with_code(2);

@@ -161,6 +161,19 @@ pub fn refused_name(name: &str) -> Option<&'static str> {
     }
 }
 
+/// Why everything of neronet cannot be in a folder of this name on a target, if it cannot.
+pub fn refused_folder(path: &str) -> Option<&'static str> {
+    let mut parts = path.split('/').filter(|part| !matches!(*part, "" | ".")).peekable();
+    match path {
+        path if path.contains(char::is_control) => Some("it has a control character"),
+        path if path.starts_with('~') || path.contains('$') => Some("'~' and '$' mean nothing in it: it is taken as it is written"),
+        path if !path.starts_with('/') => Some("it is not absolute"),
+        _ if parts.peek().is_none() => Some("it is the root of all that is there"),
+        _ if parts.any(|part| part == "..") => Some("'..' leads out of what is written"),
+        _ => None,
+    }
+}
+
 /// One target of `targets.toml`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Target {
@@ -294,6 +307,28 @@ mod tests {
         }
         for name in ["gpu1", "lab.gpu_2", "a-b"] {
             assert_eq!(refused_name(name), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_folder_is_somewhere_below_the_root_by_its_whole_name() {
+        for (path, why) in [
+            ("", "absolute"),
+            ("data", "absolute"),
+            ("~/n", "'~'"),
+            ("$HOME/n", "'$'"),
+            ("/a$(id)", "'$'"),
+            ("/a\nb", "control"),
+            ("/", "root"),
+            ("/./", "root"),
+            ("//", "root"),
+            ("/a/../b", "'..'"),
+            ("/..", "'..'"),
+        ] {
+            assert!(refused_folder(path).is_some_and(|said| said.contains(why)), "{path:?}");
+        }
+        for path in ["/n", "/data/me/", "/a b'c\"d;e`f`", "/..a/b~/ü"] {
+            assert_eq!(refused_folder(path), None, "{path}");
         }
     }
 }

@@ -5,6 +5,7 @@ use crate::decide::{Decided, Decision};
 use crate::needs::Demand;
 use crate::queue::{Key, Lane, Stand, key};
 use crate::ready::Kind;
+use crate::reason::Reason;
 use crate::room::Room;
 use neronet_model::queue::Grant;
 use neronet_model::{AttemptNo, RunId, SweepId};
@@ -120,6 +121,26 @@ impl Decision<'_> {
         let grant = room.fit(demand.at(&room.place.machine.name), false).ok()?;
         let first = self.reserved.as_ref().and_then(|reserved| Some(key(reserved.run, self.queue.runs.get(&reserved.run)?)));
         (first.is_none_or(|first| place < first) || self.delays_nobody(at, kind, &grant)).then_some(grant)
+    }
+
+    /// Why what waits on a target does not start there, as far as its machine is known here: there may be nothing left here that waits for
+    /// the same.
+    pub(crate) fn lack_there(&self, decided: &mut Decided) {
+        for (target, runs) in &self.queue.at_targets {
+            let Some(room) = self.rooms.iter().find(|room| room.place.machine.name == *target) else { continue };
+            let waiting = runs.iter().filter_map(|run| {
+                let item = self.queue.runs.get(run).filter(|item| item.is_queued())?;
+                Some(&**item.kind(self.queue.lanes.get(&item.lane)?))
+            });
+            let mut kinds: Vec<&Kind> = waiting.collect();
+            kinds.dedup_by(|a, b| std::ptr::eq(*a, *b));
+            kinds.sort_unstable();
+            kinds.dedup();
+            let lacking: Vec<(Kind, Reason)> = kinds.into_iter().filter_map(|kind| Some((kind.clone(), self.lacks(room, kind)?))).collect();
+            if !lacking.is_empty() {
+                decided.lacking.insert(target.clone(), lacking);
+            }
+        }
     }
 
     /// Runs that wait on a target while another of theirs has room: those that came there last. And those of which something was said

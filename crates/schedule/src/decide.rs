@@ -48,6 +48,9 @@ pub struct Decided {
     absent: BTreeMap<String, Absent>,
     #[serde(default)]
     bringing: BTreeMap<RunId, String>,
+    /// By target, what is lacking there for kinds of runs that wait there.
+    #[serde(default)]
+    pub(crate) lacking: BTreeMap<String, Vec<(Kind, Reason)>>,
 }
 
 impl Decided {
@@ -63,7 +66,9 @@ impl Decided {
     /// Why a run that belongs to a target does not start there, as far as that is known here.
     pub(crate) fn there(&self, run: RunId, away: &Away, kind: Option<&Kind>) -> Option<Box<Reason>> {
         let absent = self.absent.get(&away.target).map(|absent| absent_reason(&away.target, absent));
-        absent.or_else(|| self.brought(run)).or_else(|| self.of_kind(kind?).cloned()).map(Box::new)
+        let lacks = |kind: &Kind| self.lacking.get(&away.target)?.iter().find(|(known, _)| known == kind).map(|(_, reason)| reason);
+        let lacking = || kind.and_then(|kind| lacks(kind).or_else(|| self.of_kind(kind))).cloned();
+        absent.or_else(|| self.brought(run)).or_else(lacking).map(Box::new)
     }
 }
 
@@ -202,6 +207,7 @@ impl Queue {
         }
         if !matches!(mine, Mine::These { .. }) {
             decision.hand_ahead(&mut decided);
+            decision.lack_there(&mut decided);
             decision.take_back(&mut decided);
         }
         let reserved = decision.reserved;
@@ -432,6 +438,23 @@ impl<'q> Decision<'q> {
         }
     }
 
+    /// Who has what is lacking, and when the first of them will have ended.
+    fn held(&self, room: &Room<'_>, lack: &Lack) -> (Vec<RunId>, Option<UnixMs>) {
+        let mut holders = self.queue.holders(&room.place.machine.name, lack);
+        let here = self.starting.iter().filter(|ending| ending.grant.machine == room.place.machine.name && has(&ending.grant, lack));
+        holders.extend(here.map(|ending| (ending.run, ending.at)));
+        holders.sort_unstable();
+        let until = holders.iter().filter_map(|(_, end)| *end).min();
+        (holders.into_iter().map(|(run, _)| run).collect(), until)
+    }
+
+    /// What runs of this kind lack in a room, if anything.
+    pub(crate) fn lacks(&self, room: &Room<'_>, kind: &Kind) -> Option<Reason> {
+        let lack = room.fit(self.queue.demand(kind).at(&room.place.machine.name), false).err()?;
+        let (held_by, until) = self.held(room, &lack);
+        Some(Reason::Lacks { lack, held_by, until: until.filter(|at| *at > self.now) })
+    }
+
     /// Why it fits nowhere now. The first of these is given a place as soon as there is one.
     fn nowhere(&mut self, run: RunId, kind: &Kind, demand: &Demand) -> Reason {
         let could = |(room, _): &(&Room<'_>, Lack)| ever(room, demand).is_ok();
@@ -445,12 +468,7 @@ impl<'q> Decision<'q> {
             let never = || unable.first().and_then(|(room, _)| ever(room, demand).err()).map(Reason::Never);
             return absent.or_else(never).unwrap_or(Reason::NoMachine);
         };
-        let mut holders = self.queue.holders(&room.place.machine.name, &lack);
-        let here = self.starting.iter().filter(|ending| ending.grant.machine == room.place.machine.name && has(&ending.grant, &lack));
-        holders.extend(here.map(|ending| (ending.run, ending.at)));
-        holders.sort_unstable();
-        let mut until = holders.iter().filter_map(|(_, end)| *end).min();
-        let held_by = holders.into_iter().map(|(run, _)| run).collect();
+        let (held_by, mut until) = self.held(room, &lack);
         if self.reserved.is_none() {
             self.reserved = Reserved::find(self.queue, &rooms, &self.starting, run, demand);
             until = self.reserved.as_ref().and_then(|reserved| reserved.at);

@@ -10,7 +10,7 @@ use crate::suggest::did_you_mean;
 use crate::syntax;
 use crate::tree::{Key, Node, Table, Tree};
 use neronet_model::Value;
-use neronet_model::target::{Address, LOCAL, NICEST, NoAddress, Scheduler, Target, Targets, Transport, refused_name};
+use neronet_model::target::{Address, LOCAL, NICEST, NoAddress, Scheduler, Target, Targets, Transport, refused_folder, refused_name};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Reads the text of `targets.toml`; `path` is what messages call it.
@@ -91,11 +91,9 @@ fn target(key: &Key, own: &Table, reader: &mut Reader<'_, '_>) -> Option<Target>
     let path = |inner: &str| format!("targets.{name}.{inner}");
     let address = address(key, own, reader)?;
     let folder = own.get("folder").and_then(|node| {
-        let folder = reader.path(node, &path("folder"))?;
-        if folder.starts_with('/') {
-            return Some(folder);
-        }
-        let message = format!("expected an absolute path for '{}', found {}", path("folder"), quoted(&folder));
+        let folder = reader.filled(node, &path("folder"))?;
+        let Some(why) = refused_folder(&folder) else { return Some(folder) };
+        let message = format!("{} cannot be '{}': {why}", quoted(&folder), path("folder"));
         reader.found.error(node.span, message, "write the whole path, as \"/data/me/neronet\"".to_string());
         None
     });
@@ -253,7 +251,12 @@ maintenance = [{ from = "2026-12-01 08:00", until = 2026-12-01T12:00:00, why = "
             ("default = \"gpu\"\n", "targets.toml:1:11: there is no target 'gpu'"),
             ("[groups]\nlab = [\"x\"]\n", "targets.toml:2:8: there is no target 'x'"),
             ("[groups]\na = []\n[targets.a]\naddress = \"ssh://a\"\n", "'a' is a target and a group"),
-            ("[targets.a]\naddress = \"ssh://a\"\nfolder = \"data\"\n", "targets.toml:3:10: expected an absolute path"),
+            (
+                "[targets.a]\naddress = \"ssh://a\"\nfolder = \"data\"\n",
+                "targets.toml:3:10: 'data' cannot be 'targets.a.folder': it is not absolute",
+            ),
+            ("[targets.a]\naddress = \"ssh://a\"\nfolder = \"$HOME/n\"\n", "'~' and '$' mean nothing in it"),
+            ("[targets.a]\naddress = \"ssh://a\"\nfolder = \"/\"\n", "it is the root"),
             ("[targets.a]\naddress = \"ssh://a\"\npartition = \"x\"\n", "is said to a scheduler"),
             ("[targets.local]\naddress = \"ssh://a\"\n", "[targets.local] is this machine"),
             ("[targets.local]\nnice = 20\n", "nice = 20 is not between 0 and 19"),

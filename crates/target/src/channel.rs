@@ -162,7 +162,13 @@ impl Channel {
                 Err(match stop {
                     Stop::NotBrought => {
                         let why = last_line(&said).unwrap_or("it does not say why");
-                        Trouble::Failed(format!("its binary cannot be put into {}: {why}", place.folder))
+                        let room = if ["No space left", "uota exceeded"].iter().any(|word| why.contains(word)) {
+                            "make room there, or "
+                        } else {
+                            ""
+                        };
+                        let advice = format!("{room}write another `folder` into targets.toml");
+                        Trouble::Failed(format!("its binary cannot be put into {}: {why}; {advice}", place.folder))
                     }
                     Stop::Ended(noise) => Trouble::of(&said, &noise, code),
                     Stop::Trouble(_) | Stop::Silent => Trouble::Silent(patience.as_secs()),
@@ -470,7 +476,8 @@ mod tests {
         // What arrives is not what was sent.
         let other = Binary { sum: binary.sum ^ 1, name: "other".into(), ..binary };
         assert!(matches!(open(world.path(), &other, &|_| {}), Err(Trouble::Failed(_))));
-        assert!(std::fs::read_dir(world.path().join("bin")).expect("made").next().is_none());
+        assert!(!world.path().join("bin").exists());
+        assert!(open(&world.path().join("a/b"), &other, &|_| {}).is_err() && !world.path().join("a").exists());
     }
 
     #[test]

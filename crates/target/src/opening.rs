@@ -50,6 +50,9 @@ if mkdir -p {folder}/bin && head -c "$size" >"$t" && [ "$(cksum <"$t")" = "$sum"
   printf '\n%s run %s\n' {mark} "$n"; exec "$b" agent; exit 1
 fi
 rm -f "$t"
+# What was made for it goes, up to what was there.
+p={folder}/bin
+while [ "$p" != "$d" ] && rmdir "$p" 2>/dev/null; do p=${{p%/*}}; done
 printf '\n%s failed\n' {mark}
 }}
 exit 1

@@ -336,6 +336,8 @@ mod tests {
         assert_eq!((found[0].free, found[0].files, found[0].by_quota), (300 * 1024, Some(10), true));
         assert_eq!((found[0].mark.as_deref(), found[0].has_home), (Some("12 3.4"), false));
         assert_eq!((found[1].free, found[1].files, found[1].by_quota, found[1].has_home), (8000 * 1024, None, false, true));
+        let kills = |text: &str| read(&said(text), UnixMs(0)).kills_what_is_left;
+        assert_eq!((kills("kills yes\n"), kills("kills yes\nlingers yes\n"), kills("os Linux\n")), (true, false, false));
         assert_eq!(read(&said("clock -\ncores many\nlibc musl\n"), UnixMs(0)), Found::default());
     }
 }

@@ -7,7 +7,7 @@ use crate::commands::target_show::{ls, show};
 use crate::output;
 use crate::session::{self, Session};
 use neronet_home::{HomeError, refused, targets, within};
-use neronet_model::target::{Address, Target, Transport};
+use neronet_model::target::{Address, Target, Transport, refused_folder};
 use neronet_target::Trouble;
 use std::path::Path;
 use std::process::{Command, ExitCode};
@@ -37,8 +37,8 @@ fn add(session: &Session, words: &TargetAdd) -> Result<ExitCode, HomeError> {
     if address.transport == Transport::Local {
         return Err(wrong("this machine is a target without being added; `[targets.local]` says what runs may have of it".into()));
     }
-    if let Some(folder) = words.folder.as_deref().filter(|folder| !folder.starts_with('/') || folder.contains(char::is_control)) {
-        return Err(HomeError::Words(format!("--folder {}: write an absolute path", folder.escape_debug())));
+    if let Some((folder, why)) = words.folder.as_deref().and_then(|folder| Some((folder, refused_folder(folder)?))) {
+        return Err(HomeError::Words(format!("--folder '{}': {why}; write the whole path, as /data/me/neronet", folder.escape_debug())));
     }
     targets::add(context, &words.name, &address, words.folder.as_deref())?;
     output::print_line(&format!("{} is {address}, in {}", words.name, context.home.root().join(targets::FILE).display()));

@@ -355,6 +355,16 @@ fn one_that_was_given_room_and_has_not_got_it_goes_elsewhere_after_a_while() {
 }
 
 #[test]
+fn what_waits_there_says_what_is_lacking_there_though_nothing_waits_here() {
+    let mut queue = kit::queue([on(&["a"], kit::sweep(1, 1, 2))]);
+    let world = kit::world([kit::place("local", 4, 0), far("a", 1, 0, 2)]);
+    assert_eq!(carry_out(&mut queue, &world).0, ["1 a", "2 +a"]);
+    let decided = queue.decide(&world, UnixMs(0), Mine::Detached);
+    let Some(Reason::Away { target, why: Some(why) }) = queue.reason(RunId(2), &decided, UnixMs(0)) else { panic!("no reason") };
+    assert!(target == "a" && matches!(&*why, Reason::Lacks { held_by, .. } if held_by[..] == kit::runs([1])), "{why:?}");
+}
+
+#[test]
 fn of_so_many_at_a_time_what_waits_there_comes_back_before_another_machine_starts_one() {
     let mut two = on(&["a", "local"], kit::sweep(1, 2, 6));
     two.sweep.parallel = Some(2);
