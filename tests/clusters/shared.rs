@@ -167,6 +167,10 @@ fn a_copy_of_a_home_cannot_give_a_target_what_the_original_gave_it() {
     let wait = format!("until [ -e {go} ]; do sleep 0.1; done; echo original");
     lab.say(&["submit", "--target", "gpu1", "--quiet", "--", "sh", "-c", &wait]).with_code(0);
     lab.wait_listed(2, "runs", |run| run["state"] == "running");
+    // It does not know that one.
+    copy.say(&["retry", "--detach", "1"]).with_code(0);
+    copy.wait_listed(1, "is refused", |run| text(&run["reason"]).contains("run 2 there is another one"));
+    assert_eq!(lab.listed(2)["state"], "running");
     copy.say(&["submit", "--target", "gpu1", "--quiet", "--", "echo", "copy"]).with_code(0);
     copy.wait_listed(2, "is refused", |run| text(&run["reason"]).contains("run 2 there is another one"));
     assert_eq!((&copy.listed(2)["state"], &lab.listed(2)["state"]), (&"queued".into(), &"running".into()));

@@ -54,8 +54,8 @@ fn setup_python_and_shell_of_a_target_hold_for_its_runs_and_for_who_looks_at_the
         format!("command = '{found}'\nenvironment.shell = 'bash'\nenvironment.setup = ['export SITE=\"$SITE, mine\"']\n"),
     );
     assert_eq!(executed(&lab, "gpu1", 0), format!("first, mine first {python} {python}/bin/python bash\n"));
-    let looked = lab.say(&["shell", "3", "--", "sh", "-c", "echo $VIRTUAL_ENV $(command -v python)"]).with_code(0);
-    assert_eq!(looked.out, format!("{python} {python}/bin/python\n"));
+    let looked = lab.say(&["shell", "3", "--", "sh", "-c", "echo $SITE $LAST $VIRTUAL_ENV $(command -v python)"]).with_code(0);
+    assert_eq!(looked.out, format!("first, mine first {python} {python}/bin/python\n"));
 }
 
 /// What users of several shells have in the files that their logins read.
@@ -85,6 +85,8 @@ fn runs_have_the_environment_that_a_login_there_has() {
         lab.add(user, &format!("{user}@beta"), &place);
         lab.say(&["submit", "--target", user, "--wait", "--quiet", "--", "sh", "-c", "echo of $SITE_OF_LOGIN in $HOME"]).with_code(0);
         assert_eq!(lab.output(1, 1), format!("of {user} in /home/{user}\n"));
+        let looked = lab.say(&["shell", "1", "--", "sh", "-c", "echo of $SITE_OF_LOGIN"]).with_code(0);
+        assert_eq!(looked.out, format!("of {user}\n"));
     }
 }
 

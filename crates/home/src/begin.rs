@@ -159,6 +159,7 @@ pub(crate) fn begin(
         uid: run.uid,
         attempt: n,
         argv: rendered.argv,
+        setup: render::setup(&sweep.settings, shell),
         shown,
         hides_ends: rendered.hides_ends,
         steps,

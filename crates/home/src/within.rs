@@ -4,7 +4,7 @@
 use crate::agent;
 use crate::context::Context;
 use crate::error::HomeError;
-use crate::remote::{ATTENDED, Own};
+use crate::remote::{ATTENDED, Own, login};
 use crate::runner::login_shell;
 use crate::targets;
 use crate::view::View;
@@ -17,6 +17,7 @@ use neronet_target::channel::Channel;
 use neronet_target::{PassedOn, Signals, attended, shell};
 use serde::{Deserialize, Serialize};
 use std::cell::Cell;
+use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -55,7 +56,7 @@ pub fn of_run(context: &Context, view: &View<'_>, argv: &[String], tick: &dyn Fn
         return Err(HomeError::Failed(format!("run {id} has not been started, so there is no folder of it yet ({})", view.status())));
     };
     if view.target() == LOCAL {
-        return Ok(PassedOn { command: in_run(&context.home.attempt(id, n), argv)?, mark: None, signals: Signals::End });
+        return Ok(PassedOn { command: in_run(&context.home.attempt(id, n), argv, None)?, mark: None, signals: Signals::End });
     }
     let home = context.home.uid()?;
     let within = Within { home, target: view.target().to_string(), run: Some((id, n)), argv: argv.to_vec(), own: None, mark: None };
@@ -144,7 +145,8 @@ pub fn become_it(word: &str) -> String {
         (Some(home), _, Some(own)) => agent::folder_of(home, &within.target).and_then(|folder| own.command(&folder, &within.argv)),
         (Some(home), Some((run, n)), None) => {
             let runs = agent::folder_of(home, &within.target).map(|folder| folder.join("runs"));
-            runs.and_then(|runs| in_run(&runs.join(run.to_string()).join("attempts").join(n.to_string()), &within.argv))
+            let login = std::env::current_exe().ok().and_then(|neronet| login::environment(&neronet));
+            runs.and_then(|runs| in_run(&runs.join(run.to_string()).join("attempts").join(n.to_string()), &within.argv, login))
         }
         _ => command(&within.argv),
     };
@@ -173,10 +175,17 @@ fn command(argv: &[String]) -> Result<Command, HomeError> {
     Ok(command)
 }
 
-/// In the folder and environment of an attempt, but for where its metrics go: what is tried out is not the run.
-fn in_run(attempt: &Path, argv: &[String]) -> Result<Command, HomeError> {
+/// In the folder and environment of an attempt, behind its setup, but for where its metrics go: what is tried out is not the run.
+/// `login`: the environment that it has from a login, where we have none.
+fn in_run(attempt: &Path, argv: &[String], login: Option<Vec<(OsString, OsString)>>) -> Result<Command, HomeError> {
     let launch = spool::launch(attempt)?.ok_or_else(|| HomeError::Failed(format!("{} has no launch.json", attempt.display())))?;
     let mut command = command(argv)?;
+    if let [shell, words @ ..] = launch.setup.as_slice() {
+        let mut behind = Command::new(shell);
+        behind.args(words).arg(command.get_program()).args(command.get_args());
+        command = behind;
+    }
+    command.envs(login.unwrap_or_default());
     for (name, value) in launch.env.iter().filter(|(name, _)| name != METRICS_VARIABLE) {
         match value {
             Some(value) => command.env(name, value),

@@ -16,6 +16,9 @@ pub struct Launch {
     pub attempt: AttemptNo,
     /// Program and arguments. A shell command is already `bash -c …`.
     pub argv: Vec<String>,
+    /// What carries the setup out and then the words behind it, for whoever looks at the run in its environment; none without one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub setup: Vec<String>,
     /// The command in words, for people.
     pub shown: String,
     /// The command may end well although a program that it calls was killed within a line.

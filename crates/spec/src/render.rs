@@ -189,6 +189,20 @@ pub fn build(settings: &Settings, default_shell: &str) -> Option<Vec<String>> {
     Some(vec![shell.to_string(), "-c".to_string(), script])
 }
 
+/// What carries the setup out, and then becomes the words behind it. Nothing without a setup.
+pub fn setup(settings: &Settings, default_shell: &str) -> Vec<String> {
+    let shell = settings.environment.shell.as_deref().unwrap_or(default_shell);
+    before_words(&settings.environment.setup, shell)
+}
+
+fn before_words(setup: &[String], shell: &str) -> Vec<String> {
+    if setup.is_empty() {
+        return Vec::new();
+    }
+    let script = format!("{}exec \"$@\"", setup_lines(setup));
+    vec![shell.to_string(), "-c".to_string(), script, "neronet".to_string()]
+}
+
 /// Each line of the setup with a check behind it: a failed one ends the run with its exit code and says which it was.
 fn setup_lines(lines: &[String]) -> String {
     let mut script = String::new();
@@ -251,10 +265,7 @@ impl<'a> Values<'a> {
                 }
                 let shown = argv.iter().map(|word| shown(word)).collect::<Vec<_>>().join(" ");
                 let hides_ends = simple::words_hide_ends(&argv);
-                if !setup.is_empty() {
-                    let script = format!("{}exec \"$@\"", setup_lines(setup));
-                    argv.splice(0..0, [shell.to_string(), "-c".to_string(), script, "neronet".to_string()]);
-                }
+                argv.splice(0..0, before_words(setup, shell));
                 Ok(Rendered { argv, shown, hides_ends })
             }
         }

@@ -170,6 +170,7 @@ mod tests {
             uid: Uid::parse("01M7Z06T5D7XPCVQFXDMK59AFG").expect("a ULID"),
             attempt,
             argv: Vec::new(),
+            setup: Vec::new(),
             shown: String::new(),
             hides_ends: false,
             steps: Vec::new(),

@@ -295,6 +295,7 @@ mod tests {
                 uid: Uid::new(1, [0; 10]),
                 attempt: AttemptNo(1),
                 argv: Vec::new(),
+                setup: Vec::new(),
                 shown: String::new(),
                 hides_ends: false,
                 steps: Vec::new(),

@@ -57,7 +57,8 @@ pub(super) fn launch(folder: &Path, known: &[String]) -> Result<Option<Vec<u8>>,
     let Some(mut launch) = spool::launch(folder)? else { return Ok(None) };
     let within = Path::new(&launch.directory).strip_prefix(&launch.run_directory).ok();
     launch.directory = within.map_or_else(|| launch.directory.clone(), |within| within.display().to_string());
-    launch = Launch { argv: Vec::new(), env: Vec::new(), secrets: Vec::new(), run_directory: String::new(), grant: None, ..launch };
+    launch = Launch { argv: Vec::new(), setup: Vec::new(), env: Vec::new(), secrets: Vec::new(), grant: None, ..launch };
+    launch.run_directory.clear();
     launch.shown = mask_text(&launch.shown, known);
     launch.steps.iter_mut().for_each(|step| step.argv.clear());
     Ok(Some(files::json_bytes(folder, &launch)?))

@@ -119,9 +119,13 @@ impl<'a> Session<'a> {
     fn compare(&mut self, uid: Uid, runs: &[There]) -> Result<(), Trouble> {
         let known = self.context.home.read().map_err(failed)?;
         // Whoever has the other one must not have it ended by us, nor we its end.
-        if let Some(other) = runs.iter().find(|there| known.state.runs.get(&there.run).is_some_and(|run| run.uid != there.uid)) {
+        let is_ours = |there: &&There| match known.state.runs.get(&there.run) {
+            Some(run) => run.uid == there.uid,
+            None => there.run.0 <= known.state.last_run,
+        };
+        if let Some(other) = runs.iter().find(|there| !is_ours(there)) {
             return Err(Trouble::Failed(format!(
-                "run {} there is another one ({}) than here: two homes have the same name, as when one is a copy of the other",
+                "run {} there is another one ({}) than any here: two homes have the same name, as when one is a copy of the other or was set back",
                 other.run, other.uid
             )));
         }

@@ -149,6 +149,7 @@ fn launch(run: RunId, uid: Uid, attempt: AttemptNo, sweep: &Sweep, (shown, run_d
         uid,
         attempt,
         argv: Vec::new(),
+        setup: Vec::new(),
         shown: shown.to_string(),
         hides_ends: false,
         steps: Vec::new(),

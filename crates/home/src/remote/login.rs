@@ -18,7 +18,7 @@ pub(super) const NONE: &str = "where home is, no login shell gives its environme
 const OURS: [&str; 2] = ["NERONET_BINARY", "NERONET_MARK"];
 
 /// As `name=value`. None where no login shell comes that far.
-pub(super) fn environment(neronet: &Path) -> Option<Vec<(OsString, OsString)>> {
+pub(crate) fn environment(neronet: &Path) -> Option<Vec<(OsString, OsString)>> {
     let login = login_shell()?;
     let mark = shell::mark().ok()?;
     let name = login.file_name()?.to_string_lossy().into_owned();

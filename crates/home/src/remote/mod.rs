@@ -2,7 +2,7 @@
 //! as it is to targets. Here a small home stands for it, whose only target is that machine.
 
 mod carried;
-mod login;
+pub(crate) mod login;
 mod project;
 mod there;
 
