@@ -124,6 +124,28 @@ fn a_cluster_that_is_reached_by_another_of_its_hosts_executes_nothing_twice() {
     assert_eq!(std::fs::read_to_string(shared.path().join("ran")).expect("they ran"), "1 on alpha\n2 on alpha\n");
 }
 
+#[test]
+fn what_is_to_stop_on_another_host_of_a_cluster_stops_once_that_is_reached() {
+    let Some(hosts) = hosts() else { return };
+    let shared = shared();
+    let mut lab = Lab::new(hosts, &[]);
+    cluster_is(&lab, "alpha");
+    lab.add("gpu", "cluster", &shared.path().join("n").display().to_string());
+    lab.say(&["submit", "--target", "gpu", "--", "sleep", "300"]).with_code(0);
+    lab.wait_listed(1, "runs", |run| run["state"] == "running");
+    lab.down();
+    cluster_is(&lab, "beta");
+    lab.say(&["serve", "--background"]).with_code(0);
+    lab.say(&["stop", "1"]).with_code(0);
+    let log = || std::fs::read_to_string(lab.home().join("daemon.log")).unwrap_or_default();
+    wait_until("it is told", || log().contains("run 1 on gpu: it cannot be ended yet: it runs on alpha"));
+    assert_eq!(lab.listed(1)["state"], "running");
+    lab.down();
+    cluster_is(&lab, "alpha");
+    lab.say(&["serve", "--background"]).with_code(0);
+    assert_eq!(lab.ended(1)["outcome"], "stopped");
+}
+
 /// Goes with its test.
 pub(crate) struct Passing(pub(crate) PathBuf);
 

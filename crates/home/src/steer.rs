@@ -36,7 +36,10 @@ pub fn ask(context: &Context, views: &[&View<'_>], how: How) -> Result<Vec<(RunI
                 not_asked.push((view.id, "its start was cut short, and nobody is there to start it".into()));
             }
             State::Starting | State::Running => {
-                if !start::ask(&context.home.attempt(view.id, n), n, &context.user, how)? {
+                let folder = context.home.attempt(view.id, n);
+                if let Some(host) = start::host_elsewhere(&folder, n) {
+                    not_asked.push((view.id, format!("it runs on {host}, and only there it can be asked")));
+                } else if !start::ask(&folder, n, &context.user, how)? {
                     not_asked.push((view.id, "nothing of it runs here any more".into()));
                 }
             }

@@ -237,6 +237,13 @@ pub fn ask(folder: &Path, n: AttemptNo, who: &str, how: How) -> Result<bool, Sto
     Ok(!all.is_empty())
 }
 
+/// The host where an attempt executes, where that is another one: only there it can be asked.
+pub fn host_elsewhere(folder: &Path, n: AttemptNo) -> Option<String> {
+    let attempt = spool::attempt(folder, n).ok().filter(|attempt| attempt.end.is_none())?;
+    let keeper = attempt.keeper.filter(|keeper| process::alive(keeper) == Alive::ElsewhereUnknown)?;
+    (!process::same_boot(&keeper) || holds(&folder.join(spool::KEEPER))).then_some(keeper.host)
+}
+
 /// Kills whatever was started in this run's folder, by the variable that each of its processes has.
 pub fn kill_all_below(run: &Path) {
     let below = format!("{}/", run.join("attempts").display());

@@ -281,8 +281,16 @@ impl Opened {
         let asked = Context { user: by, ..self.context.clone() };
         let snapshot = Snapshot::read(&asked)?;
         let views: Vec<_> = runs.iter().filter_map(|run| snapshot.view_of(&asked, *run)).collect();
-        steer::ask(&asked, &views.iter().collect::<Vec<_>>(), how)?;
-        Ok(Reply::Done)
+        let left = steer::ask(&asked, &views.iter().collect::<Vec<_>>(), how)?;
+        // Home asks again, and may come to another host of the same cluster then.
+        let is_elsewhere = |(run, _): &&(RunId, String)| {
+            let n = AttemptNo(snapshot.state.runs.get(run).map_or(1, |run| run.attempts));
+            start::host_elsewhere(&asked.home.attempt(*run, n), n).is_some()
+        };
+        match left.iter().find(is_elsewhere) {
+            Some((_, why)) => Err(HomeError::Failed(why.clone())),
+            None => Ok(Reply::Done),
+        }
     }
 }
 
