@@ -113,17 +113,17 @@ pub(crate) fn there(context: &Context, name: &str, mut within: Within, tick: &dy
     Ok(PassedOn { command: execute(&within, terminal), mark: within.mark, signals })
 }
 
-/// Brings the binary to a target where it is not, and tells `tick` how much of it is there. Whether it was not.
+/// Brings the binary to a target where it is not, and tells `tick` how much of it is there. Whether it was not, or another one is right.
 ///
 /// # Errors
 /// It was not reached, or the binary cannot run there.
 pub fn bring(context: &Context, name: &str, tick: &dyn Fn(u64, u64)) -> Result<bool, HomeError> {
-    let copied = Cell::new(false);
-    open(context, name, &|there, all| {
+    let (copied, before) = (Cell::new(false), targets::has_binary(context, name)?);
+    let channel = open(context, name, &|there, all| {
         copied.set(true);
         tick(there, all);
     })?;
-    Ok(copied.get())
+    Ok(copied.get() || before.as_deref() != Some(&channel.binary))
 }
 
 fn open(context: &Context, name: &str, tick: &dyn Fn(u64, u64)) -> Result<Channel, HomeError> {

@@ -156,7 +156,11 @@ impl Queue {
             }),
             Entry::Released { runs } => {
                 self.each(runs, |item| {
-                    item.held = None;
+                    let was_held = item.held.take().is_some();
+                    // A target may hold what it was to start at once.
+                    if let Some(away) = item.away.as_mut().filter(|away| was_held && !away.started) {
+                        away.recalled = true;
+                    }
                     item.not_before = None;
                 });
                 // Whoever released them has seen what failed.

@@ -189,17 +189,21 @@ pub fn build(settings: &Settings, default_shell: &str) -> Option<Vec<String>> {
     Some(vec![shell.to_string(), "-c".to_string(), script])
 }
 
-/// What carries the setup out, and then becomes the words behind it. Nothing without a setup.
+/// What carries the setup out and then becomes the words behind it, whatever came of the setup: whoever looks at a run may look for that.
+/// What they read and write is none of the setup's. Nothing without a setup.
 pub fn setup(settings: &Settings, default_shell: &str) -> Vec<String> {
-    let shell = settings.environment.shell.as_deref().unwrap_or(default_shell);
-    before_words(&settings.environment.setup, shell)
-}
-
-fn before_words(setup: &[String], shell: &str) -> Vec<String> {
-    if setup.is_empty() {
+    let lines = &settings.environment.setup;
+    if lines.is_empty() {
         return Vec::new();
     }
-    let script = format!("{}exec \"$@\"", setup_lines(setup));
+    let mut script = "{\n".to_string();
+    for line in lines.iter().map(|line| line.trim()) {
+        let said = quote::single_quoted(&format!("neronet: setup failed: {line}"));
+        script.push_str(&format!("{line}\nneronet_status=$?\n"));
+        script.push_str(&format!("[ \"$neronet_status\" -eq 0 ] || printf '%s (exit code %s)\\n' {said} \"$neronet_status\"\n"));
+    }
+    script.push_str("unset neronet_status\n} </dev/null >&2\nexec \"$@\"");
+    let shell = settings.environment.shell.as_deref().unwrap_or(default_shell);
     vec![shell.to_string(), "-c".to_string(), script, "neronet".to_string()]
 }
 
@@ -265,7 +269,10 @@ impl<'a> Values<'a> {
                 }
                 let shown = argv.iter().map(|word| shown(word)).collect::<Vec<_>>().join(" ");
                 let hides_ends = simple::words_hide_ends(&argv);
-                argv.splice(0..0, before_words(setup, shell));
+                if !setup.is_empty() {
+                    let script = format!("{}exec \"$@\"", setup_lines(setup));
+                    argv.splice(0..0, [shell.to_string(), "-c".to_string(), script, "neronet".to_string()]);
+                }
                 Ok(Rendered { argv, shown, hides_ends })
             }
         }

@@ -241,7 +241,9 @@ pub fn ask(folder: &Path, n: AttemptNo, who: &str, how: How) -> Result<bool, Sto
 pub fn host_elsewhere(folder: &Path, n: AttemptNo) -> Option<String> {
     let attempt = spool::attempt(folder, n).ok().filter(|attempt| attempt.end.is_none())?;
     let keeper = attempt.keeper.filter(|keeper| process::alive(keeper) == Alive::ElsewhereUnknown)?;
-    (!process::same_boot(&keeper) || holds(&folder.join(spool::KEEPER))).then_some(keeper.host)
+    // Where its keeper has died, its supervisor finds what is asked in the folder.
+    let is_there = holds(&folder.join(spool::KEEPER)) || (!process::same_boot(&keeper) && !holds(&folder.join(spool::LAUNCH)));
+    is_there.then_some(keeper.host)
 }
 
 /// Kills whatever was started in this run's folder, by the variable that each of its processes has.

@@ -411,6 +411,24 @@ mod tests {
     }
 
     #[test]
+    fn nothing_of_the_script_is_left_for_the_agent_whichever_shell_is_called_sh() {
+        let answer = frame_of(r#"{"id":2,"reply":{"refused":"not today"}}"#);
+        let agent = format!("{}; [ \"$(head -c 4 | tr -d '\\000')\" = exit ] || {answer}; cat >/dev/null", hello(1, 1));
+        for sh in ["/bin/sh", "bash"] {
+            let world = tempfile::tempdir().expect("a folder");
+            let binaries = [binary(world.path(), &agent)];
+            let place = Place { folder: world.path().to_str().expect("text"), binaries: &binaries };
+            // Brought, and there already.
+            for _ in 0..2 {
+                let mut shell = Command::new(sh);
+                std::os::unix::process::CommandExt::arg0(&mut shell, "sh");
+                let channel = Channel::open(shell, &place, LONG, &|_, _| {}).unwrap_or_else(|trouble| panic!("{sh}: {trouble}"));
+                assert_eq!(channel.ask(Ask::Machine, LONG), Err(Trouble::Failed("not today".into())), "{sh}");
+            }
+        }
+    }
+
+    #[test]
     fn nothing_is_put_into_a_home_of_neronet_by_whatever_name() {
         let world = tempfile::tempdir().expect("a folder");
         let home = world.path().join("my home");

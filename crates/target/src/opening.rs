@@ -22,11 +22,12 @@ pub(crate) fn script(place: &Place<'_>, mark: &str) -> String {
         format!("may {at} {} {major} {minor} {} '{sum} {size}' {size}\n", quoted(arch), quoted(name))
     };
     let each: String = place.binaries.iter().enumerate().map(each).collect();
-    // In braces, so that all of it is read before any of it is carried out: what follows is the binary's, or the agent's.
+    // In braces, so that all of it is read before any of it is carried out: what follows is the binary's, or the agent's. Nothing of ours
+    // stands behind them: bash reads no further than it carries out.
     format!(
         r#"{{
 LC_ALL=C; export LC_ALL; umask 077
-d={folder}; while [ -n "$d" ] && [ ! -d "$d" ]; do d=${{d%/*}}; done
+d={folder}/bin; while [ -n "$d" ] && [ ! -d "$d" ]; do d=${{d%/*}}; done
 h=$(cd "${{d:-/}}" 2>/dev/null && pwd -P)
 while [ -n "$h" ]; do
   if [ -f "$h/home.json" ] && [ -d "$h/journal" ]; then printf '\n%s home %s\n' {mark} "$h"; exit 0; fi
@@ -54,8 +55,8 @@ rm -f "$t"
 p={folder}/bin
 while [ "$p" != "$d" ] && rmdir "$p" 2>/dev/null; do p=${{p%/*}}; done
 printf '\n%s failed\n' {mark}
-}}
 exit 1
+}}
 "#
     )
 }

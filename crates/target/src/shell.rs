@@ -42,7 +42,7 @@ pub fn mark() -> Result<String, Trouble> {
 pub fn run(command: Command, script: &str, patience: Duration) -> Result<Said, Trouble> {
     let mark = mark()?;
     // In braces, so that all of it is read before any of it is carried out: what a command in it reads is not the script.
-    let script = format!("{{\nprintf '\\n%s\\n' {mark}\n{script}\n}}\nexit\n");
+    let script = format!("{{\nprintf '\\n%s\\n' {mark}\n{script}\nexit\n}}\n");
     let mut talk = Talk::begin(command, Instant::now() + patience)?;
     let sent = Instant::now();
     talk.send(script.as_bytes());

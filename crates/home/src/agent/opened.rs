@@ -251,9 +251,15 @@ impl Opened {
     /// Those that nobody has started, and that nobody will start from now on.
     fn give_back(&self, runs: Vec<(RunId, AttemptNo)>) -> Result<Vec<RunId>, HomeError> {
         let mut home = self.lock()?;
+        // A power cut may have taken the word that it was started, and left what that made: whoever would start it finds that, held or not.
+        let is_begun = |(run, n): &(RunId, AttemptNo)| self.context.home.attempt(*run, *n).exists();
+        let begun = runs.iter().filter(|(run, _)| home.queue().stand(*run) == Some(Stand::Queued) && home.queue().is_held(*run));
+        let begun: Vec<RunId> = begun.filter(|one| is_begun(one)).map(|(run, _)| *run).collect();
+        if !begun.is_empty() {
+            home.decide(Entry::Released { runs: begun })?;
+        }
         let waits = |(run, n): &(RunId, AttemptNo)| match (home.queue().stand(*run), home.state().runs.get(run)) {
-            // A power cut may have taken the word that it was started, and left what that made.
-            (Some(Stand::Queued), Some(known)) => known.attempts == n.0 && !self.context.home.attempt(*run, *n).exists(),
+            (Some(Stand::Queued), Some(known)) => known.attempts == n.0 && !is_begun(&(*run, *n)),
             (stand, _) => stand.is_none(),
         };
         let back: Vec<RunId> = runs.into_iter().filter(waits).map(|(run, _)| run).collect();

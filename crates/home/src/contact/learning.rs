@@ -302,7 +302,8 @@ impl<'a> Learner<'a> {
                 new.then(|| Entry::Decided { at, decision: Decision { failures: 0, ..needed::told(self.context, &decision) } })
             }
             Entry::Held { at, runs, by, why } => {
-                let waits = |run: &RunId| is_there(*run) && (queue.stand(*run) == Some(Stand::Queued) || ended.contains(run));
+                // It may not have started what was given room.
+                let waits = |run: &RunId| is_there(*run) && (queue.waits_at(*run).is_some() || ended.contains(run));
                 let runs: Vec<RunId> = runs.into_iter().filter(waits).collect();
                 (!runs.is_empty()).then_some(Entry::Held { at, runs, by, why })
             }

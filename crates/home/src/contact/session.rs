@@ -123,25 +123,33 @@ impl<'a> Session<'a> {
             Some(run) => run.uid == there.uid,
             None => there.run.0 <= known.state.last_run,
         };
-        if let Some(other) = runs.iter().find(|there| !is_ours(there)) {
-            return Err(Trouble::Failed(format!(
+        let why = |other: &There| {
+            format!(
                 "run {} there is another one ({}) than any here: two homes have the same name, as when one is a copy of the other or was set back",
                 other.run, other.uid
-            )));
+            )
+        };
+        let (runs, others): (Vec<&There>, Vec<&There>) = runs.iter().partition(is_ours);
+        if let Some(other) = others.iter().find(|other| !other.ended) {
+            return Err(Trouble::Failed(why(other)));
         }
-        let there: BTreeMap<RunId, &There> = runs.iter().map(|there| (there.run, there)).collect();
+        // What has the number of one that has ended there cannot go there; all else can.
+        let taken = others.into_iter().filter(|other| known.queue.waits_at(other.run).is_some_and(|away| away.target == self.name));
+        let taken: Vec<(RunId, String)> = taken.map(|other| (other.run, why(other))).collect();
+        let there: BTreeMap<RunId, &There> = runs.iter().map(|there| (there.run, *there)).collect();
         let mut lost = Vec::new();
         for (run, attempt, away) in known.queue.away_at(&self.name) {
             match there.get(&run) {
                 Some(there) if there.attempt >= attempt => drop(self.there.insert((run, away.epoch))),
                 // It has not arrived, or went with the folder before anything was heard of it: it is handed over anew.
+                _ if taken.iter().any(|(taken, _)| *taken == run) => {}
                 _ if !away.started && !self.context.home.attempt(run, attempt).exists() => {}
                 _ => lost.push((run, attempt)),
             }
         }
         // What home knows nothing of any more, has elsewhere by now, or knows to have ended: the machine may have been set back.
         let stray = |there: &&There| !there.ended && !known.queue.has(&self.name, there.run);
-        let stray: Vec<&There> = runs.iter().filter(stray).collect();
+        let stray: Vec<&There> = runs.into_iter().filter(stray).collect();
         let (running, waiting): (Vec<&There>, Vec<&There>) = stray.into_iter().partition(|there| there.started);
         let waiting: Vec<(RunId, AttemptNo)> = waiting.into_iter().map(|there| (there.run, there.attempt)).collect();
         let running: Vec<RunId> = running.into_iter().map(|there| there.run).collect();
@@ -161,6 +169,7 @@ impl<'a> Session<'a> {
             let by = "neronet, as it belongs to this target no more".to_string();
             self.tell(Ask::End { runs: running, by, kill: true })?;
         }
+        taken.into_iter().try_for_each(|(run, why)| handing::hold(self.context, &self.name, vec![run], &why)).map_err(failed)?;
         lost::lose(self.context, &self.name, uid, lost).map_err(failed)
     }
 

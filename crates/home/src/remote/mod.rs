@@ -164,12 +164,12 @@ impl<'a> Remote<'a> {
         if !sure && targets::has_binary(self.context, NAME)?.is_some() {
             return Ok(false);
         }
-        let copied = Cell::new(false);
-        self.channel(&|there, all| {
+        let (copied, before) = (Cell::new(false), targets::has_binary(self.context, NAME)?);
+        let channel = self.channel(&|there, all| {
             copied.set(true);
             tick(there, all);
         })?;
-        Ok(copied.get())
+        Ok(copied.get() || before.as_deref() != Some(&channel.binary))
     }
 
     /// It has asked for a password or the like, of which a file tells.

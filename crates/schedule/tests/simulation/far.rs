@@ -103,10 +103,6 @@ impl Far {
             let there = self.home.state.runs.get(&run).map_or(0, |run| run.attempts);
             if there >= attempt.0 {
                 self.there.insert((run, away.epoch));
-                // Somebody released it while it could not be told.
-                if self.home.queue.is_held(run) && !known.is_held(run) {
-                    self.back.insert(run);
-                }
             } else {
                 assert!(!away.started, "run {run} is lost on {}", self.name);
             }
@@ -154,6 +150,8 @@ impl Far {
             let gone = stand == Some(Stand::Queued) && !begun && meant && self.home.append(Entry::Purged { runs: vec![run] }, true).is_ok();
             if gone || stand.is_none() {
                 back.push(run);
+            } else if stand == Some(Stand::Queued) && begun && meant && self.home.queue.is_held(run) {
+                self.home.append(Entry::Released { runs: vec![run] }, true).ok();
             }
         }
         if chance.one_in(8) {
@@ -206,9 +204,7 @@ impl Far {
                 let over = !queue.awaits_end(run) || ended.contains(&run);
                 is_there(run) && decision.because.is_some() && (known.checked_add(1) == Some(n) || (n == known && over))
             }
-            Entry::Held { runs, .. } => {
-                runs.iter().any(|run| is_there(*run) && (queue.stand(*run) == Some(Stand::Queued) || ended.contains(run)))
-            }
+            Entry::Held { runs, .. } => runs.iter().any(|run| is_there(*run) && (queue.waits_at(*run).is_some() || ended.contains(run))),
             _ => false,
         }
     }

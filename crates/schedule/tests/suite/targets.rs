@@ -352,6 +352,9 @@ fn one_that_was_given_room_and_has_not_got_it_goes_elsewhere_after_a_while() {
     // Held, it comes back at once.
     queue.apply(&Entry::Held { at: UnixMs(0), runs: kit::runs([1]), by: "me".into(), why: None });
     assert_eq!(back(&queue, &world, 1), kit::runs([1]));
+    // And released before it is back, it comes all the same: the target may hold it.
+    queue.apply(&Entry::Released { runs: kit::runs([1]) });
+    assert_eq!(back(&queue, &world, 1), kit::runs([1]));
 }
 
 #[test]
