@@ -121,9 +121,7 @@ fn a_target_that_is_away_holds_up_nothing_that_goes_to_another() {
 fn a_machine_that_was_set_back_executes_nothing_again() {
     let Some(hosts) = hosts() else { return };
     let lab = Lab::new(hosts, &[("gpu1", "beta")]);
-    let targets = lab.home().join("targets.toml");
-    let known = fs::read_to_string(&targets).expect("targets");
-    fs::write(&targets, format!("{known}max_runs = 1\n")).expect("written");
+    lab.keys("gpu1", "max_runs = 1");
     lab.write("wait.sh", format!("until [ -e {} ]; do sleep 0.1; done\n", lab.note("go")));
     lab.write("count.sh", format!("echo once >> {}\n", lab.note("ran")));
     for script in ["wait.sh", "count.sh"] {
@@ -218,9 +216,7 @@ fn connections(lab: &Lab, signal: Signal) {
 fn what_is_stopped_while_it_is_asked_back_ends_and_starts_nowhere() {
     let Some(hosts) = hosts() else { return };
     let lab = Lab::new(hosts, &[("gpu1", "beta")]);
-    let targets = lab.home().join("targets.toml");
-    let known = fs::read_to_string(&targets).expect("targets");
-    fs::write(&targets, format!("{known}max_runs = 1\n")).expect("written");
+    lab.keys("gpu1", "max_runs = 1");
     lab.say(&["submit", "--target", "gpu1", "--", "sleep", "300"]).with_code(0);
     lab.wait_listed(1, "runs", |run| run["state"] == "running");
     lab.say(&["submit", "--target", "gpu1", "--", "sh", "-c", &format!("echo begun >> {}", lab.note("begun"))]).with_code(0);

@@ -102,6 +102,11 @@ impl Ssh {
         Some(command)
     }
 
+    /// Whether a master connection of ours serves.
+    pub fn is_open(&self, target: &str) -> bool {
+        serves(&self.socket(target))
+    }
+
     pub fn socket(&self, target: &str) -> PathBuf {
         self.sockets.join(format!("{}-{target}.ssh", self.home))
     }

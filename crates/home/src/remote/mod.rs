@@ -30,7 +30,6 @@ use neronet_target::{PassedOn, Trouble};
 use std::cell::Cell;
 use std::ffi::{OsStr, OsString};
 use std::io::{self, IsTerminal};
-use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::str::FromStr;
@@ -180,7 +179,7 @@ impl<'a> Remote<'a> {
     /// Whether ssh could ask the user on their terminal, and leave nothing open for the next command.
     fn might_ask(&self) -> bool {
         let terminal = io::stdin().is_terminal() && io::stdout().is_terminal() && io::stderr().is_terminal();
-        let is_open = || targets::ssh(self.context).is_ok_and(|ssh| UnixStream::connect(ssh.socket(NAME)).is_ok());
+        let is_open = || targets::ssh(self.context).is_ok_and(|ssh| ssh.is_open(NAME));
         terminal && self.asked().exists() && !is_open()
     }
 
