@@ -62,7 +62,7 @@ for name in "$@"; do
             HOSTS_DIR=/var/tmp/neronet-hosts tests/clusters/hosts.sh clear
             # As tests/clusters/hosts.rs has them.
             HOSTS_DIR=/var/tmp/neronet-hosts-storm HOSTS="gale squall drift" HOSTS_NET=10.213.77 HOSTS_BRIDGE=nr-storm tests/clusters/hosts.sh clear
-            HOSTS_DIR=/var/tmp/neronet-hosts-clocks HOSTS="dawn dusk noon doze ebb" HOSTS_NET=10.213.78 HOSTS_BRIDGE=nr-clocks tests/clusters/hosts.sh clear
+            HOSTS_DIR=/var/tmp/neronet-hosts-clocks HOSTS="dawn dusk noon night doze ebb" HOSTS_NET=10.213.78 HOSTS_BRIDGE=nr-clocks tests/clusters/hosts.sh clear
             HOSTS_DIR=/var/tmp/neronet-hosts-odd HOSTS="hall attic" HOSTS_NET=10.213.79 HOSTS_BRIDGE=nr-odd tests/clusters/hosts.sh clear
             ;;
         examples) timed "examples" "$CACHE/venv/bin/python" -m unittest discover -s examples/lenet || failed+=("$name") ;;

@@ -232,3 +232,32 @@ fn what_is_stopped_while_it_is_asked_back_ends_and_starts_nowhere() {
     lab.all_ended();
     assert_eq!(lab.noted("beta", "begun"), "");
 }
+
+#[test]
+fn what_waits_there_waits_in_the_order_that_was_said_last() {
+    let Some(hosts) = hosts() else { return };
+    let lab = Lab::new(hosts, &[("gpu1", "alpha")]);
+    lab.keys("gpu1", "max_runs = 1");
+    let (ran, go) = (lab.note("ran"), lab.note("go"));
+    lab.write("work.sh", format!("echo $NERONET_RUN >> {ran}\nuntil [ -e {go} ]; do sleep 0.1; done\n"));
+    lab.write("neronet.toml", "command = 'sh work.sh'\ntarget = 'gpu1'\nparams.n = [1, 2, 3, 4, 5]\nsweep.parallel = 8\n");
+    lab.say(&["submit", "--quiet"]).with_code(0);
+    let order_there = || -> Vec<u64> {
+        let queue = lab.told_there("gpu1", "queue");
+        queue.iter().filter(|run| run["state"] != "running").filter_map(|run| run["id"].as_u64()).collect()
+    };
+    lab.write("neronet.toml", "command = 'sh work.sh'\ntarget = 'gpu1'\n");
+    lab.say(&["submit", "--quiet"]).with_code(0);
+    wait_until("all wait there", || order_there() == [2, 3, 4, 5, 6]);
+    for words in [&["hold", "2"][..], &["priority", "4", "3"], &["move", "5", "--before", "3"], &["move", "6", "--before", "5"]] {
+        lab.say(words).with_code(0);
+    }
+    wait_until("they wait there in another order", || order_there() == [4, 6, 5, 3]);
+    assert!(text(&lab.listed(2)["reason"]).starts_with("held by"), "{:#}", lab.listed(2));
+    lab.notes("alpha", "go");
+    wait_until("the end of all but what is held", || lab.list().iter().all(|run| (run["state"] == "ended") == (run["id"] != 2)));
+    assert_eq!(lab.noted("alpha", "ran"), "1\n4\n6\n5\n3\n");
+    lab.say(&["release", "2"]).with_code(0);
+    assert!(lab.all_ended().iter().all(|run| run["outcome"] == "finished"));
+    assert_eq!(lab.noted("alpha", "ran"), "1\n4\n6\n5\n3\n2\n");
+}

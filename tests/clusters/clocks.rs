@@ -7,7 +7,8 @@ use crate::world::{text, wait_until};
 use serde_json::Value;
 use std::time::SystemTime;
 
-const HOURS: i64 = 3 * 3600;
+const HOUR: i64 = 3600;
+const HOURS: i64 = 3 * HOUR;
 
 fn now() -> f64 {
     SystemTime::UNIX_EPOCH.elapsed().expect("after 1970").as_secs_f64()
@@ -105,4 +106,56 @@ fn a_clock_that_is_set_while_runs_execute_disturbs_none_of_them() {
         let wait = 8.0 * if failed == 1 { 1.0 } else { 2.0 };
         assert!(beats[failed].0 == "failed" && beats[again].0 == "again" && beats[again].1 - beats[failed].1 >= wait - 1.0, "{beats:?}");
     }
+}
+
+#[test]
+fn a_target_keeps_its_hours_and_its_maintenance_while_home_is_away() {
+    let Some(hosts) = clocks() else { return };
+    let lab = Lab::new(hosts, &[("gpu1", "night")]);
+    // Its day begins now; hosts live by the clock of UTC.
+    let began = now() as i64;
+    let midnight = jiff::Timestamp::from_second((began / (24 * HOUR) + 2) * 24 * HOUR).expect("a day");
+    let shows = |hours: i64| hosts.clock("night", midnight.as_second() + hours * HOUR - began, 0);
+    let date = |hours: i64| midnight.checked_add(jiff::SignedDuration::from_hours(hours)).expect("a time").strftime("%F %R").to_string();
+    let disks = format!("{{ from = '{}', until = '{}', why = 'new disks' }}", date(48), date(71));
+    lab.keys("gpu1", &format!("max_runs = 1\nhours = '22:00-06:00'\nmaintenance = [{disks}]"));
+    shows(20);
+    let ran = lab.note("ran");
+    lab.script("work.sh", &format!("#!/bin/sh\necho run $NERONET_RUN >> {ran}\nuntil [ -e {ran}.$NERONET_RUN ]; do sleep 0.1; done\n"));
+    lab.write("neronet.toml", "command = './work.sh {n}'\ntarget = 'gpu1'\nresources.time = '3h'\nparams.n = [1, 2, 3]\n");
+    lab.say(&["submit", "--quiet"]).with_code(0);
+    for run in [1, 2, 3] {
+        lab.wait_listed(run, "waits there", |run| {
+            text(&run["reason"]).starts_with("on gpu1") && text(&run["reason"]).contains("takes runs from")
+        });
+    }
+    lab.down();
+    let (there, ran) = (|run: usize| lab.told_there("gpu1", "ls -a")[run - 1].clone(), || lab.noted("night", "ran"));
+    let waits = |run: usize, why: &str| wait_until(why, || text(&there(run)["reason"]).contains(why));
+    assert_eq!(ran(), "");
+    shows(23);
+    wait_until("the first, at night", || ran() == "run 1\n");
+    waits(2, "its turn");
+    // What runs goes on after hours; nothing else begins.
+    shows(24 + 7);
+    waits(2, "takes runs from");
+    assert_eq!(there(1)["state"], "running");
+    lab.notes("night", "ran.1");
+    wait_until("the end of the first", || there(1)["state"] == "ended");
+    waits(2, "takes runs from");
+    // It would not be over when the maintenance begins.
+    shows(24 + 22);
+    waits(2, "is in maintenance from");
+    shows(48 + 22);
+    waits(2, "is in maintenance until");
+    assert_eq!(ran(), "run 1\n");
+    shows(48 + 23);
+    wait_until("the second, after the maintenance", || ran() == "run 1\nrun 2\n");
+    ["ran.2", "ran.3"].iter().for_each(|name| lab.notes("night", name));
+    wait_until("the end of the last", || there(3)["state"] == "ended");
+    lab.say(&["serve", "--background"]).with_code(0);
+    for run in lab.all_ended() {
+        assert_eq!((&run["outcome"], &run["attempts"]), (&"finished".into(), &1.into()), "{run:#}");
+    }
+    assert_eq!(ran(), "run 1\nrun 2\nrun 3\n");
 }

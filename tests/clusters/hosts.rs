@@ -30,12 +30,12 @@ static HARMED: Hosts = Hosts {
     names: "gale squall drift",
     net: "10.213.77",
     bridge: "nr-storm",
-    special: "",
+    special: "HOSTS_CLOCKS",
     started: OnceLock::new(),
 };
 static CLOCKS: Hosts = Hosts {
     folder: "/var/tmp/neronet-hosts-clocks",
-    names: "dawn dusk noon doze ebb",
+    names: "dawn dusk noon night doze ebb",
     net: "10.213.78",
     bridge: "nr-clocks",
     special: "HOSTS_CLOCKS",
@@ -56,13 +56,13 @@ pub(crate) fn hosts() -> Option<&'static Hosts> {
     CALM.up()
 }
 
-/// `gale` and `squall`, for random faults.
+/// `gale` and `squall`, for random faults. Their clocks are their own, too.
 pub(crate) fn harmed() -> Option<&'static Hosts> {
     HARMED.up()
 }
 
-/// Hosts with clocks of their own, each for one test: `dawn`, `dusk` and `noon` for the clock that people read, `doze` for that which
-/// counts from its start, `ebb` to be cut off.
+/// Hosts with clocks of their own, each for one test: `dawn`, `dusk`, `noon` and `night` for the clock that people read, `doze` for that
+/// which counts from its start, `ebb` to be cut off.
 pub(crate) fn clocks() -> Option<&'static Hosts> {
     CLOCKS.up()
 }

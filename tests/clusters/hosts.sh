@@ -137,7 +137,7 @@ PrintLastLog no
 EOF
         [ -z "${HOSTS_SFTP:-}" ] || echo "Subsystem sftp internal-sftp" >>"$D/$host/sshd_config"
         [ -z "${HOSTS_OWN:-}" ] || echo "SetEnv PATH=$D/$host/bin:/usr/local/bin:/usr/bin:/bin LD_LIBRARY_PATH=$D/$host/gpus" >>"$D/$host/sshd_config"
-        [ -z "${HOSTS_CLOCKS:-}" ] || echo "SetEnv LD_PRELOAD=$D/clock.so HOST_CLOCK=$D/$host/clock" >>"$D/$host/sshd_config"
+        [ -z "${HOSTS_CLOCKS:-}" ] || echo "SetEnv LD_PRELOAD=$D/clock.so HOST_CLOCK=$D/$host/clock TZ=UTC0" >>"$D/$host/sshd_config"
     done
     mv "$known" "$D/known_hosts"
     mv "$config" "$D/config"

@@ -91,6 +91,14 @@ impl Lab {
         std::fs::write(self.hosts.outside(host, &self.note(name)), "").expect("written");
     }
 
+    /// Runs as neronet on a target tells of them itself, whoever can be reached: by `ls -a`, or `queue`.
+    pub(crate) fn told_there(&self, target: &str, verb: &str) -> Vec<Value> {
+        let (_, host, folder) = self.targets.iter().find(|(name, ..)| name == target).expect("a target");
+        let words = format!("cd / && HOME=/home/student {folder}/bin/neronet-* --home {folder}/{}/{target} {verb} --json", self.uid());
+        let listed = self.hosts.exec(host, &["su", "-s", "/bin/sh", "student", "-c", &words]).with_code(0).json();
+        listed.as_array().expect("an array").clone()
+    }
+
     pub(crate) fn listed(&self, run: u64) -> Value {
         self.list().into_iter().find(|listed| listed["id"] == run).unwrap_or_else(|| panic!("run {run} is not listed"))
     }

@@ -20,12 +20,7 @@ fn a_target_starts_nothing_more_when_home_is_not_heard_of_for_two_weeks_and_goes
         lab.wait_listed(run, "handed over", |run| text(&run["reason"]).starts_with("on gpu1"));
     }
     lab.down();
-    let of_target = || {
-        let folder = format!("{}/{}/gpu1", lab.folder_of("gpu1"), lab.uid());
-        let said = format!("cd / && HOME=/home/student {}/bin/neronet-* --home {folder} ls -a --json", lab.folder_of("gpu1"));
-        lab.hosts.exec("doze", &["su", "-s", "/bin/sh", "student", "-c", &said]).with_code(0).json()
-    };
-    let last = || wait_for("the last of them", || of_target().as_array().and_then(|runs| runs.iter().find(|run| run["id"] == 3).cloned()));
+    let last = || wait_for("the last of them", || lab.told_there("gpu1", "ls -a").into_iter().find(|run| run["id"] == 3));
     // Whatever is made of the clock on the wall.
     for ahead in [400 * DAY, -400 * DAY] {
         hosts.clock("doze", ahead, 0);
@@ -36,7 +31,7 @@ fn a_target_starts_nothing_more_when_home_is_not_heard_of_for_two_weeks_and_goes
     hosts.clock("doze", 0, 15 * DAY);
     wait_until("two weeks to be noticed", || text(&last()["reason"]).contains("home has not been heard of for 14 days"));
     lab.notes("doze", "ran.2");
-    wait_until("the end of the second", || of_target()[1]["state"] == "ended");
+    wait_until("the end of the second", || lab.told_there("gpu1", "ls -a")[1]["state"] == "ended");
     assert_eq!(lab.noted("doze", "ran"), "run 1\nrun 2\n", "{:#}", last());
     assert!(text(&last()["reason"]).contains("home has not been heard of for 14 days"), "{:#}", last());
     lab.notes("doze", "ran.3");

@@ -99,7 +99,7 @@ pub struct Drive<'a> {
     contacts: Option<Contacts>,
     looked: Instant,
     at_work: bool,
-    /// On a target, where nothing waits for a moment that people name: both clocks when this began.
+    /// On a target, where nothing but hours is a moment that people name: both clocks when this began.
     began: Option<(UnixMs, Millis)>,
 }
 
@@ -241,11 +241,15 @@ impl<'a> Drive<'a> {
     }
 
     fn see(&mut self) {
+        let now = self.now();
         let Some(eyes) = &mut self.eyes else { return };
         let not_yet = std::mem::take(&mut self.world.not_yet);
         let known = self.context.home.read();
         if let Ok(known) = &known {
             self.world = World { not_yet, ..eyes.look(self.context, &known.queue) };
+            // Hours are by the clock that people set.
+            let ahead = now.0.saturating_sub(self.context.now().0);
+            self.world.places.iter_mut().for_each(|place| place.shift_hours(ahead));
         }
         if let Some(trouble) = eyes.trouble.take() {
             (self.context.say)(&format!("warning: {trouble}"));

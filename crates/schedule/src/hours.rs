@@ -27,7 +27,7 @@ pub enum Closing {
 
 impl Shut {
     /// By a clock that shows so much more.
-    pub fn shift(&mut self, by: i64) {
+    fn shift(&mut self, by: i64) {
         self.from.0 = self.from.0.saturating_add(by);
         self.until = self.until.map(|until| UnixMs(until.0.saturating_add(by)));
     }
@@ -43,6 +43,11 @@ impl Shut {
 }
 
 impl Place {
+    /// With its hours by a clock that shows so many milliseconds more. Less than a second is nothing but how long it took to ask.
+    pub fn shift_hours(&mut self, by: i64) {
+        self.shut.iter_mut().for_each(|shut| shut.shift(by / 1_000 * 1_000));
+    }
+
     /// Why a run that takes so long at most cannot start at that moment, as far as the hours say.
     pub(crate) fn is_shut(&self, at: UnixMs, time: Option<Millis>) -> Option<Lack> {
         let shut = self.shut.iter().find(|shut| shut.keeps(at, time))?;

@@ -268,6 +268,12 @@ impl Queue {
         all.into_iter().map(|(.., run)| run).collect()
     }
 
+    /// Runs as they come in the order of the queue. Those that it does not know are left out.
+    pub fn in_order(&self, runs: impl Iterator<Item = RunId>) -> Vec<RunId> {
+        let all: BTreeSet<Key> = runs.filter_map(|run| Some(key(run, self.runs.get(&run)?))).collect();
+        all.into_iter().map(|(.., run)| run).collect()
+    }
+
     /// Of those that are `mine` all that are queued, in no particular order.
     pub fn queued_of(&self, mine: Mine<'_>) -> Vec<RunId> {
         let is_mine = |run: &RunId, item: &Item| match mine {

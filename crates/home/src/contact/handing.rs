@@ -55,21 +55,23 @@ impl From<Trouble> for Unsent {
     }
 }
 
-/// What is to be sent for these runs.
+/// What is to be sent for these runs, in their order: as they come there they wait there.
 pub(super) fn parcels(context: &Context, known: &Replayed, target: (&str, &Target), runs: &[RunId]) -> Result<Vec<Parcel>, HomeError> {
-    let mut alike: BTreeMap<(SweepId, i64), Vec<&Run>> = BTreeMap::new();
+    let mut alike: Vec<((SweepId, i64), Vec<&Run>)> = Vec::new();
     for run in runs.iter().filter_map(|run| known.state.runs.get(run)) {
-        alike.entry((run.sweep, known.queue.priority(run.id))).or_default().push(run);
+        let of = (run.sweep, known.queue.priority(run.id));
+        match alike.last_mut().filter(|(last, some)| *last == of && some.len() < AT_A_TIME) {
+            Some((_, some)) => some.push(run),
+            None => alike.push((of, vec![run])),
+        }
     }
     let mut parcels = Vec::new();
     for ((sweep, priority), runs) in alike {
         let Some(sweep) = known.state.sweeps.get(&sweep) else { continue };
         let mut there = there(context, sweep, target);
         there.wishes.priority = priority;
-        for some in runs.chunks(AT_A_TIME) {
-            let runs = some.iter().map(|run| run.id).collect();
-            parcels.push(Parcel { runs, snapshot: there.code.snapshot.clone(), entry: entry(context, known, (&there, target.0), some) });
-        }
+        let entry = entry(context, known, (&there, target.0), &runs);
+        parcels.push(Parcel { runs: runs.iter().map(|run| run.id).collect(), snapshot: there.code.snapshot.clone(), entry });
     }
     Ok(parcels)
 }

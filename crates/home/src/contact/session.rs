@@ -264,8 +264,8 @@ impl<'a> Session<'a> {
         let ahead = now.0.saturating_sub(middle);
         lock(&self.learner).ahead_by(ahead);
         let mut place: Place = *place;
-        // Its hours are by its clock; less than a second is nothing but the way.
-        place.shut.iter_mut().for_each(|shut| shut.shift(ahead.saturating_neg() / 1_000 * 1_000));
+        // Its hours are by its clock.
+        place.shift_hours(ahead.saturating_neg());
         place.machine.name.clone_from(&self.name);
         place.ahead = Some(AHEAD);
         self.looked = Some(Instant::now());
@@ -294,7 +294,7 @@ impl<'a> Session<'a> {
         let away: Vec<(RunId, AttemptNo, Away)> = known.queue.away_at(&self.name).map(|(run, n, away)| (run, n, away.clone())).collect();
         let back = std::mem::take(&mut lock(&contact.inner).back);
         let new = away.iter().filter(|(run, _, away)| !self.has_arrived(*run, away)).map(|(run, ..)| *run);
-        let new = contact.to_be_sent(new.collect());
+        let new = contact.to_be_sent(known.queue.in_order(new));
         let new = {
             let _quiet = lock(&self.learner);
             handing::ready(self.context, &known, (contact, &self.target), new).map_err(failed)?
