@@ -1,13 +1,13 @@
-//! Cuts, freezes, reboots, wipes and fills hosts, and kills whoever has to do with runs there, at random moments, also while runs are
-//! submitted and their code is on its way. Then all is healed, and what is said of the runs is held against what they wrote themselves.
-//! Clocks that differ are not among it: hosts that have their own are those of `clocks.rs`.
+//! Cuts, freezes, reboots, wipes and fills hosts, sets their clocks, and kills whoever has to do with runs there, at random moments, also
+//! while runs are submitted and their code is on its way, now and then with another home in the same folders. Then all is healed, and
+//! what is said of the runs is held against what they wrote themselves.
 //!
 //! `FAULT_CLUSTER_ROUNDS` says how many rounds (default: `FAULT_ROUNDS`), `FAULT_SEED` repeats a sequence, `FAULT_FIRST` begins with a
 //! later round of it; all are printed.
 
 use crate::chance::Random;
 use crate::harm::{Done, Harm, heal, planned};
-use crate::hosts::{folder, harmed};
+use crate::hosts::{Hosts, folder, harmed};
 use crate::lab::Lab;
 use crate::ledger::{self, Ledger, WORK};
 use crate::world::text;
@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::PermissionsExt;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 /// Reached only when something is broken.
 const PATIENCE: Duration = Duration::from_secs(150);
@@ -32,7 +32,7 @@ fn whatever_happens_to_hosts_runs_are_carried_out_once_and_what_is_said_is_true(
     let Some(_) = harmed() else { return };
     let rounds = number("FAULT_CLUSTER_ROUNDS", number("FAULT_ROUNDS", 10));
     let first = number("FAULT_FIRST", 0);
-    let seed = number("FAULT_SEED", std::time::SystemTime::UNIX_EPOCH.elapsed().map_or(1, |since| since.as_nanos() as u64));
+    let seed = number("FAULT_SEED", SystemTime::UNIX_EPOCH.elapsed().map_or(1, |since| since.as_nanos() as u64));
     println!("faults of targets: {rounds} rounds from {first}, FAULT_SEED={seed}");
     let mut came_to: BTreeMap<String, u64> = BTreeMap::new();
     for round in first..first + rounds {
@@ -62,7 +62,7 @@ fn load(random: &mut Random, lab: &Lab, targets: &[(&str, &str)], nth: u64) -> L
     let target = if random.below(3) == 0 { vec![random.of(&names)] } else { names };
     let copies: Vec<String> = (1..=runs).map(|copy| copy.to_string()).collect();
     let mut spec = format!("name = 'load{nth}'\ncommand = ['sh', 'work.sh', '{}', '{ticks}', '{fails}']\n", lab.note("ledger"));
-    spec += &format!("target = {target:?}\nparams.copy = [{}]\n", copies.join(", "));
+    spec += &format!("target = {target:?}\noutputs.keep = ['left.bin']\nparams.copy = [{}]\n", copies.join(", "));
     if retries > 0 {
         spec += &format!("retry = {{ times = {retries}, backoff = '1s' }}\n");
     }
@@ -73,6 +73,28 @@ fn load(random: &mut Random, lab: &Lab, targets: &[(&str, &str)], nth: u64) -> L
     Load { spec, runs, fails, retries }
 }
 
+/// A home with these targets, and what its runs need.
+fn home(targets: &[(&str, &str)], folders: &[String], work: &[u8]) -> Lab {
+    let hosts = harmed().expect("they were there");
+    let mut lab = Lab::new(hosts, &[]);
+    for ((name, host), folder) in targets.iter().zip(folders) {
+        lab.add(name, host, folder);
+        hosts.exec(host, &["install", "-d", "-o", "student", &crate::hosts::folder()]).with_code(0);
+        lab.notes(host, "ledger");
+        let ledger = hosts.outside(host, &lab.note("ledger"));
+        std::fs::set_permissions(ledger, PermissionsExt::from_mode(0o666)).expect("ours");
+    }
+    lab.write("work.sh", WORK).write("data.bin", work);
+    lab
+}
+
+fn submit(lab: &Lab, loads: &[Load]) {
+    for (nth, load) in loads.iter().enumerate() {
+        lab.write(&format!("load{nth}.toml"), &load.spec);
+        lab.say(&["submit", &format!("load{nth}.toml"), "--again", "--quiet"]);
+    }
+}
+
 /// What the runs came to.
 fn one_round(round: u64, seed: u64) -> Vec<String> {
     // What one round draws is not what the next one draws, one later.
@@ -80,63 +102,89 @@ fn one_round(round: u64, seed: u64) -> Vec<String> {
     let hosts = harmed().expect("they were there");
     let targets = &TARGETS[..1 + random.below(2) as usize];
     let events = planned(&mut random, targets.len());
-    let mut lab = Lab::new(hosts, &[]);
-    for (at, (name, host)) in targets.iter().enumerate() {
-        let is_disk = events.iter().any(|event| event.host == at && event.harm == Harm::Full);
-        lab.add(name, host, &if is_disk { disk(&lab, host) } else { folder() });
-    }
     for (_, host) in targets {
-        hosts.exec(host, &["install", "-d", "-o", "student", &folder()]).with_code(0);
-        lab.notes(host, "ledger");
-        let ledger = hosts.outside(host, &lab.note("ledger"));
-        std::fs::set_permissions(ledger, PermissionsExt::from_mode(0o666)).expect("ours");
+        hosts.clock(host, random.of(&[0, 0, 7, -7]) * 3600, 0);
     }
+    let is_disk = |at: usize| events.iter().any(|event| event.host == at && event.harm == Harm::Full);
+    let folders: Vec<String> =
+        targets.iter().enumerate().map(|(at, (_, host))| if is_disk(at) { disk(hosts, host) } else { folder() }).collect();
     // What takes a while to be sent.
     let size = random.of(&[0, 0, 20_000_000]);
     let noise: Vec<u8> = (0..size / 8).flat_map(|_| random.below(u64::MAX).to_le_bytes()).collect();
-    lab.write("work.sh", WORK).write("data.bin", noise);
+    let lab = home(targets, &folders, &noise);
     let loads: Vec<Load> = (0..2 + random.below(3)).map(|nth| load(&mut random, &lab, targets, nth)).collect();
+    // Another home in the same folders, to which only that is done which is done to whole hosts.
+    let other = (random.below(3) == 0).then(|| {
+        let other = home(targets, &folders, &[]);
+        let loads: Vec<Load> = (0..2).map(|nth| load(&mut random, &other, targets, nth)).collect();
+        (other, loads)
+    });
     let context = format!("round {round} of FAULT_SEED={seed}, {events:?}, home {}", lab.home().display());
     let mut done = Done::default();
     let seen = Seen::default();
     let over = AtomicBool::new(false);
+    let since = SystemTime::now();
     std::thread::scope(|scope| {
-        let (lab, seen, over) = (&lab, &seen, &over);
+        let (lab, other, seen, over) = (&lab, &other, &seen, &over);
         scope.spawn(move || seen.look_on(lab, over));
         // However this ends, nobody looks on any more.
         let _over = Over(over);
         let began = Instant::now();
-        let submitting = scope.spawn(|| {
-            for (nth, load) in loads.iter().enumerate() {
-                lab.write(&format!("load{nth}.toml"), &load.spec);
-                lab.say(&["submit", &format!("load{nth}.toml"), "--again", "--quiet"]);
-            }
-        });
+        let submitting = scope.spawn(|| submit(lab, &loads));
+        let beside = scope.spawn(|| other.iter().for_each(|(other, loads)| submit(other, loads)));
         for event in &events {
             std::thread::sleep(event.at.saturating_sub(began.elapsed()));
             let (target, host) = targets[event.host];
             done.to(lab, target, host, event);
         }
         submitting.join().expect("all are submitted");
+        beside.join().expect("all are submitted");
         heal(lab, targets);
         let healed = began.elapsed().as_secs();
         wait_for_the_end(lab, targets, &context);
+        other.iter().for_each(|(other, _)| wait_for_the_end(other, targets, &context));
         println!("{healed} s until all was healed, {} s until all had ended: {events:?}", began.elapsed().as_secs());
     });
-    let hosts: Vec<&str> = targets.iter().map(|(_, host)| *host).collect();
     let runs = lab.list();
-    let ledger = ledger::read(&lab, &hosts);
-    judge(&lab, &runs, &ledger, &done, &loads, &context);
-    seen.judge(&ledger, &done, &context);
+    seen.judge(&ledger::read(&lab, &hosts_of(targets)), &done, &context);
+    judge_all((&lab, &loads), targets, &done, since, &context);
+    if let Some((other, loads)) = &other {
+        let context = format!("{context}, another home {}", other.home().display());
+        judge_all((other, loads), targets, &done.to_another_home(), since, &context);
+    }
+    runs.iter().map(|run| format!("{}{}", text(&run["outcome"]), if run["attempts"] == 1 { "" } else { ", again" })).collect()
+}
+
+fn hosts_of<'a>(targets: &[(&str, &'a str)]) -> Vec<&'a str> {
+    targets.iter().map(|(_, host)| *host).collect()
+}
+
+/// What became of a home's runs, and whether all that their targets have of them is at home.
+fn judge_all((lab, loads): (&Lab, &[Load]), targets: &[(&str, &str)], done: &Done, since: SystemTime, context: &str) {
+    let runs = lab.list();
+    judge(lab, &runs, &ledger::read(lab, &hosts_of(targets)), done, loads, context);
+    is_by_our_clock(&runs, since, context);
     for (target, _) in targets.iter().filter(|(target, _)| !done.wiped.contains(*target)) {
+        let finished = runs.iter().filter(|run| run["outcome"] == "finished" && run["target"] == *target);
+        let finished: Vec<u64> = finished.filter_map(|run| run["id"].as_u64()).collect();
         let until = Instant::now() + Duration::from_secs(30);
-        while !ledger::not_at_home(&lab, target).is_empty() && Instant::now() < until {
+        while !ledger::not_at_home(lab, target, &finished).is_empty() && Instant::now() < until {
             std::thread::sleep(Duration::from_millis(50));
         }
-        assert_eq!(ledger::not_at_home(&lab, target), Vec::<String>::new(), "{context}: what {target} has is not at home");
+        assert_eq!(ledger::not_at_home(lab, target, &finished), Vec::<String>::new(), "{context}: what {target} has is not at home");
     }
-    drop(lab);
-    runs.iter().map(|run| format!("{}{}", text(&run["outcome"]), if run["attempts"] == 1 { "" } else { ", again" })).collect()
+}
+
+/// Whatever the hosts' clocks showed.
+fn is_by_our_clock(runs: &[Value], since: SystemTime, context: &str) {
+    let first = SystemTime::duration_since(&since, SystemTime::UNIX_EPOCH).expect("after 1970").as_secs() as i64 - 60;
+    let last = jiff::Timestamp::now().as_second() + 60;
+    for run in runs {
+        for at in ["started", "ended"].iter().filter_map(|key| run[key].as_str()) {
+            let at = at.parse::<jiff::Timestamp>().expect("RFC 3339").as_second();
+            assert!((first..=last).contains(&at), "{context}: not when it was: {run:#}");
+        }
+    }
 }
 
 struct Over<'a>(&'a AtomicBool);
@@ -148,11 +196,11 @@ impl Drop for Over<'_> {
 }
 
 /// A small disk, for the folder of a target.
-fn disk(lab: &Lab, host: &str) -> String {
+fn disk(hosts: &Hosts, host: &str) -> String {
     let at = format!("/home/student/disk.{}", std::process::id());
     let script =
         format!("umount -l {at} 2>/dev/null; mkdir -p {at} && mount -t tmpfs -o size=400m,uid=$(id -u student),mode=700 tmpfs {at}");
-    lab.hosts.exec(host, &["sh", "-c", &script]).with_code(0);
+    hosts.exec(host, &["sh", "-c", &script]).with_code(0);
     at
 }
 
@@ -164,9 +212,8 @@ fn wait_for_the_end(lab: &Lab, targets: &[(&str, &str)], context: &str) {
             return;
         }
         if Instant::now() >= until {
-            let hosts: Vec<&str> = targets.iter().map(|(_, host)| *host).collect();
             let left: Vec<&Value> = runs.iter().filter(|run| run["state"] != "ended").collect();
-            panic!("{context}: these do not end: {left:#?}\n{:#?}", ledger::read(lab, &hosts));
+            panic!("{context}: these do not end: {left:#?}\n{:#?}", ledger::read(lab, &hosts_of(targets)));
         }
         std::thread::sleep(Duration::from_millis(100));
     }

@@ -19,6 +19,8 @@ pub(crate) enum Harm {
     Reboot,
     /// The target's disk for a while.
     Full,
+    /// Its clock is set ahead by so many hours, or back, and right after a while.
+    Clock(i64),
     /// Home's part of the target's folder goes.
     Wipe,
     /// And all else in it that is ours.
@@ -41,7 +43,7 @@ pub(crate) enum Whom {
     Runs,
 }
 
-const ALL: [Harm; 18] = [
+const ALL: [Harm; 20] = [
     Harm::Cut,
     Harm::Cut,
     Harm::Freeze,
@@ -49,6 +51,8 @@ const ALL: [Harm; 18] = [
     Harm::Reboot,
     Harm::Full,
     Harm::Full,
+    Harm::Clock(5),
+    Harm::Clock(-30),
     Harm::Wipe,
     Harm::WipeAll,
     Harm::Kill(Whom::Daemon),
@@ -90,7 +94,7 @@ pub(crate) fn planned(random: &mut Random, hosts: usize) -> Vec<Event> {
         events.push(Event { at, host, harm, ends: false });
         // Now and then until home notices.
         let longest = if random.below(8) == 0 { 40_000 } else { 4_000 };
-        if matches!(harm, Harm::Cut | Harm::Freeze | Harm::Full) {
+        if matches!(harm, Harm::Cut | Harm::Freeze | Harm::Full | Harm::Clock(_)) {
             events.push(Event { at: at + Duration::from_millis(random.below(longest)), host, harm, ends: true });
         }
     }
@@ -106,6 +110,8 @@ pub(crate) struct Done {
     /// Targets that forgot everything.
     pub(crate) wiped: BTreeSet<String>,
     pub(crate) rebooted: BTreeSet<String>,
+    /// Whose disk went with that.
+    pub(crate) emptied: BTreeSet<String>,
     pub(crate) full: BTreeSet<String>,
 }
 
@@ -123,6 +129,7 @@ impl Done {
                 self.rebooted.insert(target.into());
                 if on_tmpfs {
                     self.wiped.insert(target.into());
+                    self.emptied.insert(target.into());
                 }
                 lab.hosts.tell("reboot", host);
             }
@@ -139,8 +146,15 @@ impl Done {
                 // What is written meanwhile may be in the way.
                 lab.hosts.exec(host, &["sh", "-c", &format!("for n in 1 2 3 4 5; do rm -rf {all} && break; done")]);
             }
+            (Harm::Clock(hours), ends) => lab.hosts.clock(host, if ends { 0 } else { hours * 3600 }, 0),
             (Harm::Kill(whom), _) => self.kill(lab, host, whom),
         }
+    }
+
+    /// What of it was done to another home's runs on the same hosts.
+    pub(crate) fn to_another_home(&self) -> Done {
+        let (rebooted, full, wiped) = (self.rebooted.clone(), self.full.clone(), self.emptied.clone());
+        Done { rebooted, full, emptied: wiped.clone(), wiped, killed: BTreeSet::new() }
     }
 
     fn kill(&mut self, lab: &Lab, host: &str, whom: Whom) {
@@ -202,7 +216,7 @@ fn named(environment: &str) -> Option<(u64, u64)> {
     Some((value("NERONET_RUN=")?, value("NERONET_ATTEMPT=")?))
 }
 
-/// Everything is as it was, and the daemon is there again.
+/// Everything is as it was but clocks, and the daemon is there again.
 pub(crate) fn heal(lab: &Lab, targets: &[(&str, &str)]) {
     for (target, host) in targets {
         lab.hosts.tell("mend", host);

@@ -4,10 +4,11 @@ use crate::lab::Lab;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// Each line `RUN ATTEMPT PID WORD [CODE] TIME`, written at once. What is said between start and end says that it still runs.
+/// Each line `RUN ATTEMPT PID WORD TIME`, written at once, by the one clock that all hosts have and nobody sets. What is said between
+/// start and end says that it still runs. What it leaves at its end is an artifact.
 pub(crate) const WORK: &str = r#"
 ledger=$1 ticks=$2 fails=$3
-note() { echo "$NERONET_RUN $NERONET_ATTEMPT $$ $1 $(date +%s.%N)" >> "$ledger"; }
+note() { read -r now _ < /proc/uptime; echo "$NERONET_RUN $NERONET_ATTEMPT $$ $1 $now" >> "$ledger"; }
 note start
 n=0
 while [ "$n" -lt "$ticks" ]; do
@@ -17,6 +18,7 @@ while [ "$n" -lt "$ticks" ]; do
     note tick
 done
 if [ "$NERONET_ATTEMPT" -le "$fails" ]; then note end3; exit 3; fi
+head -c 300000 /dev/urandom > left.bin 2>/dev/null
 note end0
 "#;
 
@@ -74,10 +76,17 @@ pub(crate) fn twice(ledger: &Ledger) -> Vec<(u64, String)> {
     wrong
 }
 
-/// Files of attempts that a target has and that are not at home as they are there.
-pub(crate) fn not_at_home(lab: &Lab, target: &str) -> Vec<String> {
+/// Files of attempts that a target has and that are not at home as they are there, and artifacts of the runs that finished there.
+pub(crate) fn not_at_home(lab: &Lab, target: &str, finished: &[u64]) -> Vec<String> {
     let (there, home) = (lab.there(target).join("runs"), lab.world.home().join("runs"));
     let mut wrong = Vec::new();
+    for run in finished {
+        let name = format!("{run}/work/left.bin");
+        let (theirs, ours) = (read_file(&there.join(&name)), read_file(&home.join(&name)));
+        if theirs.is_some() && ours != theirs {
+            wrong.push(format!("{name}: {} is not at home", if ours.is_some() { "as it is" } else { "it" }));
+        }
+    }
     for run in entries(&there) {
         for attempt in entries(&there.join(&run).join("attempts")) {
             let folder = Path::new(&run).join("attempts").join(&attempt);
