@@ -241,14 +241,13 @@ impl<'a> Drive<'a> {
     }
 
     fn see(&mut self) {
-        let now = self.now();
+        // Hours are by the clock that people set.
+        let ahead = self.now().0.saturating_sub(self.context.now().0);
         let Some(eyes) = &mut self.eyes else { return };
         let not_yet = std::mem::take(&mut self.world.not_yet);
         let known = self.context.home.read();
         if let Ok(known) = &known {
             self.world = World { not_yet, ..eyes.look(self.context, &known.queue) };
-            // Hours are by the clock that people set.
-            let ahead = now.0.saturating_sub(self.context.now().0);
             self.world.places.iter_mut().for_each(|place| place.shift_hours(ahead));
         }
         if let Some(trouble) = eyes.trouble.take() {
