@@ -51,13 +51,13 @@ pub(crate) struct Beside {
 /// Gives each cell with something in it to `visit`.
 pub(crate) fn cells<R: BufRead>(mut part: Xml<R>, book: &Book, place: Place, visit: Visit) -> Result<Beside, Mistake> {
     let mut beside = Beside::default();
-    let (mut row, mut column) = (0, 0);
+    let (mut row, mut column) = (0_u32, 0);
     let mut content = Content::default();
     loop {
         let head = match part.next().map_err(|e| e.at(place))? {
             Event::Start(start) => match start.local_name().as_ref() {
                 "row" => {
-                    row = row_number(&start).map_err(|e| e.at(place))?.unwrap_or(row + 1);
+                    row = row_number(&start).map_err(|e| e.at(place))?.unwrap_or(row.saturating_add(1));
                     let hidden = xml::attribute(&start, "hidden").map_err(|e| e.at(place))?;
                     if hidden.is_some_and(|word| word == "1" || word == "true") {
                         beside.hidden.insert(row);
