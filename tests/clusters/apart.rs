@@ -207,9 +207,7 @@ fn a_retry_that_waits_there_starts_when_it_is_released() {
 
 /// The connections of a home stand still, or go on.
 fn connections(lab: &Lab, signal: Signal) {
-    let marker = lab.path("").display().to_string();
-    let ssh = processes(|words, environment| words.first().is_some_and(|word| word == "ssh") && environment.contains(&marker));
-    ssh.for_each(|pid| kill(Pid::from_raw(pid), signal).unwrap_or_default());
+    lab.connections().into_iter().for_each(|pid| kill(Pid::from_raw(pid), signal).unwrap_or_default());
 }
 
 #[test]

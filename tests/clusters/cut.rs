@@ -38,13 +38,11 @@ fn what_runs_on_a_target_is_heard_of_again_however_long_that_was_away() {
 
 /// How much each ssh of this home has read: what it was to send, above all.
 fn read_by_ssh(lab: &Lab) -> BTreeMap<i32, u64> {
-    let here = lab.path("").display().to_string();
-    let all = processes(|words, environment| words.first().is_some_and(|word| word.starts_with("ssh")) && environment.contains(&here));
     let read = |pid: i32| {
         let all = fs::read_to_string(format!("/proc/{pid}/io")).ok()?;
         Some((pid, all.lines().find_map(|line| line.strip_prefix("rchar: ")?.parse().ok())?))
     };
-    all.filter_map(read).collect()
+    lab.connections().into_iter().filter_map(read).collect()
 }
 
 #[test]
@@ -64,10 +62,8 @@ fn code_that_is_cut_on_its_way_goes_on_where_it_was() {
         Some(part.path()).filter(|_| part.metadata().is_ok_and(|meta| meta.len() > 4 << 20))
     });
     let here = lab.path("").display().to_string();
-    let cut = processes(|words, environment| {
-        environment.contains(&here) && (words[0].starts_with("ssh") || words.get(1).is_some_and(|word| word == "serve"))
-    });
-    cut.for_each(|pid| kill(Pid::from_raw(pid), Signal::SIGKILL).unwrap_or_default());
+    let daemon = processes(|words, environment| words.get(1).is_some_and(|word| word == "serve") && environment.contains(&here));
+    daemon.chain(lab.connections()).for_each(|pid| kill(Pid::from_raw(pid), Signal::SIGKILL).unwrap_or_default());
     wait_until("nobody is there", || read_by_ssh(&lab).is_empty() && !lab.daemon_is_there());
     let some = part.metadata().expect("it is still there").len();
     assert!(some < BYTES, "it was not cut");

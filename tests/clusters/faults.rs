@@ -177,7 +177,7 @@ fn judge_all((lab, loads): (&Lab, &[Load]), targets: &[(&str, &str)], done: &Don
 
 /// Whatever the hosts' clocks showed.
 fn is_by_our_clock(runs: &[Value], since: SystemTime, context: &str) {
-    let first = SystemTime::duration_since(&since, SystemTime::UNIX_EPOCH).expect("after 1970").as_secs() as i64 - 60;
+    let first = since.duration_since(SystemTime::UNIX_EPOCH).expect("after 1970").as_secs() as i64 - 60;
     let last = jiff::Timestamp::now().as_second() + 60;
     for run in runs {
         for at in ["started", "ended"].iter().filter_map(|key| run[key].as_str()) {

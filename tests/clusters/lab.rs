@@ -127,6 +127,12 @@ impl Lab {
         processes(|words, environment| words.get(1).is_some_and(|word| word == "serve") && environment.contains(&marker)).next().is_some()
     }
 
+    /// The processes of ssh that this home has.
+    pub(crate) fn connections(&self) -> Vec<i32> {
+        let marker = self.path("").display().to_string();
+        processes(|words, environment| words.first().is_some_and(|word| word.starts_with("ssh")) && environment.contains(&marker)).collect()
+    }
+
     /// All that is this home's on the hosts.
     fn pids_there(&self) -> Vec<i32> {
         let uid = self.uid();
