@@ -39,6 +39,25 @@ fn down_leaves_runs_running_and_nothing_behind() {
 }
 
 #[test]
+fn what_its_keeper_says_has_ended_is_nowhere_said_to_run() {
+    let world = World::new();
+    let daemon = background(&world);
+    waiting(&world);
+    let running = || world.say(&["target", "show", "local", "--json"]).with_code(0).json()["running"].clone();
+    assert_eq!((running(), world.say(&["queue", "--json"]).json()[0]["id"].clone()), (json!([1]), json!(1)));
+    // The end is not put on record.
+    signal(daemon, Signal::SIGSTOP);
+    world.tell("go");
+    assert_eq!(world.ended(1)["outcome"], "finished");
+    assert_eq!((running(), world.say(&["queue", "--json"]).json()), (json!([]), json!([])));
+    let said = world.say(&["queue"]).with_code(0);
+    assert!(format!("{said:?}").contains("nothing is queued and nothing runs"), "{said:#?}");
+    signal(daemon, Signal::SIGCONT);
+    world.say(&["down"]).with_code(0);
+    assert_eq!(world.show(1)["outcome"], "finished");
+}
+
+#[test]
 fn serve_says_what_it_serves_and_ctrl_c_ends_it_alone() {
     let world = World::new();
     let daemon = world.start(&["serve"]);

@@ -55,11 +55,13 @@ pub fn of(context: &Context, snapshot: &Snapshot, name: &str) -> AtTarget {
     };
     let queued = queue.queued().into_iter().filter(|run| queue.away(*run).is_none() && may_go(run)).collect();
     if name == LOCAL {
-        let running = queue.granted().map(|(run, _)| run).filter(|run| queue.away(*run).is_none()).collect();
+        let granted = queue.granted().map(|(run, _)| run).filter(|run| queue.away(*run).is_none());
+        let running = snapshot.not_ended(context, granted);
         return AtTarget { reach: Reach::Here, running, waiting: Vec::new(), queued };
     }
-    let there = |started: bool| queue.away_at(name).filter(|(.., away)| away.started == started).map(|(run, ..)| run).collect();
-    AtTarget { reach: reach(context, snapshot, name), running: there(true), waiting: there(false), queued }
+    let there = |started: bool| queue.away_at(name).filter(move |(.., away)| away.started == started).map(|(run, ..)| run);
+    let running = snapshot.not_ended(context, there(true));
+    AtTarget { reach: reach(context, snapshot, name), running, waiting: there(false).collect(), queued }
 }
 
 fn reach(context: &Context, snapshot: &Snapshot, name: &str) -> Reach {

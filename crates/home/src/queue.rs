@@ -73,7 +73,7 @@ fn queued(views: &[&View<'_>], what: &str) -> Result<Vec<RunId>, HomeError> {
 /// How the queue stands.
 #[derive(Debug, Default)]
 pub struct Standing {
-    /// Given what they need, in the order of ids.
+    /// Given what they need and not ended, in the order of ids.
     pub running: Vec<RunId>,
     /// In the order in which they would start if everything fitted, with when that will probably be.
     pub queued: Vec<(RunId, Option<UnixMs>)>,
@@ -85,7 +85,8 @@ pub fn standing(context: &Context, snapshot: &Snapshot) -> Standing {
     let world = bulletin::read(context).map_or_else(|| world::local(context), |told| told.world);
     let forecast = snapshot.queue.forecast(&world, context.now(), AHEAD, Mine::All);
     let queued = snapshot.queue.queued().into_iter().map(|run| (run, forecast.starts.get(&run).copied())).collect();
-    Standing { running: snapshot.queue.granted().map(|(run, _)| run).collect(), queued, done: forecast.done }
+    let running = snapshot.not_ended(context, snapshot.queue.granted().map(|(run, _)| run));
+    Standing { running, queued, done: forecast.done }
 }
 
 /// When the last of these runs will probably have ended, in a world as it is known; nothing where that cannot be said of all.

@@ -191,7 +191,7 @@ pub fn remove(context: &Context, name: &str) -> Result<(), HomeError> {
         let there: Vec<RunId> = known.queue.away_at(name).map(|(run, ..)| run).collect();
         if !there.is_empty() {
             let runs = spans(&there);
-            return Err(HomeError::Failed(format!("{name} has {runs}, which have not ended: `neronet stop {runs}` first")));
+            return Err(HomeError::Failed(format!("{name} has {runs}, whose end is not on record: `neronet stop {runs}`, or wait for it")));
         }
         if let Some(place) = target_file::still_named(targets, name) {
             return Err(HomeError::Words(format!("{place} still means {name}: take it out of {FILE} there first")));

@@ -175,6 +175,12 @@ impl Snapshot {
         self.view(context, self.state.runs.known(&id)?)
     }
 
+    /// Of these runs those that go on, as listings say: a keeper's word that one has ended is there before that is on record.
+    pub(crate) fn not_ended(&self, context: &Context, runs: impl Iterator<Item = RunId>) -> Vec<RunId> {
+        let goes_on = |run: &RunId| self.view_of(context, *run).is_some_and(|view| view.state() != State::Ended);
+        runs.filter(goes_on).collect()
+    }
+
     fn view<'a>(&'a self, context: &Context, known: Known<'a>) -> Option<View<'a>> {
         let brief = known.brief();
         let sweep = self.state.sweeps.get(&brief.sweep)?;
