@@ -133,9 +133,18 @@ fn a_machine_that_was_set_back_executes_nothing_again() {
         String::from_utf8_lossy(&journal).matches("\"submitted\"").count() == 2 && lab.listed(1)["state"] == "running"
     });
     let saved = there.with_extension("saved");
-    assert!(Command::new("cp").arg("-a").arg(&there).arg(&saved).status().expect("cp").success());
+    // What is replaced there meanwhile may be in the way.
+    wait_until("a copy of it", || {
+        fs::remove_dir_all(&saved).ok();
+        Command::new("cp").arg("-a").arg(&there).arg(&saved).status().expect("cp").success()
+    });
     lab.notes("beta", "go");
     assert_eq!(lab.all_ended().iter().filter(|run| run["outcome"] == "finished").count(), 2);
+    // The keeper's word is here before that of the target's journal.
+    wait_until("it is on record here", || {
+        let journal = fs::read(lab.home().join("journal/1.log")).unwrap_or_default();
+        String::from_utf8_lossy(&journal).matches("\"ended\"").count() == 2
+    });
     lab.down();
     let uid = lab.uid();
     processes(|words, _| words.iter().any(|word| word.contains(&uid)))

@@ -1,6 +1,6 @@
 //! What happens to runs while neronet itself is replaced, and what secrets on a target come to.
 
-use crate::hosts::hosts;
+use crate::hosts::{folder, hosts};
 use crate::lab::{Lab, processes};
 use crate::world::{Said, wait_for, wait_until};
 use std::process::Command;
@@ -24,7 +24,9 @@ fn runner_of(lab: &Lab, target: &str) -> Option<(i64, String)> {
 #[test]
 fn runs_of_the_version_before_go_on_and_are_read_and_steered_by_the_next() {
     let Some(hosts) = hosts() else { return };
-    let lab = Lab::new(hosts, &[("gpu1", "alpha")]);
+    let mut lab = Lab::new(hosts, &[]);
+    // The other build is in nobody's way there.
+    lab.add("gpu1", "alpha", &format!("{}/upgrade", folder()));
     // One executes, one waits there.
     lab.write("neronet.toml", "command = \"i=0; while [ $i -lt 900 ]; do i=$((i+1)); echo line $i; sleep 0.2; done\"\nparams.n = [1, 2]\nsweep.parallel = 1\nresources.gpus = 0\n");
     lab.say(&["submit", "--target", "gpu1", "--quiet"]).with_code(0);

@@ -4,6 +4,7 @@
 use neronet_model::{AttemptNo, RunId};
 use neronet_store::sealed;
 use neronet_store::spool::{self, KEEPER, LAUNCH, OUTPUTS};
+use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
@@ -52,9 +53,26 @@ impl File {
         if name == KEEPER || spool::numbers_of(name).is_some_and(is_segment) { file(true) } else { None }
     }
 
+    /// It says that something ended, and is sent behind what that was.
+    pub(crate) fn says_ends(&self) -> bool {
+        rank(self) >= RANK_OF_ENDS
+    }
+
     /// While its run goes on nobody at home needs it, and it may be long.
     pub(crate) fn is_for_the_end(&self) -> bool {
         self.path == HISTORY
+    }
+}
+
+const RANK_OF_ENDS: u8 = 2;
+
+/// What says that something ended comes behind what it ended: nobody finds an end without what led to it.
+fn rank(file: &File) -> u8 {
+    match file.path.rsplit('/').next().unwrap_or_default() {
+        LAUNCH => 0,
+        KEEPER => RANK_OF_ENDS,
+        name if name.starts_with("events.") => RANK_OF_ENDS + 1,
+        _ => 1,
     }
 }
 
@@ -65,20 +83,34 @@ pub(crate) fn files(folder: &Path) -> Vec<File> {
         let entries = std::fs::read_dir(folder.join("attempts").join(n.to_string())).into_iter().flatten().flatten();
         let names = entries.filter_map(|entry| entry.file_name().to_str().map(str::to_string));
         let mut of_attempt: Vec<File> = names.filter_map(|name| File::of(&format!("attempts/{n}/{name}"))).collect();
-        // What says that something ended comes behind what it ended: nobody finds an end without what led to it.
-        let rank = |file: &File| {
-            let name = file.path.rsplit('/').next().unwrap_or_default();
-            match name {
-                LAUNCH => 0,
-                KEEPER => 2,
-                name if name.starts_with("events.") => 3,
-                _ => 1,
-            }
-        };
         of_attempt.sort_by(|a, b| (rank(a), &a.path).cmp(&(rank(b), &b.path)));
         all.append(&mut of_attempt);
     }
     all
+}
+
+/// What may be sent of a run that goes on meanwhile.
+pub(crate) struct Look {
+    pub(crate) files: Vec<File>,
+    /// How long those that say ends were before the others were listed: what was recorded before such an end is among these.
+    ends: BTreeMap<String, u64>,
+}
+
+impl Look {
+    pub(crate) fn at(folder: &Path) -> Look {
+        let ends = files(folder).into_iter().filter(File::says_ends);
+        let ends = ends.map(|file| (file.path.clone(), length(&folder.join(&file.path)))).collect();
+        Look { files: files(folder), ends }
+    }
+
+    /// How far a file may be sent that is appended to.
+    pub(crate) fn until(&self, folder: &Path, file: &File) -> u64 {
+        if file.says_ends() { self.ends.get(&file.path).copied().unwrap_or(0) } else { length(&folder.join(&file.path)) }
+    }
+}
+
+fn length(path: &Path) -> u64 {
+    path.metadata().map_or(0, |meta| meta.len())
 }
 
 /// Whether a file was replaced.

@@ -40,6 +40,8 @@ pub struct Question {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Ask {
+    /// Whether it answers.
+    Ping,
     /// What the machine has, and who uses it now.
     Machine,
     /// From now on this connection speaks for a target of a home, as no earlier one does any more. Its folder is made where there is none.

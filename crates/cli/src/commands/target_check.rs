@@ -167,11 +167,12 @@ impl Checked {
         let folder = place(target, &found);
         let agent = folder.map(|folder| {
             let channel = targets::open(&session.context, ssh, (name, target), &folder, copied)?;
+            // What looks at a machine may wait for drivers that sleep.
             let asked = Instant::now();
+            channel.ask(Ask::Ping, PATIENCE)?;
+            let answers = asked.elapsed();
             match channel.ask(Ask::Machine, PATIENCE)? {
-                (Reply::Machine { place, .. }, _) => {
-                    Ok(Agent { place: *place, answers: asked.elapsed(), boot: channel.hello.boot.clone() })
-                }
+                (Reply::Machine { place, .. }, _) => Ok(Agent { place: *place, answers, boot: channel.hello.boot.clone() }),
                 (Reply::Refused(why), _) => Err(Trouble::Failed(why)),
                 _ => Err(Trouble::odd()),
             }

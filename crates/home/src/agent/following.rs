@@ -5,7 +5,7 @@
 use super::Out;
 use crate::context::Context;
 use crate::error::HomeError;
-use crate::mirror;
+use crate::mirror::{self, Look};
 use neronet_model::{Millis, RunId};
 use neronet_store::{StoreError, follow, spool};
 use neronet_supervise::os::clock;
@@ -225,9 +225,9 @@ impl Reader {
                 self.watch(&attempt);
             }
         }
-        let files = mirror::files(&folder);
+        let look = Look::at(&folder);
         let at_leisure = !self.watched.contains(&run) && !ends;
-        let all = known.read(&folder, run, &files, at_leisure, sent).map_err(StoreError::io("read", &folder));
+        let all = known.read(&folder, run, &look, at_leisure, sent).map_err(StoreError::io("read", &folder));
         if let Ok(true) = all {
             known.looked = Some(Instant::now());
         }
@@ -238,13 +238,12 @@ impl Reader {
 
 impl Known {
     /// `at_leisure`: nobody looks on, and it has not ended.
-    fn read(&mut self, folder: &Path, run: RunId, files: &[mirror::File], at_leisure: bool, sent: &mut Sent) -> io::Result<bool> {
-        for file in files {
+    fn read(&mut self, folder: &Path, run: RunId, look: &Look, at_leisure: bool, sent: &mut Sent) -> io::Result<bool> {
+        for file in &look.files {
             let path: PathBuf = folder.join(&file.path);
             if file.is_appended {
                 let known = self.appended.entry(file.path.clone()).or_default();
-                let until = path.metadata().map_or(0, |meta| meta.len());
-                if !sent.append(&path, Some(run), file.path.clone(), known, until)? {
+                if !sent.append(&path, Some(run), file.path.clone(), known, look.until(folder, file))? {
                     return Ok(false);
                 }
                 continue;
@@ -321,6 +320,43 @@ impl Sent {
 mod tests {
     use super::*;
     use neronet_target::frame;
+    use std::io::Write;
+
+    #[test]
+    fn nothing_is_said_to_have_ended_before_all_that_led_to_it_is_sent() {
+        const ENDS: usize = 3_000;
+        let folder = tempfile::tempdir().expect("a folder");
+        let attempt = folder.path().join("attempts/1");
+        std::fs::create_dir_all(&attempt).expect("made");
+        let mut keeper = File::create(attempt.join("keeper.jsonl")).expect("made");
+        let (mut known, mut ended, mut led) = (Known::default(), 0, 0);
+        std::thread::scope(|scope| {
+            let record = || {
+                for n in 0..ENDS {
+                    // A few files, as a listing of thousands takes longer than the test has.
+                    let mut output = File::options().create(true).append(true).open(attempt.join(format!("output.1.{}.jsonl", n / 100)))?;
+                    output.write_all(b"o")?;
+                    keeper.write_all(b"e")?;
+                }
+                io::Result::Ok(())
+            };
+            let recorder = scope.spawn(record);
+            while ended < ENDS {
+                let is_over = recorder.is_finished();
+                let mut sent = Sent::default();
+                let all = known.read(folder.path(), RunId(1), &Look::at(folder.path()), false, &mut sent);
+                assert!(all.expect("read"), "all of it has room");
+                let of = |end: bool| {
+                    sent.pieces.iter().filter(|p| p.path.ends_with("keeper.jsonl") == end).map(|p| p.bytes as usize).sum::<usize>()
+                };
+                (led, ended) = (led + of(false), ended + of(true));
+                assert!(led >= ended, "{ended} ends and {led} that led to them");
+                assert!(ended == ENDS || !is_over, "the last is sent when nothing more comes");
+            }
+            recorder.join().expect("no panic").expect("recorded");
+        });
+        assert_eq!((ended, led), (ENDS, ENDS));
+    }
 
     #[test]
     fn however_much_there_is_an_answer_is_a_frame() {

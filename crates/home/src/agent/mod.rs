@@ -70,6 +70,7 @@ fn answer(input: &mut impl Read, out: &Out, version: &str, at: &dyn Fn(&Path) ->
             continue;
         }
         let reply = match (ask, &mut opened) {
+            (Ask::Ping, _) => Ok(Reply::Done),
             (Ask::Machine, Some((opened, _))) => opened.machine(),
             (Ask::Machine, None) => Ok(machine()),
             (Ask::Open { home, target, settings, lease, runs }, opened) => {

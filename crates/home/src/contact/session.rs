@@ -462,7 +462,9 @@ impl<'a> Session<'a> {
     }
 
     fn have_ended(&mut self, away: &[(RunId, AttemptNo, Away)]) -> Result<(), Trouble> {
-        for (run, n, away) in away {
+        // What waits there would start in the place of what runs there.
+        let (running, waiting): (Vec<_>, Vec<_>) = away.iter().partition(|(.., away)| away.started);
+        for (run, n, away) in waiting.into_iter().chain(running) {
             let Some((by, kill)) = away.asked.as_ref().filter(|_| self.has_arrived(*run, away)) else { continue };
             let key = (*run, away.epoch, *n, *kill);
             let rests = self.refused.get(&key).is_some_and(|at| at.elapsed() < PUT_OFF);
