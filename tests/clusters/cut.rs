@@ -50,6 +50,7 @@ fn code_that_is_cut_on_its_way_goes_on_where_it_was() {
     const BYTES: u64 = 4 * (20 << 20);
     let Some(hosts) = hosts() else { return };
     let lab = Lab::new(hosts, &[("gpu1", "alpha")]);
+    fs::write(lab.path("ssh_config"), hosts.stalling(&lab.world, 12 << 20)).expect("written");
     lab.script("weights.sh", "#!/bin/sh\ncat weights.? | wc -c\n");
     // Of a size that is taken for code.
     let make = format!("for n in 1 2 3 4; do head -c {} /dev/urandom > weights.$n; done", BYTES / 4);
@@ -67,6 +68,7 @@ fn code_that_is_cut_on_its_way_goes_on_where_it_was() {
     wait_until("nobody is there", || read_by_ssh(&lab).is_empty() && !lab.daemon_is_there());
     let some = part.metadata().expect("it is still there").len();
     assert!(some < BYTES, "it was not cut");
+    lab.tell("flows");
     lab.say(&["serve", "--background"]).with_code(0);
     let run = lab.ended(1);
     assert_eq!((&run["outcome"], lab.output(1, 1)), (&"finished".into(), format!("{BYTES}\n")), "{run:#}");

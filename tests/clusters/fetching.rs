@@ -8,7 +8,7 @@ use nix::unistd::Pid;
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{Child, Stdio};
 
 const FOLDER: &str = "/home/student/fetching";
 
@@ -36,6 +36,15 @@ impl Far {
 
     fn on(&self, words: &[&str]) -> Said {
         self.world.say_with(self.hosts, words)
+    }
+
+    /// Over a wire that takes no more after a while.
+    fn stalling(&self, words: &[&str]) -> Child {
+        let config = self.path("stalling");
+        fs::write(&config, self.hosts.stalling(&self.world, 12 << 20)).expect("written");
+        let mut command = self.world.with(self.hosts, words);
+        let command = command.env("NERONET_SSH_CONFIG", config).stdout(Stdio::null()).stderr(Stdio::null());
+        command.spawn().expect("neronet starts")
     }
 
     /// Everything of the targets' folder in a host, as it is seen from here.
@@ -183,12 +192,12 @@ fn noise(bytes: usize) -> Vec<u8> {
 #[test]
 fn a_push_that_is_cut_goes_on_where_it_was() {
     let Some(far) = Far::new() else { return };
-    let big = noise(300 << 20);
+    let big = noise(100 << 20);
     far.write("big.bin", &big);
     let place = format!("cut-{}", std::process::id());
     let there = far.there("alpha").join(&place);
     let words = ["push", "gpu1", "big.bin", "--to", &place, "--json"];
-    let mut cut = far.world.with(far.hosts, &words).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("neronet starts");
+    let mut cut = far.stalling(&words);
     let part = some_of(&there.join(".arriving"));
     cut.kill().expect("killed");
     cut.wait().expect("ended");
@@ -205,11 +214,10 @@ fn a_push_that_is_cut_goes_on_where_it_was() {
 #[test]
 fn a_fetch_that_is_cut_goes_on_where_it_was() {
     let Some(far) = Far::new() else { return };
-    const BYTES: u64 = 300 << 20;
+    const BYTES: u64 = 100 << 20;
     far.write("train.sh", format!("head -c {BYTES} /dev/urandom > big.bin\n"));
     far.submit(SPEC, 0);
-    let mut cut = far.world.with(far.hosts, &["fetch", "1", "big.bin"]);
-    let mut cut = cut.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("neronet starts");
+    let mut cut = far.stalling(&["fetch", "1", "big.bin"]);
     let arriving = far.here(".arriving");
     let part = some_of(&arriving);
     cut.kill().expect("killed");

@@ -134,6 +134,14 @@ impl Hosts {
         std::fs::read_link(format!("/proc/{}/ns/pid", inner.split_whitespace().next()?)).ok()
     }
 
+    /// What ssh is to know where its wires stall after so many bytes, until the world's file `flows` is there.
+    pub(crate) fn stalling(&self, world: &World, bytes: u64) -> String {
+        let wire = world.path("stalls.py");
+        std::fs::write(&wire, include_str!("stalls.py")).expect("written");
+        let wire = format!("python3 {} %h %p {bytes} {}", wire.display(), world.path("flows").display());
+        format!("ProxyCommand {wire}\nInclude {}\n", self.config().display())
+    }
+
     /// A path below `/home` of a host, or of what is its own, as it is seen from here.
     pub(crate) fn outside(&self, host: &str, path: &str) -> PathBuf {
         Path::new(self.folder).join(host).join(path.trim_start_matches('/'))
