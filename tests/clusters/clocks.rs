@@ -93,6 +93,10 @@ fn a_clock_that_is_set_while_runs_execute_disturbs_none_of_them() {
     hosts.clock("noon", 0, 0);
     wait_until("the second to fail", || lab.noted("noon", "beats").matches("failed").count() == 2);
     hosts.clock("noon", -HOURS, 0);
+    // The next runner knows by which clock it is to wait.
+    let runner = lab.runner("gpu1").expect("a runner");
+    hosts.exec("noon", &["kill", "-KILL", &runner.to_string()]).with_code(0);
+    wait_until("another runner", || lab.runner("gpu1").is_some_and(|pid| pid != runner));
     lab.notes("noon", "go");
     let ended = lab.all_ended();
     let outcomes: Vec<(String, String)> = ended.iter().map(|run| (text(&run["outcome"]), text(&run["attempts"]))).collect();

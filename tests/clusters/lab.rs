@@ -133,6 +133,12 @@ impl Lab {
         processes(|words, environment| words.first().is_some_and(|word| word.starts_with("ssh")) && environment.contains(&marker)).collect()
     }
 
+    /// The pid of the last runner that a target had.
+    pub(crate) fn runner(&self, target: &str) -> Option<i64> {
+        let notice = std::fs::read(self.there(target).join("runner.json")).ok()?;
+        serde_json::from_slice::<Value>(&notice).ok()?["process"]["pid"].as_i64()
+    }
+
     /// All that is this home's on the hosts.
     fn pids_there(&self) -> Vec<i32> {
         let uid = self.uid();

@@ -5,7 +5,6 @@ use crate::hosts::hosts;
 use crate::lab::Lab;
 use crate::tidy::made_old;
 use crate::world::{all_below, text, wait_until};
-use serde_json::Value;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::Command;
@@ -24,11 +23,6 @@ fn work(shared: &tempfile::TempDir) -> String {
         "#!/bin/sh\necho $NERONET_RUN on $(hostname) | tee -a {at}/ran\nn=0\n\
          while [ ! -e {at}/go.$1 ] && [ $n -lt 1800 ]; do sleep 0.1; n=$((n + 1)); done\necho done\n"
     )
-}
-
-fn runner_of(lab: &Lab, target: &str) -> Option<i64> {
-    let notice = std::fs::read(lab.there(target).join("runner.json")).ok()?;
-    serde_json::from_slice::<Value>(&notice).ok()?["process"]["pid"].as_i64()
 }
 
 fn is_running(lab: &Lab, runs: &[u64]) -> bool {
@@ -52,9 +46,9 @@ fn what_becomes_of_one_host_is_nothing_to_another_in_the_same_folder() {
     // One is stopped, and the runner beside it killed.
     lab.say(&["stop", "1"]).with_code(0);
     assert_eq!(lab.ended(1)["outcome"], "stopped");
-    let runner = runner_of(&lab, "one").expect("a runner");
+    let runner = lab.runner("one").expect("a runner");
     hosts.exec("alpha", &["kill", "-KILL", &runner.to_string()]).with_code(0);
-    wait_until("another runner", || runner_of(&lab, "one").is_some_and(|pid| pid != runner));
+    wait_until("another runner", || lab.runner("one").is_some_and(|pid| pid != runner));
     // What the first host tidies is what no run of the second may have been started from.
     let binary = at.join(format!("bin/neronet-0.0.0-{}", lab.uid()));
     std::fs::write(&binary, "old").expect("written");

@@ -14,18 +14,19 @@ use crate::live::Live;
 use crate::queue;
 use crate::reconcile::reconcile;
 use crate::starter::Starter;
+use crate::steady::Steady;
 use crate::world::{self, Eyes};
 use learn::Learned;
 use neronet_model::event::Process;
 use neronet_model::outcome::Cause;
 use neronet_model::run::KnownEnd;
 use neronet_model::settings::Resources;
-use neronet_model::{AttemptNo, Millis, Outcome, RunId, SweepId, UnixMs};
+use neronet_model::{AttemptNo, Outcome, RunId, SweepId, UnixMs};
 use neronet_schedule::{Decided, Mine, World};
 use neronet_store::follow;
 use neronet_store::journal::Replayed;
 use neronet_supervise::Nursery;
-use neronet_supervise::os::{clock, process};
+use neronet_supervise::os::process;
 use neronet_supervise::start::{self, How};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::collections::{BTreeMap, BTreeSet};
@@ -99,8 +100,8 @@ pub struct Drive<'a> {
     contacts: Option<Contacts>,
     looked: Instant,
     at_work: bool,
-    /// On a target, where nothing but hours is a moment that people name: both clocks when this began.
-    began: Option<(UnixMs, Millis)>,
+    /// On a target, where nothing but hours is a moment that people name.
+    steady: Option<Steady>,
 }
 
 /// For whoever shows progress.
@@ -153,13 +154,13 @@ impl<'a> Drive<'a> {
             contacts: None,
             looked: Instant::now(),
             at_work: true,
-            began: context.given.is_some().then(|| (context.now(), clock::boot_now())),
+            steady: context.given.is_some().then(|| Steady::of(context)),
         })
     }
 
     /// For what is waited for. On a target whoever sets its clock makes nothing wait for hours.
     fn now(&self) -> UnixMs {
-        self.began.map_or_else(|| self.context.now(), |(then, since)| then.plus(Millis(clock::boot_now().0.saturating_sub(since.0))))
+        self.steady.map_or_else(|| self.context.now(), Steady::now)
     }
 
     /// With other machines among those where runs may execute.

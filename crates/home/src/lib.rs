@@ -67,6 +67,7 @@ pub mod select;
 pub mod smoke;
 pub mod stages;
 mod starter;
+mod steady;
 pub mod steer;
 pub mod submission;
 pub mod submit;

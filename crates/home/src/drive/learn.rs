@@ -49,6 +49,10 @@ impl Drive<'_> {
                 all.insert(*run, entries);
             }
         }
+        let waits = |entry: &Entry| matches!(entry, Entry::Decided { decision, .. } if decision.not_before.is_some());
+        if let Some(steady) = self.steady.filter(|_| all.values().flatten().any(waits)) {
+            steady.keep(self.context)?;
+        }
         Ok(all)
     }
 
