@@ -191,8 +191,9 @@ impl Load {
         serde_json::from_slice(&said.stdout).expect("a list")
     }
 
+    /// One that was killed is still seen for a moment, where the machine is busy.
     pub(crate) fn daemon(&self) -> bool {
-        self.world.processes().iter().any(|process| process.role == Role::Daemon)
+        self.world.processes().iter().any(|process| process.role == Role::Daemon && !self.killed.contains(&process.pid))
     }
 
     /// KILL to those of whom `chosen` says so, as they are at this moment.
