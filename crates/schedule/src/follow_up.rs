@@ -30,6 +30,12 @@ pub enum FollowUp {
 /// Waits are doubled so often at most.
 const DOUBLED: u32 = 10;
 
+/// How long is waited after the last of so many failures in a row.
+pub fn wait_after(retry: &Retry, failures: u32) -> Option<Millis> {
+    let doubled = failures.saturating_sub(1).min(DOUBLED);
+    retry.backoff.filter(|wait| wait.0 > 0).map(|wait| Millis(wait.0.saturating_mul(1 << doubled)))
+}
+
 impl Queue {
     /// What is to be decided together with the end of a run that is not on record yet.
     pub fn follow_up(&self, run: RunId, end: &KnownEnd, policy: Policy<'_>) -> Vec<FollowUp> {
@@ -40,10 +46,7 @@ impl Queue {
             && failures <= policy.retry.times
         {
             let times = policy.retry.times;
-            let wait = policy.retry.backoff.filter(|wait| wait.0 > 0).map(|wait| {
-                let doubled = failures.saturating_sub(1).min(DOUBLED);
-                Millis(wait.0.saturating_mul(1 << doubled))
-            });
+            let wait = wait_after(policy.retry, failures);
             let ended = end.attempt.end.as_ref().map(|end| end.at);
             let because = format!("{}, retry {failures} of {times}", kind_of(end));
             let smaller = on == RetryOn::Oom && !policy.retry.on_oom.is_empty();

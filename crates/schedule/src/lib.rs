@@ -20,7 +20,7 @@ mod room;
 
 pub use ahead::Ahead;
 pub use decide::{Decided, Mine, Start};
-pub use follow_up::{FollowUp, Policy};
+pub use follow_up::{FollowUp, Policy, wait_after};
 pub use forecast::Forecast;
 pub use handed::Away;
 pub use hours::{Closing, Shut};

@@ -15,7 +15,7 @@ use neronet_model::run::Decision;
 use neronet_model::size::shown;
 use neronet_model::target::Target;
 use neronet_model::{AttemptNo, Millis, RunId, Uid, UnixMs};
-use neronet_schedule::Stand;
+use neronet_schedule::{Stand, wait_after};
 use neronet_store::earlier::Earlier;
 use neronet_store::files::{self, Durability};
 use neronet_store::{Locked, StoreError, follow, spool};
@@ -324,8 +324,11 @@ impl<'a> Learner<'a> {
             Entry::Started { at, .. } | Entry::Held { at, .. } => ours(at),
             Entry::Decided { at, decision } => {
                 let wait = decision.not_before.map(|due| Millis(due.0.saturating_sub(at.0).max(0).unsigned_abs()));
+                // Its clock may have been set between the two: never for longer than our settings say.
+                let sweep = home.state().runs.get(&decision.run).and_then(|run| home.state().sweeps.get(&run.sweep));
+                let most = sweep.and_then(|sweep| wait_after(&sweep.settings.retry, sweep.settings.retry.times));
                 ours(at);
-                decision.not_before = wait.map(|wait| at.plus(wait));
+                decision.not_before = wait.zip(most).map(|(wait, most)| at.plus(wait.min(most)));
             }
             Entry::Ended { run, end } => {
                 // All of an attempt is by the clock that it began by, whatever became of that since: home knows when that was.
