@@ -7,14 +7,29 @@ use neronet_store::{StoreError, files, spool};
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::net::{Ipv4Addr, TcpListener};
+use std::ops::Range;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 const TRIES: usize = 100;
 
-/// A port that is free at this moment.
+/// Above what services are known by, below torchrun's usual one.
+const OURS: Range<u16> = 10_000..29_500;
+
+/// A port that is free at this moment. The kernel gives it to nobody who asks for any, where it leaves us some: it may take a while
+/// until the run listens.
 pub fn free() -> Option<u16> {
-    TcpListener::bind((Ipv4Addr::UNSPECIFIED, 0)).and_then(|listener| listener.local_addr()).map(|address| address.port()).ok()
+    let given = std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").unwrap_or_default();
+    let lowest = given.split_whitespace().next().and_then(|low| low.parse().ok()).unwrap_or(OURS.end);
+    let ours = OURS.start..OURS.end.min(lowest);
+    let any = || {
+        let mut bytes = [0; 2];
+        getrandom::fill(&mut bytes).ok()?;
+        Some(ours.start + u16::from_ne_bytes(bytes) % u16::try_from(ours.len()).ok().filter(|count| *count > 0)?)
+    };
+    let chosen = (0..TRIES).map_while(|_| any());
+    let is_free = |port: u16| TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).and_then(|listener| listener.local_addr()).ok();
+    chosen.chain([0]).find_map(is_free).map(|address| address.port())
 }
 
 /// Reserves a port for an attempt, until that has ended.
